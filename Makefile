@@ -1,0 +1,82 @@
+# Everything a newcomer types. Targets that need packages make .venv first.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# The demo's own Prefect profile and database, so that it touches nothing in the user's home
+export PREFECT_HOME ?= $(CURDIR)/var/prefect
+export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS ?= 90
+export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+export PREFECT_LOGGING_EXTRA_LOGGERS ?= dfu_clustering
+export PREFECT_LOGGING_ROOT_LEVEL ?= INFO
+export DO_NOT_TRACK ?= 1
+
+SALES ?=
+AS_OF ?=
+DFUS ?= 5000
+MONTHS ?= 48
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(INSTALLED)  ## make .venv with the pinned packages
+
+$(INSTALLED): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+.PHONY: demo
+demo: $(INSTALLED)  ## embedded PostgreSQL, a panel (SALES=file.parquet AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
+	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(if $(AS_OF),--as-of $(AS_OF))
+
+.PHONY: test
+test: $(INSTALLED)  ## all tests
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(INSTALLED)  ## ruff, mypy, import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(INSTALLED)  ## benchmarks, one JSON line each
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[bench]'
+	$(BIN)/python benchmarks/features.py
+
+.PHONY: cluster-features cluster-train cluster-label cluster-update cluster-all
+cluster-features: $(INSTALLED)  ## program 1: features from DATABASE_URL to data/
+	$(BIN)/python scripts/generate_clustering_features.py
+cluster-train: $(INSTALLED)  ## program 2: clusters
+	$(BIN)/python scripts/train_clustering_model.py
+cluster-label: $(INSTALLED)  ## program 3: labels
+	$(BIN)/python scripts/label_clusters.py
+cluster-update: $(INSTALLED)  ## program 4: labels to dim_dfu
+	$(BIN)/python scripts/update_cluster_assignments.py
+cluster-all: cluster-features cluster-train cluster-label cluster-update  ## the four programs in a row
+
+.PHONY: prefect-ui mlflow-ui psql demo-stop
+prefect-ui: $(INSTALLED)  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
+	$(BIN)/prefect server start
+mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/var/mlflow/mlflow.db
+demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data stay
+	$(BIN)/python -m dfu_clustering.demo.server stop
+
+.PHONY: lock
+lock:  ## pin the newest versions that fit together
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-annotate --no-header --upgrade --output-file requirements.lock
+
+.PHONY: clean
+clean:  ## remove what runs and tools left behind, but not .venv
+	rm -rf var data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
