@@ -1,0 +1,267 @@
+"""The one configuration tree: typed, bounded, frozen; read from YAML and overridden by flags or flow parameters."""
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dfu_clustering.errors import ConfigError
+
+CONFIG_PATH_VARIABLE = "DFU_CLUSTERING_CONFIG"
+DEFAULTS_PATH = Path(__file__).parents[2] / "config" / "clustering_config.yaml"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+MinMonthsHistory = Annotated[
+    int, Field(ge=3, le=120, description="Months of history that a DFU needs to be clustered; others get no label.")
+]
+TimeWindowMonths = Annotated[
+    Annotated[int, Field(ge=3, le=240)] | Literal["all"],
+    Field(description='Months of demand looked at, ending at the as-of month, or "all".'),
+]
+FeatureSet = Annotated[
+    Literal["shape", "all"],
+    Field(description="shape: eleven scale-free columns, scaled robustly. all: every numeric time-series feature."),
+]
+FeatureScaling = Annotated[
+    Literal["standard", "robust"], Field(description="Scaling of feature_set all; shape is always scaled robustly.")
+]
+MinVariance = Annotated[
+    float, Field(ge=0, description="Columns with less variance, winsorised and before scaling, are dropped.")
+]
+MaxCategories = Annotated[
+    int,
+    Field(ge=2, le=1000, description="Categorical attributes up to this many values are one-hot, else by frequency."),
+]
+UsePca = Annotated[bool, Field(description="Cluster principal components instead of the scaled columns.")]
+PcaExplainedVariance = Annotated[
+    float, Field(gt=0, lt=1, description="Share (0-1) of the variance that the kept principal components explain.")
+]
+KRange = Annotated[
+    tuple[Annotated[int, Field(ge=2, le=60)], Annotated[int, Field(ge=2, le=60)]],
+    Field(description="Smallest and largest number of clusters tried."),
+]
+MinClusterSizePct = Annotated[
+    float, Field(ge=0, le=50, description="Percent (0-100) of the clustered DFUs that every cluster must hold.")
+]
+NInit = Annotated[int, Field(ge=5, le=100, description="k-means++ starts for every K.")]
+SelectionSample = Annotated[
+    int, Field(ge=1000, description="DFUs on which K is chosen, at most; stratified by volume.")
+]
+SilhouetteSample = Annotated[int, Field(ge=100, description="DFUs on which the silhouette is computed, at most.")]
+GapReferences = Annotated[int, Field(ge=2, le=500, description="Uniform reference sets of the gap statistic.")]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Same data, configuration and seed: same labels.")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_S = TypeVar("_S", bound=_Section)
+
+
+class VolumeThresholds(_Section):
+    """Quantiles of mean_demand over all clustered DFUs that bound the tiers high, medium and low."""
+
+    high: Share
+    low: Share
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> Self:
+        return _require(self, self.low < self.high, f"low must be below high, not {self.low} and {self.high}")
+
+
+class CvThresholds(_Section):
+    """Bounds of cv_demand: steady up to and including the first, volatile above the second."""
+
+    steady: Annotated[float, Field(ge=0)]
+    volatile: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _steady_is_below_volatile(self) -> Self:
+        found = f"{self.steady} and {self.volatile}"
+        return _require(self, self.steady < self.volatile, f"steady must be below volatile, not {found}")
+
+
+class LabelingConfig(_Section):
+    """Thresholds of the label rules, in the units of the features they judge."""
+
+    volume_thresholds: VolumeThresholds
+    cv_thresholds: CvThresholds
+    seasonality_threshold: Annotated[Share, Field(description="seasonality_strength from which a cluster is seasonal.")]
+    zero_demand_threshold: Annotated[Share, Field(description="zero_demand_pct above which it is intermittent.")]
+    growth_threshold: Annotated[float, Field(ge=0, description="abs(growth_rate) a year: growing, declining.")]
+    momentum_threshold: Annotated[float, Field(ge=0, description="abs(log_growth) beyond which _rising or _fading.")]
+    peak_threshold: Annotated[Share, Field(description="seasonality_strength from which _peak_q1 … _peak_q4.")]
+    erratic_threshold: Annotated[float, Field(ge=0, description="cv2_demand from which _erratic, below it _regular.")]
+
+
+class WinsorizeQuantiles(_Section):
+    """Quantiles beyond which a column's values are pulled in before scaling."""
+
+    low: Annotated[float, Field(ge=0, lt=0.5)]
+    high: Annotated[float, Field(gt=0.5, le=1)]
+
+
+class AttributeWeights(_Section):
+    """Total variance of each attribute block in the clustered space; 0 leaves the block out."""
+
+    item: Annotated[float, Field(ge=0)]
+    dfu: Annotated[float, Field(ge=0)]
+
+
+class WarehouseConfig(_Section):
+    """Where the sales are."""
+
+    connection_block: Annotated[
+        str | None, Field(description="Name of a SqlAlchemyConnector block; null: the DATABASE_URL variable.")
+    ]
+
+
+class TrackingConfig(_Section):
+    """Names under which MLflow keeps the runs."""
+
+    experiment: str
+    registered_model: str
+
+
+class ClusteringConfig(_Section):
+    """Everything that a run may be told, with bounds; the defaults are in config/clustering_config.yaml."""
+
+    min_months_history: MinMonthsHistory
+    time_window_months: TimeWindowMonths
+    feature_set: FeatureSet
+    feature_scaling: FeatureScaling
+    winsorize_quantiles: Annotated[
+        WinsorizeQuantiles, Field(description="Quantiles beyond which a column's values are pulled in before scaling.")
+    ]
+    min_variance: MinVariance
+    attributes: Annotated[
+        AttributeWeights, Field(description="Variance of the item and DFU attribute blocks; 0 leaves a block out.")
+    ]
+    max_categories: MaxCategories
+    use_pca: UsePca
+    pca_explained_variance: PcaExplainedVariance
+    k_range: KRange
+    min_cluster_size_pct: MinClusterSizePct
+    n_init: NInit
+    selection_sample: SelectionSample
+    silhouette_sample: SilhouetteSample
+    gap_references: GapReferences
+    seed: Seed
+    labeling: Annotated[LabelingConfig, Field(description="Thresholds of the label rules.")]
+    warehouse: WarehouseConfig
+    tracking: TrackingConfig
+
+    @model_validator(mode="after")
+    def _ranges_are_consistent(self) -> Self:
+        low, high = self.k_range
+        _require(self, low <= high, f"k_range must go from smaller to larger, not from {low} to {high}")
+        window = self.time_window_months
+        enough = window == "all" or window >= self.min_months_history
+        rule = f"time_window_months ({window}) must not be shorter than min_months_history ({self.min_months_history})"
+        return _require(self, enough, rule)
+
+    def digest(self) -> str:
+        """Return 10 hex digits that change whenever a setting that can change a result does."""
+        settings = self.model_dump(mode="json", exclude={"warehouse", "tracking"})
+        canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+
+def config_path() -> Path:
+    """Return the file that DFU_CLUSTERING_CONFIG names, else the project's own."""
+    return Path(os.environ.get(CONFIG_PATH_VARIABLE) or DEFAULTS_PATH)
+
+
+def load_config(path: Path | str | None = None, **overrides: Any) -> ClusteringConfig:  # noqa: ANN401
+    """Read the configuration: the project's defaults, then the file's keys, then the overrides.
+
+    Args:
+        path: A YAML file with a top-level key ``clustering``; it may hold any part of the tree. Default: config_path().
+        **overrides: Top-level keys of the tree; None means "as in the file". Mappings are merged key by key.
+
+    Raises:
+        ConfigError: The file is not readable YAML, or a key is unknown, missing, out of range or contradicts another.
+    """
+    source = Path(path) if path is not None else config_path()
+    settings = _read(DEFAULTS_PATH)
+    if source.resolve() != DEFAULTS_PATH:
+        settings = _merged(settings, _read(source))
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return parse_config(_merged(settings, given), source=str(source))
+
+
+def parse_config(settings: Mapping[str, Any], *, source: str = "the given settings") -> ClusteringConfig:
+    """Validate a complete mapping of settings.
+
+    Raises:
+        ConfigError: A key is unknown, missing, out of range or contradicts another; all of them are named.
+    """
+    try:
+        return ClusteringConfig.model_validate(settings)
+    except ValidationError as error:
+        problems = [_problem(detail) for detail in error.errors()]
+        raise ConfigError(
+            "Every configuration key must be known and every value within its bounds",
+            found="; ".join(problems),
+            remedy=f"correct {source} or the override; {DEFAULTS_PATH.name} lists every key with its default",
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            "The configuration must be a readable YAML file",
+            found=f"{path}: {error}",
+            remedy=f"correct the path or the file; {CONFIG_PATH_VARIABLE} may name another one",
+        ) from error
+    section = content.get("clustering") if isinstance(content, dict) else None
+    if not isinstance(section, dict) or set(content) != {"clustering"}:
+        keys = sorted(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise ConfigError(
+            "A configuration file holds one mapping under the single top-level key 'clustering'",
+            found=f"{path}: {keys}",
+            remedy="move the settings under 'clustering:'",
+        )
+    return section
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in changes.items():
+        plain = value.model_dump() if isinstance(value, BaseModel) else value
+        inner = result.get(key)
+        nested = isinstance(inner, Mapping) and isinstance(plain, Mapping)
+        result[key] = _merged(inner, plain) if nested else plain  # type: ignore[arg-type]
+    return result
+
+
+def _problem(detail: Any) -> str:  # noqa: ANN401
+    location = ".".join(str(part) for part in detail["loc"] if part not in ("int", "literal['all']"))
+    if detail["type"] != "extra_forbidden":
+        return f"{location} = {detail['input']!r}: {detail['msg']}" if location else str(detail["msg"])
+    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(_known_keys(ClusteringConfig)), n=1)
+    return f"unknown key {location}" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    keys = set(model.model_fields)
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys |= _known_keys(field.annotation)
+    return keys
+
+
+def _require(section: _S, holds: bool, rule: str) -> _S:  # noqa: FBT001
+    if not holds:
+        raise ValueError(rule)
+    return section

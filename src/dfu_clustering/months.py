@@ -1,0 +1,40 @@
+"""Calendar months: parsing, printing, and the last day of one."""
+
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfu_clustering.errors import DataError
+
+Month = np.datetime64  # of unit "M"
+
+
+def parse_month(text: str) -> Month:
+    """Return the month that ``2026-10`` or any day of it, ``2026-10-01``, names.
+
+    Raises:
+        DataError: The text is no such date.
+    """
+    try:
+        return np.datetime64(date.fromisoformat(f"{text}-01" if len(text) == len("2026-10") else text), "M")
+    except ValueError as error:
+        raise DataError(
+            "A month is written as YYYY-MM", found=repr(text), remedy="write for example 2026-10"
+        ) from error
+
+
+def month_text(month: Month) -> str:
+    """Return the month as ``2026-10``."""
+    return str(month.astype("datetime64[M]"))
+
+
+def last_day(month: Month) -> date:
+    """Return the last day of the month."""
+    first_of_next: date = (month.astype("datetime64[M]") + 1).astype("datetime64[D]").astype(object)
+    return first_of_next - timedelta(days=1)
+
+
+def month_range(last: Month, n_months: int) -> NDArray[np.datetime64]:
+    """Return the n_months calendar months that end at ``last``."""
+    return last - np.arange(n_months - 1, -1, -1)
