@@ -1,0 +1,297 @@
+"""Sales rows become a complete monthly grid; the grid becomes the histories that are clustered.
+
+No row is zero demand, a month that returns push below zero counts as zero, and every DFU that is not clustered is
+counted under exactly one reason.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dfu_clustering.errors import DataError, WarehouseError
+from dfu_clustering.months import Month, month_range
+
+Objects = NDArray[np.object_]
+
+NEVER_SOLD = "never_sold"
+NO_DEMAND_IN_WINDOW = "no_demand_in_window"
+INSUFFICIENT_HISTORY = "insufficient_history"
+NOT_IN_DIM_DFU = "not_in_dim_dfu"
+EXCLUSION_REASONS = (INSUFFICIENT_HISTORY, NO_DEMAND_IN_WINDOW, NEVER_SOLD, NOT_IN_DIM_DFU)
+
+_QTY_DECIMALS = 4  # of numeric(18,4): rounding here makes sums independent of the order of the rows
+
+
+@dataclass(frozen=True)
+class SalesFacts:
+    """What the sales rows were like: rows read, and how many needed one of the stated rules."""
+
+    rows: int
+    null_qty_rows: int
+    negative_qty_rows: int
+    duplicate_rows: int
+    duplicate_keys: tuple[str, ...]
+    clipped_months: int
+    unknown_dfus: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Complete monthly demand of all DFUs of dim_dfu.
+
+    Attributes:
+        dfu_ck: (n_dfus,) keys in ascending order.
+        demand: (n_dfus, n_months) units a month, never negative; the last column is as_of_month.
+        as_of_month: The newest month.
+        facts: What the rows were like.
+    """
+
+    dfu_ck: Objects
+    demand: NDArray[np.float64]
+    as_of_month: Month
+    facts: SalesFacts
+
+    @property
+    def months(self) -> NDArray[np.datetime64]:
+        """Return the (n_months,) calendar months of the columns."""
+        return month_range(self.as_of_month, self.demand.shape[1])
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Demand of the DFUs that can be clustered, each from its own first month to as_of_month.
+
+    Attributes:
+        dfu_ck: (n_dfus,) keys in ascending order.
+        demand: (n_dfus, window) units a month; a DFU's history is the last ``history_months`` columns of its row.
+        history_months: (n_dfus,) length n of each history, 1 <= n <= window.
+        as_of_month: Calendar month of the last column.
+    """
+
+    dfu_ck: Objects
+    demand: NDArray[np.float64]
+    history_months: NDArray[np.int64]
+    as_of_month: Month
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """DFUs that are not clustered: key and one of EXCLUSION_REASONS each, in key order."""
+
+    dfu_ck: Objects
+    reason: Objects
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of DFUs by reason, every reason present."""
+        found = Counter(self.reason.tolist())
+        return {reason: found.get(reason, 0) for reason in EXCLUSION_REASONS}
+
+
+class PanelBuilder:
+    """Adds up sales batches in a grid of known DFUs x months; memory is bounded by the grid, not by the rows.
+
+    Args:
+        dims: Columns dfu_ck, dmdunit, dmdgroup, loc of dim_dfu; the last three may hold nulls, which match no sale.
+        first_month: Oldest month with sales.
+        as_of_month: Newest month to be read; later rows must not be added.
+
+    Raises:
+        WarehouseError: Two DFUs share dmdunit, dmdgroup and loc, so that their sales cannot be told apart.
+    """
+
+    def __init__(self, dims: pa.Table, *, first_month: Month, as_of_month: Month) -> None:
+        dims = dims.sort_by("dfu_ck")
+        self._dfu_ck: Objects = dims.column("dfu_ck").to_numpy(zero_copy_only=False).astype(object)
+        self._keys = _KeyIndex(dims, self._dfu_ck)
+        self._as_of_month = as_of_month
+        self._first_month = first_month
+        shape = (len(self._dfu_ck), int((as_of_month - first_month).astype(int)) + 1)
+        self._demand = np.zeros(shape)
+        self._rows_of_cell = np.zeros(shape, dtype=np.uint16)
+        self._unknown: set[str] = set()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add rows of dmdunit, dmdgroup, loc (dictionary or string), startdate (date32) and qty (float64)."""
+        qty = batch.column("qty")
+        self._counts["rows"] += len(qty)
+        self._counts["null_qty"] += qty.null_count
+        amount = qty.fill_null(0.0).to_numpy(zero_copy_only=False)
+        _require_finite(amount, batch)
+        self._counts["negative_qty"] += int(np.count_nonzero(amount < 0))
+        dfu = self._keys.positions(batch)
+        self._unknown.update(_natural_keys(batch.filter(pa.array(dfu < 0))))
+        self._add_up(dfu, _month_numbers(batch) - self._first_month.astype(int), amount)
+
+    def build(self) -> Panel:
+        """Return the finished panel; months netted below zero are clipped to zero and counted."""
+        demand = np.round(self._demand, _QTY_DECIMALS)
+        clipped = int(np.count_nonzero(demand < 0))
+        np.maximum(demand, 0.0, out=demand)
+        facts = SalesFacts(
+            rows=self._counts["rows"],
+            null_qty_rows=self._counts["null_qty"],
+            negative_qty_rows=self._counts["negative_qty"],
+            duplicate_rows=int(self._counts["in_dim"] - np.count_nonzero(self._rows_of_cell)),
+            duplicate_keys=self._duplicate_keys(),
+            clipped_months=clipped,
+            unknown_dfus=tuple(sorted(self._unknown)),
+        )
+        return Panel(self._dfu_ck, demand, self._as_of_month, facts)
+
+    def _add_up(self, dfu: NDArray[np.int64], month: NDArray[np.int64], amount: NDArray[np.float64]) -> None:
+        known = dfu >= 0
+        cell = dfu[known] * self._demand.shape[1] + month[known]
+        self._counts["in_dim"] += len(cell)
+        np.add.at(self._demand.reshape(-1), cell, amount[known])
+        np.add.at(self._rows_of_cell.reshape(-1), cell, np.uint16(1))
+
+    def _duplicate_keys(self, most: int = 5) -> tuple[str, ...]:
+        cells = np.flatnonzero(self._rows_of_cell.reshape(-1) > 1)[:most]
+        dfu, month = np.divmod(cells, self._demand.shape[1])
+        return tuple(f"{self._dfu_ck[d]} {self._first_month + m}" for d, m in zip(dfu, month, strict=True))
+
+
+def select_histories(
+    panel: Panel, *, window_months: int | Literal["all"], min_months_history: int
+) -> tuple[Histories, Exclusions]:
+    """Cut the window out of the panel and tell the DFUs that can be clustered from those that cannot.
+
+    A history starts at the first month of positive demand (over all months of the panel) or at the window's start,
+    whichever is later. Clustered: at least min_months_history long and not without any demand.
+
+    Raises:
+        DataError: The panel holds no demand in the window.
+    """
+    n_months = panel.demand.shape[1]
+    window = n_months if window_months == "all" else min(int(window_months), n_months)
+    in_window = panel.demand[:, n_months - window :]
+    positive = panel.demand > 0
+    sold: NDArray[np.bool_] = np.any(positive, axis=1)
+    first_sale = np.where(sold, positive.argmax(axis=1), n_months)
+    length = n_months - np.maximum(first_sale, n_months - window)
+    demanded: NDArray[np.bool_] = np.any(in_window > 0, axis=1)
+    _require_demand(panel, window, demanded)
+    clustered = demanded & (length >= min_months_history)
+    histories = Histories(panel.dfu_ck[clustered], in_window[clustered], length[clustered], panel.as_of_month)
+    reason = np.select([~sold, ~demanded], [NEVER_SOLD, NO_DEMAND_IN_WINDOW], INSUFFICIENT_HISTORY).astype(object)
+    return histories, _exclusions(panel, clustered, reason)
+
+
+def _exclusions(panel: Panel, clustered: NDArray[np.bool_], reason: Objects) -> Exclusions:
+    unknown = np.array(panel.facts.unknown_dfus, dtype=object)
+    keys = np.concatenate([panel.dfu_ck[~clustered], unknown])
+    reasons = np.concatenate([reason[~clustered], np.full(len(unknown), NOT_IN_DIM_DFU, dtype=object)])
+    order = np.argsort(keys, kind="stable")
+    return Exclusions(keys[order], reasons[order])
+
+
+class _KeyIndex:
+    """Maps (dmdunit, dmdgroup, loc) to the row of the panel without a Python object per sales row."""
+
+    _COLUMNS = ("dmdunit", "dmdgroup", "loc")
+
+    def __init__(self, dims: pa.Table, dfu_ck: Objects) -> None:
+        self._values = [pc.unique(dims.column(name).combine_chunks().drop_null()) for name in self._COLUMNS]
+        combined = self._combined(dims.select(self._COLUMNS).combine_chunks().to_batches()[0]) if len(dims) else _EMPTY
+        position = np.flatnonzero(combined >= 0)
+        order = position[np.argsort(combined[position], kind="stable")]
+        self._sorted, self._position = combined[order], order
+        _require_unique(self._sorted, dfu_ck[order])
+
+    def positions(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        """Return the (n_rows,) panel row of each sale; -1 where dim_dfu does not know the DFU."""
+        wanted = self._combined(batch)
+        if not len(self._sorted):
+            return np.full(len(wanted), -1)
+        near = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
+        return np.where((wanted >= 0) & (self._sorted[near] == wanted), self._position[near], -1)
+
+    def _combined(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        codes = [_codes(batch.column(n), v) for n, v in zip(self._COLUMNS, self._values, strict=True)]
+        unit, group, loc = codes
+        n_groups, n_locs = len(self._values[1]), len(self._values[2])
+        known = (unit >= 0) & (group >= 0) & (loc >= 0)
+        return np.where(known, (unit * n_groups + group) * n_locs + loc, -1)
+
+
+_EMPTY = np.empty(0, dtype=np.int64)
+
+
+def _codes(column: pa.Array, values: pa.Array) -> NDArray[np.int64]:
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    of_dictionary = pc.index_in(encoded.dictionary, value_set=values).fill_null(-1).to_numpy(zero_copy_only=False)
+    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    with_null = np.append(of_dictionary, -1)  # index -1, a null, reads the last entry
+    return np.asarray(with_null[indices], dtype=np.int64)
+
+
+def _month_numbers(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    days = batch.column("startdate").to_numpy(zero_copy_only=False)
+    return np.asarray(days.astype("datetime64[M]").astype(np.int64))
+
+
+def _natural_keys(batch: pa.RecordBatch) -> list[str]:
+    if not batch.num_rows:
+        return []
+    parts = [batch.column(name).cast(pa.string()) for name in ("dmdunit", "dmdgroup", "loc")]
+    return pc.unique(pc.binary_join_element_wise(*parts, "_")).to_pylist()  # type: ignore[no-any-return]
+
+
+def _require_finite(amount: NDArray[np.float64], batch: pa.RecordBatch) -> None:
+    bad = ~np.isfinite(amount)
+    if bad.any():
+        raise DataError(
+            "qty must be a finite number or NULL",
+            found=f"{np.unique(amount[bad]).tolist()} in fact_sales_monthly",
+            keys=_natural_keys(batch.filter(pa.array(bad))),
+            remedy="correct these rows in the source and load the month again",
+        )
+
+
+def _require_unique(sorted_keys: NDArray[np.int64], dfu_ck: Objects) -> None:
+    again = np.flatnonzero(sorted_keys[1:] == sorted_keys[:-1])
+    if len(again):
+        raise WarehouseError(
+            "dim_dfu must hold one row for each dmdunit, dmdgroup and loc",
+            found="several dfu_ck for one of them",
+            keys=[f"{dfu_ck[i]} = {dfu_ck[i + 1]}" for i in again],
+            remedy="remove the duplicate rows from dim_dfu",
+        )
+
+
+def _require_demand(panel: Panel, window: int, demanded: NDArray[np.bool_]) -> None:
+    if not demanded.any():
+        first = panel.as_of_month - (window - 1)
+        raise DataError(
+            "The time window must hold sales of at least one DFU of dim_dfu",
+            found=f"no positive demand of {len(demanded)} DFUs from {first} to {panel.as_of_month} "
+            f"({panel.facts.rows} sales rows read, {len(panel.facts.unknown_dfus)} DFUs of theirs not in dim_dfu)",
+            remedy="check that the sales are loaded and as_of_month is right, or widen time_window_months",
+        )
+
+
+def sales_batch(rows: Iterable[tuple[Any, ...]]) -> pa.RecordBatch:
+    """Return rows of (dmdunit, dmdgroup, loc, startdate, qty) as one batch of the types that a builder adds."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(SALES_SCHEMA)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, SALES_SCHEMA, strict=True)],
+        schema=SALES_SCHEMA,
+    )
+
+
+SALES_SCHEMA = pa.schema(
+    [
+        pa.field("dmdunit", pa.string()),
+        pa.field("dmdgroup", pa.string()),
+        pa.field("loc", pa.string()),
+        pa.field("startdate", pa.date32()),
+        pa.field("qty", pa.float64()),
+    ]
+)

@@ -1,0 +1,148 @@
+"""Tables in files: .csv or .parquet by the file's ending, whole or not at all, exact to the last bit in both forms."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as parquet
+
+from dfu_clustering.errors import DataError
+
+_ENDINGS = (".csv", ".parquet")
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as CSV or parquet; an interrupted write leaves the old file or none.
+
+    Floats are written in the shortest form that reads back to the same bits; a missing value is an empty CSV field,
+    while an empty text is a quoted one.
+
+    Raises:
+        DataError: The file's ending is neither .csv nor .parquet.
+    """
+    _require_known_ending(path)
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    with atomic_path(path) as draft:
+        if path.suffix == ".csv":
+            csv.write_csv(table, draft)
+        else:
+            parquet.write_table(table, draft)
+
+
+def read_table(path: Path, *, text_columns: frozenset[str] = frozenset()) -> pd.DataFrame:
+    """Read a frame that write_table or another program wrote.
+
+    Args:
+        path: A .csv or .parquet file.
+        text_columns: Columns that are text in CSV even where every value looks like a number (item numbers).
+
+    Raises:
+        DataError: The file is missing, unreadable, or of another ending.
+    """
+    _require_known_ending(path)
+    try:
+        table = _read_csv(path, text_columns) if path.suffix == ".csv" else parquet.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(
+            "A table must be a readable .csv or .parquet file",
+            found=f"{path}: {error}",
+            remedy="check the path, or run the step that writes this file",
+        ) from error
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def require_columns(frame: pd.DataFrame, columns: tuple[str, ...], *, of: str) -> None:
+    """Check that a frame holds the columns.
+
+    Raises:
+        DataError: Some are missing; they are named.
+    """
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise DataError(
+            f"{of} must have the columns {', '.join(columns)}",
+            found=f"columns {', '.join(map(str, frame.columns))}; missing",
+            keys=missing,
+            remedy="run the step that writes this file again",
+        )
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write JSON that people read: indented, in the given order, NaN as null, and whole or not at all."""
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_path(path) as draft:
+        draft.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        DataError: The file is missing or holds none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "This file must hold a JSON object",
+            found=f"{path}: {error}",
+            remedy="check the path, or run the step that writes it",
+        ) from error
+    if not isinstance(content, dict):
+        raise DataError("This file must hold a JSON object", found=f"{path}: {type(content).__name__}", remedy="see it")
+    return content
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Lend a draft beside ``path`` that takes its place when the block ends well and vanishes when it fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+        draft.chmod(0o644)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _read_csv(path: Path, text_columns: frozenset[str]) -> pa.Table:
+    convert = csv.ConvertOptions(
+        column_types=dict.fromkeys(text_columns, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    parse = csv.ParseOptions(newlines_in_values=True)
+    return csv.read_csv(path, parse_options=parse, convert_options=convert)
+
+
+def _require_known_ending(path: Path) -> None:
+    if path.suffix not in _ENDINGS:
+        raise DataError(
+            f"A table's file must end in {' or '.join(_ENDINGS)}",
+            found=str(path),
+            remedy="choose another name",
+        )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value

@@ -1,0 +1,224 @@
+"""Everything that reads the warehouse: a consistent snapshot of three tables, handed out by COPY as Arrow data.
+
+No row becomes a Python object: PostgreSQL writes CSV into a pipe while Arrow parses it on the other side.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import psycopg2
+import pyarrow as pa
+import pyarrow.csv as csv
+from psycopg2 import errors as pg_errors
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
+from sqlalchemy import Engine, create_engine
+
+from dfu_clustering.errors import ConfigError, DataError, WarehouseError
+from dfu_clustering.months import Month, last_day
+
+DATABASE_URL_VARIABLE = "DATABASE_URL"
+_BLOCK_BYTES = 4 << 20
+
+# libpq gives no code for a refused connection, only words; these do not change by waiting
+_REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
+
+_KEY_TYPES = {name: pa.dictionary(pa.int32(), pa.string()) for name in ("dmdunit", "dmdgroup", "loc")}
+_SALES_TYPES = {**_KEY_TYPES, "startdate": pa.date32(), "qty": pa.float64()}
+_NUMERIC = ("execution_lag", "total_lt", "alcoh_pct", "proof")
+_ITEM_NUMERIC = ("case_weight", "item_proof", "bpc", "bottle_pack", "pack_case")
+
+
+def statement(name: str) -> str:
+    """Return the SQL statement kept in sql/<name>.sql."""
+    return (files("dfu_clustering") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def connect_engine(url: str | None) -> Engine:
+    """Return an engine on psycopg2 for a PostgreSQL URL.
+
+    Raises:
+        ConfigError: No URL is given, or it does not name PostgreSQL.
+    """
+    if not url:
+        raise ConfigError(
+            "The warehouse's address must be configured",
+            found=f"no {DATABASE_URL_VARIABLE} and no warehouse.connection_block",
+            remedy=f"set {DATABASE_URL_VARIABLE}=postgresql://user:password@host:5432/database",
+        )
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
+        raise ConfigError(
+            "The warehouse is a PostgreSQL database",
+            found=f"an address that starts with {scheme[:20]!r}",
+            remedy="use an address of the form postgresql://user:password@host:5432/database",
+        )
+    return create_engine(f"postgresql+psycopg2://{rest}", pool_pre_ping=True)
+
+
+@dataclass(frozen=True)
+class SalesSpan:
+    """Oldest and newest month of fact_sales_monthly, and its number of rows."""
+
+    first_month: Month
+    last_month: Month
+    rows: int
+
+    def as_of(self, wanted: Month | None) -> Month:
+        """Return the wanted as-of month, by default the newest.
+
+        Raises:
+            DataError: No sales are loaded for that time.
+        """
+        if wanted is None:
+            return self.last_month
+        if not self.first_month <= wanted <= self.last_month:
+            raise DataError(
+                "as_of_month must be a month up to which sales are loaded",
+                found=f"{wanted}, while fact_sales_monthly runs from {self.first_month} to {self.last_month}",
+                remedy="load that month first, or choose one of these",
+            )
+        return wanted
+
+
+class Snapshot:
+    """The warehouse as one transaction sees it; all reads agree with each other."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def sales_span(self) -> SalesSpan:
+        """Return the oldest and the newest month of fact_sales_monthly and its number of rows.
+
+        Raises:
+            DataError: The table is empty.
+        """
+        with self._connection.cursor() as cursor, schema_errors():
+            cursor.execute("SELECT min(startdate), max(startdate), count(*) FROM fact_sales_monthly")
+            oldest, newest, rows = cursor.fetchone() or (None, None, 0)
+        if oldest is None:
+            raise DataError(
+                "fact_sales_monthly must hold sales",
+                found="an empty table",
+                remedy="load the sales first",
+            )
+        return SalesSpan(np.datetime64(oldest, "M"), np.datetime64(newest, "M"), rows)
+
+    def sales(self, as_of_month: Month) -> Iterator[pa.RecordBatch]:
+        """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
+        query = statement("select_sales").format(last_day=last_day(as_of_month).isoformat())
+        yield from self._copy(query, _SALES_TYPES)
+
+    def dfus(self) -> pa.Table:
+        """Return keys and attributes of dim_dfu."""
+        return self._table("select_dfus", _NUMERIC)
+
+    def items(self) -> pa.Table:
+        """Return key and attributes of dim_item."""
+        return self._table("select_items", _ITEM_NUMERIC)
+
+    def _table(self, name: str, numeric: tuple[str, ...]) -> pa.Table:
+        query = statement(name)
+        columns = [part.strip() for part in query.partition("FROM")[0].removeprefix("SELECT").split(",")]
+        types = {column: pa.float64() if column in numeric else pa.string() for column in columns}
+        schema = pa.schema(list(types.items()))
+        return pa.Table.from_batches(self._copy(query, types), schema=schema)
+
+    def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+        with _CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)") as stream:
+            yield from csv.open_csv(
+                stream,
+                read_options=csv.ReadOptions(block_size=_BLOCK_BYTES),
+                parse_options=csv.ParseOptions(newlines_in_values=True),
+                convert_options=csv.ConvertOptions(
+                    column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+                ),
+            )
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Snapshot]:
+    """Open one read-only, repeatable-read transaction and end it afterwards."""
+    with raw_connection(engine) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        try:
+            with connection.cursor() as cursor:
+                # rows in physical order, so that a rerun reads what the first run read
+                cursor.execute("SET LOCAL synchronize_seqscans = off")
+            yield Snapshot(connection)
+        finally:
+            connection.rollback()
+            connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+@contextmanager
+def raw_connection(engine: Engine) -> Iterator[Connection]:
+    """Lend a psycopg2 connection of the engine's pool; UTF-8 whatever the server prefers."""
+    pooled = engine.raw_connection()
+    try:
+        connection: Any = pooled.driver_connection
+        connection.set_client_encoding("UTF8")
+        yield connection
+    finally:
+        pooled.close()
+
+
+class _CopyOut:
+    """Runs COPY … TO STDOUT in a thread; the ``with`` target is the readable end of the pipe it writes into."""
+
+    def __init__(self, connection: Connection, command: str) -> None:
+        self._connection, self._command = connection, command
+        self._failure: BaseException | None = None
+        reader, self._writer = os.pipe()
+        self._stream = os.fdopen(reader, "rb")
+        self._thread = threading.Thread(target=self._run, name="copy-out", daemon=True)
+
+    def __enter__(self) -> Any:  # noqa: ANN401  (a binary stream that pyarrow takes)
+        self._thread.start()
+        return self._stream
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # closing first ends a COPY that nobody reads any more; the database's own error then comes before Arrow's,
+        # which only saw the stream end too early
+        self._stream.close()
+        self._thread.join()
+        abandoned = error is not None and isinstance(self._failure, BrokenPipeError)
+        if self._failure is not None and not abandoned:
+            with schema_errors():
+                raise self._failure
+
+    def _run(self) -> None:
+        try:
+            with os.fdopen(self._writer, "wb") as sink, self._connection.cursor() as cursor:
+                cursor.copy_expert(self._command, sink, 1 << 16)
+        except BaseException as failure:  # handed to the reading thread, which raises it
+            self._failure = failure
+
+
+@contextmanager
+def schema_errors() -> Iterator[None]:
+    """Turn PostgreSQL's word for a missing table, column or right into a WarehouseError that says what to do."""
+    try:
+        yield
+    except (pg_errors.UndefinedTable, pg_errors.UndefinedColumn, pg_errors.InsufficientPrivilege) as error:
+        found = (error.diag.message_primary or str(error)).strip()
+        raise WarehouseError(
+            "fact_sales_monthly, dim_dfu and dim_item must exist with their columns and be readable",
+            found=found,
+            remedy="check that the address names the right database and schema, and what the role may read",
+        ) from error
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether waiting may heal it: a dropped connection, a busy or restarting server, a deadlock, a timeout."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, psycopg2.OperationalError | psycopg2.InterfaceError | ConnectionError | TimeoutError):
+            return not any(sign in str(chain) for sign in _REFUSALS)
+        chain = chain.__cause__
+    return False

@@ -1,0 +1,157 @@
+"""Sales rows -> complete monthly grid -> histories and exclusions, by small panels worked out by hand."""
+
+import datetime as dt
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dfu_clustering.errors import DataError, WarehouseError
+from dfu_clustering.panel import (
+    EXCLUSION_REASONS,
+    PanelBuilder,
+    select_histories,
+    sales_batch,
+)
+
+JANUARY = np.datetime64("2024-01", "M")
+
+
+def dims(*keys: tuple[str, str | None, str]) -> pa.Table:
+    return pa.table(
+        {
+            "dfu_ck": [f"{unit}_{group}_{loc}" for unit, group, loc in keys],
+            "dmdunit": [unit for unit, _, _ in keys],
+            "dmdgroup": pa.array([group for _, group, _ in keys], pa.string()),
+            "loc": [loc for _, _, loc in keys],
+        }
+    )
+
+
+def month(number: int) -> dt.date:
+    return dt.date(2024, number, 1)
+
+
+def build(table: pa.Table, rows: list[tuple], n_months: int = 6):
+    builder = PanelBuilder(table, first_month=JANUARY, as_of_month=JANUARY + n_months - 1)
+    for start in range(0, len(rows), 2):  # several batches, as the stream brings them
+        builder.add(sales_batch(rows[start : start + 2]))
+    return builder.build()
+
+
+A, B = ("a", "g", "x"), ("b", "g", "x")
+
+
+def test_month_without_row_is_zero_demand():
+    panel = build(dims(A), [(*A, month(2), 5.0), (*A, month(4), 7.0)])
+    assert panel.demand.tolist() == [[0, 5, 0, 7, 0, 0]]
+    assert [str(m) for m in panel.months] == ["2024-01", "2024-02", "2024-03", "2024-04", "2024-05", "2024-06"]
+
+
+def test_rows_of_one_month_are_summed_and_reported():
+    panel = build(dims(A), [(*A, month(2), 5.0), (*A, month(2), 1.5), (*A, month(3), 1.0)])
+    assert panel.demand[0, :3].tolist() == [0, 6.5, 1]
+    assert panel.facts.duplicate_rows == 1
+    assert panel.facts.duplicate_keys == ("a_g_x 2024-02",)
+
+
+def test_month_netted_below_zero_is_clipped_and_counted():
+    panel = build(dims(A), [(*A, month(1), 5.0), (*A, month(1), -8.0), (*A, month(2), -1.0), (*A, month(3), 4.0)])
+    assert panel.demand[0, :3].tolist() == [0, 0, 4]
+    assert panel.facts.clipped_months == 2
+    assert panel.facts.negative_qty_rows == 2
+
+
+def test_null_qty_counts_as_zero_and_is_reported():
+    panel = build(dims(A), [(*A, month(1), None), (*A, month(2), 3.0)])
+    assert panel.demand[0, :2].tolist() == [0, 3]
+    assert panel.facts.null_qty_rows == 1
+
+
+@pytest.mark.parametrize("qty", [float("nan"), float("inf")])
+def test_qty_that_is_no_number_is_refused_with_its_key(qty):
+    with pytest.raises(DataError, match=r"finite number.*b_g_x"):
+        build(dims(A, B), [(*A, month(1), 1.0), (*B, month(1), qty)])
+
+
+def test_sales_join_on_three_columns_never_on_the_concatenated_key():
+    # both keys read "a_b_c_x", but only one of them is the DFU that sells
+    one, other = ("a_b", "c", "x"), ("a", "b_c", "x")
+    table = dims(one, other).set_column(0, "dfu_ck", [["first", "second"]])
+    panel = build(table, [(*other, month(1), 9.0)])
+    assert dict(zip(panel.dfu_ck, panel.demand[:, 0], strict=True)) == {"first": 0, "second": 9}
+
+
+def test_panel_rows_are_in_key_order_whatever_the_order_of_dim_dfu():
+    panel = build(dims(B, A), [(*B, month(1), 2.0), (*A, month(1), 1.0)])
+    assert panel.dfu_ck.tolist() == ["a_g_x", "b_g_x"]
+    assert panel.demand[:, 0].tolist() == [1, 2]
+
+
+def test_unicode_and_empty_text_are_keys_like_others():
+    odd = ("Grüner_Veltliner 0,75 l №1", "", "Zürich")
+    panel = build(dims(A, odd), [(*odd, month(6), 4.0)])
+    row = panel.dfu_ck.tolist().index("_".join(odd))
+    assert panel.demand[row].tolist() == [0, 0, 0, 0, 0, 4]
+
+
+def test_null_in_dim_dfu_matches_no_sale():
+    panel = build(dims(("a", None, "x")), [("a", "None", "x", month(1), 4.0)])
+    assert panel.demand.sum() == 0
+    assert panel.facts.unknown_dfus == ("a_None_x",)
+
+
+def test_order_of_rows_does_not_change_a_bit():
+    rows = [(*A, month(1 + i % 3), 0.1 * i) for i in range(60)]
+    shuffled = rows.copy()
+    random.Random(1).shuffle(shuffled)
+    assert build(dims(A), rows).demand.tobytes() == build(dims(A), shuffled).demand.tobytes()
+
+
+def test_two_dfus_with_one_natural_key_are_refused():
+    table = pa.concat_tables([dims(A), dims(A).set_column(0, "dfu_ck", [["twin"]])])
+    with pytest.raises(WarehouseError, match="one row for each dmdunit, dmdgroup and loc"):
+        build(table, [])
+
+
+def test_history_starts_at_first_positive_month_of_all_history():
+    panel = build(dims(A, B), [(*A, month(4), 1.0), (*B, month(1), 1.0), (*B, month(6), 1.0)])
+    histories, _ = select_histories(panel, window_months=4, min_months_history=3)
+    # a starts in April: three months; b sold before the window: all four, the first three of them zero
+    assert histories.history_months.tolist() == [3, 4]
+    assert histories.demand.tolist() == [[0, 1, 0, 0], [0, 0, 0, 1]]
+
+
+def test_month_netted_to_zero_does_not_start_a_history():
+    panel = build(dims(A), [(*A, month(1), 5.0), (*A, month(1), -5.0), (*A, month(4), 2.0)])
+    histories, _ = select_histories(panel, window_months="all", min_months_history=3)
+    assert histories.history_months.tolist() == [3]
+
+
+def test_every_dfu_is_clustered_or_excluded_for_one_reason():
+    keys = [(unit, "g", "x") for unit in ("old", "new", "gone", "never", "good")]
+    old, new, gone, _, good = keys
+    rows = [(*old, month(1), 1.0), (*old, month(6), 1.0), (*new, month(6), 1.0), (*gone, month(1), 1.0)]
+    panel = build(dims(*keys), [*rows, (*good, month(3), 2.0), ("stranger", "g", "x", month(2), 1.0)])
+    histories, exclusions = select_histories(panel, window_months=4, min_months_history=3)
+    assert histories.dfu_ck.tolist() == ["good_g_x", "old_g_x"]
+    assert dict(zip(exclusions.dfu_ck, exclusions.reason, strict=True)) == {
+        "gone_g_x": "no_demand_in_window",
+        "never_g_x": "never_sold",
+        "new_g_x": "insufficient_history",
+        "stranger_g_x": "not_in_dim_dfu",
+    }
+    assert exclusions.counts() == dict.fromkeys(EXCLUSION_REASONS, 1)
+
+
+def test_window_longer_than_the_sales_is_cut_to_them():
+    panel = build(dims(A), [(*A, month(1), 1.0)])
+    histories, _ = select_histories(panel, window_months=24, min_months_history=3)
+    assert histories.demand.shape == (1, 6)
+
+
+def test_window_without_any_demand_is_an_error_that_says_where_to_look():
+    panel = build(dims(A), [(*A, month(1), 1.0)])
+    with pytest.raises(DataError, match=r"no positive demand of 1 DFUs from 2024-04 to 2024-06"):
+        select_histories(panel, window_months=3, min_months_history=3)
