@@ -1,0 +1,129 @@
+"""What must hold of the features whatever the demand: scale, order, chunks, bounds, and what white noise scores."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from dfu_clustering.features import TIME_SERIES_FEATURES, time_series_features
+from dfu_clustering.panel import Histories
+
+VOLUME_FEATURES = [
+    "mean_demand",
+    "median_demand",
+    "std_demand",
+    "min_demand",
+    "max_demand",
+    "total_demand",
+    "trend_slope",
+]
+SHAPE_FEATURES = [f.name for f in TIME_SERIES_FEATURES if f.name not in [*VOLUME_FEATURES, "demand_class"]]
+AS_OF = np.datetime64("2024-05", "M")
+
+
+@st.composite
+def panels(draw: st.DrawFn, max_dfus: int = 12) -> Histories:
+    """Histories of 1 to 40 months: pieces or litres to two decimals, many zeros, some demand in each."""
+    n_dfus, window = draw(st.integers(1, max_dfus)), draw(st.integers(1, 40))
+    size = st.just(0) | st.integers(0, 20) | st.integers(0, 1_000_000).map(lambda hundredths: hundredths / 100)
+    demand = draw(arrays(np.float64, (n_dfus, window), elements=size.map(float)))
+    demand[:, -1] += demand.sum(axis=1) == 0
+    lengths = draw(arrays(np.int64, n_dfus, elements=st.integers(1, window)))
+    lengths[[not row[window - n :].any() for row, n in zip(demand, lengths, strict=True)]] = window
+    keys = np.array([f"dfu{i:02d}" for i in range(n_dfus)], dtype=object)
+    return Histories(keys, demand, lengths, AS_OF)
+
+
+@settings(max_examples=60, deadline=None)
+@given(panels(), st.floats(1e-3, 1e3))
+def test_scaling_demand_changes_only_volume_features(histories, factor):
+    scaled = Histories(histories.dfu_ck, histories.demand * factor, histories.history_months, AS_OF)
+    before, after = time_series_features(histories), time_series_features(scaled)
+    np.testing.assert_allclose(after[VOLUME_FEATURES], before[VOLUME_FEATURES] * factor, rtol=1e-6, atol=1e-7 * factor)
+    np.testing.assert_allclose(after[SHAPE_FEATURES].astype(float), before[SHAPE_FEATURES].astype(float), atol=1e-6)
+    assert after["demand_class"].tolist() == before["demand_class"].tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(panels(), st.randoms(use_true_random=False))
+def test_the_order_of_dfus_changes_no_bit(histories, random):
+    order = np.array(random.sample(range(len(histories.dfu_ck)), len(histories.dfu_ck)))
+    shuffled = Histories(
+        histories.dfu_ck[order], histories.demand[order], histories.history_months[order], histories.as_of_month
+    )
+    expected = time_series_features(histories).iloc[order].reset_index(drop=True)
+    pd.testing.assert_frame_equal(time_series_features(shuffled), expected, check_exact=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(panels(), st.integers(1, 12))
+def test_the_chunk_size_changes_no_bit(histories, chunk_rows):
+    chunked = time_series_features(histories, chunk_rows=chunk_rows)
+    pd.testing.assert_frame_equal(chunked, time_series_features(histories), check_exact=True)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 2, 3, 7, 8, 100, 511, 1000])
+def test_the_chunk_size_changes_no_bit_of_a_large_panel(chunk_rows):
+    histories = _noise(np.random.default_rng(3).lognormal(3, 1, (1_500, 36)))
+    histories = Histories(histories.dfu_ck, histories.demand, np.resize([36, 36, 30, 17], 1_500), AS_OF)
+    chunked = time_series_features(histories, chunk_rows=chunk_rows)
+    pd.testing.assert_frame_equal(chunked, time_series_features(histories), check_exact=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(panels())
+def test_features_keep_within_their_bounds(histories):
+    found = time_series_features(histories)
+    bounds = {
+        "seasonality_strength": (0, 1),
+        "zero_demand_pct": (0, 1),
+        "demand_stability": (0, 1),
+        "year_over_year_correlation": (-1, 1),
+        "lag1_autocorrelation": (-1 - 1e-9, 1 + 1e-9),
+        "growth_rate": (-1, 3),
+        "recent_vs_historical": (0, 5),
+        "log_growth": (-1.5, 1.5),
+        "log_recent": (-1.5, 1.5),
+        "peak_month": (1, 12),
+        "trend_direction": (-1, 1),
+        "sparsity_score": (1, 40),
+    }
+    for name, (low, high) in bounds.items():
+        assert found[name].dropna().between(low, high).all(), name
+    assert (found["min_demand"] <= found["mean_demand"]).all()
+    assert (found["mean_demand"] <= found["max_demand"]).all()
+    assert not np.isinf(found[[*VOLUME_FEATURES, *SHAPE_FEATURES]].to_numpy(float)).any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(panels(max_dfus=1), st.integers(0, 60))
+def test_months_before_the_history_change_nothing(histories, older_months):
+    padded = np.hstack([np.zeros((1, older_months)), histories.demand])
+    longer = Histories(histories.dfu_ck, padded, histories.history_months, AS_OF)
+    pd.testing.assert_frame_equal(time_series_features(longer), time_series_features(histories), check_exact=True)
+
+
+NOISE = {
+    "normal": lambda rng, shape: np.maximum(rng.normal(100, 20, shape), 0),
+    "poisson": lambda rng, shape: rng.poisson(5, shape).astype(float),
+    "intermittent": lambda rng, shape: (rng.random(shape) < 0.3) * rng.poisson(5, shape).astype(float),
+    "lognormal": lambda rng, shape: rng.lognormal(3, 1, shape),
+}
+
+
+@pytest.mark.parametrize(("months", "most"), [(24, 0.05), (36, 0.01)])
+@pytest.mark.parametrize("kind", NOISE)
+def test_white_noise_rarely_looks_seasonal(kind, months, most):
+    noise = NOISE[kind](np.random.default_rng(20_240_601), (20_000, months))
+    strength = time_series_features(_noise(noise))["seasonality_strength"]
+    assert (strength >= 0.5).mean() <= most
+    # METHOD: about 0.1 at 24 months; unadjusted for degrees of freedom it would be 0.5
+    assert 0.03 < strength.mean() < 0.12
+
+
+def _noise(demand: np.ndarray) -> Histories:
+    demand = demand[demand.any(axis=1)]
+    keys = np.array([f"dfu{i:05d}" for i in range(len(demand))], dtype=object)
+    return Histories(keys, demand, np.full(len(demand), demand.shape[1]), AS_OF)
