@@ -1,0 +1,181 @@
+"""From the feature matrix to the space that is clustered, as one scikit-learn pipeline.
+
+The fitted pipeline holds all that was learnt, so that next month's matrix can be put into the same space.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES, Attribute
+from dfu_clustering.transformers import (
+    NULL,
+    BlockWeight,
+    ClippedRobustScaler,
+    FrequencyEncoder,
+    LowVarianceFilter,
+    MatrixColumns,
+    PrincipalComponents,
+    Winsorizer,
+)
+
+_TREND_LIMIT = 2.0  # times the mean, a year
+
+SHAPE_SOURCES = (
+    "mean_demand",
+    "sparsity_score",
+    "cv2_demand",
+    "residual_cv",
+    "trend_slope",
+    "log_growth",
+    "log_recent",
+    "lag1_autocorrelation",
+    "seasonality_strength",
+    "peak_month",
+)
+SHAPE_COLUMNS = (
+    "log1p_mean_demand",
+    "log_sparsity_score",
+    "log1p_cv2_demand",
+    "log1p_residual_cv",
+    "annual_trend",
+    "log_growth",
+    "log_recent",
+    "lag1_autocorrelation",
+    "seasonality_strength",
+    "season_sin",
+    "season_cos",
+)
+NUMERIC_FEATURES = tuple(feature.name for feature in TIME_SERIES_FEATURES if feature.name != "demand_class")
+
+
+def build_preprocessing(config: ClusteringConfig) -> Pipeline:
+    """Return the unfitted pipeline from a feature matrix to a float64 (n_dfus, n_columns) array.
+
+    Steps: ``matrix`` takes the columns that are used; ``space`` holds the block ``time_series`` (transforms,
+    imputation by the median, winsorising, low-variance filter, scaling) and, where their weight is above 0, the blocks
+    ``item_attributes`` and ``dfu_attributes``; ``components`` is the optional PCA of all columns.
+
+    Fitting or applying it raises DataError where the matrix lacks a column or holds something else than finite numbers
+    in a numeric one, and fitting it also where no time-series column varies among several DFUs.
+    """
+    names = SHAPE_SOURCES if config.feature_set == "shape" else NUMERIC_FEATURES
+    attributes = (
+        ("item_attributes", ITEM_ATTRIBUTES, config.attributes.item),
+        ("dfu_attributes", DFU_ATTRIBUTES, config.attributes.dfu),
+    )
+    used = [block for block in attributes if block[2] > 0]
+    numeric = [*names, *(name for _, block, _ in used for name in _names(block, "numeric"))]
+    categorical = [name for _, block, _ in used for name in _names(block, "categorical")]
+    blocks = [("time_series", _time_series_block(config), list(names))]
+    blocks += [
+        (title, _attribute_block(block, weight, config), [attribute.name for attribute in block])
+        for title, block, weight in used
+    ]
+    space = ColumnTransformer(blocks, verbose_feature_names_out=False)
+    return Pipeline([("matrix", MatrixColumns(numeric, categorical)), ("space", space), *_components(config)])
+
+
+def column_names(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return the names of the columns that a fitted preprocessing pipeline makes."""
+    return tuple(pipeline.get_feature_names_out().tolist())
+
+
+def shape_columns(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return the eleven scale-free columns of feature_set "shape", SHAPE_COLUMNS, from SHAPE_SOURCES.
+
+    Only log1p_mean_demand depends on the unit of demand. annual_trend is 12 x trend_slope / mean_demand, clipped to
+    +-2; season_sin and season_cos are seasonality_strength x sin and cos of 2 pi peak_month / 12, so that December and
+    January are neighbours and DFUs without a season meet in the origin whatever their peak. NaN stays NaN.
+    """
+    strength = matrix["seasonality_strength"]
+    angle = 2 * np.pi * matrix["peak_month"] / 12
+    annual_trend = 12 * matrix["trend_slope"] / matrix["mean_demand"]
+    columns = (
+        np.log1p(matrix["mean_demand"]),
+        np.log(matrix["sparsity_score"]),
+        np.log1p(matrix["cv2_demand"]),
+        np.log1p(matrix["residual_cv"]),
+        annual_trend.clip(-_TREND_LIMIT, _TREND_LIMIT),
+        matrix["log_growth"],
+        matrix["log_recent"],
+        matrix["lag1_autocorrelation"],
+        strength,
+        strength * np.sin(angle),
+        strength * np.cos(angle),
+    )
+    return pd.DataFrame(dict(zip(SHAPE_COLUMNS, columns, strict=True)))
+
+
+def _time_series_block(config: ClusteringConfig) -> Pipeline:
+    shape = FunctionTransformer(shape_columns, feature_names_out=_shape_names)
+    quantiles = config.winsorize_quantiles
+    return Pipeline(
+        [
+            ("transforms", shape if config.feature_set == "shape" else "passthrough"),
+            ("imputation", _imputer()),
+            ("winsorising", Winsorizer(quantiles.low, quantiles.high)),
+            ("low_variance", LowVarianceFilter(config.min_variance)),
+            ("scaling", _scaler(config)),
+        ]
+    )
+
+
+def _attribute_block(attributes: Sequence[Attribute], weight: float, config: ClusteringConfig) -> Pipeline:
+    """Return the pipeline of one block; its numeric and frequency columns are scaled, its one-hot columns stay 0/1."""
+    numbers = Pipeline([("imputation", _imputer()), ("scaling", _scaler(config))])
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False, feature_name_combiner=_category_name)
+    frequency = Pipeline([("frequency", FrequencyEncoder()), ("scaling", _scaler(config))])
+    which = partial(_categorical_columns, names=_names(attributes, "categorical"), max_categories=config.max_categories)
+    encoding = ColumnTransformer(
+        [
+            ("numeric", numbers, _names(attributes, "numeric")),
+            ("one_hot", one_hot, partial(which, few=True)),
+            ("frequency", frequency, partial(which, few=False)),
+        ],
+        verbose_feature_names_out=False,
+    )
+    constants = LowVarianceFilter(0.0, may_drop_all=True)
+    return Pipeline([("encoding", encoding), ("constants", constants), ("weight", BlockWeight(weight))])
+
+
+def _components(config: ClusteringConfig) -> list[tuple[str, PrincipalComponents]]:
+    if not config.use_pca:
+        return []
+    return [("components", PrincipalComponents(n_components=config.pca_explained_variance, svd_solver="full"))]
+
+
+def _imputer() -> SimpleImputer:
+    # an all-NaN column becomes a constant 0, which the filter of low variance drops with the other constants
+    return SimpleImputer(strategy="median", keep_empty_features=True)
+
+
+def _scaler(config: ClusteringConfig) -> StandardScaler | ClippedRobustScaler:
+    robust = config.feature_set == "shape" or config.feature_scaling == "robust"
+    return ClippedRobustScaler() if robust else StandardScaler()
+
+
+def _categorical_columns(texts: pd.DataFrame, *, names: Sequence[str], max_categories: int, few: bool) -> list[str]:
+    """Return the columns with at most max_categories values, NULL being one, or else those with more."""
+    return [name for name in names if (texts[name].nunique() <= max_categories) == few]
+
+
+def _names(attributes: Sequence[Attribute], kind: str) -> list[str]:
+    return [attribute.name for attribute in attributes if attribute.kind == kind]
+
+
+def _shape_names(_transformer: Any, _input_features: Any) -> NDArray[np.object_]:  # noqa: ANN401
+    return np.array(SHAPE_COLUMNS, dtype=object)
+
+
+def _category_name(attribute: str, category: str) -> str:
+    return f"{attribute} is NULL" if category == NULL else f"{attribute}={category}"

@@ -1,0 +1,234 @@
+"""The scikit-learn transformers that the clustered space needs and scikit-learn does not have as METHOD says."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.decomposition import PCA
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.single_thread import single_threaded
+
+Floats = NDArray[np.float64]
+
+NULL = "\0"  # a category of its own; no text in PostgreSQL holds this character
+
+_IQR_OF_NORMAL = 1.349  # interquartile range of the standard normal distribution: 2 x 0.6745
+_ROBUST_LIMIT = 3.0
+_LEAST_IQR = 0.25  # IQR / 1.349 in standard deviations: 1 if normal, 0.35 if log-normal with sigma 1.5 and winsorised
+
+
+class MatrixColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Takes the named columns out of a feature matrix: numbers as float64, categories as text with NULL as a value.
+
+    Args:
+        numeric: Columns that must hold finite numbers or NULL.
+        categorical: Columns that may hold anything.
+    """
+
+    def __init__(self, numeric: Sequence[str], categorical: Sequence[str] = ()) -> None:
+        self.numeric = numeric
+        self.categorical = categorical
+
+    def fit(self, matrix: pd.DataFrame, y: object = None) -> Self:
+        """Return the transformer as it is: there is nothing to learn."""
+        return self
+
+    def transform(self, matrix: pd.DataFrame) -> pd.DataFrame:
+        """Return the named columns.
+
+        Raises:
+            DataError: A column is missing, or one of ``numeric`` holds something else than finite numbers and NULL.
+        """
+        _require_columns(matrix, [*self.numeric, *self.categorical])
+        numbers = {name: _numbers(matrix[name]) for name in self.numeric}
+        return pd.DataFrame(numbers | {name: _texts(matrix[name]) for name in self.categorical}, index=matrix.index)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+        """Return the names of the columns."""
+        return np.array([*self.numeric, *self.categorical], dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Pulls values beyond two quantiles of each column in to these quantiles, as they were when fitted.
+
+    Args:
+        low: Lower quantile, a share (0-1).
+        high: Upper quantile.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low = low
+        self.high = high
+
+    def fit(self, space: Floats, y: object = None) -> Self:
+        """Learn the quantiles, interpolated linearly between ranks."""
+        self.n_features_in_ = space.shape[1]
+        self.bounds_ = np.quantile(space, [self.low, self.high], axis=0)
+        return self
+
+    def transform(self, space: Floats) -> Floats:
+        """Return the clipped columns."""
+        return np.clip(space, *self.bounds_)
+
+
+class LowVarianceFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Drops constant columns and those whose variance (ddof 0) is below a limit.
+
+    scikit-learn's VarianceThreshold also drops columns exactly at the limit. A single row says nothing about variance:
+    it keeps all columns, so that choosing K is what refuses it.
+
+    Args:
+        min_variance: The limit, in squared units of the column.
+        may_drop_all: Whether a result without any column is legitimate.
+    """
+
+    def __init__(self, min_variance: float, *, may_drop_all: bool = False) -> None:
+        self.min_variance = min_variance
+        self.may_drop_all = may_drop_all
+
+    def fit(self, space: Floats, y: object = None) -> Self:
+        """Learn which columns vary.
+
+        Raises:
+            DataError: None does, and ``may_drop_all`` is false.
+        """
+        varies = (space.var(axis=0) >= self.min_variance) & (np.ptp(space, axis=0) > 0)
+        self.kept_ = varies if len(space) > 1 else np.full(space.shape[1], fill_value=True)
+        if not (self.kept_.any() or self.may_drop_all):
+            raise DataError(
+                f"At least one time-series column must vary among the DFUs by a variance of {self.min_variance:g}",
+                found=f"no such column of {space.shape[1]}; clusterable DFUs: {len(space)}",
+                remedy="load sales of more, or of different, DFUs, or lower min_months_history or min_variance",
+            )
+        return self
+
+    def transform(self, space: Floats) -> Floats:
+        """Return the columns that varied when fitted."""
+        return space[:, self.kept_]
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+        """Return the names of the kept columns."""
+        kept: NDArray[np.object_] = np.asarray(input_features, dtype=object)[self.kept_]
+        return kept
+
+
+class ClippedRobustScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """(x - median) / (IQR / 1.349), clipped to +-3; the unit is one standard deviation where a column is normal.
+
+    Where half of the DFUs all but share one value (no season, no gaps between demand), the IQR is 0, or measures only
+    how much these differ among themselves: the column would become noise at +-3. There, with IQR / 1.349 no more than
+    a quarter of the standard deviation, the standard deviation is the unit.
+    """
+
+    def fit(self, space: Floats, y: object = None) -> Self:
+        """Learn the medians and the units; the unit of a constant column is 1."""
+        self.n_features_in_ = space.shape[1]
+        low, self.center_, high = np.quantile(space, [0.25, 0.5, 0.75], axis=0)
+        deviation = space.std(axis=0)
+        robust = (high - low) / _IQR_OF_NORMAL
+        scale = np.where(robust > _LEAST_IQR * deviation, robust, deviation)
+        self.scale_ = np.where(scale > 0, scale, 1.0)
+        return self
+
+    def transform(self, space: Floats) -> Floats:
+        """Return the scaled and clipped columns."""
+        scaled: Floats = (space - self.center_) / self.scale_
+        return scaled.clip(-_ROBUST_LIMIT, _ROBUST_LIMIT)
+
+
+class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Replaces each category by the share (0-1) of the rows fitted on that have it; 0 for one never seen."""
+
+    def fit(self, texts: pd.DataFrame, y: object = None) -> Self:
+        """Learn the shares."""
+        self.feature_names_in_ = np.array(texts.columns, dtype=object)
+        self.n_features_in_ = texts.shape[1]
+        self.shares_ = [texts[name].value_counts(normalize=True).to_dict() for name in texts]
+        return self
+
+    def transform(self, texts: pd.DataFrame) -> Floats:
+        """Return the shares."""
+        columns = zip(texts, self.shares_, strict=True)
+        return np.column_stack([[shares.get(text, 0.0) for text in texts[name]] for name, shares in columns])
+
+
+class BlockWeight(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Scales a block of columns by one factor so that their variances add up to a weight.
+
+    Args:
+        weight: Total variance wanted, > 0.
+    """
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    def fit(self, space: Floats, y: object = None) -> Self:
+        """Learn the factor; a block without columns has none to scale."""
+        self.n_features_in_ = space.shape[1]
+        total = space.var(axis=0).sum()
+        self.factor_ = float(np.sqrt(self.weight / total)) if total > 0 else 1.0
+        return self
+
+    def transform(self, space: Floats) -> Floats:
+        """Return the scaled block."""
+        return space * self.factor_
+
+
+class PrincipalComponents(PCA):  # type: ignore[misc]
+    """PCA by full singular value decomposition whose bits do not depend on the number of cores."""
+
+    def fit(self, space: Floats, y: object = None) -> Self:
+        """Learn the components; the sign of each makes its largest loading positive."""
+        with single_threaded(), np.errstate(invalid="ignore"):  # a single row has no variance to explain: 0 / 0
+            super().fit(space, y)
+        return self
+
+    def fit_transform(self, space: Floats, y: object = None) -> Floats:
+        """Learn the components and return the rows in them."""
+        return self.fit(space, y).transform(space)
+
+    def transform(self, space: Floats) -> Floats:
+        """Return the rows in the learnt components."""
+        with single_threaded():
+            components: Floats = super().transform(space)
+        return components
+
+
+def _require_columns(matrix: pd.DataFrame, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in matrix]
+    if missing:
+        raise DataError(
+            "The feature matrix must hold every column that the configuration clusters",
+            found="missing columns",
+            keys=missing,
+            remedy="build the features again, or set the weight of attributes that are not there to 0",
+        )
+
+
+def _numbers(column: "pd.Series[Any]") -> Floats:
+    try:
+        values: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise _not_a_number(column, str(error)) from error
+    if np.isinf(values).any():
+        raise _not_a_number(column, f"{np.isinf(values).sum()} infinite values")
+    return values
+
+
+def _not_a_number(column: "pd.Series[Any]", found: str) -> DataError:
+    return DataError(
+        f"{column.name} must hold finite numbers or nothing",
+        found=found,
+        remedy="build the features again; a matrix made elsewhere must keep their types",
+    )
+
+
+def _texts(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    return column.astype(object).map(str).where(column.notna(), NULL)

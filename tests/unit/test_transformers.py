@@ -1,0 +1,135 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.transformers import (
+    NULL,
+    BlockWeight,
+    ClippedRobustScaler,
+    FrequencyEncoder,
+    LowVarianceFilter,
+    MatrixColumns,
+    PrincipalComponents,
+    Winsorizer,
+)
+
+
+def column(*values):
+    return np.array(values, dtype=np.float64)[:, None]
+
+
+class TestMatrixColumns:
+    def test_numbers_become_float_and_categories_text_with_null_as_a_value(self):
+        matrix = pd.DataFrame({"n": [1, 2, 3], "all_null": [None] * 3, "c": ["é", None, np.nan], "other": [0, 0, 0]})
+        columns = MatrixColumns(["n", "all_null"], ["c"]).fit_transform(matrix)
+        assert columns["n"].tolist() == [1.0, 2.0, 3.0]
+        assert columns["all_null"].isna().all()
+        assert columns.dtypes[["n", "all_null"]].tolist() == [np.float64, np.float64]
+        assert columns["c"].tolist() == ["é", NULL, NULL]
+        assert list(columns) == ["n", "all_null", "c"]
+
+    def test_missing_columns_are_all_named(self):
+        with pytest.raises(DataError, match=r"\(2: 'a', 'b'\)"):
+            MatrixColumns(["a", "n"], ["b"]).fit_transform(pd.DataFrame({"n": [1]}))
+
+    @pytest.mark.parametrize(("values", "found"), [(["1", "x"], "'x'"), ([1.0, np.inf], "1 infinite values")])
+    def test_numeric_columns_hold_finite_numbers_only(self, values, found):
+        with pytest.raises(DataError, match=f"n must hold finite numbers or nothing.*{found}"):
+            MatrixColumns(["n"]).fit_transform(pd.DataFrame({"n": values}))
+
+
+def test_winsorizing_pulls_in_to_the_fitted_quantiles():
+    # 0..100: the quantiles 0.05 and 0.9 are 5 and 90
+    winsorizer = Winsorizer(0.05, 0.9).fit(np.arange(101.0)[:, None])
+    assert winsorizer.transform(column(-7, 5, 50, 90, 1e6)).ravel().tolist() == [5, 5, 50, 90, 90]
+
+
+class TestLowVarianceFilter:
+    def test_a_column_exactly_at_the_limit_stays(self):
+        # variances (ddof 0): 0.25, 0.0625, 0
+        space = np.array([[0.0, 0.0, 7.0], [1.0, 0.5, 7.0]])
+        low_variance = LowVarianceFilter(0.25).fit(space)
+        assert low_variance.transform(space).tolist() == [[0.0], [1.0]]
+        assert low_variance.get_feature_names_out(["a", "b", "c"]).tolist() == ["a"]
+
+    def test_constants_go_even_where_no_variance_is_asked_for(self):
+        # the mean of three times 0.1 is not 0.1 in floating point
+        space = np.array([[0.1, 0.0], [0.1, 1e-9], [0.1, 0.0]])
+        assert LowVarianceFilter(0.0).fit_transform(space).tolist() == [[0.0], [1e-9], [0.0]]
+
+    def test_a_space_without_variance_is_refused(self):
+        with pytest.raises(DataError, match="no such column of 2; clusterable DFUs: 3"):
+            LowVarianceFilter(0.01).fit(np.zeros((3, 2)))
+
+    def test_a_single_row_keeps_all_columns(self):
+        assert LowVarianceFilter(0.01).fit_transform(np.array([[1.0, 2.0]])).tolist() == [[1.0, 2.0]]
+
+    def test_dropping_everything_can_be_allowed(self):
+        assert LowVarianceFilter(0.0, may_drop_all=True).fit_transform(np.zeros((3, 2))).shape == (3, 0)
+
+
+class TestClippedRobustScaler:
+    def test_scaling_is_hand_worked(self):
+        # 0..8: median 4, quartiles 2 and 6, IQR 4; unit 4/1.349 = 2.9652; (8 - 4)/2.9652 = 1.349
+        scaler = ClippedRobustScaler().fit(np.arange(9.0)[:, None])
+        assert scaler.transform(column(4, 6, 8)).ravel() == pytest.approx([0, 0.6745, 1.349])
+
+    def test_results_are_clipped_to_three(self):
+        scaler = ClippedRobustScaler().fit(np.arange(9.0)[:, None])
+        # 3 units above the median are 4 + 3 x 2.9652 = 12.896
+        assert scaler.transform(column(12.8, 12.9, -100)).ravel() == pytest.approx([8.8 * 1.349 / 4, 3, -3])
+
+    def test_a_normal_column_gets_unit_variance(self):
+        space = np.random.default_rng(0).normal(50, 7, size=(20_000, 1))
+        # clipping at 3 takes 0.3 % of the rows and less than 1 % of the variance
+        assert ClippedRobustScaler().fit_transform(space).std() == pytest.approx(1, abs=0.02)
+
+    def test_without_an_iqr_the_unit_is_the_standard_deviation(self):
+        # nine zeros and 10: quartiles 0 and 0, mean 1, variance (9 x 1 + 81)/10 = 9
+        scaled = ClippedRobustScaler().fit_transform(column(*[0] * 9, 10)).ravel()
+        assert scaled.tolist() == [0.0] * 9 + [3.0]
+        assert ClippedRobustScaler().fit(column(*[0] * 9, 10)).scale_.tolist() == [3.0]
+
+    def test_an_iqr_of_mere_noise_does_not_become_the_unit(self):
+        rng = np.random.default_rng(1)
+        seasonal = np.concatenate([np.full(100, 1.0), np.full(100, -1.0), rng.normal(0, 0.001, 800)])[:, None]
+        scaler = ClippedRobustScaler().fit(seasonal)
+        assert scaler.scale_ == pytest.approx(seasonal.std())
+
+    def test_a_constant_column_becomes_zero(self):
+        assert ClippedRobustScaler().fit_transform(column(5, 5)).ravel().tolist() == [0.0, 0.0]
+
+
+def test_frequencies_are_shares_of_the_rows_fitted_on():
+    fitted = FrequencyEncoder().fit(pd.DataFrame({"c": ["x", "x", "y", NULL]}))
+    assert fitted.transform(pd.DataFrame({"c": ["x", "y", NULL, "new"]})).ravel().tolist() == [0.5, 0.25, 0.25, 0.0]
+
+
+def test_block_weight_is_the_total_variance():
+    space = np.random.default_rng(2).normal(size=(500, 4)) * [1, 5, 0.1, 30]
+    assert BlockWeight(0.7).fit_transform(space).var(axis=0).sum() == pytest.approx(0.7)
+
+
+def test_an_empty_block_has_nothing_to_weigh():
+    assert BlockWeight(2.0).fit_transform(np.empty((3, 0))).shape == (3, 0)
+
+
+def test_components_keep_distances_and_have_signs_of_their_own():
+    space = np.random.default_rng(3).normal(size=(60, 5)) @ np.diag([5.0, 3.0, 2.0, 1.0, 0.5])
+    pca = PrincipalComponents(n_components=0.9999, svd_solver="full")
+    components = pca.fit_transform(space)
+    assert np.linalg.norm(components[0] - components[1]) == pytest.approx(np.linalg.norm(space[0] - space[1]))
+    largest = np.abs(pca.components_).argmax(axis=1)
+    assert (pca.components_[np.arange(5), largest] > 0).all()
+    mirrored = PrincipalComponents(n_components=0.9999, svd_solver="full").fit(2 * space.mean(axis=0) - space)
+    assert mirrored.components_ == pytest.approx(pca.components_)
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [Winsorizer(0.1, 0.9), LowVarianceFilter(0.5, may_drop_all=True), BlockWeight(3.0), MatrixColumns(["a"], ["b"])],
+)
+def test_transformers_can_be_cloned(transformer):
+    assert clone(transformer).get_params() == transformer.get_params()
