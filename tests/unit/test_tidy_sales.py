@@ -1,0 +1,140 @@
+"""A tidy parquet panel becomes warehouse tables, or an error that names what is wrong with it."""
+
+import datetime as dt
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dfu_clustering.demo.tidy import _nth_of_its_kind, read_tidy_sales
+from dfu_clustering.errors import DataError
+
+JAN, FEB, MAR = (dt.date(2026, month, 1) for month in (1, 2, 3))
+
+# six rows of three DFUs: two rows of one DFU and month, a NULL, a return, an underscore, letters beyond ASCII
+COLUMNS: dict[str, Any] = {
+    "dmdunit": ["B_2", "A", "A", "Ö", "A", "A"],
+    "dmdgroup": ["G", "G", "G", "G", "G", "G"],
+    "loc": ["L1", "L1", "L1", "L1", "L1", "L1"],
+    "startdate": [FEB, JAN, JAN, MAR, FEB, MAR],
+    "qty": [1.5, 10.0, -2.0, 4.0, None, 7.0],
+}
+
+
+def written(path: Path, **changes: Any) -> Path:
+    columns = {name: values for name, values in (COLUMNS | changes).items() if values is not None}
+    pq.write_table(pa.table(columns), path / "panel.parquet")
+    return path / "panel.parquet"
+
+
+def test_rows_are_kept_in_the_order_of_their_months_with_unique_keys(tmp_path: Path) -> None:
+    sales = read_tidy_sales(written(tmp_path)).sales
+    assert sales["sales_ck"].to_pylist() == [
+        "A_G_L1_202601_1",
+        "A_G_L1_202601_2",
+        "B_2_G_L1_202602_1",
+        "A_G_L1_202602_1",
+        "Ö_G_L1_202603_1",
+        "A_G_L1_202603_1",
+    ]
+    assert sales["qty"].to_pylist() == [10.0, -2.0, 1.5, None, 4.0, 7.0]
+    assert sales["startdate"].to_pylist() == [JAN, JAN, FEB, FEB, MAR, MAR]
+    assert set(sales["type"].to_pylist()) == {1}
+
+
+def test_every_month_is_loaded_on_the_fifth_of_the_next(tmp_path: Path) -> None:
+    tables = read_tidy_sales(written(tmp_path))
+    assert tables.sales["load_ts"].to_pylist()[0] == dt.datetime(2026, 2, 5, 6, tzinfo=dt.UTC)
+    assert tables.sales["file_dt"].to_pylist()[-1] == dt.date(2026, 4, 5)
+    assert set(tables.dfus["load_ts"].to_pylist()) == {dt.datetime(2026, 4, 5, 6, tzinfo=dt.UTC)}
+
+
+def test_dimensions_hold_the_distinct_keys_in_order(tmp_path: Path) -> None:
+    tables = read_tidy_sales(written(tmp_path))
+    assert tables.dfus["dfu_ck"].to_pylist() == ["A_G_L1", "B_2_G_L1", "Ö_G_L1"]
+    assert tables.dfus["dmdunit"].to_pylist() == ["A", "B_2", "Ö"]
+    assert tables.items["item_no"].to_pylist() == ["A", "B_2", "Ö"]
+    assert set(tables.items["category"].to_pylist()) == {"UNKNOWN"}
+
+
+@pytest.mark.parametrize(
+    "qty",
+    [
+        pa.array([1, 2, 3, 4, None, 6], pa.int32()),
+        pa.array([1, 2, 3, 4, float("nan"), 6], pa.float32()),
+        pa.array([Decimal(1), Decimal(2), Decimal(3), Decimal(4), None, Decimal(6)], pa.decimal128(18, 4)),
+    ],
+)
+def test_qty_may_be_of_any_numeric_type_and_nan_is_null(tmp_path: Path, qty: pa.Array) -> None:
+    found = read_tidy_sales(written(tmp_path, qty=qty)).sales["qty"].to_pylist()
+    assert found == [2, 3, 1, None, 4, 6]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "ns"])
+def test_timestamps_at_midnight_are_dates(tmp_path: Path, unit: str) -> None:
+    stamps = pa.array([dt.datetime(d.year, d.month, d.day) for d in COLUMNS["startdate"]], pa.timestamp(unit))  # noqa: DTZ001
+    assert read_tidy_sales(written(tmp_path, startdate=stamps)).sales["startdate"].to_pylist()[0] == JAN
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int16(), pa.string())])
+def test_keys_may_be_of_any_text_type(tmp_path: Path, kind: pa.DataType) -> None:
+    path = written(tmp_path, dmdunit=pa.array(COLUMNS["dmdunit"], pa.string()).cast(kind))
+    assert read_tidy_sales(path).dfus["dmdunit"].to_pylist() == ["A", "B_2", "Ö"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"loc": None}, "'loc'"),
+        ({"qty": ["1"] * 6}, "qty is string"),
+        ({"qty": [True] * 6}, "qty is bool"),
+        ({"qty": [2**60 + 1] * 6}, "not in range"),
+        ({"dmdunit": [1] * 6}, "dmdunit is int64"),
+        ({"startdate": ["2026-01-01"] * 6}, "startdate is string"),
+        ({"startdate": [dt.datetime(2026, 1, 1, tzinfo=dt.UTC)] * 6}, "startdate is timestamp"),
+        ({"startdate": [dt.datetime(2026, 1, 1, 5)] * 6}, "time of day"),  # noqa: DTZ001
+        ({"startdate": [JAN, dt.date(2026, 1, 2), JAN, JAN, JAN, dt.date(2026, 2, 28)]}, "2: 'A_G_L1_2026-01-02'"),
+        ({"dmdunit": [None, "A", "A", "Ö", "A", "A"]}, "rows without dmdunit (1: 'NULL_G_L1_2026-02-01')"),
+        ({"startdate": [None, JAN, JAN, JAN, JAN, JAN]}, "rows without startdate (1: 'B_2_G_L1_NULL')"),
+        ({"qty": [1.0, float("inf"), -1e14, 1.0, 1.0, 1.0]}, "2: 'A_G_L1_2026-01-01', 'A_G_L1_2026-01-01'"),
+        ({"dmdunit": ["A_G", "A"] * 3, "dmdgroup": ["L", "G"] * 3, "loc": ["1", "L_1"] * 3}, "1: 'A_G_L_1'"),
+    ],
+)
+def test_a_broken_rule_is_named_with_what_breaks_it(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_tidy_sales(written(tmp_path, **changes))
+    assert told in str(caught.value)
+    assert "panel.parquet" in str(caught.value)
+
+
+def test_an_empty_panel_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    with pytest.raises(DataError, match="no rows"):
+        read_tidy_sales(path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"dmdunit,dmdgroup\n"])
+def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "panel.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match="readable parquet file"):
+        read_tidy_sales(path)
+
+
+def test_rows_of_one_dfu_and_month_are_numbered_like_a_plain_count() -> None:
+    rng = np.random.default_rng(0)
+    dfu = rng.integers(0, 7, 300)
+    month = np.datetime64("2026-01") + rng.integers(0, 5, 300)
+    seen: Counter[tuple[int, str]] = Counter()
+    expected = []
+    for key in zip(dfu.tolist(), map(str, month), strict=True):
+        seen[key] += 1
+        expected.append(seen[key])
+    assert _nth_of_its_kind(dfu, month).tolist() == expected
