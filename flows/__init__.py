@@ -1,0 +1,1 @@
+"""Prefect flows: order, gates and events; the work is in the tasks."""

@@ -1,0 +1,101 @@
+"""The flow cluster-dfus: from fact_sales_monthly to labels in dim_dfu."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from prefect import flow, runtime
+from pydantic import Field
+
+from dfu_clustering.config import (
+    AttributeWeights,
+    ClusteringConfig,
+    FeatureScaling,
+    FeatureSet,
+    GapReferences,
+    KRange,
+    LabelingConfig,
+    MaxCategories,
+    MinClusterSizePct,
+    MinMonthsHistory,
+    MinVariance,
+    NInit,
+    PcaExplainedVariance,
+    Seed,
+    SelectionSample,
+    SilhouetteSample,
+    TimeWindowMonths,
+    UsePca,
+    WinsorizeQuantiles,
+    load_config,
+)
+from dfu_clustering.runs import var_folder
+from dfu_clustering.steps import RunSummary
+from tasks import clustering
+from tasks.artifacts import show_run
+
+AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+
+DEFAULTS = load_config()
+
+_DESCRIPTIONS = {
+    "as_of_month": "Newest month that counts, as YYYY-MM. Default: the newest month in fact_sales_monthly.",
+    "dry_run": "Work everything out and show what would change in dim_dfu, but write nothing there.",
+}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _described(function: _F) -> _F:
+    """Give the parameters the configuration's own descriptions; Prefect's form shows what the docstring says."""
+    fields = ClusteringConfig.model_fields
+    lines = [
+        f"    {name}: {_DESCRIPTIONS.get(name) or fields[name].description}"
+        for name in function.__annotations__
+        if name != "return"
+    ]
+    function.__doc__ = "\n".join([function.__doc__ or "", "", "Args:", *lines])
+    return function
+
+
+def _run_name() -> str:
+    month = runtime.flow_run.parameters.get("as_of_month") or "newest month"
+    return f"as of {month} ({str(runtime.flow_run.id)[:8]})"
+
+
+@flow(name="cluster-dfus", flow_run_name=_run_name)
+@_described
+def cluster_dfus(
+    as_of_month: AsOfMonth | None = None,
+    dry_run: bool = False,  # noqa: FBT001, FBT002  (parameters of a flow are given by name)
+    min_months_history: MinMonthsHistory = DEFAULTS.min_months_history,
+    time_window_months: TimeWindowMonths = DEFAULTS.time_window_months,
+    feature_set: FeatureSet = DEFAULTS.feature_set,
+    feature_scaling: FeatureScaling = DEFAULTS.feature_scaling,
+    winsorize_quantiles: WinsorizeQuantiles = DEFAULTS.winsorize_quantiles,
+    min_variance: MinVariance = DEFAULTS.min_variance,
+    attributes: AttributeWeights = DEFAULTS.attributes,
+    max_categories: MaxCategories = DEFAULTS.max_categories,
+    use_pca: UsePca = DEFAULTS.use_pca,
+    pca_explained_variance: PcaExplainedVariance = DEFAULTS.pca_explained_variance,
+    k_range: KRange = DEFAULTS.k_range,
+    min_cluster_size_pct: MinClusterSizePct = DEFAULTS.min_cluster_size_pct,
+    n_init: NInit = DEFAULTS.n_init,
+    selection_sample: SelectionSample = DEFAULTS.selection_sample,
+    silhouette_sample: SilhouetteSample = DEFAULTS.silhouette_sample,
+    gap_references: GapReferences = DEFAULTS.gap_references,
+    seed: Seed = DEFAULTS.seed,
+    labeling: LabelingConfig = DEFAULTS.labeling,
+) -> RunSummary:
+    """Group DFUs by how their demand behaves and write one business label a DFU to dim_dfu.cluster_assignment."""
+    # every parameter but the first two is a key of the configuration
+    given = {name: value for name, value in locals().items() if name not in ("as_of_month", "dry_run")}
+    config = load_config(**given)
+    run_id = str(runtime.flow_run.id)[:8]
+    run = clustering.open_run(config, runs=var_folder() / "runs", run_id=run_id, as_of_month=as_of_month)
+    clustering.build_features(config, run)
+    clustering.train_model(config, run)
+    clustering.label_segments(config, run)
+    clustering.update_assignments(config, run, dry_run=dry_run)
+    summary = clustering.record_run(config, run)
+    show_run(summary)
+    return summary

@@ -1,0 +1,101 @@
+"""The demo: an embedded PostgreSQL with a panel of sales, one run of the flow on it, and what came out."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
+from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
+from dfu_clustering.errors import InputError
+from dfu_clustering.runs import var_folder
+from dfu_clustering.steps import RunSummary
+from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
+
+
+def main() -> None:
+    """Parse the arguments, load the panel, run the flow and show the segments."""
+    options = _arguments().parse_args()
+    console = Console()
+    try:
+        console.print("Preparing the demo's PostgreSQL …")
+        database = prepare_demo_database(
+            var_folder() / "postgres",
+            sales=options.sales,
+            n_dfus=options.dfus,
+            n_months=options.months,
+            seed=options.seed,
+        )
+        os.environ[DATABASE_URL_VARIABLE] = database.url
+        state = "loaded" if database.loaded else "already there"
+        console.print(f"{database.database}: {database.n_dfus:,} DFUs, {database.n_sales_rows:,} sales rows, {state}")
+        console.print("Starting Prefect (some 20 seconds) …")
+        # imported late: Prefect reads its settings at import, and bad input should not wait for it
+        from flows.cluster_dfus import cluster_dfus
+
+        summary = cluster_dfus(as_of_month=options.as_of)
+    except InputError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from error
+    show(summary, database, console)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter, prog="python -m flows.demo"
+    )
+    parser.add_argument("--dfus", type=int, default=DEFAULT_N_DFUS, help="DFUs of the made-up panel")
+    parser.add_argument("--months", type=int, default=DEFAULT_N_MONTHS, help="months of the made-up panel")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the made-up panel")
+    parser.add_argument(
+        "--sales",
+        type=Path,
+        metavar="PARQUET",
+        help="real sales instead: a tidy parquet file with dmdunit, dmdgroup, loc, startdate, qty",
+    )
+    parser.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest with sales")
+    return parser
+
+
+def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
+    """Print the segments, the counts, and where to look further."""
+    console.print(_segments(summary))
+    left_out = ", ".join(f"{reason} {count:,}" for reason, count in summary.excluded.items() if count)
+    published = summary.published
+    console.print(
+        f"{summary.clustered:,} of {summary.n_dfus:,} DFUs labelled as of {summary.as_of_month}; "
+        f"left out: {left_out or 'none'}."
+    )
+    console.print(
+        f"dim_dfu: {published.updated:,} updated, {published.unchanged:,} unchanged, {published.cleared:,} cleared."
+    )
+    console.print(f"\nPictures and tables  {summary.run_folder}", soft_wrap=True)
+    console.print(f"Labels in SQL        make psql   (or {DATABASE_URL_VARIABLE}='{database.url}')", soft_wrap=True)
+    console.print("MLflow               make mlflow-ui    then http://127.0.0.1:5000")
+    console.print("Prefect UI           make prefect-ui   then http://127.0.0.1:4200")
+
+
+def _segments(summary: RunSummary) -> Table:
+    table = Table(title=f"Segments as of {summary.as_of_month}", title_justify="left")
+    table.add_column("label", no_wrap=True)
+    for heading in ("DFUs", "of DFUs", "of volume", "units a month", "zero months", "seasonality"):
+        table.add_column(heading, justify="right")
+    for segment in summary.clusters:
+        profile = segment.profile
+        table.add_row(
+            segment.label,
+            f"{segment.size:,}",
+            f"{segment.share:.1%}",
+            f"{segment.volume_share:.1%}",
+            f"{profile['mean_demand']:,.1f}",
+            f"{profile['zero_demand_pct']:.0%}",
+            f"{profile['seasonality_strength']:.2f}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The programs that people type: argument parsing and one step call each."""

@@ -1,0 +1,37 @@
+"""Give every cluster its business label, with the reason, and every DFU the label of its cluster."""
+
+from pathlib import Path
+
+from dfu_clustering.config import config_path, load_config
+from dfu_clustering.steps import ModelFiles, label_segments
+from scripts.program import parser, run_program
+
+_FOLDER = Path("data/clustering")
+
+
+def main() -> None:
+    """Parse the arguments and label."""
+    usual = ModelFiles.in_folder(_FOLDER)
+    arguments = parser(__doc__ or "")
+    for name in ("centroids", "assignments", "metadata"):
+        default = getattr(usual, name)
+        arguments.add_argument(f"--{name}", type=Path, default=default, metavar="FILE", help="written by the training")
+    arguments.add_argument(
+        "--output",
+        type=Path,
+        default=_FOLDER / "cluster_labels.csv",
+        metavar="FILE",
+        help="dfu_ck, cluster_id, cluster_label, .csv or .parquet; cluster_profiles.json is written beside it",
+    )
+    arguments.add_argument(
+        "--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the thresholds of the label rules"
+    )
+    options = arguments.parse_args()
+    model = ModelFiles(options.assignments, options.centroids, options.metadata)
+    summary = label_segments(load_config(options.config), model=model, output=options.output)
+    for segment in summary.segments:
+        print(f"{segment.label}: {segment.size} DFUs ({segment.share:.1%}). {segment.reason}")
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,63 @@
+"""What all programs share: log lines on stderr, and errors as one clear message with an exit code."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg2
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from dfu_clustering.errors import DfuClusteringError, InputError
+from dfu_clustering.warehouse import DATABASE_URL_VARIABLE, connect_engine
+
+BAD_INPUT = 2
+FAILED = 1
+
+ENVIRONMENT = f"""environment:
+  {DATABASE_URL_VARIABLE}           the warehouse, postgresql://user:password@host:5432/database
+  DFU_CLUSTERING_CONFIG  a configuration file instead of config/clustering_config.yaml
+
+exit codes: 0 done, 1 failed (try again), 2 bad input (the message says what to do)"""
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults and leaves the lines of the epilog as they are."""
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser whose help ends with the environment and the exit codes."""
+    return argparse.ArgumentParser(description=description, epilog=ENVIRONMENT, formatter_class=HelpFormatter)
+
+
+def warehouse_engine() -> Engine:
+    """Return an engine for DATABASE_URL."""
+    return connect_engine(os.environ.get(DATABASE_URL_VARIABLE))
+
+
+def existing_file(text: str) -> Path:
+    """Return the path of a file that must exist, for argparse."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"no such file: {path}")
+    return path
+
+
+def run_program(main: Callable[[], None]) -> None:
+    """Run a program's main function and exit: 0 done, 2 bad input, 1 anything else that was foreseen."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("dfu_clustering").setLevel(logging.INFO)
+    try:
+        main()
+    except InputError as error:
+        _fail(str(error), BAD_INPUT)
+    except (DfuClusteringError, OperationalError, psycopg2.Error) as error:
+        _fail(f"{type(error).__name__}: {str(error).strip()}", FAILED)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    raise SystemExit(code)

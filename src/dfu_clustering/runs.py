@@ -1,0 +1,112 @@
+"""Run: where one run's artifacts lie, and which of its steps have finished."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from dfu_clustering.tables import read_json, write_json
+
+logger = logging.getLogger(__name__)
+
+REVISION_VARIABLE = "DFU_CLUSTERING_REVISION"
+VAR_VARIABLE = "DFU_CLUSTERING_VAR"
+
+
+class Summary(BaseModel):
+    """The small result of a step: frozen, JSON-ready, kept in the manifest."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+S = TypeVar("S", bound=Summary)
+
+
+def code_version() -> str:
+    """Return the package's version, with the revision that DFU_CLUSTERING_REVISION names (an image's build sets it)."""
+    revision = os.environ.get(REVISION_VARIABLE)
+    return version("dfu-clustering") + (f"+{revision}" if revision else "")
+
+
+def var_folder() -> Path:
+    """Return the folder of everything that runs leave behind: DFU_CLUSTERING_VAR, else ``var`` in the current one."""
+    return Path(os.environ.get(VAR_VARIABLE) or "var").resolve()
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one run.
+
+    Attributes:
+        folder: ``<runs>/<as-of>-<digest>-<id>``; the same inputs and id name the same folder, so a rerun resumes.
+        as_of_month: Newest month that counts, ``2026-10``.
+    """
+
+    folder: Path
+    as_of_month: str
+
+    @classmethod
+    def open(cls, runs: Path, *, as_of_month: str, config_digest: str, run_id: str) -> "Run":
+        """Open the run's folder, made on first use."""
+        run = cls(runs / f"{as_of_month}-{config_digest}-{run_id}", as_of_month)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        return run
+
+    @property
+    def features(self) -> Path:
+        """Return the path of the feature matrix."""
+        return self.folder / "clustering_features.parquet"
+
+    @property
+    def labels(self) -> Path:
+        """Return the path of dfu_ck -> cluster_label."""
+        return self.folder / "cluster_labels.csv"
+
+    @property
+    def summary(self) -> Path:
+        """Return the path of the run's summary."""
+        return self.folder / "summary.json"
+
+    @property
+    def manifest(self) -> Path:
+        """Return the path of the list of finished steps."""
+        return self.folder / "manifest.json"
+
+    def once(self, step: str, kind: type[S], work: Callable[[], S]) -> S:
+        """Return the step's summary: from the manifest where it has finished before, else by doing the work."""
+        finished = self.finished()
+        if step in finished:
+            logger.info("step=%s resumed=true run=%s", step, self.folder.name)
+            return kind.model_validate(finished[step]["summary"])
+        started = time.perf_counter()
+        summary = work()
+        duration_s = round(time.perf_counter() - started, 3)
+        entry = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
+        write_json({"steps": {**finished, step: entry}}, self.manifest)
+        logger.info("step=%s duration_s=%.2f run=%s", step, duration_s, self.folder.name)
+        return summary
+
+    def result(self, step: str, kind: type[S]) -> S:
+        """Return the summary of a step that has finished.
+
+        Raises:
+            KeyError: It has not.
+        """
+        return kind.model_validate(self.finished()[step]["summary"])
+
+    def finished(self) -> dict[str, dict[str, object]]:
+        """Return the manifest's entries of the finished steps, in the order in which they finished."""
+        if not self.manifest.exists():
+            return {}
+        steps: dict[str, dict[str, object]] = read_json(self.manifest)["steps"]
+        return steps
+
+    def durations_s(self) -> dict[str, float]:
+        """Return the seconds that each finished step took."""
+        return {name: float(str(entry["duration_s"])) for name, entry in self.finished().items()}

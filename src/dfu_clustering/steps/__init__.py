@@ -1,0 +1,26 @@
+"""The steps of a run, behind both doors: the command-line programs and the flow call the same functions.
+
+A step reads, calls pure code, writes, and returns a small frozen summary.
+"""
+
+from dfu_clustering.steps.features import FeatureSummary, build_features, newest_month
+from dfu_clustering.steps.labelling import LabelSummary, label_segments
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.recording import RunSummary, record_run
+from dfu_clustering.steps.training import TrainingSummary, train_model
+from dfu_clustering.steps.updating import PublishSummary, update_assignments
+
+__all__ = [
+    "FeatureSummary",
+    "LabelSummary",
+    "ModelFiles",
+    "PublishSummary",
+    "RunSummary",
+    "TrainingSummary",
+    "build_features",
+    "label_segments",
+    "newest_month",
+    "record_run",
+    "train_model",
+    "update_assignments",
+]

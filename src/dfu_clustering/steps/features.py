@@ -1,0 +1,179 @@
+"""Step 1: sales in the warehouse become one row of features a DFU."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import Engine
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.features import add_attributes, time_series_features
+from dfu_clustering.months import Month, parse_month
+from dfu_clustering.panel import Exclusions, Histories, Panel, PanelBuilder, select_histories
+from dfu_clustering.progress import progress
+from dfu_clustering.runs import Summary, code_version
+from dfu_clustering.tables import read_json, write_json, write_table
+from dfu_clustering.warehouse import Snapshot, snapshot
+
+logger = logging.getLogger(__name__)
+
+_PICTURED_MONTHS = 60  # of demand kept beside the features, so that pictures can show it
+_KEYS_KEPT = 5
+
+
+@dataclass(frozen=True)
+class FeatureFiles:
+    """The feature matrix and what lies beside it under the same name."""
+
+    matrix: Path
+
+    @property
+    def metadata(self) -> Path:
+        """Return the path of the as-of month, the counts and the configuration's digest."""
+        return self.matrix.with_suffix(".meta.json")
+
+    @property
+    def panel(self) -> Path:
+        """Return the path of the monthly demand of the clustered DFUs."""
+        return self.matrix.with_suffix(".panel.parquet")
+
+    @property
+    def excluded(self) -> Path:
+        """Return the path of the DFUs that are not clustered, each with its reason."""
+        return self.matrix.with_suffix(".excluded.csv")
+
+
+class FeatureSummary(Summary):
+    """What the features were built from."""
+
+    as_of_month: str
+    first_month: str
+    window_months: int
+    n_dfus: int
+    clustered: int
+    excluded: dict[str, int]
+    sales_rows: int
+    null_qty_rows: int
+    negative_qty_rows: int
+    duplicate_rows: int
+    clipped_months: int
+    config_digest: str
+    code_version: str
+
+    @classmethod
+    def read(cls, files: FeatureFiles) -> "FeatureSummary | None":
+        """Return the summary beside a feature matrix; None where the matrix came from elsewhere."""
+        return cls.model_validate(read_json(files.metadata)) if files.metadata.exists() else None
+
+
+def build_features(
+    config: ClusteringConfig, engine: Engine, *, output: Path, as_of_month: str | None = None
+) -> FeatureSummary:
+    """Read the warehouse as of a month and write the feature matrix and the files beside it.
+
+    Args:
+        config: History, window.
+        engine: The warehouse; only read.
+        output: The matrix, .csv or .parquet.
+        as_of_month: ``2026-10``; default: the newest month with sales.
+
+    Raises:
+        WarehouseError: A table or column is missing.
+        DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
+    """
+    wanted = parse_month(as_of_month) if as_of_month else None
+    with snapshot(engine) as source:
+        items, dfus = source.items(), source.dfus()
+        panel = _read_panel(source, dfus, wanted)
+    histories, exclusions = select_histories(
+        panel, window_months=config.time_window_months, min_months_history=config.min_months_history
+    )
+    features = add_attributes(time_series_features(histories), items.to_pandas(), dfus.to_pandas())
+    summary = _summary(config, panel, histories, exclusions)
+    _report(panel, summary)
+    _write(FeatureFiles(output), features, panel, histories, exclusions, summary)
+    return summary
+
+
+def newest_month(engine: Engine, as_of_month: str | None) -> str:
+    """Return the as-of month that a run asked for, by default the newest month with sales.
+
+    Raises:
+        DataError: There are no sales, or none for that month.
+    """
+    wanted = parse_month(as_of_month) if as_of_month else None
+    with snapshot(engine) as source:
+        return str(source.sales_span().as_of(wanted))
+
+
+def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None) -> Panel:
+    span = source.sales_span()
+    as_of_month = span.as_of(wanted)
+    keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
+    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month)
+    with progress("reading sales rows", span.rows) as advance:
+        for batch in source.sales(as_of_month):
+            builder.add(batch)
+            advance(batch.num_rows)
+    return builder.build()
+
+
+def _summary(config: ClusteringConfig, panel: Panel, histories: Histories, exclusions: Exclusions) -> FeatureSummary:
+    facts = panel.facts
+    return FeatureSummary(
+        as_of_month=str(panel.as_of_month),
+        first_month=str(panel.months[0]),
+        window_months=histories.demand.shape[1],
+        n_dfus=len(histories.dfu_ck) + len(exclusions.dfu_ck),
+        clustered=len(histories.dfu_ck),
+        excluded=exclusions.counts(),
+        sales_rows=facts.rows,
+        null_qty_rows=facts.null_qty_rows,
+        negative_qty_rows=facts.negative_qty_rows,
+        duplicate_rows=facts.duplicate_rows,
+        clipped_months=facts.clipped_months,
+        config_digest=config.digest(),
+        code_version=code_version(),
+    )
+
+
+def _report(panel: Panel, summary: FeatureSummary) -> None:
+    counts = " ".join(f"{reason}={count}" for reason, count in summary.excluded.items())
+    logger.info("features as_of=%s clustered=%d %s", summary.as_of_month, summary.clustered, counts)
+    facts = panel.facts
+    if facts.duplicate_rows:
+        keys = ", ".join(facts.duplicate_keys)
+        logger.warning("duplicate_rows=%d summed into their DFU and month, the first: %s", facts.duplicate_rows, keys)
+    if facts.clipped_months:
+        logger.warning("clipped_months=%d netted below zero by returns count as zero demand", facts.clipped_months)
+    if facts.null_qty_rows:
+        logger.warning("null_qty_rows=%d count as zero demand", facts.null_qty_rows)
+    if facts.unknown_dfus:
+        first = ", ".join(facts.unknown_dfus[:_KEYS_KEPT])
+        logger.warning(
+            "not_in_dim_dfu=%d DFUs sell but are not in dim_dfu, the first: %s", len(facts.unknown_dfus), first
+        )
+
+
+def _write(
+    files: FeatureFiles,
+    features: pd.DataFrame,
+    panel: Panel,
+    histories: Histories,
+    exclusions: Exclusions,
+    summary: FeatureSummary,
+) -> None:
+    write_table(features, files.matrix)
+    write_table(_pictured_demand(panel, histories), files.panel)
+    write_table(pd.DataFrame({"dfu_ck": exclusions.dfu_ck, "reason": exclusions.reason}, dtype="str"), files.excluded)
+    write_json(summary.model_dump(), files.metadata)
+
+
+def _pictured_demand(panel: Panel, histories: Histories) -> pd.DataFrame:
+    rows = pd.Index(panel.dfu_ck).get_indexer(pd.Index(histories.dfu_ck))
+    months = panel.months[-_PICTURED_MONTHS:]
+    frame = pd.DataFrame(panel.demand[rows, -len(months) :], columns=[str(month) for month in months])
+    frame.insert(0, "dfu_ck", pd.Series(histories.dfu_ck, dtype="str"))
+    return frame

@@ -1,0 +1,106 @@
+"""Step 3: clusters get their business labels, each with its reason."""
+
+import logging
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.errors import DataError
+from dfu_clustering.labels import ClusterLabel, label_clusters
+from dfu_clustering.profiles import volume_bounds
+from dfu_clustering.runs import Summary
+from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
+from dfu_clustering.steps.pictures import draw_segments
+from dfu_clustering.tables import read_json, read_table, require_columns, write_json, write_table
+
+logger = logging.getLogger(__name__)
+
+_ASSIGNMENT_COLUMNS = ("dfu_ck", "cluster_id", "distance", "mean_demand")
+_TEXT_COLUMNS = frozenset({"dfu_ck", "demand_class"})
+
+
+class SegmentSummary(Summary):
+    """One segment: its label, why it is called so, how large it is, what is typical of it."""
+
+    cluster_id: int
+    label: str
+    base: str
+    traits: list[str]
+    reason: str
+    size: int
+    share: float
+    volume_share: float
+    profile: dict[str, Any]
+
+
+class LabelSummary(Summary):
+    """The segments, the largest first."""
+
+    segments: list[SegmentSummary]
+
+
+def label_segments(config: ClusteringConfig, *, model: ModelFiles, output: Path) -> LabelSummary:
+    """Label the clusters of a trained model; write dfu_ck, cluster_id, cluster_label and the profiles beside them.
+
+    Args:
+        config: Thresholds of the label rules.
+        model: Centroids, assignments and metadata that training wrote.
+        output: cluster_labels.csv or .parquet; cluster_profiles.json goes into the same folder.
+
+    Raises:
+        DataError: A file is unreadable, lacks columns, or the files do not belong together.
+    """
+    centroids = read_table(model.centroids, text_columns=_TEXT_COLUMNS)
+    assignments = read_table(model.assignments, text_columns=_TEXT_COLUMNS)
+    metadata = read_json(model.metadata)
+    _require_matching(centroids, assignments)
+    profiles = centroids.set_index("cluster_id")
+    scales = pd.DataFrame.from_dict(metadata["feature_scales"], orient="index")
+    bounds = volume_bounds(assignments["mean_demand"], config.labeling.volume_thresholds)
+    labels = label_clusters(profiles, scales, bounds, config.labeling)
+    by_id = profiles.to_dict(orient="index")
+    summary = LabelSummary(segments=[_segment(label, by_id[label.cluster_id]) for label in labels])
+    _write(summary, assignments, metadata, output)
+    draw_segments(model, {label.cluster_id: label.label for label in labels}, config, output.parent)
+    for segment in summary.segments:
+        logger.info("label=%s dfus=%d reason=%s", segment.label, segment.size, segment.reason)
+    return summary
+
+
+def _require_matching(centroids: pd.DataFrame, assignments: pd.DataFrame) -> None:
+    require_columns(assignments, _ASSIGNMENT_COLUMNS, of="A file of cluster assignments")
+    require_columns(centroids, ("cluster_id", "size", "share"), of="A file of cluster centroids")
+    strangers = assignments.loc[~assignments["cluster_id"].isin(centroids["cluster_id"]), "dfu_ck"]
+    if len(strangers):
+        raise DataError(
+            "Assignments and centroids must come from the same training",
+            found="DFUs in clusters without a centroid",
+            keys=sorted(strangers),
+            remedy="give the files of one train_clustering_model.py run",
+        )
+
+
+def _segment(label: ClusterLabel, profile: dict[Hashable, Any]) -> SegmentSummary:
+    return SegmentSummary(
+        cluster_id=label.cluster_id,
+        label=label.label,
+        base=label.base,
+        traits=list(label.traits),
+        reason=label.reason,
+        size=int(profile["size"]),
+        share=float(profile["share"]),
+        volume_share=float(profile["volume_share"]),
+        profile={str(name): value for name, value in profile.items() if not str(name).startswith(SPACE_PREFIX)},
+    )
+
+
+def _write(summary: LabelSummary, assignments: pd.DataFrame, metadata: dict[str, Any], output: Path) -> None:
+    names = {segment.cluster_id: segment.label for segment in summary.segments}
+    labelled = assignments[["dfu_ck", "cluster_id"]].copy()
+    labelled["cluster_label"] = labelled["cluster_id"].map(names).astype("str")
+    write_table(labelled, output)
+    origin = {key: metadata[key] for key in ("as_of_month", "config_digest", "code_version", "seed")}
+    write_json({**origin, **summary.model_dump()}, output.with_name("cluster_profiles.json"))

@@ -1,0 +1,45 @@
+"""The files of a trained model, under the names that the user gave."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SPACE_PREFIX = "space_"  # of the centroids' columns in the clustered space, beside the profiles in original units
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What training writes and labelling reads.
+
+    Attributes:
+        assignments: dfu_ck, cluster_id, distance to the centroid, mean_demand.
+        centroids: One row a cluster: its profile in original units, then its centroid in the clustered space.
+        metadata: How the clusters came about.
+    """
+
+    assignments: Path
+    centroids: Path
+    metadata: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> "ModelFiles":
+        """Return the files under their usual names."""
+        return cls(
+            assignments=folder / "cluster_assignments.csv",
+            centroids=folder / "cluster_centroids.csv",
+            metadata=folder / "cluster_metadata.json",
+        )
+
+    @property
+    def pipeline(self) -> Path:
+        """Return the path of the fitted scikit-learn pipeline."""
+        return self.centroids.with_name("cluster_pipeline.pkl")
+
+    @property
+    def map(self) -> Path:
+        """Return the path of a sample of DFUs on the first two principal components."""
+        return self.centroids.with_name("cluster_map.csv")
+
+    @property
+    def typical(self) -> Path:
+        """Return the path of the monthly demand of the members nearest to each centroid."""
+        return self.centroids.with_name("typical_dfus.csv")

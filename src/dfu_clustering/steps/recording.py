@@ -1,0 +1,137 @@
+"""Last step: the run's summary, and its record in MLflow."""
+
+import logging
+import math
+import resource
+import sys
+from typing import Any
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.runs import Run, Summary, code_version, var_folder
+from dfu_clustering.steps.features import FeatureSummary
+from dfu_clustering.steps.labelling import LabelSummary, SegmentSummary
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.training import TrainingSummary, read_matrix
+from dfu_clustering.steps.updating import PublishSummary
+from dfu_clustering.tables import write_json
+from dfu_clustering.tracking import RunRecord, TrackingUnavailableError
+from dfu_clustering.tracking import record_run as record_in_mlflow
+
+logger = logging.getLogger(__name__)
+
+
+class RunSummary(Summary):
+    """What a run did; written to summary.json."""
+
+    as_of_month: str
+    n_dfus: int
+    clustered: int
+    excluded: dict[str, int]
+    k: int
+    k_selection: dict[str, Any]
+    silhouette: float
+    warnings: list[str]
+    clusters: list[SegmentSummary]
+    published: PublishSummary
+    durations_s: dict[str, float]
+    peak_memory_mb: float
+    config_digest: str
+    code_version: str
+    seed: int
+    mlflow_run_id: str | None
+    run_folder: str
+
+
+def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
+    """Write the run to MLflow and its summary.json; where MLflow is down the run goes on and the summary says so.
+
+    Raises:
+        KeyError: A step before this one has not finished.
+    """
+    summary = _summary(config, run)
+    write_json(summary.model_dump(), run.summary)
+    try:
+        mlflow_run_id = record_in_mlflow(
+            _record(config, run, summary), config=config.tracking, default_folder=var_folder() / "mlflow"
+        )
+    except TrackingUnavailableError as error:
+        logger.warning("the run is not in MLflow: %s", error)
+        return summary
+    recorded = summary.model_copy(update={"mlflow_run_id": mlflow_run_id})
+    write_json(recorded.model_dump(), run.summary)
+    return recorded
+
+
+def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
+    features = run.result("build_features", FeatureSummary)
+    training = run.result("train_model", TrainingSummary)
+    return RunSummary(
+        as_of_month=features.as_of_month,
+        n_dfus=features.n_dfus,
+        clustered=features.clustered,
+        excluded=features.excluded,
+        k=training.k,
+        k_selection=training.k_selection,
+        silhouette=training.silhouette,
+        warnings=training.warnings,
+        clusters=run.result("label_segments", LabelSummary).segments,
+        published=run.result("update_assignments", PublishSummary),
+        durations_s=run.durations_s(),
+        peak_memory_mb=_peak_memory_mb(),
+        config_digest=config.digest(),
+        code_version=code_version(),
+        seed=config.seed,
+        mlflow_run_id=None,
+        run_folder=str(run.folder),
+    )
+
+
+def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecord:
+    return RunRecord(
+        name=run.folder.name,
+        params=_flattened(config.model_dump(mode="json", exclude={"warehouse", "tracking"})),
+        metrics=_metrics(run, summary),
+        tags={
+            "as_of_month": summary.as_of_month,
+            "config_digest": summary.config_digest,
+            "code_version": summary.code_version,
+            "seed": str(summary.seed),
+            "dry_run": str(summary.published.dry_run).lower(),
+        },
+        artifacts=run.folder,
+        pipeline=ModelFiles.in_folder(run.folder).pipeline,
+        matrix=read_matrix(run.features),
+        champion=not summary.published.dry_run,
+    )
+
+
+def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
+    training = run.result("train_model", TrainingSummary)
+    numbers: dict[str, float] = {
+        "k": training.k,
+        "silhouette": training.silhouette,
+        "gap": training.gap,
+        "inertia": training.inertia,
+        "n_dfus": summary.n_dfus,
+        "clustered": summary.clustered,
+        "peak_memory_mb": summary.peak_memory_mb,
+    }
+    numbers |= {f"excluded.{reason}": count for reason, count in summary.excluded.items()}
+    numbers |= {f"size.{segment.label}": segment.size for segment in summary.clusters}
+    numbers |= {f"published.{key}": getattr(summary.published, key) for key in ("updated", "unchanged", "cleared")}
+    numbers |= {f"duration_s.{step}": seconds for step, seconds in summary.durations_s.items()}
+    return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
+
+
+def _flattened(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        nested = isinstance(value, dict)
+        flat |= _flattened(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": str(value)}
+    return flat
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    bytes_per_unit = 1 if sys.platform == "darwin" else 1024
+    return round(peak * bytes_per_unit / 1e6, 1)

@@ -1,0 +1,173 @@
+"""Step 2: the feature matrix becomes clusters, their profiles and the fitted pipeline."""
+
+import logging
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from dfu_clustering.clusters import Assignment, ClusterModel, assignment_pipeline, fit_clusters
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.errors import DataError
+from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
+from dfu_clustering.k_selection import KSelection, n_fits, select_k
+from dfu_clustering.preprocessing import build_preprocessing, column_names
+from dfu_clustering.profiles import feature_scales, profile_clusters
+from dfu_clustering.progress import progress
+from dfu_clustering.runs import Summary, code_version
+from dfu_clustering.steps.features import FeatureFiles, FeatureSummary
+from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
+from dfu_clustering.steps.pictures import draw_k_selection, draw_segments, write_map, write_typical
+from dfu_clustering.tables import atomic_path, read_table, require_columns, write_json, write_table
+
+logger = logging.getLogger(__name__)
+
+TEXT_COLUMNS = frozenset(
+    {"dfu_ck", "demand_class", *(a.name for a in (*ITEM_ATTRIBUTES, *DFU_ATTRIBUTES) if a.kind == "categorical")}
+)
+
+
+class TrainingSummary(Summary):
+    """What was fitted.
+
+    Attributes:
+        k: Clusters after small ones were merged.
+        k_selection: The nominations, the selected K and the feasible ones.
+        silhouette: Of the selected K on the silhouette sample.
+        gap: Of the selected K.
+        inertia: Sum of squared distances of all DFUs to their centroids.
+        sizes: DFUs by cluster, the largest first.
+        warnings: What did not go by the rules.
+    """
+
+    n_dfus: int
+    k: int
+    k_selection: dict[str, Any]
+    silhouette: float
+    gap: float
+    inertia: float
+    sizes: list[int]
+    warnings: list[str]
+
+
+def train_model(config: ClusteringConfig, *, features: Path, output_dir: Path) -> TrainingSummary:
+    """Choose K, fit the clusters on all DFUs of the matrix and write what ModelFiles names, with pictures.
+
+    Raises:
+        DataError: The matrix is unreadable, lacks a column, repeats a DFU, or holds fewer DFUs than clusters.
+    """
+    matrix = read_matrix(features)
+    preprocessing = build_preprocessing(config)
+    space = preprocessing.fit_transform(matrix)
+    selection = _select_k(config, space, matrix)
+    model = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
+    assignment = model.assign(space)
+    summary = _summary(selection, model)
+    for warning in summary.warnings:
+        logger.warning("train_model %s", warning)
+
+    files = ModelFiles.in_folder(output_dir)
+    _write_tables(files, matrix, preprocessing, model, assignment)
+    _write_pipeline(files, preprocessing, model)
+    origin = FeatureSummary.read(FeatureFiles(features))
+    metadata = _metadata(config, matrix, preprocessing, selection, summary, origin)
+    shares = write_map(space, matrix["dfu_ck"], assignment.cluster_id, files.map)
+    write_json({**metadata, "map_explained_variance": shares}, files.metadata)
+    write_typical(FeatureFiles(features).panel, matrix["dfu_ck"], assignment, files.typical)
+    draw_k_selection(selection, config, output_dir)
+    draw_segments(files, {i: f"cluster {i}" for i in range(summary.k)}, config, output_dir)
+    return summary
+
+
+def read_matrix(path: Path) -> pd.DataFrame:
+    """Read a feature matrix in the order of its keys, so that a shuffled file gives the same clusters.
+
+    Raises:
+        DataError: It is unreadable, lacks a column or repeats a DFU.
+    """
+    matrix = read_table(path, text_columns=TEXT_COLUMNS)
+    names = tuple(feature.name for feature in TIME_SERIES_FEATURES)
+    require_columns(matrix, ("dfu_ck", *names), of="A feature matrix")
+    repeated = matrix.loc[matrix["dfu_ck"].duplicated(keep=False), "dfu_ck"]
+    if len(repeated):
+        raise DataError(
+            "A feature matrix holds every dfu_ck once",
+            found=f"the same dfu_ck in several rows of {path}",
+            keys=sorted(repeated.unique()),
+            remedy="run generate_clustering_features.py again",
+        )
+    return matrix.sort_values("dfu_ck", ignore_index=True)
+
+
+def _select_k(config: ClusteringConfig, space: NDArray[np.float64], matrix: pd.DataFrame) -> KSelection:
+    with progress("choosing K", n_fits(config)) as advance:
+        volume = matrix["mean_demand"].to_numpy(dtype=np.float64)
+        return select_k(space, volume=volume, config=config, on_fit=lambda: advance(1))
+
+
+def _summary(selection: KSelection, model: ClusterModel) -> TrainingSummary:
+    chosen = next(at for at in selection.curves if at.k == selection.selected)
+    nominated = asdict(selection.nominations)
+    return TrainingSummary(
+        n_dfus=int(model.sizes.sum()),
+        k=len(model.centroids),
+        k_selection={**nominated, "selected": selection.selected, "feasible": list(selection.feasible)},
+        silhouette=chosen.silhouette,
+        gap=chosen.gap,
+        inertia=model.inertia,
+        sizes=model.sizes.tolist(),
+        warnings=[text for text in (selection.warning, model.warning) if text],
+    )
+
+
+def _write_tables(
+    files: ModelFiles,
+    matrix: pd.DataFrame,
+    preprocessing: Pipeline,
+    model: ClusterModel,
+    assignment: Assignment,
+) -> None:
+    members = matrix[["dfu_ck", "mean_demand"]].copy()
+    members.insert(1, "cluster_id", assignment.cluster_id)
+    members.insert(2, "distance", assignment.distance)
+    write_table(members, files.assignments)
+    profiles = profile_clusters(matrix, assignment.cluster_id).reset_index()
+    space = pd.DataFrame(model.centroids, columns=[f"{SPACE_PREFIX}{name}" for name in column_names(preprocessing)])
+    write_table(pd.concat([profiles, space], axis="columns"), files.centroids)
+
+
+def _write_pipeline(files: ModelFiles, preprocessing: Pipeline, model: ClusterModel) -> None:
+    with atomic_path(files.pipeline) as draft:
+        draft.write_bytes(pickle.dumps(assignment_pipeline(preprocessing, model)))
+
+
+def _metadata(
+    config: ClusteringConfig,
+    matrix: pd.DataFrame,
+    preprocessing: Pipeline,
+    selection: KSelection,
+    summary: TrainingSummary,
+    origin: FeatureSummary | None,
+) -> dict[str, Any]:
+    return {
+        "as_of_month": origin.as_of_month if origin else None,
+        "config_digest": config.digest(),
+        "code_version": code_version(),
+        "seed": config.seed,
+        "n_dfus": summary.n_dfus,
+        "k": summary.k,
+        "sizes": summary.sizes,
+        "silhouette": summary.silhouette,
+        "inertia": summary.inertia,
+        "warnings": summary.warnings,
+        "clustered_columns": list(column_names(preprocessing)),
+        "k_selection": selection.to_dict(),
+        "feature_scales": feature_scales(matrix).to_dict(orient="index"),
+        "features": origin.model_dump() if origin else None,
+        "config": config.model_dump(mode="json", exclude={"warehouse", "tracking"}),
+    }

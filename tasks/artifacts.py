@@ -1,0 +1,57 @@
+"""What a run shows in the Prefect UI: a summary in Markdown and a table of the segments."""
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from dfu_clustering.steps import RunSummary
+
+
+def show_run(summary: RunSummary) -> None:
+    """Attach summary and segments to the flow run."""
+    create_markdown_artifact(
+        key="cluster-dfus-summary", markdown=summary_markdown(summary), description="What the run did"
+    )
+    create_table_artifact(key="cluster-dfus-segments", table=segment_table(summary), description="Segments by size")
+
+
+def summary_markdown(summary: RunSummary) -> str:
+    """Return the run in a few lines of Markdown."""
+    published = summary.published
+    wrote = "would write (dry run)" if published.dry_run else "wrote"
+    chosen = summary.k_selection
+    nominated = f"elbow {chosen['elbow']}, silhouette {chosen['silhouette']}, gap {chosen['gap']}"
+    lines = [
+        f"# DFU segments as of {summary.as_of_month}",
+        (
+            f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs in **{summary.k}** segments "
+            f"(nominated: {nominated}; silhouette {summary.silhouette:.2f})."
+        ),
+        (
+            f"dim_dfu: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
+            f"{published.unchanged:,} unchanged, {published.not_found:,} not found."
+        ),
+        "",
+        "| left out because | DFUs |",
+        "| --- | ---: |",
+        *(f"| {reason} | {count:,} |" for reason, count in summary.excluded.items()),
+        "",
+        *(f"- Note: {warning}" for warning in summary.warnings),
+        f"- Files: `{summary.run_folder}`",
+        f"- MLflow run: `{summary.mlflow_run_id or 'not recorded, MLflow did not answer'}`",
+        f"- Configuration `{summary.config_digest}`, code {summary.code_version}, seed {summary.seed}",
+    ]
+    return "\n".join(lines)
+
+
+def segment_table(summary: RunSummary) -> list[dict[str, str | int]]:
+    """Return one row a segment, the largest first."""
+    return [
+        {
+            "label": segment.label,
+            "DFUs": segment.size,
+            "share of DFUs": f"{segment.share:.1%}",
+            "share of volume": f"{segment.volume_share:.1%}",
+            "mean demand a month": f"{segment.profile['mean_demand']:,.1f}",
+            "why": segment.reason,
+        }
+        for segment in summary.clusters
+    ]

@@ -1,0 +1,69 @@
+"""The steps of a clustering run as tasks; a step that has finished in this run before is not done again."""
+
+from pathlib import Path
+
+from prefect import task
+
+from dfu_clustering import steps
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import FeatureSummary, LabelSummary, ModelFiles, PublishSummary, RunSummary, TrainingSummary
+from tasks.connection import warehouse_engine
+from tasks.retries import RETRY
+
+_HOUR_S = 3600
+
+
+@task(name="open-run", timeout_seconds=_HOUR_S, **RETRY)
+def open_run(config: ClusteringConfig, *, runs: Path, run_id: str, as_of_month: str | None) -> Run:
+    """Find out the as-of month and open the folder of the run."""
+    month = steps.newest_month(warehouse_engine(config.warehouse), as_of_month)
+    return Run.open(runs, as_of_month=month, config_digest=config.digest(), run_id=run_id)
+
+
+@task(name="build-features", timeout_seconds=2 * _HOUR_S, **RETRY)
+def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
+    """Read sales and dimensions, write the feature matrix."""
+
+    def work() -> FeatureSummary:
+        engine = warehouse_engine(config.warehouse)
+        return steps.build_features(config, engine, output=run.features, as_of_month=run.as_of_month)
+
+    return run.once("build_features", FeatureSummary, work)
+
+
+@task(name="train-model", timeout_seconds=2 * _HOUR_S, **RETRY)
+def train_model(config: ClusteringConfig, run: Run) -> TrainingSummary:
+    """Choose K and fit the clusters."""
+
+    def work() -> TrainingSummary:
+        return steps.train_model(config, features=run.features, output_dir=run.folder)
+
+    return run.once("train_model", TrainingSummary, work)
+
+
+@task(name="label-segments", timeout_seconds=_HOUR_S, **RETRY)
+def label_segments(config: ClusteringConfig, run: Run) -> LabelSummary:
+    """Give every cluster its business label."""
+
+    def work() -> LabelSummary:
+        return steps.label_segments(config, model=ModelFiles.in_folder(run.folder), output=run.labels)
+
+    return run.once("label_segments", LabelSummary, work)
+
+
+@task(name="update-assignments", timeout_seconds=_HOUR_S, **RETRY)
+def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> PublishSummary:
+    """Write the labels to dim_dfu; DFUs that left dim_dfu since the features were read are reported."""
+
+    def work() -> PublishSummary:
+        engine = warehouse_engine(config.warehouse)
+        return steps.update_assignments(engine, labels=run.labels, dry_run=dry_run, unknown="report")
+
+    return run.once("update_assignments", PublishSummary, work)
+
+
+@task(name="record-run", timeout_seconds=_HOUR_S, **RETRY)
+def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
+    """Write summary.json and the MLflow run."""
+    return steps.record_run(config, run)
