@@ -11,8 +11,8 @@ from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.panel import (
     EXCLUSION_REASONS,
     PanelBuilder,
-    select_histories,
     sales_batch,
+    select_histories,
 )
 
 JANUARY = np.datetime64("2024-01", "M")
