@@ -10,7 +10,6 @@ export PREFECT_HOME ?= $(CURDIR)/var/prefect
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS ?= 90
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 export PREFECT_LOGGING_EXTRA_LOGGERS ?= dfu_clustering
-export PREFECT_LOGGING_ROOT_LEVEL ?= INFO
 export DO_NOT_TRACK ?= 1
 
 SALES ?=
@@ -63,13 +62,13 @@ cluster-update: $(INSTALLED)  ## program 4: labels to dim_dfu
 	$(BIN)/python scripts/update_cluster_assignments.py
 cluster-all: cluster-features cluster-train cluster-label cluster-update  ## the four programs in a row
 
-.PHONY: prefect-ui mlflow-ui psql demo-stop
+.PHONY: prefect-ui mlflow-ui demo-stop
 prefect-ui: $(INSTALLED)  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
 	$(BIN)/prefect server start
 mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/var/mlflow/mlflow.db
 demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data stay
-	$(BIN)/python -m dfu_clustering.demo.server stop
+	$(BIN)/python -m flows.demo --stop
 
 .PHONY: lock
 lock:  ## pin the newest versions that fit together

@@ -1,5 +1,6 @@
 """The flow cluster-dfus: from fact_sales_monthly to labels in dim_dfu."""
 
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -36,6 +37,9 @@ from tasks.artifacts import show_run
 AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 DEFAULTS = load_config()
+
+# the library's lines belong to the run's log (PREFECT_LOGGING_EXTRA_LOGGERS); Prefect leaves their level to us
+logging.getLogger("dfu_clustering").setLevel(logging.INFO)
 
 _DESCRIPTIONS = {
     "as_of_month": "Newest month that counts, as YYYY-MM. Default: the newest month in fact_sales_monthly.",

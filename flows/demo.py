@@ -5,25 +5,32 @@ import os
 import sys
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
+from dfu_clustering.demo.server import start_server
 from dfu_clustering.errors import InputError
 from dfu_clustering.runs import var_folder
 from dfu_clustering.steps import RunSummary
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
 
+_PLAIN_WIDTH = 110  # of output that goes to a file
+
 
 def main() -> None:
     """Parse the arguments, load the panel, run the flow and show the segments."""
     options = _arguments().parse_args()
-    console = Console()
+    if options.stop:
+        start_server(_postgres_folder()).stop()
+        return
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     try:
         console.print("Preparing the demo's PostgreSQL …")
         database = prepare_demo_database(
-            var_folder() / "postgres",
+            _postgres_folder(),
             sales=options.sales,
             n_dfus=options.dfus,
             n_months=options.months,
@@ -57,7 +64,12 @@ def _arguments() -> argparse.ArgumentParser:
         help="real sales instead: a tidy parquet file with dmdunit, dmdgroup, loc, startdate, qty",
     )
     parser.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest with sales")
+    parser.add_argument("--stop", action="store_true", help="only stop the demo's PostgreSQL; its data stay")
     return parser
+
+
+def _postgres_folder() -> Path:
+    return var_folder() / "postgres"
 
 
 def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
@@ -73,16 +85,17 @@ def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
         f"dim_dfu: {published.updated:,} updated, {published.unchanged:,} unchanged, {published.cleared:,} cleared."
     )
     console.print(f"\nPictures and tables  {summary.run_folder}", soft_wrap=True)
-    console.print(f"Labels in SQL        make psql   (or {DATABASE_URL_VARIABLE}='{database.url}')", soft_wrap=True)
+    console.print(f"Labels in SQL        {DATABASE_URL_VARIABLE}='{database.url}'", soft_wrap=True)
     console.print("MLflow               make mlflow-ui    then http://127.0.0.1:5000")
     console.print("Prefect UI           make prefect-ui   then http://127.0.0.1:4200")
+    console.print("PostgreSQL keeps running until: make demo-stop")
 
 
 def _segments(summary: RunSummary) -> Table:
-    table = Table(title=f"Segments as of {summary.as_of_month}", title_justify="left")
-    table.add_column("label", no_wrap=True)
-    for heading in ("DFUs", "of DFUs", "of volume", "units a month", "zero months", "seasonality"):
-        table.add_column(heading, justify="right")
+    table = Table(title=f"Segments as of {summary.as_of_month}", title_justify="left", box=SIMPLE, pad_edge=False)
+    table.add_column("label", overflow="fold")
+    for heading in ("DFUs", "of DFUs", "of volume", "units/month", "zero", "season"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for segment in summary.clusters:
         profile = segment.profile
         table.add_row(
@@ -94,6 +107,8 @@ def _segments(summary: RunSummary) -> Table:
             f"{profile['zero_demand_pct']:.0%}",
             f"{profile['seasonality_strength']:.2f}",
         )
+    table.caption = "medians: units a month, share of months without demand, seasonality_strength"
+    table.caption_justify = "left"
     return table
 
 

@@ -119,6 +119,10 @@ def _log_model(record: RunRecord, registered_model: str) -> str:
 
     pipeline = pickle.loads(record.pipeline.read_bytes())  # noqa: S301  (the run wrote this file itself)
     rows = record.matrix.head(_SIGNATURE_ROWS)
+    # as floats: a count of next month's matrix may be undefined, which an integer column could not hold
+    rows = rows.astype(dict.fromkeys(rows.select_dtypes("integer").columns, "float64"))
+    # it warns of pickles in general; this one is our own, loaded by our own code
+    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     logged: Any = mlflow.sklearn.log_model(
         pipeline,
         name="pipeline",
