@@ -6,6 +6,7 @@ A record, not a dependency: where the tracking server does not answer, the calle
 import logging
 import os
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,15 +119,17 @@ def _log_model(record: RunRecord, registered_model: str) -> str:
     from mlflow.models import infer_signature
 
     pipeline = pickle.loads(record.pipeline.read_bytes())  # noqa: S301  (the run wrote this file itself)
-    rows = record.matrix.head(_SIGNATURE_ROWS)
-    # as floats: a count of next month's matrix may be undefined, which an integer column could not hold
-    rows = rows.astype(dict.fromkeys(rows.select_dtypes("integer").columns, "float64"))
+    # the signature names what the pipeline reads; the matrix holds more
+    rows = record.matrix.head(_SIGNATURE_ROWS)[list(pipeline[0].get_feature_names_out())]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
+        signature = infer_signature(rows, pipeline.predict(rows))
     # it warns of pickles in general; this one is our own, loaded by our own code
     logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     logged: Any = mlflow.sklearn.log_model(
         pipeline,
         name="pipeline",
-        signature=infer_signature(rows, pipeline.predict(rows)),
+        signature=signature,
         pip_requirements=list(_MODEL_REQUIREMENTS),
         registered_model_name=registered_model,
         serialization_format="cloudpickle",
