@@ -1,0 +1,240 @@
+"""What the programs do with bad input: one clear message, exit code 2, nothing written."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pandas as pd
+import psycopg2
+import pytest
+
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+
+pytestmark = pytest.mark.integration
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch, capsys):
+    """Runs a program in an empty folder; returns its exit code, output and error text."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        try:
+            runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+            code = 0
+        except SystemExit as stop:
+            code = stop.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+@pytest.fixture
+def warehouse(postgres_url, monkeypatch):
+    load_panel(postgres_url, generate_panel(200, 30, 3))
+    monkeypatch.setenv("DATABASE_URL", postgres_url)
+    return postgres_url
+
+
+def execute(url, *statements):
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def labels_of(url):
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT dfu_ck, cluster_assignment, modified_ts FROM dim_dfu ORDER BY dfu_ck")
+        return cursor.fetchall()
+
+
+FEATURES, TRAIN, LABEL, UPDATE = (
+    "generate_clustering_features",
+    "train_clustering_model",
+    "label_clusters",
+    "update_cluster_assignments",
+)
+
+
+@pytest.mark.parametrize("name", [FEATURES, TRAIN, LABEL, UPDATE])
+def test_help_says_defaults_units_and_exit_codes(program, name):
+    code, out, _ = program(name, "--help")
+    assert code == 0
+    assert "default:" in out
+    assert "2 bad input" in out
+
+
+def test_flags_are_the_ones_that_were_asked_for(program):
+    expected = {
+        FEATURES: ("--min-months", "--time-window", "--output"),
+        TRAIN: ("--input", "--k-range", "--min-cluster-size-pct", "--use-pca", "--output-dir"),
+        LABEL: ("--centroids", "--assignments", "--metadata", "--output", "--config"),
+        UPDATE: ("--input", "--dry-run"),
+    }
+    for name, flags in expected.items():
+        _, out, _ = program(name, "--help")
+        assert [flag for flag in flags if flag not in out] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--min-months", "0"), "min_months_history = 0"),
+        (("--time-window", "6"), "time_window_months (6) must not be shorter than min_months_history (12)"),
+        (("--as-of", "2031-01"), "as_of_month must be a month up to which sales are loaded"),
+        (("--as-of", "October"), "A month is written as YYYY-MM"),
+        (("--output", "features.xlsx"), "must end in .csv or .parquet"),
+    ],
+)
+def test_features_refuse_bad_settings(program, warehouse, tmp_path, arguments, message):
+    code, _, error = program(FEATURES, *arguments)
+    assert code == 2
+    assert message in error
+    assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("TRUNCATE fact_sales_monthly", "fact_sales_monthly must hold sales"),
+        ("DROP TABLE dim_item", 'relation "dim_item" does not exist'),
+        ("ALTER TABLE fact_sales_monthly RENAME COLUMN qty TO quantity", 'column "qty" does not exist'),
+        ("UPDATE fact_sales_monthly SET qty = 0", "must hold sales of at least one DFU of dim_dfu"),
+        ("DELETE FROM dim_dfu", "must hold sales of at least one DFU of dim_dfu"),
+        ("UPDATE fact_sales_monthly SET qty = 'NaN' WHERE sales_sk = 7", "qty must be a finite number or NULL"),
+        (
+            (
+                "INSERT INTO dim_dfu (dfu_ck, dmdunit, dmdgroup, loc)"
+                " SELECT 'twin', dmdunit, dmdgroup, loc FROM dim_dfu ORDER BY dfu_ck LIMIT 1"
+            ),
+            "one row for each dmdunit, dmdgroup and loc",
+        ),
+    ],
+)
+def test_features_refuse_an_unusable_warehouse(program, warehouse, tmp_path, damage, message):
+    execute(warehouse, damage)
+    code, _, error = program(FEATURES)
+    assert code == 2
+    assert message in error
+    assert "What to do:" in error
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_missing_address_is_explained(program, monkeypatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    code, _, error = program(FEATURES)
+    assert code == 2
+    assert "set DATABASE_URL=postgresql://" in error
+
+
+def test_server_that_does_not_answer_is_a_failure_and_not_bad_input(program, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://someone:hidden-word@127.0.0.1:9/none")
+    code, _, error = program(FEATURES)
+    assert code == 1
+    assert "refused" in error
+    assert "hidden-word" not in error
+
+
+def test_odd_but_legal_warehouses_work(program, warehouse):
+    execute(
+        warehouse,
+        "UPDATE dim_dfu SET brand = NULL, region = 'one', alcoh_pct = NULL",
+        "UPDATE dim_item SET case_weight = NULL, national_service_model = ''",
+        "UPDATE fact_sales_monthly SET qty = NULL WHERE sales_sk % 50 = 0",
+    )
+    assert program(FEATURES)[0] == 0
+    assert program(TRAIN)[0] == 0
+    assert program(LABEL)[0] == 0
+    code, out, _ = program(UPDATE)
+    assert code == 0
+    assert "DFUs of the file not found in dim_dfu: 0" in out
+
+
+def test_panel_of_one_dfu_has_features_but_too_few_dfus_to_cluster(program, warehouse):
+    seller = (
+        "SELECT d.dfu_ck FROM dim_dfu AS d JOIN fact_sales_monthly AS s"
+        " ON (d.dmdunit, d.dmdgroup, d.loc) = (s.dmdunit, s.dmdgroup, s.loc)"
+        " GROUP BY d.dfu_ck HAVING count(DISTINCT s.startdate) = 30 ORDER BY d.dfu_ck LIMIT 1"
+    )
+    execute(warehouse, f"DELETE FROM dim_dfu WHERE dfu_ck <> ({seller})")
+    code, out, _ = program(FEATURES)
+    assert (code, "1 of" in out) == (0, True)
+    code, _, error = program(TRAIN)
+    assert code == 2
+    assert "1 DFUs" in error
+
+
+def test_training_refuses_fewer_dfus_than_clusters(program, warehouse, tmp_path):
+    program(FEATURES, "--output", "all.csv")
+    pd.read_csv("all.csv").head(2).to_csv("two.csv", index=False)
+    code, _, error = program(TRAIN, "--input", "two.csv", "--output-dir", "model")
+    assert code == 2
+    assert "2 DFUs" in error
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop(columns=["mean_demand", "cv_demand"]), "(2: 'mean_demand', 'cv_demand')"),
+        (lambda frame: pd.concat([frame, frame.head(3)]), "holds every dfu_ck once"),
+    ],
+)
+def test_training_refuses_a_broken_matrix(program, warehouse, change, message):
+    program(FEATURES, "--output", "features.csv")
+    change(pd.read_csv("features.csv")).to_csv("broken.csv", index=False)
+    code, _, error = program(TRAIN, "--input", "broken.csv")
+    assert code == 2
+    assert message in error
+
+
+@pytest.mark.parametrize("k_range", [("9", "3"), ("1", "4")])
+def test_training_refuses_an_impossible_range(program, k_range):
+    code, _, error = program(TRAIN, "--k-range", *k_range)
+    assert code == 2
+    assert "k_range" in error
+
+
+def test_labelling_refuses_files_of_different_trainings(program, warehouse):
+    program(FEATURES)
+    program(TRAIN, "--k-range", "3", "3", "--output-dir", "three")
+    program(TRAIN, "--k-range", "6", "6", "--output-dir", "six")
+    code, _, error = program(
+        LABEL,
+        *("--centroids", "three/cluster_centroids.csv", "--assignments", "six/cluster_assignments.csv"),
+        *("--metadata", "three/cluster_metadata.json"),
+    )
+    assert code == 2
+    assert "must come from the same training" in error
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.rename(columns={"cluster_label": "segment"}), "exactly the columns"),
+        (lambda frame: pd.concat([frame, frame.head(2)]), "holds every dfu_ck once"),
+        (lambda frame: frame.assign(dfu_ck=frame["dfu_ck"] + "?"), "must be in dim_dfu"),
+    ],
+)
+def test_update_refuses_a_broken_labels_file_and_writes_nothing(program, warehouse, change, message):
+    for name in (FEATURES, TRAIN, LABEL):
+        program(name)
+    labels = pd.read_csv("data/clustering/cluster_labels.csv", dtype={"dfu_ck": str})
+    change(labels).to_csv("broken.csv", index=False)
+    before = labels_of(warehouse)
+    code, _, error = program(UPDATE, "--input", "broken.csv")
+    assert code == 2
+    assert message in error
+    assert labels_of(warehouse) == before
+
+
+def test_unknown_key_of_the_config_file_is_named(program, tmp_path):
+    (tmp_path / "mine.yaml").write_text("clustering: {labeling: {seasonality: 0.4}}")
+    code, _, error = program(LABEL, "--config", "mine.yaml")
+    assert code == 2
+    assert "unknown key labeling.seasonality (did you mean seasonality_threshold?)" in error

@@ -1,0 +1,67 @@
+"""The main job on real sales; skipped where the panels do not lie beside the project."""
+
+from pathlib import Path
+
+import pandas as pd
+import psycopg2
+import pytest
+
+from dfu_clustering import steps
+from dfu_clustering.config import load_config
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.tidy import read_tidy_sales
+from dfu_clustering.steps import ModelFiles
+from dfu_clustering.warehouse import connect_engine
+
+pytestmark = pytest.mark.integration
+
+PANELS = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+@pytest.fixture(params=["stallion", "carparts"])
+def panel(request):
+    path = PANELS / f"{request.param}.parquet"
+    if not path.exists():
+        pytest.skip(f"no real panel {path.name} beside the project")
+    return path
+
+
+def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, postgres_url, tmp_path):
+    load_panel(postgres_url, read_tidy_sales(panel))
+    engine, config = connect_engine(postgres_url), load_config()
+    features = steps.build_features(config, engine, output=tmp_path / "features.parquet")
+    training = steps.train_model(config, features=tmp_path / "features.parquet", output_dir=tmp_path)
+    labels = steps.label_segments(config, model=ModelFiles.in_folder(tmp_path), output=tmp_path / "labels.csv")
+    published = steps.update_assignments(engine, labels=tmp_path / "labels.csv")
+    engine.dispose()
+
+    assert training.k >= 4
+    assert max(segment.share for segment in labels.segments) <= 0.5
+    assert len({segment.label for segment in labels.segments}) == training.k
+    assert published.updated == features.clustered
+    assert features.clustered + sum(features.excluded.values()) == features.n_dfus
+    assert features.n_dfus == len(pd.read_parquet(panel)[["dmdunit", "dmdgroup", "loc"]].drop_duplicates())
+    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(cluster_assignment) FROM dim_dfu")
+        assert cursor.fetchone() == (features.clustered,)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == [
+        "cluster_profiles.png",
+        "cluster_sizes.png",
+        "cluster_visualization.png",
+        "k_selection_plots.png",
+        "typical_dfus.png",
+    ]
+
+
+def test_past_month_is_run_as_if_nothing_had_come_after_it(panel, postgres_url, tmp_path):
+    sales = read_tidy_sales(panel)
+    load_panel(postgres_url, sales)
+    engine, config = connect_engine(postgres_url), load_config()
+    newest = steps.newest_month(engine, None)
+    past = str(pd.Period(newest, "M") - 6)
+    steps.build_features(config, engine, output=tmp_path / "rerun.parquet", as_of_month=past)
+    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM fact_sales_monthly WHERE startdate > %s", (f"{past}-01",))
+    steps.build_features(config, engine, output=tmp_path / "then.parquet")
+    engine.dispose()
+    assert (tmp_path / "rerun.parquet").read_bytes() == (tmp_path / "then.parquet").read_bytes()

@@ -1,0 +1,80 @@
+"""A run's folder: the same inputs give the same files, finished steps are not done again, MLflow may be down."""
+
+import time
+
+import pytest
+
+from dfu_clustering import steps
+from dfu_clustering.config import load_config
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import FeatureSummary, LabelSummary, ModelFiles, PublishSummary, TrainingSummary
+from dfu_clustering.tables import read_json
+from dfu_clustering.warehouse import connect_engine
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def engine(postgres_url):
+    load_panel(postgres_url, generate_panel(300, 30, 5))
+    engine = connect_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
+def do_all(engine, run, config):
+    features, model = run.features, ModelFiles.in_folder(run.folder)
+    run.once("build_features", FeatureSummary, lambda: steps.build_features(config, engine, output=features))
+    run.once(
+        "train_model", TrainingSummary, lambda: steps.train_model(config, features=features, output_dir=run.folder)
+    )
+    run.once("label_segments", LabelSummary, lambda: steps.label_segments(config, model=model, output=run.labels))
+    run.once("update_assignments", PublishSummary, lambda: steps.update_assignments(engine, labels=run.labels))
+
+
+def test_same_data_and_seed_twice_are_the_same_files(engine, tmp_path):
+    config = load_config()
+    for name in ("first", "second"):
+        run = Run.open(tmp_path / name, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
+        do_all(engine, run, config)
+    first, second = sorted(tmp_path.glob("*/*"))
+    files = sorted(path.name for path in first.iterdir())
+    assert files == sorted(path.name for path in second.iterdir())
+    timed = "manifest.json"  # holds durations and what was published
+    different = [
+        name for name in files if name != timed and (first / name).read_bytes() != (second / name).read_bytes()
+    ]
+    assert different == []
+
+
+def test_finished_steps_are_taken_from_the_manifest(engine, tmp_path):
+    config = load_config()
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
+    do_all(engine, run, config)
+    written = {path: path.stat().st_mtime_ns for path in run.folder.iterdir()}
+    again = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
+    do_all(engine, again, config)
+    assert {path: path.stat().st_mtime_ns for path in run.folder.iterdir()} == written
+    assert again.result("update_assignments", PublishSummary).updated > 0  # of the first time
+
+
+def test_step_that_failed_is_done_again(tmp_path):
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
+    with pytest.raises(ZeroDivisionError):
+        run.once("label_segments", LabelSummary, lambda: LabelSummary(segments=[1 / 0]))
+    assert run.once("label_segments", LabelSummary, lambda: LabelSummary(segments=[])).segments == []
+
+
+def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    config = load_config()
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
+    do_all(engine, run, config)
+    started = time.perf_counter()
+    summary = steps.record_run(config, run)
+    assert time.perf_counter() - started < 30
+    assert summary.mlflow_run_id is None
+    assert read_json(run.summary)["mlflow_run_id"] is None
+    assert read_json(run.summary)["published"]["updated"] == summary.clustered
