@@ -65,11 +65,6 @@ class RunRecord:
     champion: bool
 
 
-def tracking_uri(default_folder: Path) -> str:
-    """Return MLFLOW_TRACKING_URI, else a SQLite store in the folder."""
-    return os.environ.get(TRACKING_URI_VARIABLE) or f"sqlite:///{default_folder.resolve() / 'mlflow.db'}"
-
-
 def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Path) -> str:
     """Write one MLflow run, register its pipeline, and move the alias ``champion`` where the run was published.
 
@@ -84,14 +79,15 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
     Raises:
         TrackingUnavailableError: MLflow does not answer or refuses.
     """
-    with _impatient():
+    uri, artifacts = _store(default_folder)
+    with _environment_of_mlflow():
         import mlflow
         from mlflow.exceptions import MlflowException
 
-        mlflow.set_tracking_uri(tracking_uri(default_folder))
+        mlflow.set_tracking_uri(uri)
         try:
             client = mlflow.MlflowClient()
-            experiment = _experiment_id(client, config.experiment, default_folder)
+            experiment = _experiment_id(client, config.experiment, artifacts)
             with mlflow.start_run(experiment_id=experiment, run_name=record.name, tags=dict(record.tags)) as run:
                 mlflow.log_params(dict(record.params))
                 mlflow.log_metrics(dict(record.metrics))
@@ -105,13 +101,19 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
     return str(run.info.run_id)
 
 
-def _experiment_id(client: "MlflowClient", name: str, default_folder: Path) -> str:
+def _store(default_folder: Path) -> tuple[str, str | None]:
+    """Return the tracking URI and where artifacts go: MLFLOW_TRACKING_URI and its server's choice, else the folder."""
+    configured = os.environ.get(TRACKING_URI_VARIABLE)
+    if configured:
+        return configured, None
+    folder = default_folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri()
+
+
+def _experiment_id(client: "MlflowClient", name: str, artifacts: str | None) -> str:
     found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    local = not os.environ.get(TRACKING_URI_VARIABLE)
-    location = (default_folder.resolve() / "artifacts").as_uri() if local else None
-    return str(client.create_experiment(name, artifact_location=location))
+    return str(found.experiment_id if found else client.create_experiment(name, artifact_location=artifacts))
 
 
 def _log_model(record: RunRecord, registered_model: str) -> str:
@@ -138,11 +140,15 @@ def _log_model(record: RunRecord, registered_model: str) -> str:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
-    missing = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
-    os.environ.update(missing)
+def _environment_of_mlflow() -> Iterator[None]:
+    """Set the client's patience where the user has not, and undo what it leaves: it writes its URI there itself."""
+    before = {name: os.environ.get(name) for name in (*_PATIENCE, TRACKING_URI_VARIABLE)}
+    os.environ.update({name: value for name, value in _PATIENCE.items() if before[name] is None})
     try:
         yield
     finally:
-        for name in missing:
-            os.environ.pop(name, None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -62,6 +62,7 @@ class Demo:
         self.url = self.server.url("dfu_demo")
         (self.run,) = (folder / "var" / "runs").iterdir()
         self.summary = read_json(self.run / "summary.json")
+        self.folder = folder
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,11 @@ def test_summary_agrees_with_the_database_and_itself(demo):
     assert set(summary["durations_s"]) >= {"build_features", "train_model", "label_segments", "update_assignments"}
     assert summary["peak_memory_mb"] > 50
     assert demo.run.name.startswith(f"{summary['as_of_month']}-{summary['config_digest']}-")
+
+
+def test_everything_that_a_run_leaves_lies_under_its_two_folders(demo):
+    assert sorted(path.name for path in demo.folder.iterdir()) == ["prefect", "var"]
+    assert sorted(path.name for path in (demo.folder / "var").glob("[!.]*")) == ["mlflow", "postgres", "runs"]
 
 
 def test_demo_ends_with_the_segments_and_where_to_look(demo):
