@@ -1,0 +1,75 @@
+"""Rules that the repository itself keeps."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REGISTRY = re.compile(r"https?://[\w.-]*(pypi|pythonhosted|debian|npmjs)[\w.-]*", re.IGNORECASE)
+MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|home|Users)/")
+SECRET = re.compile(r"(AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|xox[bap]-[0-9])")
+LONGEST_MODULE_LINES = 330
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("no git checkout")
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).exists()]
+
+
+def texts() -> list[tuple[str, str]]:
+    own = Path(__file__)
+    files = [path for path in tracked() if path != own and path.suffix not in (".png", ".parquet")]
+    return [(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in files]
+
+
+@pytest.mark.parametrize("forbidden", [REGISTRY, MACHINE_PATH, SECRET], ids=["registry", "machine path", "secret"])
+def test_no_tracked_file_holds(forbidden):
+    assert [name for name, text in texts() if forbidden.search(text)] == []
+
+
+def test_every_pin_is_exact_and_names_no_index():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert len(pins) > 100
+    assert [pin for pin in pins if not re.fullmatch(r"[\w.\[\]-]+==[\w.+!-]+( ;.*)?", pin)] == []
+
+
+def test_every_declared_package_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    declared = {
+        re.split(r"[<>=\[ ]", name)[0].lower() for group in [project["dependencies"], *extras] for name in group
+    }
+    pinned = {line.split("==")[0].lower() for line in (ROOT / "requirements.lock").read_text().splitlines()}
+    assert declared - pinned == {"dfu-clustering"}
+
+
+def test_modules_hold_one_idea():
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in tracked("src/*.py", "tasks/*.py", "flows/*.py", "expectations/*.py", "scripts/*.py", "deploy/*.py")
+        if (lines := len(path.read_text().splitlines())) > LONGEST_MODULE_LINES
+    }
+    assert long == {}
+
+
+def test_targets_that_the_readme_names_exist():
+    named = set(re.findall(r"make ([a-z][a-z-]+)", (ROOT / "README.md").read_text()))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets |= set(re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split())
+    prose = {"and"}
+    assert {"demo", "test"} <= named
+    assert named - targets - prose == set()
+
+
+def test_modules_that_the_readme_names_exist():
+    tree = (ROOT / "README.md").read_text().partition("## The tree")[2]
+    block = tree.partition("src/dfu_clustering/")[2].partition("expectations/")[0]
+    named = set(re.findall(r"\b([a-z]+_[a-z_]+|panel|features|clusters|labels|profiles|traits|plots)\b", block))
+    existing = {path.stem for path in tracked("src/dfu_clustering/*.py")} | {"build_features", "train_model"}
+    assert named - existing - {"label_segments", "update_assignments"} == set()
