@@ -1,0 +1,110 @@
+"""The flow against a real Prefect server: what it publishes, what it shows, what it never retries."""
+
+import inspect
+
+import psycopg2
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.utilities.callables import parameter_schema
+from prefect_sqlalchemy import SqlAlchemyConnector
+
+from dfu_clustering.config import ClusteringConfig, load_config
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from flows.cluster_dfus import cluster_dfus
+from tasks.connection import warehouse_engine
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def server(prefect_server, tmp_path, monkeypatch):
+    """The server, for a flow that runs in this process and leaves its files in a folder of the test."""
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        yield prefect_server
+
+
+@pytest.fixture
+def warehouse(postgres_url, monkeypatch):
+    load_panel(postgres_url, generate_panel(400, 36, 11))
+    monkeypatch.setenv("DATABASE_URL", postgres_url)
+    return postgres_url
+
+
+def count(url, statement):
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone()[0]
+
+
+LABELLED = "SELECT count(cluster_assignment) FROM dim_dfu"
+
+
+def test_run_publishes_and_shows_summary_and_segments(server, warehouse):
+    state = cluster_dfus(k_range=(3, 6), return_state=True)
+    summary = state.result()
+    assert count(warehouse, LABELLED) == summary.clustered > 300
+    run_id = state.state_details.flow_run_id
+    with get_client(sync_client=True) as client:
+        shown = client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        )
+    by_key = {artifact.key: artifact.data for artifact in shown}
+    for segment in summary.clusters:
+        assert segment.label in by_key["cluster-dfus-segments"]
+    assert f"DFU segments as of {summary.as_of_month}" in by_key["cluster-dfus-summary"]
+    assert f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs" in by_key["cluster-dfus-summary"]
+
+
+def test_dry_run_works_everything_out_and_writes_no_label(server, warehouse):
+    summary = cluster_dfus(dry_run=True, k_range=(3, 4))
+    assert summary.published.dry_run
+    assert summary.published.updated == summary.clustered
+    assert count(warehouse, LABELLED) == 0
+
+
+def test_bad_input_fails_the_run_at_once(server, warehouse):
+    state = cluster_dfus(as_of_month="1999-01", return_state=True)
+    assert state.is_failed()
+    assert "as_of_month must be a month up to which sales are loaded" in state.message
+    run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=run_filter)
+    assert [run.run_count for run in runs] == [1]
+    assert count(warehouse, LABELLED) == 0
+
+
+def test_warehouse_may_be_a_registered_block(server, warehouse, monkeypatch):
+    monkeypatch.delenv("DATABASE_URL")
+    address = warehouse.replace("postgresql://", "postgresql+psycopg2://")
+    SqlAlchemyConnector(connection_info=address).save("warehouse", overwrite=True)
+    config = load_config(warehouse={"connection_block": "warehouse"})
+    engine = warehouse_engine(config.warehouse)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM dim_dfu").scalar() == 400
+    engine.dispose()
+
+
+def test_form_of_the_ui_shows_every_setting_with_default_and_description():
+    whole = parameter_schema(cluster_dfus.fn).model_dump()
+    schema = whole["properties"]
+    settings = set(ClusteringConfig.model_fields) - {"warehouse", "tracking"}
+    assert settings | {"as_of_month", "dry_run"} <= set(schema)
+    # a description equal to that of the section it refers to is said only there
+    described = {
+        name: whole["definitions"].get(field.get("$ref", "/").split("/")[-1], {}) | field
+        for name, field in schema.items()
+    }
+    assert [name for name, field in described.items() if not field.get("description")] == []
+    defaults = load_config().model_dump(mode="json")
+    assert {name: schema[name]["default"] for name in settings} == {name: defaults[name] for name in settings}
+    assert schema["min_months_history"]["minimum"] == 3
+    assert list(inspect.signature(cluster_dfus.fn).parameters)[:2] == ["as_of_month", "dry_run"]
