@@ -114,7 +114,7 @@ class PanelBuilder:
         shape = (len(self._dfu_ck), int((as_of_month - first_month).astype(int)) + 1)
         self._demand = np.zeros(shape)
         self._rows_of_cell = np.zeros(shape, dtype=np.uint16)
-        self._unknown: set[str] = set()
+        self._unknown: set[tuple[str, str, str]] = set()
         self._counts: Counter[str] = Counter()
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -141,7 +141,7 @@ class PanelBuilder:
             duplicate_rows=int(self._counts["in_dim"] - np.count_nonzero(self._rows_of_cell)),
             duplicate_keys=self._duplicate_keys(),
             clipped_months=clipped,
-            unknown_dfus=tuple(sorted(self._unknown)),
+            unknown_dfus=tuple("_".join(key) for key in sorted(self._unknown)),
         )
         return Panel(self._dfu_ck, demand, self._as_of_month, facts)
 
@@ -167,7 +167,7 @@ def select_histories(
     whichever is later. Clustered: at least min_months_history long and not without any demand.
 
     Raises:
-        DataError: The panel holds no demand in the window.
+        DataError: The panel holds no demand in the window, or no history that is long enough.
     """
     n_months = panel.demand.shape[1]
     window = n_months if window_months == "all" else min(int(window_months), n_months)
@@ -179,6 +179,7 @@ def select_histories(
     demanded: NDArray[np.bool_] = np.any(in_window > 0, axis=1)
     _require_demand(panel, window, demanded)
     clustered = demanded & (length >= min_months_history)
+    _require_clustered(clustered, demanded, min_months_history)
     histories = Histories(panel.dfu_ck[clustered], in_window[clustered], length[clustered], panel.as_of_month)
     reason = np.select([~sold, ~demanded], [NEVER_SOLD, NO_DEMAND_IN_WINDOW], INSUFFICIENT_HISTORY).astype(object)
     return histories, _exclusions(panel, clustered, reason)
@@ -195,11 +196,11 @@ def _exclusions(panel: Panel, clustered: NDArray[np.bool_], reason: Objects) -> 
 class _KeyIndex:
     """Maps (dmdunit, dmdgroup, loc) to the row of the panel without a Python object per sales row."""
 
-    _COLUMNS = ("dmdunit", "dmdgroup", "loc")
+    COLUMNS = ("dmdunit", "dmdgroup", "loc")
 
     def __init__(self, dims: pa.Table, dfu_ck: Objects) -> None:
-        self._values = [pc.unique(dims.column(name).combine_chunks().drop_null()) for name in self._COLUMNS]
-        combined = self._combined(dims.select(self._COLUMNS).combine_chunks().to_batches()[0]) if len(dims) else _EMPTY
+        self._values = [pc.unique(dims.column(name).combine_chunks().drop_null()) for name in self.COLUMNS]
+        combined = self._combined(dims.select(self.COLUMNS).combine_chunks().to_batches()[0]) if len(dims) else _EMPTY
         position = np.flatnonzero(combined >= 0)
         order = position[np.argsort(combined[position], kind="stable")]
         self._sorted, self._position = combined[order], order
@@ -214,7 +215,7 @@ class _KeyIndex:
         return np.where((wanted >= 0) & (self._sorted[near] == wanted), self._position[near], -1)
 
     def _combined(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
-        codes = [_codes(batch.column(n), v) for n, v in zip(self._COLUMNS, self._values, strict=True)]
+        codes = [_codes(batch.column(n), v) for n, v in zip(self.COLUMNS, self._values, strict=True)]
         unit, group, loc = codes
         n_groups, n_locs = len(self._values[1]), len(self._values[2])
         known = (unit >= 0) & (group >= 0) & (loc >= 0)
@@ -237,11 +238,13 @@ def _month_numbers(batch: pa.RecordBatch) -> NDArray[np.int64]:
     return np.asarray(days.astype("datetime64[M]").astype(np.int64))
 
 
-def _natural_keys(batch: pa.RecordBatch) -> list[str]:
+def _natural_keys(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
+    """Return the distinct keys as they are: joined by underscores, different DFUs may read the same."""
     if not batch.num_rows:
         return []
-    parts = [batch.column(name).cast(pa.string()) for name in ("dmdunit", "dmdgroup", "loc")]
-    return pc.unique(pc.binary_join_element_wise(*parts, "_")).to_pylist()  # type: ignore[no-any-return]
+    columns = {name: batch.column(name).cast(pa.string()) for name in _KeyIndex.COLUMNS}
+    distinct = pa.table(columns).group_by(list(columns)).aggregate([])
+    return list(zip(*(distinct.column(name).to_pylist() for name in columns), strict=True))
 
 
 def _require_finite(amount: NDArray[np.float64], batch: pa.RecordBatch) -> None:
@@ -250,7 +253,7 @@ def _require_finite(amount: NDArray[np.float64], batch: pa.RecordBatch) -> None:
         raise DataError(
             "qty must be a finite number or NULL",
             found=f"{np.unique(amount[bad]).tolist()} in fact_sales_monthly",
-            keys=_natural_keys(batch.filter(pa.array(bad))),
+            keys=["_".join(key) for key in _natural_keys(batch.filter(pa.array(bad)))],
             remedy="correct these rows in the source and load the month again",
         )
 
@@ -274,6 +277,15 @@ def _require_demand(panel: Panel, window: int, demanded: NDArray[np.bool_]) -> N
             found=f"no positive demand of {len(demanded)} DFUs from {first} to {panel.as_of_month} "
             f"({panel.facts.rows} sales rows read, {len(panel.facts.unknown_dfus)} DFUs of theirs not in dim_dfu)",
             remedy="check that the sales are loaded and as_of_month is right, or widen time_window_months",
+        )
+
+
+def _require_clustered(clustered: NDArray[np.bool_], demanded: NDArray[np.bool_], min_months_history: int) -> None:
+    if not clustered.any():
+        raise DataError(
+            f"At least one DFU must have a history of {min_months_history} months",
+            found=f"{np.count_nonzero(demanded)} DFUs with demand in the window, all with a shorter history",
+            remedy="load more months, or lower min_months_history",
         )
 
 

@@ -2,12 +2,15 @@
 
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as csv
+from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
@@ -78,7 +81,8 @@ def publish_labels(
 ) -> PublishReport:
     """Make dim_dfu.cluster_assignment say exactly what ``labels`` says; DFUs that it does not name get NULL.
 
-    Only rows that change are written, with modified_ts. A second publisher waits for the first.
+    Only rows that change are written, with modified_ts. A second publisher waits for the first. All statements see
+    one snapshot: a row that somebody else changes meanwhile fails the transaction instead of being overwritten.
 
     Args:
         engine: The warehouse.
@@ -87,20 +91,14 @@ def publish_labels(
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
 
     Raises:
-        DataError: Columns are unknown, a key is null, duplicate or (with unknown="error") not in dim_dfu, or a label
-            is empty; nothing is written.
-        ConcurrentChangeError: dim_dfu changed meanwhile; nothing is written.
+        DataError: There is no label, columns are unknown, a key is null, duplicate or (with unknown="error") not in
+            dim_dfu, or a label is blank; nothing is written.
+        ConcurrentChangeError: Another publisher did not finish, or dim_dfu changed meanwhile; nothing is written.
     """
     require_valid_labels(labels)
-    with raw_connection(engine) as connection:
-        try:
-            report = _publish(connection, labels, dry_run=dry_run, unknown=unknown)
-        except BaseException:
-            connection.rollback()
-            raise
-        if dry_run:
-            connection.rollback()
-        else:
+    with raw_connection(engine) as connection, _only_publisher(connection):
+        report = _publish(connection, labels, dry_run=dry_run, unknown=unknown)
+        if not dry_run:
             connection.commit()
     counts = f"updated={report.updated} unchanged={report.unchanged} cleared={report.cleared}"
     logger.info("published dry_run=%s %s not_found=%d", dry_run, counts, report.not_found)
@@ -119,10 +117,44 @@ def require_valid_labels(labels: pd.DataFrame) -> None:
             found=f"columns {', '.join(map(str, labels.columns))}",
             remedy="use the file that label_clusters.py writes",
         )
+    if labels.empty:
+        raise DataError(
+            "A labels file must hold labels",
+            found="no row: publishing it would clear every label",
+            remedy="run label_clusters.py again",
+        )
+    blank = labels["cluster_label"].isna() | (labels["cluster_label"].astype("str").str.strip() == "")
     _require_none(labels["dfu_ck"].isna(), labels, "Every label must belong to a DFU", "rows without a dfu_ck")
-    _require_none(labels["cluster_label"].isna(), labels, "Every DFU of a labels file must have a label", "no label")
-    duplicated = labels["dfu_ck"].duplicated(keep=False)
-    _require_none(duplicated, labels, "A labels file holds every dfu_ck once", "the same dfu_ck in several rows")
+    _require_none(blank, labels, "Every DFU of a labels file must have a label", "no label")
+    repeated = labels["dfu_ck"].duplicated(keep=False)
+    _require_none(repeated, labels, "A labels file holds every dfu_ck once", "the same dfu_ck in several rows")
+
+
+@contextmanager
+def _only_publisher(connection: Connection) -> Iterator[None]:
+    """Hold the advisory lock around one repeatable-read transaction, which is rolled back unless it was committed.
+
+    The lock belongs to the session: a transaction that waited for it would look at the labels of before the wait.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+        try:
+            cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
+        except pg_errors.LockNotAvailable as error:
+            connection.rollback()
+            raise ConcurrentChangeError(
+                f"Another publisher has held dim_dfu for {_LOCK_TIMEOUT}. Nothing was written; publish again."
+            ) from error
+        connection.commit()
+        connection.set_session(isolation_level="REPEATABLE READ")
+        try:
+            yield
+        finally:
+            if not connection.closed:
+                connection.rollback()
+                connection.set_session(isolation_level="DEFAULT")
+                cursor.execute("SELECT pg_advisory_unlock(%s)", (_ADVISORY_LOCK,))
+                connection.commit()
 
 
 def _publish(
@@ -130,7 +162,6 @@ def _publish(
 ) -> PublishReport:
     with connection.cursor() as cursor, schema_errors():
         cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
         _copy_labels(cursor, labels)
         not_found = _not_found(cursor)
         if unknown == "error":

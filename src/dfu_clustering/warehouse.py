@@ -5,7 +5,7 @@ No row becomes a Python object: PostgreSQL writes CSV into a pipe while Arrow pa
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,12 +18,14 @@ import pyarrow.csv as csv
 from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import ArgumentError
 
 from dfu_clustering.errors import ConfigError, DataError, WarehouseError
 from dfu_clustering.months import Month, last_day
 
 DATABASE_URL_VARIABLE = "DATABASE_URL"
 _BLOCK_BYTES = 4 << 20
+_LOCK_TIMEOUT = "60s"
 
 # libpq gives no code for a refused connection, only words; these do not change by waiting
 _REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
@@ -58,7 +60,14 @@ def connect_engine(url: str | None) -> Engine:
             found=f"an address that starts with {scheme[:20]!r}",
             remedy="use an address of the form postgresql://user:password@host:5432/database",
         )
-    return create_engine(f"postgresql+psycopg2://{rest}", pool_pre_ping=True)
+    try:
+        return create_engine(f"postgresql+psycopg2://{rest}", pool_pre_ping=True)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(
+            "The warehouse's address must be a URL",
+            found=f"one that cannot be parsed ({type(error).__name__}); it is not shown, it may hold a password",
+            remedy="use an address of the form postgresql://user:password@host:5432/database",
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,7 @@ class Snapshot:
 
     def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         with _CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)") as stream:
+            stream.peek(1)  # waits for a lock where a time limit can interrupt it: Arrow's own reading cannot be
             yield from csv.open_csv(
                 stream,
                 read_options=csv.ReadOptions(block_size=_BLOCK_BYTES),
@@ -150,6 +160,8 @@ def snapshot(engine: Engine) -> Iterator[Snapshot]:
             with connection.cursor() as cursor:
                 # rows in physical order, so that a rerun reads what the first run read
                 cursor.execute("SET LOCAL synchronize_seqscans = off")
+                # a load that locks the table is waited for, but not for ever
+                cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
             yield Snapshot(connection)
         finally:
             connection.rollback()
@@ -168,6 +180,41 @@ def raw_connection(engine: Engine) -> Iterator[Connection]:
         pooled.close()
 
 
+@contextmanager
+def private_connection(engine: Engine) -> Iterator[Connection]:
+    """Lend a connection that is closed afterwards, and its temporary tables with it; it thinks in UTC and UTF-8."""
+    pooled = engine.raw_connection()
+    connection: Any = pooled.driver_connection
+    pooled.detach()
+    try:
+        connection.set_client_encoding("UTF8")
+        with connection.cursor() as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
+        connection.commit()
+        yield connection
+    finally:
+        connection.close()
+
+
+def create_profiles(connection: Connection, names: Iterable[str], values: Mapping[str, Any]) -> None:
+    """Run sql/profile_<name>.sql one after another in one snapshot; each leaves a temporary table."""
+    with connection.cursor() as cursor, schema_errors():
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        for name in names:
+            cursor.execute(statement(f"profile_{name}"), values)
+    connection.commit()
+
+
+def fetch_rows(connection: Connection, query: str) -> list[dict[str, Any]]:
+    """Return the few rows of a query as mappings."""
+    with connection.cursor() as cursor, schema_errors():
+        cursor.execute(query)
+        columns = [column.name for column in cursor.description or ()]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    connection.rollback()
+    return rows
+
+
 class _CopyOut:
     """Runs COPY … TO STDOUT in a thread; the ``with`` target is the readable end of the pipe it writes into."""
 
@@ -183,11 +230,13 @@ class _CopyOut:
         return self._stream
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # closing first ends a COPY that nobody reads any more; the database's own error then comes before Arrow's,
-        # which only saw the stream end too early
+        # a COPY that nobody reads any more is ended at both sides; the database's own error then comes before
+        # Arrow's, which only saw the stream end too early
         self._stream.close()
+        if error is not None and self._thread.is_alive():
+            self._connection.cancel()
         self._thread.join()
-        abandoned = error is not None and isinstance(self._failure, BrokenPipeError)
+        abandoned = error is not None and isinstance(self._failure, BrokenPipeError | pg_errors.QueryCanceled)
         if self._failure is not None and not abandoned:
             with schema_errors():
                 raise self._failure
@@ -208,9 +257,10 @@ def schema_errors() -> Iterator[None]:
     except (pg_errors.UndefinedTable, pg_errors.UndefinedColumn, pg_errors.InsufficientPrivilege) as error:
         found = (error.diag.message_primary or str(error)).strip()
         raise WarehouseError(
-            "fact_sales_monthly, dim_dfu and dim_item must exist with their columns and be readable",
+            "fact_sales_monthly, dim_dfu and dim_item must exist with their columns and grant what the project does",
             found=found,
-            remedy="check that the address names the right database and schema, and what the role may read",
+            remedy="check that the address names the right database and schema, and the role's rights: SELECT on the "
+            "three tables, UPDATE of cluster_assignment and modified_ts, TEMPORARY on the database",
         ) from error
 
 
@@ -218,7 +268,7 @@ def is_transient(error: BaseException) -> bool:
     """Tell whether waiting may heal it: a dropped connection, a busy or restarting server, a deadlock, a timeout."""
     chain: BaseException | None = error
     while chain is not None:
-        if isinstance(chain, psycopg2.OperationalError | psycopg2.InterfaceError | ConnectionError | TimeoutError):
+        if isinstance(chain, psycopg2.OperationalError | psycopg2.InterfaceError | ConnectionError):
             return not any(sign in str(chain) for sign in _REFUSALS)
         chain = chain.__cause__
     return False

@@ -7,9 +7,10 @@ import pandas as pd
 import psycopg2
 import pytest
 
+from dfu_clustering import publishing
 from dfu_clustering.errors import DataError
-from dfu_clustering.publishing import publish_labels
-from dfu_clustering.warehouse import connect_engine, statement
+from dfu_clustering.publishing import ConcurrentChangeError, publish_labels
+from dfu_clustering.warehouse import connect_engine, is_transient, statement
 
 pytestmark = pytest.mark.integration
 
@@ -87,6 +88,8 @@ def test_dry_run_reports_the_same_and_writes_nothing(engine):
         (pd.concat([labels(a="new"), labels(a="other")]), r"holds every dfu_ck once.*\(1: 'a'\)"),
         (labels(a="new", zz="new", z="new"), r"must be in dim_dfu.*\(2: 'z', 'zz'\)"),
         (labels(a="new").assign(cluster_label=None), r"must have a label.*'a'"),
+        (labels(a="new", b=" "), r"must have a label.*'b'"),
+        (labels(a="new").head(0), r"must hold labels.*would clear every label"),
         (labels(a="new").assign(dfu_ck=None), r"must belong to a DFU"),
     ],
 )
@@ -115,6 +118,47 @@ def test_second_publisher_waits_for_the_first(engine, postgres_url):
         first.rollback()
         second.join(timeout=10)
     assert published(engine)["a"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "kept"),
+    [
+        ("UPDATE dim_dfu SET cluster_assignment = 'other' WHERE dfu_ck = 'a'", "other"),
+        ("DELETE FROM dim_dfu WHERE dfu_ck = 'a'", None),
+    ],
+)
+def test_row_that_somebody_else_changes_meanwhile_fails_the_publish(engine, postgres_url, monkeypatch, meanwhile, kept):
+    def change_after_the_transitions_were_read(name):
+        if name == "update_labels":
+            with psycopg2.connect(postgres_url) as other, other.cursor() as cursor:
+                cursor.execute(meanwhile)
+        return statement(name)
+
+    monkeypatch.setattr(publishing, "statement", change_after_the_transitions_were_read)
+    with pytest.raises(psycopg2.errors.SerializationFailure) as caught:
+        publish_labels(engine, labels(a="new", b="kept", c="new"))
+    assert is_transient(caught.value)
+    left = published(engine)
+    assert (left.get("a"), left["c"]) == (kept, None)
+
+
+def test_publisher_that_waits_too_long_says_that_another_one_holds_the_lock(engine, postgres_url, monkeypatch):
+    monkeypatch.setattr(publishing, "_LOCK_TIMEOUT", "200ms")
+    with psycopg2.connect(postgres_url) as first, first.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (0x0DF0_C1A5,))
+        with pytest.raises(ConcurrentChangeError, match="Another publisher has held dim_dfu for 200ms"):
+            publish_labels(engine, labels(a="new"))
+    publish_labels(engine, labels(a="new"))
+    assert published(engine)["a"] == "new"
+
+
+def test_lock_is_given_back_after_success_and_failure(engine, postgres_url):
+    publish_labels(engine, labels(a="new"))
+    with pytest.raises(DataError):
+        publish_labels(engine, labels(nobody="new"))
+    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert cursor.fetchone() == (0,)
 
 
 def test_failure_inside_the_transaction_leaves_the_old_labels(engine, postgres_url):

@@ -1,6 +1,7 @@
 """Reading a real PostgreSQL: streams are complete, exact and consistent; errors say what is missing."""
 
 import datetime as dt
+import signal
 
 import numpy as np
 import psycopg2
@@ -85,6 +86,38 @@ def test_consumer_may_stop_in_the_middle(warehouse, postgres_url):
         assert source.sales_span().rows == 300_000
 
 
+def test_reader_that_leaves_a_blocked_stream_does_not_wait_for_the_blocker(warehouse, postgres_url):
+    execute(postgres_url, SALE + "('1', 'a', 'g', 'x', '2026-10-01', 1, 1)")
+    with psycopg2.connect(postgres_url) as blocker, blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLE fact_sales_monthly IN ACCESS EXCLUSIVE MODE")
+        with snapshot(warehouse) as source, pytest.raises(TimeoutError, match="time limit"):
+            read_until_the_time_limit(source)
+        blocker.rollback()
+
+
+def read_until_the_time_limit(source):
+    def stop(*_):
+        raise TimeoutError("time limit")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    try:
+        list(source.sales(OCTOBER))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_load_that_locks_the_table_is_waited_for_but_not_for_ever(warehouse, postgres_url, monkeypatch):
+    monkeypatch.setattr("dfu_clustering.warehouse._LOCK_TIMEOUT", "200ms")
+    with psycopg2.connect(postgres_url) as blocker, blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLE fact_sales_monthly IN ACCESS EXCLUSIVE MODE")
+        with snapshot(warehouse) as source, pytest.raises(psycopg2.errors.LockNotAvailable) as caught:
+            source.sales_span()
+        blocker.rollback()
+    assert is_transient(caught.value)
+
+
 def test_empty_tables_are_read_as_empty(warehouse):
     with snapshot(warehouse) as source:
         assert source.dfus().num_rows == 0
@@ -142,7 +175,8 @@ def test_server_that_is_not_there_may_heal_but_a_missing_database_will_not(postg
     assert not is_transient(caught.value)
 
 
-@pytest.mark.parametrize("url", [None, "", "mysql://u@h/db", "warehouse"])
+@pytest.mark.parametrize("url", [None, "", "mysql://u@h/db", "warehouse", "postgresql://u:secret@h:port/db"])
 def test_unusable_address_is_refused_without_showing_it(url):
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as caught:
         connect_engine(url)
+    assert "secret" not in str(caught.value)

@@ -83,6 +83,14 @@ def test_sales_join_on_three_columns_never_on_the_concatenated_key():
     assert dict(zip(panel.dfu_ck, panel.demand[:, 0], strict=True)) == {"first": 0, "second": 9}
 
 
+def test_unknown_dfus_are_told_apart_even_where_their_joined_keys_read_the_same():
+    known = ("A_B", "C", "D")
+    rows = [(*known, month(1), 1.0), ("A", "B_C", "D", month(1), 1.0), ("A", "B", "C_D", month(1), 1.0)]
+    panel = build(dims(known), rows)
+    assert panel.facts.unknown_dfus == ("A_B_C_D", "A_B_C_D")
+    assert panel.demand[0, 0] == 1
+
+
 def test_panel_rows_are_in_key_order_whatever_the_order_of_dim_dfu():
     panel = build(dims(B, A), [(*B, month(1), 2.0), (*A, month(1), 1.0)])
     assert panel.dfu_ck.tolist() == ["a_g_x", "b_g_x"]
@@ -149,6 +157,12 @@ def test_window_longer_than_the_sales_is_cut_to_them():
     panel = build(dims(A), [(*A, month(1), 1.0)])
     histories, _ = select_histories(panel, window_months=24, min_months_history=3)
     assert histories.demand.shape == (1, 6)
+
+
+def test_no_history_long_enough_is_an_error_that_says_how_many_there_are():
+    panel = build(dims(A, B), [(*A, month(6), 1.0), (*B, month(5), 1.0)])
+    with pytest.raises(DataError, match=r"history of 3 months. Found: 2 DFUs with demand in the window"):
+        select_histories(panel, window_months=4, min_months_history=3)
 
 
 def test_window_without_any_demand_is_an_error_that_says_where_to_look():

@@ -26,7 +26,6 @@ def wrapped(cause):
         psycopg2.errors.DeadlockDetected("deadlock"),
         wrapped(psycopg2.OperationalError("server closed the connection unexpectedly")),
         ConnectionResetError(),
-        TimeoutError(),
         ConcurrentChangeError("dim_dfu changed"),
     ],
 )
@@ -43,6 +42,7 @@ def test_what_may_heal_is_tried_again(error):
         psycopg2.OperationalError('database "x" does not exist'),
         psycopg2.errors.UndefinedTable("relation does not exist"),
         ValueError("a bug"),
+        TimeoutError("a task's own time limit"),
     ],
 )
 def test_what_will_not_heal_is_not(error):
