@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dfu_clustering.config import load_config
 from dfu_clustering.steps import build_features
-from scripts.program import parser, run_program, warehouse_engine
+from scripts.program import parser, run_program, table_path, warehouse_engine
 
 
 def main() -> None:
@@ -29,14 +29,15 @@ def main() -> None:
     arguments.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest with sales")
     arguments.add_argument(
         "--output",
-        type=Path,
+        type=table_path,
         default=Path("data/clustering_features.csv"),
         metavar="FILE",
         help="feature matrix, .csv or .parquet; metadata, demand and left-out DFUs are written beside it",
     )
     options = arguments.parse_args()
     config = load_config(min_months_history=options.min_months, time_window_months=options.time_window)
-    summary = build_features(config, warehouse_engine(), output=options.output, as_of_month=options.as_of)
+    with warehouse_engine() as engine:
+        summary = build_features(config, engine, output=options.output, as_of_month=options.as_of)
     print(f"{options.output}: {summary.clustered} of {summary.n_dfus} DFUs as of {summary.as_of_month}")
     for reason, count in summary.excluded.items():
         print(f"  left out, {reason}: {count}")

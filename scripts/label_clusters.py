@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dfu_clustering.config import config_path, load_config
 from dfu_clustering.steps import ModelFiles, label_segments
-from scripts.program import parser, run_program
+from scripts.program import parser, run_program, table_path
 
 _FOLDER = Path("data/clustering")
 
@@ -18,7 +18,7 @@ def main() -> None:
         arguments.add_argument(f"--{name}", type=Path, default=default, metavar="FILE", help="written by the training")
     arguments.add_argument(
         "--output",
-        type=Path,
+        type=table_path,
         default=_FOLDER / "cluster_labels.csv",
         metavar="FILE",
         help="dfu_ck, cluster_id, cluster_label, .csv or .parquet; cluster_profiles.json is written beside it",

@@ -4,7 +4,8 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -33,16 +34,21 @@ def parser(description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=description, epilog=ENVIRONMENT, formatter_class=HelpFormatter)
 
 
-def warehouse_engine() -> Engine:
-    """Return an engine for DATABASE_URL."""
-    return connect_engine(os.environ.get(DATABASE_URL_VARIABLE))
+@contextmanager
+def warehouse_engine() -> Iterator[Engine]:
+    """Lend an engine for DATABASE_URL and close its connections afterwards."""
+    engine = connect_engine(os.environ.get(DATABASE_URL_VARIABLE))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
-def existing_file(text: str) -> Path:
-    """Return the path of a file that must exist, for argparse."""
+def table_path(text: str) -> Path:
+    """Return the path of a table, for argparse; refused before any work where its ending is unknown."""
     path = Path(text)
-    if not path.is_file():
-        raise argparse.ArgumentTypeError(f"no such file: {path}")
+    if path.suffix not in (".csv", ".parquet"):
+        raise argparse.ArgumentTypeError(f"a table's file must end in .csv or .parquet, not {path.name!r}")
     return path
 
 
@@ -54,7 +60,7 @@ def run_program(main: Callable[[], None]) -> None:
         main()
     except InputError as error:
         _fail(str(error), BAD_INPUT)
-    except (DfuClusteringError, OperationalError, psycopg2.Error) as error:
+    except (DfuClusteringError, OperationalError, psycopg2.Error, OSError) as error:
         _fail(f"{type(error).__name__}: {str(error).strip()}", FAILED)
 
 

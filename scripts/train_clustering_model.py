@@ -1,5 +1,6 @@
 """Choose the number of clusters, fit them, and write assignments, centroids, metadata and pictures."""
 
+from argparse import BooleanOptionalAction
 from pathlib import Path
 
 from dfu_clustering.config import load_config
@@ -35,7 +36,7 @@ def main() -> None:
     )
     arguments.add_argument(
         "--use-pca",
-        action="store_true",
+        action=BooleanOptionalAction,
         default=defaults.use_pca,
         help="cluster principal components instead of the scaled columns",
     )

@@ -151,7 +151,7 @@ def _januaries(first: int, last: int) -> dict[str, float]:
 def _caption(
     ax: Axes, x: float, y: float, text: str, ha: Literal["left", "right"], va: Literal["bottom", "top"]
 ) -> None:
-    ax.text(x, y, text, ha=ha, va=va, fontsize=_CAPTION_POINTS, color=style.MUTED)
+    ax.text(x, y, text, ha=ha, va=va, fontsize=_CAPTION_POINTS, color=style.MUTED, parse_math=False)
 
 
 def _cut(key: str) -> str:

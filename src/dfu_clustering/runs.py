@@ -2,9 +2,11 @@
 
 import logging
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
@@ -28,10 +30,22 @@ class Summary(BaseModel):
 S = TypeVar("S", bound=Summary)
 
 
+@cache
 def code_version() -> str:
-    """Return the package's version, with the revision that DFU_CLUSTERING_REVISION names (an image's build sets it)."""
-    revision = os.environ.get(REVISION_VARIABLE)
+    """Return the package's version and revision: DFU_CLUSTERING_REVISION, which an image's build sets, or git's."""
+    revision = os.environ.get(REVISION_VARIABLE) or _git_revision()
     return version("dfu-clustering") + (f"+{revision}" if revision else "")
+
+
+def _git_revision() -> str | None:
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return None  # a checkout without git, or of another owner: the version alone must do
 
 
 def var_folder() -> Path:

@@ -124,7 +124,10 @@ def _read_csv(path: Path, text_columns: frozenset[str]) -> pa.Table:
         quoted_strings_can_be_null=False,
     )
     parse = csv.ParseOptions(newlines_in_values=True)
-    return csv.read_csv(path, parse_options=parse, convert_options=convert)
+    table = csv.read_csv(path, parse_options=parse, convert_options=convert)
+    # a column without any value tells no type; it is one of undefined numbers
+    known = [field.with_type(pa.float64()) if pa.types.is_null(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(known))
 
 
 def _require_known_ending(path: Path) -> None:

@@ -6,10 +6,12 @@ A record, not a dependency: where the tracking server does not answer, the calle
 import logging
 import os
 import pickle
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +34,10 @@ _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
 }
 # what a process needs to load the logged pipeline, which is made of this package's transformers
-_MODEL_REQUIREMENTS = ("dfu-clustering", "scikit-learn", "pandas", "numpy")
+# (dfu-clustering itself comes from the checkout or the image: no index has it)
+_MODEL_PACKAGES = ("scikit-learn", "pandas", "numpy")
 _SIGNATURE_ROWS = 100
+_CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address in an error's text
 
 
 class TrackingUnavailableError(DfuClusteringError):
@@ -92,12 +96,13 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
                 mlflow.log_params(dict(record.params))
                 mlflow.log_metrics(dict(record.metrics))
                 mlflow.log_artifacts(str(record.artifacts))
-                version = _log_model(record, config.registered_model)
+                model_version = _log_model(record, config.registered_model)
             if record.champion:
-                client.set_registered_model_alias(config.registered_model, CHAMPION, version)
+                client.set_registered_model_alias(config.registered_model, CHAMPION, model_version)
         except (MlflowException, OSError) as error:
-            raise TrackingUnavailableError(f"MLflow did not take the record: {type(error).__name__}") from error
-    logger.info("recorded mlflow_run=%s model_version=%s champion=%s", run.info.run_id, version, record.champion)
+            reason = _CREDENTIALS.sub("//", str(error).partition("\n")[0])[:300]
+            raise TrackingUnavailableError(f"MLflow did not take the record: {reason}") from error
+    logger.info("recorded mlflow_run=%s model_version=%s champion=%s", run.info.run_id, model_version, record.champion)
     return str(run.info.run_id)
 
 
@@ -132,7 +137,7 @@ def _log_model(record: RunRecord, registered_model: str) -> str:
         pipeline,
         name="pipeline",
         signature=signature,
-        pip_requirements=list(_MODEL_REQUIREMENTS),
+        pip_requirements=[f"{package}=={version(package)}" for package in _MODEL_PACKAGES],
         registered_model_name=registered_model,
         serialization_format="cloudpickle",
     )

@@ -146,9 +146,9 @@ def test_four_programs_give_the_artifacts_of_a_flow_run_byte_for_byte(demo, prog
 def test_features_of_program_and_flow_are_the_same_bits(demo, programs_folder):
     program = programs_folder / "data"
     for ours, theirs in (
-        ("clustering_features.meta.json", "clustering_features.meta.json"),
-        ("clustering_features.panel.parquet", "clustering_features.panel.parquet"),
-        ("clustering_features.excluded.csv", "clustering_features.excluded.csv"),
+        ("clustering_features.parquet.meta.json", "clustering_features.csv.meta.json"),
+        ("clustering_features.parquet.panel.parquet", "clustering_features.csv.panel.parquet"),
+        ("clustering_features.parquet.excluded.csv", "clustering_features.csv.excluded.csv"),
     ):
         assert (demo.run / ours).read_bytes() == (program / theirs).read_bytes()
     flow = pd.read_parquet(demo.run / "clustering_features.parquet")

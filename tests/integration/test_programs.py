@@ -8,8 +8,10 @@ import pandas as pd
 import psycopg2
 import pytest
 
+from dfu_clustering.config import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.tables import read_json
 
 pytestmark = pytest.mark.integration
 
@@ -89,6 +91,7 @@ def test_flags_are_the_ones_that_were_asked_for(program):
         (("--as-of", "2031-01"), "as_of_month must be a month up to which sales are loaded"),
         (("--as-of", "October"), "A month is written as YYYY-MM"),
         (("--output", "features.xlsx"), "must end in .csv or .parquet"),
+        (("--time-window", "some"), 'a number of months or "all"'),
     ],
 )
 def test_features_refuse_bad_settings(program, warehouse, tmp_path, arguments, message):
@@ -183,14 +186,49 @@ def test_training_refuses_fewer_dfus_than_clusters(program, warehouse, tmp_path)
     [
         (lambda frame: frame.drop(columns=["mean_demand", "cv_demand"]), "(2: 'mean_demand', 'cv_demand')"),
         (lambda frame: pd.concat([frame, frame.head(3)]), "holds every dfu_ck once"),
+        (lambda frame: frame.assign(dfu_ck=frame["dfu_ck"].where(frame.index > 1)), "has a dfu_ck in every row"),
+        (lambda frame: frame.assign(mean_demand=frame["mean_demand"].where(frame.index > 0, 0)), "has demand"),
+        (lambda frame: frame.assign(cv_demand="much"), "Features are numbers. Found: text"),
     ],
 )
-def test_training_refuses_a_broken_matrix(program, warehouse, change, message):
+def test_training_refuses_a_broken_matrix_and_writes_nothing(program, warehouse, tmp_path, change, message):
     program(FEATURES, "--output", "features.csv")
     change(pd.read_csv("features.csv")).to_csv("broken.csv", index=False)
-    code, _, error = program(TRAIN, "--input", "broken.csv")
+    code, _, error = program(TRAIN, "--input", "broken.csv", "--output-dir", "model")
     assert code == 2
     assert message in error
+    assert not (tmp_path / "model").exists()
+
+
+def test_training_records_history_and_window_as_the_features_were_built(program, warehouse):
+    program(FEATURES, "--min-months", "6", "--time-window", "18")
+    code, _, error = program(TRAIN)
+    assert code == 0, error
+    metadata = read_json(Path("data/clustering/cluster_metadata.json"))
+    assert (metadata["config"]["min_months_history"], metadata["config"]["time_window_months"]) == (6, 18)
+    assert metadata["config_digest"] == load_config(min_months_history=6, time_window_months=18).digest()
+
+
+def test_companions_of_another_matrix_are_not_used(program, warehouse, caplog):
+    program(FEATURES, "--output", "features.csv")
+    pd.read_csv("features.csv").tail(100).to_csv("features.csv", index=False)
+    assert program(TRAIN, "--input", "features.csv", "--output-dir", "model")[0] == 0
+    assert "belongs to another matrix" in caplog.text
+    assert read_json(Path("model/cluster_metadata.json"))["as_of_month"] is None
+    assert not Path("model/typical_dfus.csv").exists()
+
+
+def test_keys_of_any_characters_are_clustered_and_pictured(program, warehouse):
+    odd = "'$' || dmdunit || '_$\\frac{酒'"
+    execute(
+        warehouse,
+        f"UPDATE dim_dfu SET dmdunit = {odd}, dfu_ck = {odd} || '_' || dmdgroup || '_' || loc",
+        f"UPDATE fact_sales_monthly SET dmdunit = {odd}",
+    )
+    for name in (FEATURES, TRAIN, LABEL, UPDATE):
+        code, _, error = program(name)
+        assert code == 0, error
+    assert sum(label is not None for _, label, _ in labels_of(warehouse)) > 150
 
 
 @pytest.mark.parametrize("k_range", [("9", "3"), ("1", "4")])
@@ -200,14 +238,19 @@ def test_training_refuses_an_impossible_range(program, k_range):
     assert "k_range" in error
 
 
-def test_labelling_refuses_files_of_different_trainings(program, warehouse):
+@pytest.mark.parametrize(
+    ("centroids", "assignments", "metadata"),
+    [("three", "six", "three"), ("six", "three", "six"), ("three", "three", "six")],
+)
+def test_labelling_refuses_files_of_different_trainings(program, warehouse, centroids, assignments, metadata):
     program(FEATURES)
     program(TRAIN, "--k-range", "3", "3", "--output-dir", "three")
     program(TRAIN, "--k-range", "6", "6", "--output-dir", "six")
     code, _, error = program(
         LABEL,
-        *("--centroids", "three/cluster_centroids.csv", "--assignments", "six/cluster_assignments.csv"),
-        *("--metadata", "three/cluster_metadata.json"),
+        *("--centroids", f"{centroids}/cluster_centroids.csv"),
+        *("--assignments", f"{assignments}/cluster_assignments.csv"),
+        *("--metadata", f"{metadata}/cluster_metadata.json"),
     )
     assert code == 2
     assert "must come from the same training" in error

@@ -30,6 +30,12 @@ def test_table_reads_back_to_the_same_bits(tmp_path, ending):
     assert back["months"].dtype == np.int64
 
 
+def test_csv_column_without_any_value_is_one_of_undefined_numbers(tmp_path):
+    path = tmp_path / "table.csv"
+    write_table(pd.DataFrame({"dfu_ck": ["a", "b"], "value": [np.nan, np.nan]}), path)
+    assert read_table(path)["value"].dtype == np.float64
+
+
 def test_same_frame_twice_is_the_same_file(tmp_path):
     for name in ("a.csv", "b.csv", "a.parquet", "b.parquet"):
         write_table(FRAME, tmp_path / name)

@@ -14,6 +14,7 @@ from dfu_clustering.demo.rows import WarehouseTables
 from dfu_clustering.demo.server import DEFAULT_FOLDER, create_database, start_server
 from dfu_clustering.demo.tidy import read_tidy_sales
 
+_GENERATED = "dfu_demo"
 _LONGEST_NAME = 63  # bytes of a PostgreSQL identifier
 
 
@@ -61,7 +62,7 @@ def prepare_demo_database(
         DataError: The parquet file breaks a rule, or a size is out of range.
     """
     panel: WarehouseTables = generate_panel(n_dfus, n_months, seed) if sales is None else read_tidy_sales(sales)
-    name = "dfu_demo" if sales is None else database_name(sales)
+    name = _GENERATED if sales is None else database_name(sales)
     server = start_server(folder)
     digest = panel_digest(panel)
     wanted = not _holds(server.url(), name, digest)
@@ -72,9 +73,10 @@ def prepare_demo_database(
 
 
 def database_name(sales: Path) -> str:
-    """Return ``dfu_<stem>`` in lower-case ASCII letters, digits and underscores."""
+    """Return ``dfu_<stem>`` in lower-case ASCII letters, digits and underscores, never the generated panel's name."""
     plain = re.sub(r"[^a-z0-9]+", "_", sales.stem.lower()).strip("_")
-    return f"dfu_{plain or 'sales'}"[:_LONGEST_NAME]
+    name = f"dfu_{plain or 'sales'}"[:_LONGEST_NAME]
+    return f"{name}_sales" if name == _GENERATED else name
 
 
 def _holds(server_url: str, name: str, digest: str) -> bool:

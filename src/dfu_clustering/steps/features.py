@@ -1,6 +1,8 @@
 """Step 1: sales in the warehouse become one row of features a DFU."""
 
+import hashlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,24 +34,35 @@ class FeatureFiles:
     @property
     def metadata(self) -> Path:
         """Return the path of the as-of month, the counts and the configuration's digest."""
-        return self.matrix.with_suffix(".meta.json")
+        return self._companion("meta.json")
 
     @property
     def panel(self) -> Path:
         """Return the path of the monthly demand of the clustered DFUs."""
-        return self.matrix.with_suffix(".panel.parquet")
+        return self._companion("panel.parquet")
 
     @property
     def excluded(self) -> Path:
         """Return the path of the DFUs that are not clustered, each with its reason."""
-        return self.matrix.with_suffix(".excluded.csv")
+        return self._companion("excluded.csv")
+
+    def _companion(self, ending: str) -> Path:
+        return self.matrix.with_name(f"{self.matrix.name}.{ending}")
 
 
 class FeatureSummary(Summary):
-    """What the features were built from."""
+    """What the features were built from.
+
+    Attributes:
+        time_window_months: As configured, a number or "all".
+        window_months: Months that the window holds.
+        keys_digest: Of the matrix's keys, so that a summary is not taken for that of another matrix.
+    """
 
     as_of_month: str
     first_month: str
+    min_months_history: int
+    time_window_months: int | str
     window_months: int
     n_dfus: int
     clustered: int
@@ -61,11 +74,18 @@ class FeatureSummary(Summary):
     clipped_months: int
     config_digest: str
     code_version: str
+    keys_digest: str
 
     @classmethod
-    def read(cls, files: FeatureFiles) -> "FeatureSummary | None":
+    def of_matrix(cls, matrix: pd.DataFrame, files: FeatureFiles) -> "FeatureSummary | None":
         """Return the summary beside a feature matrix; None where the matrix came from elsewhere."""
-        return cls.model_validate(read_json(files.metadata)) if files.metadata.exists() else None
+        if not files.metadata.exists():
+            return None
+        summary = cls.model_validate(read_json(files.metadata))
+        if summary.keys_digest != _keys_digest(matrix["dfu_ck"]):
+            logger.warning("%s belongs to another matrix than %s and is not used", files.metadata, files.matrix)
+            return None
+        return summary
 
 
 def build_features(
@@ -125,6 +145,8 @@ def _summary(config: ClusteringConfig, panel: Panel, histories: Histories, exclu
     return FeatureSummary(
         as_of_month=str(panel.as_of_month),
         first_month=str(panel.months[0]),
+        min_months_history=config.min_months_history,
+        time_window_months=config.time_window_months,
         window_months=histories.demand.shape[1],
         n_dfus=len(histories.dfu_ck) + len(exclusions.dfu_ck),
         clustered=len(histories.dfu_ck),
@@ -136,7 +158,12 @@ def _summary(config: ClusteringConfig, panel: Panel, histories: Histories, exclu
         clipped_months=facts.clipped_months,
         config_digest=config.digest(),
         code_version=code_version(),
+        keys_digest=_keys_digest(histories.dfu_ck),
     )
+
+
+def _keys_digest(keys: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16]
 
 
 def _report(panel: Panel, summary: FeatureSummary) -> None:

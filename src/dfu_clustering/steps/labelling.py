@@ -56,31 +56,48 @@ def label_segments(config: ClusteringConfig, *, model: ModelFiles, output: Path)
     centroids = read_table(model.centroids, text_columns=_TEXT_COLUMNS)
     assignments = read_table(model.assignments, text_columns=_TEXT_COLUMNS)
     metadata = read_json(model.metadata)
-    _require_matching(centroids, assignments)
+    _require_same_training(centroids, assignments, metadata, model)
     profiles = centroids.set_index("cluster_id")
     scales = pd.DataFrame.from_dict(metadata["feature_scales"], orient="index")
     bounds = volume_bounds(assignments["mean_demand"], config.labeling.volume_thresholds)
     labels = label_clusters(profiles, scales, bounds, config.labeling)
     by_id = profiles.to_dict(orient="index")
     summary = LabelSummary(segments=[_segment(label, by_id[label.cluster_id]) for label in labels])
-    _write(summary, assignments, metadata, output)
+    _write(summary, assignments, _origin(config, metadata), output)
     draw_segments(model, {label.cluster_id: label.label for label in labels}, config, output.parent)
     for segment in summary.segments:
         logger.info("label=%s dfus=%d reason=%s", segment.label, segment.size, segment.reason)
     return summary
 
 
-def _require_matching(centroids: pd.DataFrame, assignments: pd.DataFrame) -> None:
+def _require_same_training(
+    centroids: pd.DataFrame, assignments: pd.DataFrame, metadata: dict[str, Any], model: ModelFiles
+) -> None:
     require_columns(assignments, _ASSIGNMENT_COLUMNS, of="A file of cluster assignments")
     require_columns(centroids, ("cluster_id", "size", "share"), of="A file of cluster centroids")
-    strangers = assignments.loc[~assignments["cluster_id"].isin(centroids["cluster_id"]), "dfu_ck"]
-    if len(strangers):
+    sizes: dict[str, dict[Any, int]] = {
+        str(model.centroids): centroids.set_index("cluster_id")["size"].to_dict(),
+        str(model.assignments): assignments["cluster_id"].value_counts().to_dict(),
+        str(model.metadata): dict(enumerate(metadata.get("sizes", []))),
+    }
+    first, *others = sizes.values()
+    if any(other != first for other in others):
+        told = "; ".join(f"{path} has clusters of {_listed(counts)} DFUs" for path, counts in sizes.items())
         raise DataError(
-            "Assignments and centroids must come from the same training",
-            found="DFUs in clusters without a centroid",
-            keys=sorted(strangers),
+            "Centroids, assignments and metadata must come from the same training",
+            found=told,
             remedy="give the files of one train_clustering_model.py run",
         )
+
+
+def _listed(sizes: dict[Any, int]) -> str:
+    return ", ".join(str(size) for _, size in sorted(sizes.items())) or "no"
+
+
+def _origin(config: ClusteringConfig, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what the labels come from: the data and the training, and the thresholds of this step."""
+    told = {key: metadata.get(key) for key in ("as_of_month", "code_version", "seed")}
+    return {**told, "training_digest": metadata.get("config_digest"), "labeling": config.labeling.model_dump()}
 
 
 def _segment(label: ClusterLabel, profile: dict[Hashable, Any]) -> SegmentSummary:
@@ -97,10 +114,9 @@ def _segment(label: ClusterLabel, profile: dict[Hashable, Any]) -> SegmentSummar
     )
 
 
-def _write(summary: LabelSummary, assignments: pd.DataFrame, metadata: dict[str, Any], output: Path) -> None:
+def _write(summary: LabelSummary, assignments: pd.DataFrame, origin: dict[str, Any], output: Path) -> None:
     names = {segment.cluster_id: segment.label for segment in summary.segments}
     labelled = assignments[["dfu_ck", "cluster_id"]].copy()
     labelled["cluster_label"] = labelled["cluster_id"].map(names).astype("str")
     write_table(labelled, output)
-    origin = {key: metadata[key] for key in ("as_of_month", "config_digest", "code_version", "seed")}
     write_json({**origin, **summary.model_dump()}, output.with_name("cluster_profiles.json"))

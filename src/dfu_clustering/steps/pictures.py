@@ -1,5 +1,6 @@
 """The pictures of a model, and the small tables from which they are drawn again once clusters have names."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.dfu_plots import plot_cluster_map, plot_typical_dfus
 from dfu_clustering.k_selection import KSelection
 from dfu_clustering.plots import plot_k_selection, plot_profile_heatmap, plot_sizes
+from dfu_clustering.single_thread import single_threaded
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.tables import atomic_path, read_json, read_table, write_table
 
@@ -34,7 +36,8 @@ def write_map(
     Returns:
         The share of the variance that each of the two explains.
     """
-    components = PCA(n_components=min(2, *space.shape), svd_solver="full").fit(space)
+    with single_threaded():
+        components = PCA(n_components=min(2, *space.shape), svd_solver="full").fit(space)
     rows = np.linspace(0, len(space) - 1, min(_MAP_POINTS, len(space))).astype(np.int64)  # evenly over the keys
     points = np.zeros((len(rows), 2))
     points[:, : components.n_components_] = components.transform(space[rows])
@@ -44,9 +47,9 @@ def write_map(
     return float(first), float(second)
 
 
-def write_typical(panel: Path, dfu_ck: pd.Series, assignment: Assignment, path: Path) -> None:
+def write_typical(panel: Path | None, dfu_ck: pd.Series, assignment: Assignment, path: Path) -> None:
     """Write the monthly demand of the members nearest to each centroid, where the demand lies beside the features."""
-    if not panel.exists():
+    if panel is None or not panel.exists():
         path.unlink(missing_ok=True)  # of an earlier training on another matrix
         return
     members = pd.DataFrame(
@@ -86,6 +89,7 @@ def draw_segments(files: ModelFiles, names: Mapping[int, str], config: Clusterin
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with atomic_path(path) as draft:
+    with atomic_path(path) as draft, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a key in a script that the font lacks
         # no software version inside: the same picture is the same file
         figure.savefig(draft, dpi=_DPI, metadata={"Software": None})

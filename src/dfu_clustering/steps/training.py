@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.clusters import Assignment, ClusterModel, assignment_pipeline, fit_clusters
-from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.config import ClusteringConfig, parse_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
 from dfu_clustering.k_selection import KSelection, n_fits, select_k
@@ -26,6 +27,8 @@ from dfu_clustering.steps.pictures import draw_k_selection, draw_segments, write
 from dfu_clustering.tables import atomic_path, read_table, require_columns, write_json, write_table
 
 logger = logging.getLogger(__name__)
+
+_REMEDY = "run generate_clustering_features.py again"
 
 TEXT_COLUMNS = frozenset(
     {"dfu_ck", "demand_class", *(a.name for a in (*ITEM_ATTRIBUTES, *DFU_ATTRIBUTES) if a.kind == "categorical")}
@@ -62,6 +65,8 @@ def train_model(config: ClusteringConfig, *, features: Path, output_dir: Path) -
         DataError: The matrix is unreadable, lacks a column, repeats a DFU, or holds fewer DFUs than clusters.
     """
     matrix = read_matrix(features)
+    origin = FeatureSummary.of_matrix(matrix, FeatureFiles(features))
+    config = _as_built(config, origin)
     preprocessing = build_preprocessing(config)
     space = preprocessing.fit_transform(matrix)
     selection = _select_k(config, space, matrix)
@@ -71,14 +76,16 @@ def train_model(config: ClusteringConfig, *, features: Path, output_dir: Path) -
     for warning in summary.warnings:
         logger.warning("train_model %s", warning)
 
-    files = ModelFiles.in_folder(output_dir)
-    _write_tables(files, matrix, preprocessing, model, assignment)
-    _write_pipeline(files, preprocessing, model)
-    origin = FeatureSummary.read(FeatureFiles(features))
+    # all that can fail on the data comes before the first file, so that no folder holds parts of two trainings
+    centroids = _centroid_table(matrix, preprocessing, model, assignment)
     metadata = _metadata(config, matrix, preprocessing, selection, summary, origin)
+    files = ModelFiles.in_folder(output_dir)
+    write_table(centroids, files.centroids)
+    write_table(_assignment_table(matrix, assignment), files.assignments)
+    _write_pipeline(files, preprocessing, model)
     shares = write_map(space, matrix["dfu_ck"], assignment.cluster_id, files.map)
     write_json({**metadata, "map_explained_variance": shares}, files.metadata)
-    write_typical(FeatureFiles(features).panel, matrix["dfu_ck"], assignment, files.typical)
+    write_typical(FeatureFiles(features).panel if origin else None, matrix["dfu_ck"], assignment, files.typical)
     draw_k_selection(selection, config, output_dir)
     draw_segments(files, {i: f"cluster {i}" for i in range(summary.k)}, config, output_dir)
     return summary
@@ -88,20 +95,33 @@ def read_matrix(path: Path) -> pd.DataFrame:
     """Read a feature matrix in the order of its keys, so that a shuffled file gives the same clusters.
 
     Raises:
-        DataError: It is unreadable, lacks a column or repeats a DFU.
+        DataError: It is unreadable, lacks a column, or a key or value breaks a rule.
     """
     matrix = read_table(path, text_columns=TEXT_COLUMNS)
     names = tuple(feature.name for feature in TIME_SERIES_FEATURES)
     require_columns(matrix, ("dfu_ck", *names), of="A feature matrix")
-    repeated = matrix.loc[matrix["dfu_ck"].duplicated(keep=False), "dfu_ck"]
-    if len(repeated):
-        raise DataError(
-            "A feature matrix holds every dfu_ck once",
-            found=f"the same dfu_ck in several rows of {path}",
-            keys=sorted(repeated.unique()),
-            remedy="run generate_clustering_features.py again",
-        )
+    keys = matrix["dfu_ck"]
+    _require_none(keys.isna(), keys, path, rule="A feature matrix has a dfu_ck in every row")
+    _require_none(keys.duplicated(keep=False), keys, path, rule="A feature matrix holds every dfu_ck once")
+    texts = [name for name in names if name != "demand_class" and not is_numeric_dtype(matrix[name])]
+    if texts:
+        raise DataError("Features are numbers", found=f"text in {path}", keys=texts, remedy=_REMEDY)
+    _require_none(~(matrix["mean_demand"] > 0), keys, path, rule="Every DFU of a feature matrix has demand")
     return matrix.sort_values("dfu_ck", ignore_index=True)
+
+
+def _require_none(broken: "pd.Series[bool]", keys: "pd.Series[str]", path: Path, *, rule: str) -> None:
+    if broken.any():
+        found = f"{broken.sum()} rows of {path} that do not"
+        raise DataError(rule, found=found, keys=sorted(map(str, keys[broken].unique())), remedy=_REMEDY)
+
+
+def _as_built(config: ClusteringConfig, origin: FeatureSummary | None) -> ClusteringConfig:
+    """Return the configuration with history and window as the features were built, whatever this program was told."""
+    if origin is None:
+        return config
+    built = {"min_months_history": origin.min_months_history, "time_window_months": origin.time_window_months}
+    return parse_config({**config.model_dump(), **built})
 
 
 def _select_k(config: ClusteringConfig, space: NDArray[np.float64], matrix: pd.DataFrame) -> KSelection:
@@ -125,20 +145,19 @@ def _summary(selection: KSelection, model: ClusterModel) -> TrainingSummary:
     )
 
 
-def _write_tables(
-    files: ModelFiles,
-    matrix: pd.DataFrame,
-    preprocessing: Pipeline,
-    model: ClusterModel,
-    assignment: Assignment,
-) -> None:
+def _assignment_table(matrix: pd.DataFrame, assignment: Assignment) -> pd.DataFrame:
     members = matrix[["dfu_ck", "mean_demand"]].copy()
     members.insert(1, "cluster_id", assignment.cluster_id)
     members.insert(2, "distance", assignment.distance)
-    write_table(members, files.assignments)
+    return members
+
+
+def _centroid_table(
+    matrix: pd.DataFrame, preprocessing: Pipeline, model: ClusterModel, assignment: Assignment
+) -> pd.DataFrame:
     profiles = profile_clusters(matrix, assignment.cluster_id).reset_index()
     space = pd.DataFrame(model.centroids, columns=[f"{SPACE_PREFIX}{name}" for name in column_names(preprocessing)])
-    write_table(pd.concat([profiles, space], axis="columns"), files.centroids)
+    return pd.concat([profiles, space], axis="columns")
 
 
 def _write_pipeline(files: ModelFiles, preprocessing: Pipeline, model: ClusterModel) -> None:
