@@ -11,7 +11,7 @@ from rich.table import Table
 
 from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
-from dfu_clustering.demo.server import start_server
+from dfu_clustering.demo.server import stop_server
 from dfu_clustering.errors import InputError
 from dfu_clustering.runs import var_folder
 from dfu_clustering.steps import RunSummary
@@ -24,7 +24,8 @@ def main() -> None:
     """Parse the arguments, load the panel, run the flow and show the segments."""
     options = _arguments().parse_args()
     if options.stop:
-        start_server(_postgres_folder()).stop()
+        stopped = stop_server(_postgres_folder())
+        sys.stdout.write("PostgreSQL stopped\n" if stopped else "no PostgreSQL of the demo runs\n")
         return
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     try:

@@ -24,7 +24,7 @@ from dfu_clustering.demo.database import database_name, prepare_demo_database
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import create_tables, load_panel
 from dfu_clustering.demo.rows import WarehouseTables
-from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server
+from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server, stop_server
 from dfu_clustering.demo.tidy import read_tidy_sales
 
 pytestmark = pytest.mark.integration
@@ -351,3 +351,12 @@ def test_real_panels_load_whole(postgres_server: EmbeddedServer, name: str, n_df
     assert fetch(
         summary.url, "SELECT count(*) FROM dim_item JOIN (SELECT DISTINCT dmdunit FROM dim_dfu) d ON item_no = dmdunit"
     ) == [(n_items,)]
+
+
+def test_stopping_stops_what_runs_and_makes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    assert not stop_server(folder)
+    assert not folder.exists()
+    start_server(folder)
+    assert stop_server(folder)
+    assert not stop_server(folder)

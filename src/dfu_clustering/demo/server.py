@@ -79,6 +79,18 @@ def start_server(folder: Path = DEFAULT_FOLDER) -> EmbeddedServer:
         return _find_running(folder) or _start(folder)
 
 
+def stop_server(folder: Path = DEFAULT_FOLDER) -> bool:
+    """Stop the server of a data folder where one runs; return whether one did."""
+    folder = folder.expanduser().resolve()
+    if not folder.exists():
+        return False
+    with _locked(folder):
+        server = _find_running(folder)
+    if server is not None:
+        server.stop()
+    return server is not None
+
+
 def create_database(server_url: str, name: str, *, replace: bool = False) -> bool:
     """Create a database unless it is there; ``replace`` drops it first, with whoever is connected to it.
 
