@@ -13,6 +13,7 @@ from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
 from dfu_clustering.demo.server import stop_server
 from dfu_clustering.errors import InputError
+from dfu_clustering.months import parse_month
 from dfu_clustering.runs import var_folder
 from dfu_clustering.steps import RunSummary
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
@@ -64,9 +65,16 @@ def _arguments() -> argparse.ArgumentParser:
         metavar="PARQUET",
         help="real sales instead: a tidy parquet file with dmdunit, dmdgroup, loc, startdate, qty",
     )
-    parser.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest with sales")
+    parser.add_argument("--as-of", type=_month, metavar="YYYY-MM", help="newest month that counts; None: the newest")
     parser.add_argument("--stop", action="store_true", help="only stop the demo's PostgreSQL; its data stay")
     return parser
+
+
+def _month(text: str) -> str:
+    try:
+        return str(parse_month(text))
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _postgres_folder() -> Path:
@@ -86,7 +94,7 @@ def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
         f"dim_dfu: {published.updated:,} updated, {published.unchanged:,} unchanged, {published.cleared:,} cleared."
     )
     console.print(f"\nPictures and tables  {summary.run_folder}", soft_wrap=True)
-    console.print(f"Labels in SQL        {DATABASE_URL_VARIABLE}='{database.url}'", soft_wrap=True)
+    console.print(f"Labels in SQL        export {DATABASE_URL_VARIABLE}='{database.url}'", soft_wrap=True)
     console.print("MLflow               make mlflow-ui    then http://127.0.0.1:5000")
     console.print("Prefect UI           make prefect-ui   then http://127.0.0.1:4200")
     console.print("PostgreSQL keeps running until: make demo-stop")

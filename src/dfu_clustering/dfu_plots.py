@@ -3,14 +3,15 @@
 Data in, matplotlib Figure out; nothing is saved and pyplot's global state is not touched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from dfu_clustering import plot_style as style
@@ -22,25 +23,32 @@ _BADGE_GAP_SHARE = 0.045  # of the map's width and height, between the centres o
 _CELL_PITCH = 1.08  # of the columns of typical DFUs, in widths of one
 _FLOOR, _CELL_HEIGHT = 0.32, 0.55  # zero line below the middle of its row, and the largest month, in rows
 _CAPTION_POINTS = 6.5
+_RIGHT_EDGE = 0.93
 _KEY_CHARACTERS = 24  # of a key over a chart of the width that the longest labels leave
 
 
 def plot_cluster_map(
-    points: Floats, cluster_id: NDArray[np.int64], names: style.Names, explained_variance_share: tuple[float, float]
+    points: Floats,
+    cluster_id: NDArray[np.int64],
+    names: style.Names,
+    explained_variance_share: tuple[float, float],
+    *,
+    n_dfus: int,
 ) -> Figure:
-    """Show all DFUs on the first two principal components, each cluster numbered at its median.
+    """Show DFUs on the first two principal components, each cluster numbered at its median.
 
     Args:
-        points: (n_dfus, 2) scores.
-        cluster_id: (n_dfus,) clusters.
+        points: (n_points, 2) scores.
+        cluster_id: (n_points,) clusters.
         names: Text of each cluster.
         explained_variance_share: Share (0-1) of the variance that each of the two components explains.
+        n_dfus: All clustered DFUs, of which the points may be a sample.
     """
     subtitle = (
         f"Near means alike. Two dimensions show {sum(explained_variance_share):.0%} of the differences: "
         "clusters that overlap here may still lie apart."
     )
-    figure = style.new_figure(6.5, f"Map of {len(points):,} DFUs", subtitle)
+    figure = style.new_figure(6.5, _map_title(len(points), n_dfus), subtitle)
     ax = figure.subplots()
     _plot_points(ax, points, cluster_id)
     present, sizes = np.unique(cluster_id, return_counts=True)
@@ -56,6 +64,10 @@ def plot_cluster_map(
     ax.set(xticks=[], yticks=[])
     style.bare(ax)
     return figure
+
+
+def _map_title(n_points: int, n_dfus: int) -> str:
+    return f"Map of {n_points:,} DFUs" if n_points == n_dfus else f"Map of a sample: {n_points:,} of {n_dfus:,} DFUs"
 
 
 def _plot_points(ax: Axes, points: Floats, cluster_id: NDArray[np.int64]) -> None:
@@ -99,24 +111,31 @@ def _kept_apart(places: Floats, extent: Floats) -> Floats:
     return placed
 
 
-def plot_typical_dfus(histories: pd.DataFrame, profiles: pd.DataFrame, names: style.Names) -> Figure:
+def plot_typical_dfus(
+    histories: pd.DataFrame, profiles: pd.DataFrame, names: style.Names, *, window_months: int
+) -> Figure:
     """Show the monthly demand of each segment's most typical DFUs, one segment a row, each DFU on its own scale.
 
     Args:
         histories: Columns cluster_id, rank (0 is nearest to the centroid), dfu_ck, month, demand (units a month).
         profiles: What profile_clusters() returned.
         names: Text of each cluster.
+        window_months: Newest months, which were clustered; they are shaded.
     """
     months = pd.DatetimeIndex(histories["month"])
     number = months.year.to_numpy() * 12 + months.month.to_numpy() - 1
     first, last = int(number.min()), int(number.max())
     drawn = histories.assign(x=(number - first) / max(last - first, 1)).sort_values(["cluster_id", "rank", "x"])
-    subtitle = "Monthly demand of the DFUs nearest to the segment's centre, from zero to each one's own largest month."
+    subtitle = (
+        "Monthly demand of the DFUs nearest to the segment's centre, from zero to each one's own largest month. "
+        f"Shaded: the {window_months} months that count."
+    )
     figure = style.new_figure(0.8 * len(profiles) + 0.5, "What typical DFUs of each segment look like", subtitle)
     ax = figure.subplots()
     style.segments_at_left(ax, profiles, _with_sizes(profiles, names))
     januaries = _januaries(first, last)
-    _plot_cells(ax, drawn, {cluster: row for row, cluster in enumerate(profiles.index)}, list(januaries.values()))
+    window = max(0.0, 1 - (window_months - 1) / max(last - first, 1))
+    _plot_cells(ax, drawn, {cluster: row for row, cluster in enumerate(profiles.index)}, januaries.values(), window)
     lefts = _CELL_PITCH * np.arange(drawn["rank"].max() + 1)
     ax.set_xticks([left + x for left in lefts for x in januaries.values()], [*januaries] * len(lefts))
     ax.set_xlim(-0.02, lefts[-1] + 1.02)
@@ -125,27 +144,36 @@ def plot_typical_dfus(histories: pd.DataFrame, profiles: pd.DataFrame, names: st
     return figure
 
 
-def _plot_cells(ax: Axes, drawn: pd.DataFrame, row_of: Mapping[int, int], years: list[float]) -> None:
+def _plot_cells(
+    ax: Axes, drawn: pd.DataFrame, row_of: Mapping[int, int], years: Collection[float], window: float
+) -> None:
     lines: list[Floats] = []
     frame: list[Floats] = []
+    shaded: list[Rectangle] = []
     cells: Any = drawn.groupby(["cluster_id", "rank", "dfu_ck"])
     for (cluster, rank, dfu_ck), history in cells:
         left, floor, largest = rank * _CELL_PITCH, row_of[cluster] + _FLOOR, history["demand"].max()
         height = _CELL_HEIGHT / largest if largest > 0 else 0.0
         lines.append(np.column_stack([left + history["x"], floor - history["demand"] * height]))
+        shaded.append(Rectangle((left + window, floor - _CELL_HEIGHT), 1 - window, _CELL_HEIGHT))
         frame.append(np.array([(left, floor), (left + 1, floor)]))
         frame += [np.array([(left + x, floor), (left + x, floor - _CELL_HEIGHT)]) for x in years]
         _caption(ax, left, floor - _CELL_HEIGHT - 0.04, _cut(str(dfu_ck)), "left", "bottom")
         _caption(ax, left + 1, floor + 0.04, f"max {style.short(largest)}", "right", "top")
+    ax.add_collection(PatchCollection(shaded, facecolor=style.SHADE, edgecolor="none"))
     ax.add_collection(LineCollection(frame, colors=style.FAINT, linewidths=0.8))
     ax.add_collection(LineCollection(lines, colors=style.ACCENT, linewidths=1.1))
 
 
 def _januaries(first: int, last: int) -> dict[str, float]:
-    """Return where years begin, by year and as a share of the time shown; at most five of them."""
+    """Return where years begin, by year and as a share of the time shown; at most five, none at the right edge.
+
+    A year at the edge would run into the first one of the next column.
+    """
     years = range(-(-first // 12), last // 12 + 1)
     step = max(-(-len(years) // 5), 1)
-    return {str(year): (year * 12 - first) / max(last - first, 1) for year in years[::step]}
+    begins = {str(year): (year * 12 - first) / max(last - first, 1) for year in years[::step]}
+    return {year: x for year, x in begins.items() if x < _RIGHT_EDGE}
 
 
 def _caption(

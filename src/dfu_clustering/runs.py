@@ -67,10 +67,8 @@ class Run:
 
     @classmethod
     def open(cls, runs: Path, *, as_of_month: str, config_digest: str, run_id: str) -> "Run":
-        """Open the run's folder, made on first use."""
-        run = cls(runs / f"{as_of_month}-{config_digest}-{run_id}", as_of_month)
-        run.folder.mkdir(parents=True, exist_ok=True)
-        return run
+        """Open the run's folder, which the first file makes: a run that fails before leaves none."""
+        return cls(runs / f"{as_of_month}-{config_digest}-{run_id}", as_of_month)
 
     @property
     def features(self) -> Path:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axis import Tick
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import LineCollection, PatchCollection, PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -95,10 +95,10 @@ def every_figure(k: int, name: str) -> dict[str, Figure]:
     names = dict.fromkeys(range(k), name)
     return {
         "k_selection": plot_k_selection(selection_of(), min_cluster_size_pct=1.0),
-        "map": plot_cluster_map(*cloud_of(k), names, (0.4, 0.2)),
+        "map": plot_cluster_map(*cloud_of(k), names, (0.4, 0.2), n_dfus=10_000),
         "heatmap": plot_profile_heatmap(profiles_of(k), scales_of(), names, peak_threshold=0.25),
         "sizes": plot_sizes(profiles_of(k), names),
-        "typical": plot_typical_dfus(histories_of(k), profiles_of(k), names),
+        "typical": plot_typical_dfus(histories_of(k), profiles_of(k), names, window_months=24),
     }
 
 
@@ -156,7 +156,9 @@ def test_k_selection_says_when_no_k_is_feasible() -> None:
 
 def test_map_draws_every_dfu_in_the_colour_of_its_cluster() -> None:
     points, cluster_id = cloud_of(12)
-    figure = plot_cluster_map(points, cluster_id, {i: f"cluster {i}" for i in range(12)}, (0.4, 0.25))
+    figure = plot_cluster_map(
+        points, cluster_id, {i: f"cluster {i}" for i in range(12)}, (0.4, 0.25), n_dfus=len(points)
+    )
     clouds = [c for c in figure.axes[0].findobj(PathCollection) if len(c.get_offsets())]
     drawn = np.concatenate([cloud.get_offsets() for cloud in clouds])
     colors = np.concatenate([cloud.get_facecolors() for cloud in clouds])
@@ -168,7 +170,9 @@ def test_map_draws_every_dfu_in_the_colour_of_its_cluster() -> None:
 
 def test_map_names_each_cluster_once_with_its_share_and_numbers_it_at_its_median() -> None:
     points, cluster_id = cloud_of(4)
-    figure = plot_cluster_map(points, cluster_id, {i: f"segment {i}" for i in range(4)}, (0.4, 0.25))
+    figure = plot_cluster_map(
+        points, cluster_id, {i: f"segment {i}" for i in range(4)}, (0.4, 0.25), n_dfus=len(points)
+    )
     texts = texts_of(figure)
     assert [text for text in texts if text.startswith("segment")] == [f"segment {i}, 25%" for i in range(4)]
     badges = [text for text in figure.axes[0].texts if text.get_text() == "2"]
@@ -179,7 +183,9 @@ def test_map_names_each_cluster_once_with_its_share_and_numbers_it_at_its_median
 
 def test_map_keeps_numbers_apart_where_clusters_coincide() -> None:
     points = np.random.default_rng(1).normal(size=(900, 2))
-    figure = plot_cluster_map(points, np.arange(900) % 9, {i: f"cluster {i}" for i in range(9)}, (0.5, 0.3))
+    figure = plot_cluster_map(
+        points, np.arange(900) % 9, {i: f"cluster {i}" for i in range(9)}, (0.5, 0.3), n_dfus=len(points)
+    )
     at = np.array([text.get_position() for text in figure.axes[0].texts if text.get_text().isdigit()][:9])
     apart = (at[:, None] - at[None, :]) / np.ptp(points, axis=0)
     distance = np.hypot(apart[..., 0], apart[..., 1])[np.triu_indices(9, 1)]
@@ -217,7 +223,7 @@ def test_sizes_puts_the_share_of_dfus_beside_the_share_of_volume() -> None:
 
 
 def test_typical_dfus_draw_each_history_from_zero_to_its_own_largest_month() -> None:
-    figure = plot_typical_dfus(histories_of(2, members=3), profiles_of(2), {0: "a", 1: "b"})
+    figure = plot_typical_dfus(histories_of(2, members=3), profiles_of(2), {0: "a", 1: "b"}, window_months=24)
     frame, lines = figure.axes[0].findobj(LineCollection)
     segments = lines.get_segments()
     assert len(segments) == 6
@@ -233,21 +239,28 @@ def test_typical_dfus_draw_each_history_from_zero_to_its_own_largest_month() -> 
 
 def test_typical_dfus_place_a_short_history_at_its_own_months_and_mark_januaries() -> None:
     histories = pd.concat([histories_of(1, 1, 24), histories_of(1, 1, 12).assign(rank=1)])
-    ax = plot_typical_dfus(histories, profiles_of(1), {0: "a"}).axes[0]
+    ax = plot_typical_dfus(histories, profiles_of(1), {0: "a"}, window_months=24).axes[0]
     short_line = ax.findobj(LineCollection)[1].get_segments()[1]
     assert short_line[[0, -1], 0] == pytest.approx([1.08 + 12 / 23, 2.08])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["2024", "2025"] * 2
     assert ax.get_xticks().tolist() == pytest.approx([0.0, 12 / 23, 1.08, 1.08 + 12 / 23])
 
 
+def test_typical_dfus_shade_the_months_that_were_clustered() -> None:
+    ax = plot_typical_dfus(histories_of(1, 1, 24), profiles_of(1), {0: "a"}, window_months=12).axes[0]
+    (shade,) = ax.findobj(PatchCollection)
+    corners = shade.get_paths()[0].vertices
+    assert (corners[:, 0].min(), corners[:, 0].max()) == pytest.approx((12 / 23, 1.0))
+
+
 def test_typical_dfus_without_demand_lie_on_the_zero_line() -> None:
     histories = histories_of(1, 1).assign(demand=0.0)
-    ax = plot_typical_dfus(histories, profiles_of(1), {0: "a"}).axes[0]
+    ax = plot_typical_dfus(histories, profiles_of(1), {0: "a"}, window_months=24).axes[0]
     assert set(ax.findobj(LineCollection)[1].get_segments()[0][:, 1]) == {0.32}
 
 
 def test_long_histories_name_at_most_five_years() -> None:
-    ax = plot_typical_dfus(histories_of(1, 1, 200), profiles_of(1), {0: "a"}).axes[0]
+    ax = plot_typical_dfus(histories_of(1, 1, 200), profiles_of(1), {0: "a"}, window_months=24).axes[0]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["2010", "2014", "2018", "2022"]
 
 

@@ -65,8 +65,7 @@ def label_segments(config: ClusteringConfig, *, model: ModelFiles, output: Path)
     summary = LabelSummary(segments=[_segment(label, by_id[label.cluster_id]) for label in labels])
     _write(summary, assignments, _origin(config, metadata), output)
     draw_segments(model, {label.cluster_id: label.label for label in labels}, config, output.parent)
-    for segment in summary.segments:
-        logger.info("label=%s dfus=%d reason=%s", segment.label, segment.size, segment.reason)
+    logger.info("labels=%d %s", len(labels), " ".join(f"{s.label}={s.size}" for s in summary.segments))
     return summary
 
 

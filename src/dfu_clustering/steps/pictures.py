@@ -59,9 +59,16 @@ def write_typical(panel: Path | None, dfu_ck: pd.Series, assignment: Assignment,
     nearest["rank"] = nearest.groupby("cluster_id").cumcount()
     wanted = [("dfu_ck", "in", nearest["dfu_ck"].tolist())]
     demand = parquet.read_table(panel, filters=wanted).to_pandas()
-    tidy = demand.melt(id_vars="dfu_ck", var_name="month", value_name="demand")
+    tidy = _since_first_sale(demand).melt(id_vars="dfu_ck", var_name="month", value_name="demand").dropna()
     typical = nearest[["cluster_id", "rank", "dfu_ck"]].merge(tidy, on="dfu_ck")
     write_table(typical.sort_values(["cluster_id", "rank", "month"], ignore_index=True), path)
+
+
+def _since_first_sale(demand: pd.DataFrame) -> pd.DataFrame:
+    """Return the demand with the months before a DFU's first sale left undefined: they are no zero demand."""
+    months = demand.columns.drop("dfu_ck")
+    begun = (demand[months] > 0).cummax(axis="columns")
+    return demand.assign(**demand[months].where(begun))
 
 
 def draw_k_selection(selection: KSelection, config: ClusteringConfig, folder: Path) -> None:
@@ -82,10 +89,13 @@ def draw_segments(files: ModelFiles, names: Mapping[int, str], config: Clusterin
         points = read_table(files.map, text_columns=_TEXT_COLUMNS)
         first, second = metadata["map_explained_variance"]
         xy, cluster_id = points[["x", "y"]].to_numpy(), points["cluster_id"].to_numpy()
-        _save(plot_cluster_map(xy, cluster_id, names, (first, second)), folder / "cluster_visualization.png")
+        n_dfus = int(profiles["size"].sum())
+        figure = plot_cluster_map(xy, cluster_id, names, (first, second), n_dfus=n_dfus)
+        _save(figure, folder / "cluster_visualization.png")
     if files.typical.exists():
         typical = read_table(files.typical, text_columns=_TEXT_COLUMNS)
-        _save(plot_typical_dfus(typical, profiles, names), folder / "typical_dfus.png")
+        figure = plot_typical_dfus(typical, profiles, names, window_months=metadata["features"]["window_months"])
+        _save(figure, folder / "typical_dfus.png")
 
 
 def _save(figure: Figure, path: Path) -> None:

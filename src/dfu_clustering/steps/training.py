@@ -72,7 +72,7 @@ def train_model(config: ClusteringConfig, *, features: Path, output_dir: Path) -
     selection = _select_k(config, space, matrix)
     model = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
     assignment = model.assign(space)
-    summary = _summary(selection, model)
+    summary = _summary(config, selection, model)
     for warning in summary.warnings:
         logger.warning("train_model %s", warning)
 
@@ -130,7 +130,7 @@ def _select_k(config: ClusteringConfig, space: NDArray[np.float64], matrix: pd.D
         return select_k(space, volume=volume, config=config, on_fit=lambda: advance(1))
 
 
-def _summary(selection: KSelection, model: ClusterModel) -> TrainingSummary:
+def _summary(config: ClusteringConfig, selection: KSelection, model: ClusterModel) -> TrainingSummary:
     chosen = next(at for at in selection.curves if at.k == selection.selected)
     nominated = asdict(selection.nominations)
     return TrainingSummary(
@@ -141,8 +141,15 @@ def _summary(selection: KSelection, model: ClusterModel) -> TrainingSummary:
         gap=chosen.gap,
         inertia=model.inertia,
         sizes=model.sizes.tolist(),
-        warnings=[text for text in (selection.warning, model.warning) if text],
+        warnings=[text for text in (selection.warning, model.warning, _edge_warning(config, selection)) if text],
     )
+
+
+def _edge_warning(config: ClusteringConfig, selection: KSelection) -> str | None:
+    low, high = config.k_range
+    if low == high or selection.selected < high:
+        return None
+    return f"K {high} is the largest that was tried; a higher end of k_range may describe the DFUs better"
 
 
 def _assignment_table(matrix: pd.DataFrame, assignment: Assignment) -> pd.DataFrame:
