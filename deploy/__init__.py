@@ -1,0 +1,1 @@
+"""What a Prefect server is told about this project, as code."""

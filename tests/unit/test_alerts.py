@@ -1,0 +1,225 @@
+"""Alerts as code: what they say, which events they hear, and configurations that are refused with a remedy."""
+
+import ast
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.events import Event, RelatedResource, Resource
+from prefect.server.events.actions import SendNotification
+from prefect.server.utilities.user_templates import render_user_template_sync
+
+from deploy.alert_channel import notification_block
+from deploy.alerts import TEST_ALERT, read_alerts, switched_off
+from dfu_clustering.data_quality import Check, GateReport
+from dfu_clustering.errors import ConfigError
+from tasks.findings import FAILED_EVENT, WARNED_EVENT, findings_payload
+
+ROOT = Path(__file__).parents[2]
+UI_URL = "http://prefect.test"
+ALERTS = {alert.name: alert for alert in read_alerts()}
+RUN_ID = "0e984725-c51c-4bf4-9960-e1c80e27aba0"
+SLACK = "https://hooks.slack.com/services/T00/B00/planted"
+TEAMS = "https://prod-1.logic.azure.com:443/workflows/64/triggers/manual/paths/invoke?sig=planted"
+E_MAIL = {
+    "DFU_ALERT_CHANNEL": "email",
+    "DFU_ALERT_URL": "smtp://user:planted@smtp.example.com:587",
+    "DFU_ALERT_SENDER": "alerts@example.com",
+    "DFU_ALERT_EMAILS": "oncall@example.com",
+}
+
+
+def automation(name):
+    return ALERTS[name].automation(UUID(int=1), ui_url=UI_URL, enabled=True)
+
+
+def rendered(name, event):
+    """Subject and body as the server renders them."""
+    (action,) = automation(name).actions
+    # the server refuses templates that are malformed or loop too deep
+    SendNotification(block_document_id=UUID(int=1), subject=action.subject, body=action.body)
+    return tuple(render_user_template_sync(text, {"event": event}) for text in (action.subject, action.body))
+
+
+def event(name, payload, resource=f"prefect.flow-run.{RUN_ID}", resource_name="as of 2026-10", related=()):
+    return Event(
+        event=name,
+        occurred=datetime(2026, 11, 3, 4, 5, 6, tzinfo=UTC),
+        resource=Resource({"prefect.resource.id": resource, "prefect.resource.name": resource_name}),
+        related=[RelatedResource(labels) for labels in related],
+        payload=payload,
+    )
+
+
+def check(name, sample_keys=()):
+    return Check(
+        name=name,
+        severity="critical",
+        description="Few rows have no qty.",
+        passed=False,
+        observed=0.2,
+        threshold="at most 0.05",
+        sample_keys=list(sample_keys),
+    )
+
+
+def gate_event(outcome, checks, override_reason=None):
+    """The event as the gate builds it, of a run."""
+    report = GateReport(
+        suite="fact_sales_monthly",
+        as_of_month="2026-10",
+        outcome=outcome,
+        override_reason=override_reason,
+        checks=list(checks),
+        not_judged=[],
+        facts={},
+        duration_s=0.1,
+    )
+    name = WARNED_EVENT if outcome == "warned" else FAILED_EVENT
+    return event(name, findings_payload(report) | {"flow_run_id": RUN_ID})
+
+
+def test_a_failed_gate_says_which_expectation_failed_by_how_much_and_where():
+    failed = gate_event("failed", [check("qty_present", ["a", "b"]), check("months_known")])
+    assert failed.event in ALERTS["dfu-data-quality-failed"].expect
+    subject, body = rendered("dfu-data-quality-failed", failed)
+    assert subject == "DFU clustering: fact_sales_monthly failed its data checks for 2026-10"
+    assert body == (
+        "The run stopped and dim_dfu keeps the labels it had.\n\n"
+        "Failed expectations of fact_sales_monthly, as of 2026-10:\n\n"
+        "- qty_present (critical): observed 0.2, allowed at most 0.05. For example a, b. Few rows have no qty.\n"
+        "- months_known (critical): observed 0.2, allowed at most 0.05. Few rows have no qty.\n\n"
+        f"Run: http://prefect.test/runs/flow-run/{RUN_ID}"
+    )
+
+
+def test_an_overridden_failure_says_so_with_the_reason():
+    overridden = gate_event("overridden", [check("qty_present")], "the region was sold")
+    assert overridden.event in ALERTS["dfu-data-quality-failed"].expect
+    _, body = rendered("dfu-data-quality-failed", overridden)
+    assert body.startswith("A person let them through, the run goes on. Their reason: the region was sold\n")
+
+
+def test_warnings_are_told_as_warnings():
+    warned = gate_event("warned", [check("qty_present")])
+    assert warned.event in ALERTS["dfu-data-quality-warned"].expect
+    subject, body = rendered("dfu-data-quality-warned", warned)
+    assert subject == "DFU clustering: warnings in fact_sales_monthly for 2026-10"
+    assert body.startswith("These are warnings, the run goes on.\n")
+
+
+def test_a_hundred_failed_expectations_and_a_thousand_keys_stay_one_readable_message():
+    keys = [str(number) for number in range(1000)]
+    failed = gate_event("failed", [check(f"rule_{number}", keys) for number in range(100)])
+    _, body = rendered("dfu-data-quality-failed", failed)
+    assert "rule_19" in body
+    assert "rule_20" not in body
+    assert "For example 0, 1, 2, 3, 4. " in body
+
+
+def test_an_event_with_an_empty_payload_still_becomes_a_message():
+    subject, body = rendered("dfu-data-quality-failed", event(FAILED_EVENT, {}))
+    assert subject.startswith("DFU clustering:")
+    assert "Failed expectations" in body
+
+
+def test_a_failed_run_is_told_with_name_state_message_time_and_link():
+    flow = {
+        "prefect.resource.id": "prefect.flow.1",
+        "prefect.resource.role": "flow",
+        "prefect.resource.name": "cluster-dfus",
+    }
+    payload = {"validated_state": {"name": "Crashed", "type": "CRASHED", "message": "the process died"}}
+    subject, body = rendered("dfu-run-failed", event("prefect.flow-run.Crashed", payload, related=[flow]))
+    assert subject == "DFU clustering: run as of 2026-10 Crashed"
+    assert body == (
+        "the process died\n\nFlow: cluster-dfus\n\nState: Crashed, 2026-11-03 04:05:06 UTC\n\n"
+        f"Run: http://prefect.test/runs/flow-run/{RUN_ID}"
+    )
+
+
+def test_the_alert_about_automations_never_answers_its_own_failure():
+    trigger = automation("dfu-automation-failed").trigger
+    for name, heard in [("dfu-automation-failed", False), ("dfu-run-failed", True), ("on-sales-load", True)]:
+        failed = event("prefect.automation.action.failed", {}, resource="prefect.automation.1", resource_name=name)
+        assert trigger.match.includes([failed.resource]) is heard
+
+
+def test_every_flow_of_the_project_is_watched():
+    alerts = ("dfu-run-failed", "dfu-watch-failed")
+    watched = [name for alert in alerts for name in ALERTS[alert].match_related["prefect.resource.name"]]
+    assert sorted(watched) == sorted(flow_names()), "name every flow once in deploy/alerts.yaml"
+
+
+def flow_names():
+    names = set()
+    for file in (ROOT / "flows").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "flow":
+                names |= {keyword.value.value for keyword in node.keywords if keyword.arg == "name"}
+    return names
+
+
+@pytest.mark.parametrize(
+    ("environment", "asks_for"),
+    [
+        ({}, "set it to one of webhook, slack, teams, email"),
+        ({"DFU_ALERT_CHANNEL": "pigeon"}, "set it to one of webhook, slack, teams, email"),
+        ({"DFU_ALERT_CHANNEL": "webhook"}, "set it to https://host/path"),
+        ({"DFU_ALERT_CHANNEL": "webhook", "DFU_ALERT_URL": "ftp://planted"}, "use http:// or https://"),
+        ({"DFU_ALERT_CHANNEL": "webhook", "DFU_ALERT_URL": "https://planted:port/x"}, "use http:// or https://"),
+        ({"DFU_ALERT_CHANNEL": "webhook", "DFU_ALERT_URL": "https://host/planted%2fx"}, "no //, ; or %2F"),
+        ({"DFU_ALERT_CHANNEL": "slack", "DFU_ALERT_URL": "https://planted.example.com/x"}, "hooks.slack.com"),
+        ({"DFU_ALERT_CHANNEL": "slack", "DFU_ALERT_URL": TEAMS}, "hooks.slack.com"),
+        ({"DFU_ALERT_CHANNEL": "teams", "DFU_ALERT_URL": SLACK}, "/triggers/manual/paths/invoke"),
+        (E_MAIL | {"DFU_ALERT_URL": "https://planted.example.com"}, "use smtp://user:password@host:587"),
+        (E_MAIL | {"DFU_ALERT_EMAILS": ""}, "a sender and recipients"),
+        (E_MAIL | {"DFU_ALERT_EMAILS": "oncall@example.com,planted"}, "a sender and recipients"),
+        (E_MAIL | {"DFU_ALERT_SENDER": "planted"}, "a sender and recipients"),
+    ],
+)
+def test_a_channel_that_cannot_work_is_refused_with_a_remedy_and_without_the_address(environment, asks_for):
+    with pytest.raises(ConfigError) as refusal:
+        notification_block(environment)
+    assert asks_for in str(refusal.value)
+    assert "planted" not in str(refusal.value)
+    assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "block_type"),
+    [
+        ({"DFU_ALERT_CHANNEL": "webhook", "DFU_ALERT_URL": "https://u:planted@host/x?t=planted"}, "slack-webhook"),
+        ({"DFU_ALERT_CHANNEL": "slack", "DFU_ALERT_URL": SLACK}, "slack-webhook"),
+        ({"DFU_ALERT_CHANNEL": "teams", "DFU_ALERT_URL": TEAMS}, "ms-teams-webhook"),
+        (E_MAIL, "slack-webhook"),
+    ],
+)
+def test_each_channel_is_a_block_with_one_receiver_that_hides_its_address(environment, block_type):
+    block = notification_block(environment)
+    assert block.get_block_type_slug() == block_type
+    assert "planted" not in repr(block) + str(block.model_dump())
+    (service,) = block._apprise_client
+    assert (service.retry, service.wait) == (4, 3.0)
+
+
+def test_the_e_mail_channel_logs_in_and_encrypts_as_its_address_says():
+    (service,) = notification_block(E_MAIL)._apprise_client
+    assert (service.smtp_host, service.port, service.user, service.password) == (
+        "smtp.example.com",
+        587,
+        "user",
+        "planted",
+    )
+    assert service.secure_mode == "starttls"
+    (service,) = notification_block(E_MAIL | {"DFU_ALERT_URL": "smtps://mail.example.com"})._apprise_client
+    assert (service.port, service.secure_mode) == (465, "ssl")
+
+
+def test_alerts_can_be_switched_off_by_name_only():
+    alerts = read_alerts()
+    assert switched_off({}, alerts) == set()
+    assert switched_off({"DFU_ALERT_OFF": "dfu-run-failed, dfu-alert-test"}, alerts) == {"dfu-run-failed", TEST_ALERT}
+    with pytest.raises(ConfigError, match=r"dfu-run-faild.*use names out of dfu-data-quality-failed"):
+        switched_off({"DFU_ALERT_OFF": "dfu-run-faild"}, alerts)
