@@ -1,1 +1,1 @@
-"""Expectations."""
+"""Gates: what the warehouse's tables, the features and the labels must be like, in Great Expectations."""

@@ -2,6 +2,7 @@
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from dfu_clustering.data_quality import GateReport, Value
 from dfu_clustering.steps import RunSummary
 
 
@@ -11,6 +12,32 @@ def show_run(summary: RunSummary) -> None:
         key="cluster-dfus-summary", markdown=summary_markdown(summary), description="What the run did"
     )
     create_table_artifact(key="cluster-dfus-segments", table=segment_table(summary), description="Segments by size")
+
+
+def show_gate(report: GateReport) -> None:
+    """Attach what a suite found, every expectation in a row, the failed ones first."""
+    create_table_artifact(
+        key=f"data-quality-{report.suite.replace('_', '-')}",
+        table=gate_table(report),
+        description=f"Expectations of {report.suite} as of {report.as_of_month}: {report.outcome}",
+    )
+
+
+def gate_table(report: GateReport) -> list[dict[str, Value]]:
+    """Return one row an expectation."""
+    passed = [check for check in report.checks if check.passed]
+    return [
+        {
+            "expectation": check.name,
+            "result": "passed" if check.passed else "failed",
+            "severity": check.severity,
+            "observed": check.observed,
+            "allowed": check.threshold,
+            "sample keys": ", ".join(check.sample_keys),
+            "meaning": check.description,
+        }
+        for check in (*report.failures, *passed)
+    ] + [{"expectation": name, "result": "not judged"} for name in report.not_judged]
 
 
 def summary_markdown(summary: RunSummary) -> str:

@@ -8,6 +8,7 @@ from dfu_clustering import steps
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import FeatureSummary, LabelSummary, ModelFiles, PublishSummary, RunSummary, TrainingSummary
+from expectations.gate import NO_MONTH, as_of
 from tasks.connection import warehouse_engine
 from tasks.retries import RETRY
 
@@ -17,7 +18,7 @@ _HOUR_S = 3600
 @task(name="open-run", timeout_seconds=_HOUR_S, **RETRY)
 def open_run(config: ClusteringConfig, *, runs: Path, run_id: str, as_of_month: str | None) -> Run:
     """Find out the as-of month and open the folder of the run."""
-    month = steps.newest_month(warehouse_engine(config.warehouse), as_of_month)
+    month = as_of(warehouse_engine(config.warehouse), as_of_month)
     return Run.open(runs, as_of_month=month, config_digest=config.digest(), run_id=run_id)
 
 
@@ -27,7 +28,8 @@ def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
 
     def work() -> FeatureSummary:
         engine = warehouse_engine(config.warehouse)
-        return steps.build_features(config, engine, output=run.features, as_of_month=run.as_of_month)
+        month = None if run.as_of_month == NO_MONTH else run.as_of_month
+        return steps.build_features(config, engine, output=run.features, as_of_month=month)
 
     return run.once("build_features", FeatureSummary, work)
 
@@ -65,5 +67,8 @@ def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> 
 
 @task(name="record-run", timeout_seconds=_HOUR_S, **RETRY)
 def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
-    """Write summary.json and the MLflow run."""
-    return steps.record_run(config, run)
+    """Write summary.json and the MLflow run; one that MLflow has taken is not recorded again."""
+    if "record_run" in run.finished():
+        return run.result("record_run", RunSummary)
+    summary = steps.record_run(config, run)
+    return run.once("record_run", RunSummary, lambda: summary) if summary.mlflow_run_id else summary

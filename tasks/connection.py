@@ -4,8 +4,10 @@ import os
 
 from prefect_sqlalchemy import SqlAlchemyConnector
 from sqlalchemy import Engine
+from sqlalchemy.pool import NullPool
 
 from dfu_clustering.config import WarehouseConfig
+from dfu_clustering.errors import ConfigError
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE, connect_engine
 
 
@@ -14,5 +16,11 @@ def warehouse_engine(config: WarehouseConfig) -> Engine:
     if config.connection_block is None:
         return connect_engine(os.environ.get(DATABASE_URL_VARIABLE))
     connector = SqlAlchemyConnector.load(config.connection_block)
-    engine: Engine = connector.get_engine()
+    engine = connector.get_engine(poolclass=NullPool)
+    if not isinstance(engine, Engine) or engine.dialect.driver != "psycopg2":
+        raise ConfigError(
+            "The warehouse's block must connect by psycopg2",
+            found=f"block {config.connection_block} connects by {engine.dialect.name}+{engine.dialect.driver}",
+            remedy="use the driver postgresql+psycopg2 in the block",
+        )
     return engine

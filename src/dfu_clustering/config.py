@@ -12,11 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.limits import DataQualityConfig, Share
 
 CONFIG_PATH_VARIABLE = "DFU_CLUSTERING_CONFIG"
 DEFAULTS_PATH = Path(__file__).parents[2] / "config" / "clustering_config.yaml"
 
-Share = Annotated[float, Field(ge=0, le=1)]
 
 MinMonthsHistory = Annotated[
     int, Field(ge=3, le=120, description="Months of history that a DFU needs to be clustered; others get no label.")
@@ -156,6 +156,7 @@ class ClusteringConfig(_Section):
     gap_references: GapReferences
     seed: Seed
     labeling: Annotated[LabelingConfig, Field(description="Thresholds of the label rules.")]
+    data_quality: Annotated[DataQualityConfig, Field(description="Limits beyond which data warn or stop a run.")]
     warehouse: WarehouseConfig
     tracking: TrackingConfig
 
@@ -170,7 +171,7 @@ class ClusteringConfig(_Section):
 
     def digest(self) -> str:
         """Return 10 hex digits that change whenever a setting that can change a result does."""
-        settings = self.model_dump(mode="json", exclude={"warehouse", "tracking"})
+        settings = self.model_dump(mode="json", exclude={"data_quality", "warehouse", "tracking"})
         canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 

@@ -18,6 +18,7 @@ from prefect_sqlalchemy import SqlAlchemyConnector
 from dfu_clustering.config import ClusteringConfig, load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.errors import ConfigError
 from flows.cluster_dfus import cluster_dfus
 from tasks.connection import warehouse_engine
 
@@ -78,7 +79,7 @@ def test_bad_input_fails_the_run_at_once(server, warehouse):
     run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
     with get_client(sync_client=True) as client:
         runs = client.read_task_runs(flow_run_filter=run_filter)
-    assert [run.run_count for run in runs] == [1]
+    assert {run.run_count for run in runs} == {1}
     assert count(warehouse, LABELLED) == 0
 
 
@@ -90,7 +91,13 @@ def test_warehouse_may_be_a_registered_block(server, warehouse, monkeypatch):
     engine = warehouse_engine(config.warehouse)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM dim_dfu").scalar() == 400
-    engine.dispose()
+
+
+def test_block_of_another_driver_is_refused(server, monkeypatch):
+    SqlAlchemyConnector(connection_info="sqlite:///:memory:").save("elsewhere", overwrite=True)
+    config = load_config(warehouse={"connection_block": "elsewhere"})
+    with pytest.raises(ConfigError, match=r"elsewhere connects by sqlite\+pysqlite"):
+        warehouse_engine(config.warehouse)
 
 
 def test_form_of_the_ui_shows_every_setting_with_default_and_description():

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.data_quality import SuiteSummary, read_reports
 from dfu_clustering.runs import Run, Summary, code_version, var_folder
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary, SegmentSummary
@@ -31,6 +32,7 @@ class RunSummary(Summary):
     k_selection: dict[str, Any]
     silhouette: float
     warnings: list[str]
+    data_quality: list[SuiteSummary]
     clusters: list[SegmentSummary]
     published: PublishSummary
     durations_s: dict[str, float]
@@ -74,6 +76,7 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
         k_selection=training.k_selection,
         silhouette=training.silhouette,
         warnings=training.warnings,
+        data_quality=[SuiteSummary.of(report) for report in read_reports(run)],
         clusters=run.result("label_segments", LabelSummary).segments,
         published=run.result("update_assignments", PublishSummary),
         durations_s=run.durations_s(),
@@ -97,6 +100,11 @@ def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecor
             "code_version": summary.code_version,
             "seed": str(summary.seed),
             "dry_run": str(summary.published.dry_run).lower(),
+            **{
+                f"data_quality.override_reason.{suite.suite}": suite.override_reason
+                for suite in summary.data_quality
+                if suite.override_reason
+            },
         },
         artifacts=run.folder,
         pipeline=ModelFiles.in_folder(run.folder).pipeline,
@@ -119,6 +127,9 @@ def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
     numbers |= {f"excluded.{reason}": count for reason, count in summary.excluded.items()}
     numbers |= {f"size.{segment.label}": segment.size for segment in summary.clusters}
     numbers |= {f"published.{key}": getattr(summary.published, key) for key in ("updated", "unchanged", "cleared")}
+    for suite in summary.data_quality:
+        counts = {"checks": suite.checks, "critical": suite.critical, "warnings": suite.warnings}
+        numbers |= {f"data_quality.{suite.suite}.{name}": count for name, count in counts.items()}
     numbers |= {f"duration_s.{step}": seconds for step, seconds in summary.durations_s.items()}
     return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
 

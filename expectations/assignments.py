@@ -1,0 +1,141 @@
+"""What a run's labels must be like before they are published."""
+
+import re
+
+import great_expectations.expectations as gxe
+import pandas as pd
+from great_expectations.expectations.expectation import Expectation
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.data_quality import Suite
+from dfu_clustering.labels import PATTERNS
+from dfu_clustering.steps import PublishSummary
+from expectations.checks import Batch, bounded, declare, graded
+
+SUITE: Suite = "assignments"
+
+_TIER = "(?:high|medium|low)"
+_BASES = "|".join([*(re.escape(p.base).replace(re.escape("{tier}"), _TIER) for p in PATTERNS), f"{_TIER}_volume"])
+LABEL = rf"^(?:{_BASES})(?:_[a-z0-9]+)*$"
+
+_MOVES_SHOWN = 5
+
+
+def label_batches(config: ClusteringConfig, labels: pd.DataFrame, clustered: pd.Series) -> list[Batch]:
+    """Return what is judged in the labels themselves.
+
+    Args:
+        config: Smallest cluster.
+        labels: dfu_ck, cluster_id, cluster_label.
+        clustered: dfu_ck of the feature matrix.
+    """
+    coverage = {
+        "unlabelled_dfus": int((~clustered.isin(labels["dfu_ck"])).sum()),
+        "strange_dfus": int((~labels["dfu_ck"].isin(clustered)).sum()),
+    }
+    return [
+        Batch("labels of every DFU", labels, _OF_EVERY_DFU, key="dfu_ck", essential=True),
+        Batch("labels of every segment", _segments(labels), _of_every_segment(config), key="cluster_label"),
+        Batch("labels cover the DFUs", pd.DataFrame([coverage]), _COVERAGE),
+    ]
+
+
+def publishing_batch(config: ClusteringConfig, publishing: PublishSummary) -> Batch:
+    """Return what is judged in a dry run of publishing the labels."""
+    labelled = [t for t in publishing.transitions if t.old_label is not None]
+    changes = [t for t in labelled if t.new_label != t.old_label]
+    before = sum(t.dfus for t in labelled)
+    written = publishing.updated + publishing.unchanged
+    facts = {
+        "changed_share": sum(t.dfus for t in changes) / before if before else None,
+        "not_found_share": publishing.not_found / max(publishing.not_found + written, 1),
+    }
+    moves = [f"{t.old_label} -> {t.new_label or 'no label'}: {t.dfus}" for t in changes[:_MOVES_SHOWN]]
+    return Batch("labels beside the published ones", pd.DataFrame([facts]), _of_publishing(config, moves))
+
+
+_OF_EVERY_DFU = (
+    declare(
+        gxe.ExpectColumnValuesToBeUnique, "one_label_a_dfu", "critical", "Every DFU has one label.", column="dfu_ck"
+    ),
+    declare(
+        gxe.ExpectColumnValuesToNotBeNull,
+        "label_is_filled",
+        "critical",
+        "Every DFU has a label.",
+        column="cluster_label",
+    ),
+    declare(
+        gxe.ExpectColumnValuesToMatchRegex,
+        "label_is_known",
+        "critical",
+        "Labels are made by the label rules: tier, pattern, traits.",
+        column="cluster_label",
+        regex=LABEL,
+    ),
+)
+
+
+def _segments(labels: pd.DataFrame) -> pd.DataFrame:
+    by_label = labels.groupby("cluster_label")
+    return pd.DataFrame(
+        {"share": by_label.size() / len(labels), "clusters": by_label["cluster_id"].nunique()}
+    ).reset_index()
+
+
+def _of_every_segment(config: ClusteringConfig) -> list[Expectation]:
+    return [
+        declare(
+            gxe.ExpectColumnValuesToBeBetween,
+            "segment_is_large_enough",
+            "critical",
+            "Every segment holds the smallest share of the DFUs that is allowed.",
+            column="share",
+            min_value=config.min_cluster_size_pct / 100,
+        ),
+        declare(
+            gxe.ExpectColumnValuesToBeBetween,
+            "label_names_one_cluster",
+            "critical",
+            "No two clusters share a label.",
+            column="clusters",
+            max_value=1,
+        ),
+    ]
+
+
+_COVERAGE = (
+    bounded(
+        "every_clustered_dfu_has_a_label",
+        "critical",
+        "Every DFU with features has a label (DFUs that have none).",
+        "unlabelled_dfus",
+        high=0,
+    ),
+    bounded(
+        "only_clustered_dfus_have_a_label",
+        "critical",
+        "Every label belongs to a DFU with features (labels that do not).",
+        "strange_dfus",
+        high=0,
+    ),
+)
+
+
+def _of_publishing(config: ClusteringConfig, moves: list[str]) -> list[Expectation]:
+    return [
+        *graded(
+            "labels_stay_mostly_the_same",
+            config.data_quality.changed_share,
+            "Few DFUs that have a published label get another one or none (share of them).",
+            "changed_share",
+            keys=moves,
+        ),
+        bounded(
+            "labelled_dfus_are_in_dim_dfu",
+            "warning",
+            "DFUs with a label are still in dim_dfu (share that is not).",
+            "not_found_share",
+            high=0.01,
+        ),
+    ]

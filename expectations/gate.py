@@ -1,0 +1,178 @@
+"""The three gates of a run: before anything is computed, before clusters are made, before labels are published."""
+
+import logging
+import time
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from sqlalchemy import Engine
+
+from dfu_clustering import steps
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.data_quality import (
+    GatePolicy,
+    GateReport,
+    Suite,
+    Value,
+    last_published,
+    read_reports,
+    worst_severity,
+    write_report,
+)
+from dfu_clustering.errors import DataError, WarehouseError
+from dfu_clustering.months import parse_month
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import FeatureSummary
+from dfu_clustering.steps.features import FeatureFiles
+from dfu_clustering.tables import read_table
+from dfu_clustering.warehouse import fetch_rows, private_connection, statement
+from expectations import assignments, dim_dfu, dim_item, fact_sales_monthly, features
+from expectations.checks import Moment
+from expectations.columns import columns_batch
+from expectations.validation import Judgement, Validator, left_out
+
+logger = logging.getLogger(__name__)
+
+NO_MONTH = "no-sales"  # as-of month of a run on sales that have none
+
+_SOURCES: dict[Suite, ModuleType] = {
+    "fact_sales_monthly": fact_sales_monthly,
+    "dim_dfu": dim_dfu,
+    "dim_item": dim_item,
+}
+_NEVER = np.datetime64("9000-01", "M")  # later than any month, so that a profile holds all there is
+_FACTS = ("sales_rows", "dfus", "warehouse")
+
+
+def as_of(engine: Engine, wanted: str | None) -> str:
+    """Return the as-of month of a run: the wanted one, by default the newest with sales.
+
+    A table from which no month can be read, or whose newest month is older than the wanted one, is no error here: the
+    source gate says what is wrong with it.
+
+    Raises:
+        DataError: The wanted month is older than all sales, or is no month.
+    """
+    try:
+        newest = steps.newest_month(engine, None)
+    except (DataError, WarehouseError):
+        return str(parse_month(wanted)) if wanted else NO_MONTH
+    if wanted is None:
+        return newest
+    return wanted if parse_month(wanted) > parse_month(newest) else steps.newest_month(engine, wanted)
+
+
+def judge_sources(
+    config: ClusteringConfig, engine: Engine, run: Run, policy: GatePolicy, *, chosen: bool
+) -> list[GateReport]:
+    """Judge the three source tables as of the run's month, where they are: no table is read into this process.
+
+    Args:
+        config: History, window, limits.
+        engine: The warehouse; temporary tables are made on a connection of the gate's own.
+        run: Gets reports and Data Docs.
+        policy: Suites to skip, and what failures mean.
+        chosen: Whether somebody asked for the month; else it is the newest, which must not be a stale one.
+    """
+    wanted: list[Suite] = [suite for suite in _SOURCES if suite not in policy.skip_suites]
+    if not wanted:
+        return []
+    with private_connection(engine) as connection:
+        validator = Validator(run, connection)
+        moment, warehouse = _moment(connection, run, chosen=chosen)
+        columns = {suite: validator.judge([columns_batch(suite, _SOURCES[suite].COLUMNS)], {}) for suite in wanted}
+        readable = all(judgement.complete for judgement in columns.values())
+        reports = []
+        for suite in wanted:
+            started = time.perf_counter()
+            batches = _SOURCES[suite].batches(config, moment)
+            parameters = _SOURCES[suite].profile(connection, config, moment) if readable else {}
+            rest = validator.judge(batches, parameters) if readable else left_out(*batches)
+            facts = {"warehouse": warehouse, **{name: parameters[name] for name in _FACTS if name in parameters}}
+            reports.append(_report(run, suite, columns[suite] + rest, policy, facts, started))
+        validator.write_docs()
+    return reports
+
+
+def judge_features(run: Run, policy: GatePolicy) -> list[GateReport]:
+    """Judge the feature matrix against METHOD's ranges and against what the source gate counted."""
+    if features.SUITE in policy.skip_suites:
+        return []
+    started = time.perf_counter()
+    files = FeatureFiles(run.features)
+    batches = features.batches(
+        read_table(files.matrix),
+        read_table(files.excluded, text_columns=frozenset({"dfu_ck", "reason"})),
+        run.result("build_features", FeatureSummary),
+    )
+    validator = Validator(run)
+    judgement = validator.judge(batches, _counted(run))
+    validator.write_docs()
+    return [_report(run, features.SUITE, judgement, policy, {}, started)]
+
+
+def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy: GatePolicy) -> list[GateReport]:
+    """Judge the labels by themselves, and against what is published; nothing is written to the warehouse."""
+    if assignments.SUITE in policy.skip_suites:
+        return []
+    started = time.perf_counter()
+    labels = read_table(run.labels, text_columns=frozenset({"dfu_ck", "cluster_label"}))
+    clustered = read_table(run.features)["dfu_ck"]
+    validator = Validator(run)
+    judgement = validator.judge(assignments.label_batches(config, labels, clustered), {})
+    if judgement.complete:
+        publishing = steps.update_assignments(engine, labels=run.labels, dry_run=True, unknown="report")
+        judgement += validator.judge([assignments.publishing_batch(config, publishing)], {})
+    validator.write_docs()
+    return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
+
+
+def _moment(connection: Connection, run: Run, *, chosen: bool) -> tuple[Moment, Value]:
+    warehouse = _warehouse(connection)
+    before = last_published(run, "dim_dfu", warehouse) if warehouse else None
+    dfus = before.facts.get("dfus") if before else None
+    as_of = _NEVER if run.as_of_month == NO_MONTH else parse_month(run.as_of_month)
+    return Moment(as_of, chosen=chosen, dfus_before=dfus if isinstance(dfus, int) else None), warehouse
+
+
+def _warehouse(connection: Connection) -> Value:
+    """Return what tells this database from any other; None where the role may not know."""
+    try:
+        (row,) = fetch_rows(connection, statement("warehouse_identity"))
+    except WarehouseError:
+        connection.rollback()
+        return None
+    return str(row["warehouse"])
+
+
+def _counted(run: Run) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    for report in read_reports(run):
+        facts |= report.facts
+    return facts
+
+
+def _report(
+    run: Run, suite: Suite, judgement: Judgement, policy: GatePolicy, facts: Mapping[str, Value], started: float
+) -> GateReport:
+    outcome = policy.outcome(worst_severity(judgement.checks))
+    report = GateReport(
+        suite=suite,
+        as_of_month=run.as_of_month,
+        outcome=outcome,
+        override_reason=policy.override_reason if outcome == "overridden" else None,
+        checks=list(judgement.checks),
+        not_judged=list(judgement.not_judged),
+        facts=dict(facts),
+        duration_s=round(time.perf_counter() - started, 3),
+    )
+    write_report(report, run)
+    failed = ",".join(check.name for check in report.failures) or "none"
+    logger.info(
+        "gate suite=%s outcome=%s checks=%d failed=%s duration_s=%.2f",
+        *(suite, outcome, len(report.checks), failed, report.duration_s),
+    )
+    return report

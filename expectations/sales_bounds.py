@@ -1,0 +1,87 @@
+"""The bounds that the sales table sets itself: its own history as parameters of its expectations."""
+
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.limits import DataQualityConfig
+from dfu_clustering.months import Month
+from dfu_clustering.sales_history import (
+    ROWS_NOISE,
+    VOLUME_NOISE,
+    SalesMonths,
+    newest_bounds,
+    next_month_due,
+    odd_months,
+    usual_share,
+)
+from expectations.checks import SEVERITIES
+
+FEWEST_ROWS = 20  # of a month, a group or a share: where there are fewer, chance decides
+
+Parameters = dict[str, Any]
+
+
+def sales_bounds(config: ClusteringConfig, months: SalesMonths, *, chosen: bool) -> Parameters:
+    """Return the bounds by name; None where the history does not tell.
+
+    Args:
+        config: History, window, limits.
+        months: What every month holds, up to the as-of month.
+        chosen: Whether somebody asked for the as-of month; else it is the newest, which must not be a stale one.
+    """
+    limits = config.data_quality
+    as_of = months.month[-1]
+    window = len(months.month) if config.time_window_months == "all" else int(config.time_window_months)
+    complete_from = (as_of + 1).astype("datetime64[D]") - np.timedelta64(limits.early_close_days, "D")
+    due = next_month_due(months)
+    dense = np.median(months.rows[-window:]) >= FEWEST_ROWS
+    return {
+        "as_of": _day(as_of),
+        "latest_first_month": _day(as_of - (config.min_months_history - 1)),
+        "months_of_window": [_day(month) for month in months.month[-window:]] if dense else None,
+        "odd_months": [_day(month) for month in odd_months(months, limits.earlier_months)],
+        "before_next_month": None if chosen or due is None else _time(due - np.timedelta64(1, "s")),
+        "complete_from": _time(complete_from),
+        **_levels(limits, months),
+        **_shares(limits, months),
+        **_largest(limits, months, window),
+    }
+
+
+def _levels(limits: DataQualityConfig, months: SalesMonths) -> Parameters:
+    measures = (
+        ("rows", months.rows, limits.newest_month_rows, ROWS_NOISE),
+        ("volume", np.maximum(months.volume, 0), limits.newest_month_volume, VOLUME_NOISE),
+    )
+    bounds: Parameters = {}
+    for name, values, deviation, noise in measures:
+        for severity in SEVERITIES:
+            found = newest_bounds(values, months.rows, tolerance=getattr(deviation, severity), noise=noise)
+            bounds[f"{name}_low_{severity}"] = found and round(found.low, 1)
+            bounds[f"{name}_high_{severity}"] = found and round(found.high, 1)
+    return bounds
+
+
+def _shares(limits: DataQualityConfig, months: SalesMonths) -> Parameters:
+    usual = {name: usual_share(getattr(months, name)) for name in ("null_share", "negative_share", "zero_share")}
+    return {f"{name}_high": share if share is None else share + limits.share_rise for name, share in usual.items()}
+
+
+def _largest(limits: DataQualityConfig, months: SalesMonths, window: int) -> Parameters:
+    largest = months.largest_qty[-window:]
+    usual = float(np.median(largest[np.isfinite(largest)])) if np.isfinite(largest).any() else 0.0
+    factors = limits.largest_qty_factor
+    return {f"largest_qty_{name}": getattr(factors, name) * usual if usual else None for name in SEVERITIES}
+
+
+def _day(month: Month) -> date:
+    day: date = month.astype("datetime64[D]").astype(object)
+    return day
+
+
+def _time(moment: np.datetime64) -> datetime:
+    time: datetime = moment.astype("datetime64[s]").astype(object)
+    return time

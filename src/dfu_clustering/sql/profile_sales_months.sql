@@ -1,0 +1,41 @@
+-- The one pass over all sales: one row a month up to the as-of month; month NULL: rows without a startdate.
+CREATE TEMPORARY TABLE sales_months AS
+SELECT
+    date_trunc('month', startdate)::date AS month,
+    sum(rows)::bigint AS rows,
+    coalesce(sum(rows) FILTER (WHERE extract(day FROM startdate) <> 1), 0)::bigint AS off_first_rows,
+    (sum(keyless_rows))::bigint AS keyless_rows,
+    sum(other_type_rows)::bigint AS other_type_rows,
+    -- days by which a month's first load came before the month itself, at most 0 where it came after
+    extract(epoch FROM max(startdate - first_load::timestamp)) / 86400 AS loaded_early_days,
+    min(first_load)::timestamp AS first_load,
+    max(last_load)::timestamp AS last_load,
+    CASE WHEN bool_or(not_finite) THEN 1 ELSE 0 END AS not_finite,
+    CASE WHEN NOT bool_or(not_finite) THEN sum(qty)::float8 END AS volume,
+    CASE WHEN NOT bool_or(not_finite) THEN greatest(max(largest_qty), -min(smallest_qty))::float8 END AS largest_qty,
+    sum(null_rows)::float8 / sum(rows)::float8 AS null_share,
+    sum(negative_rows)::float8 / sum(rows)::float8 AS negative_share,
+    sum(zero_rows)::float8 / sum(rows)::float8 AS zero_share
+FROM (
+    SELECT *, largest_qty::float8 IN ('NaN', 'Infinity') OR smallest_qty::float8 = '-Infinity' AS not_finite
+    FROM (
+        SELECT
+            startdate,
+            count(*) AS rows,
+            count(*) FILTER (WHERE coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '')
+                AS keyless_rows,
+            count(*) FILTER (WHERE type IS DISTINCT FROM 1) AS other_type_rows,
+            min(load_ts) AS first_load,
+            max(load_ts) AS last_load,
+            sum(qty) AS qty,
+            max(qty) AS largest_qty,
+            min(qty) AS smallest_qty,
+            count(*) - count(qty) AS null_rows,
+            count(*) FILTER (WHERE qty < 0) AS negative_rows,
+            count(*) FILTER (WHERE qty = 0) AS zero_rows
+        FROM fact_sales_monthly
+        WHERE startdate <= %(last_day)s OR startdate IS NULL
+        GROUP BY startdate
+    ) AS days
+) AS judged_days
+GROUP BY 1

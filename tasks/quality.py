@@ -1,0 +1,33 @@
+"""The gates of a run as tasks: what fails stops the run and is never tried again, a dropped connection is."""
+
+from prefect import task
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.data_quality import GatePolicy
+from dfu_clustering.runs import Run
+from expectations import gate
+from tasks.connection import warehouse_engine
+from tasks.findings import let_through
+from tasks.retries import RETRY
+
+_HOUR_S = 3600
+
+
+@task(name="validate-sources", timeout_seconds=_HOUR_S, **RETRY)
+def validate_sources(config: ClusteringConfig, run: Run, policy: GatePolicy, *, chosen: bool) -> None:
+    """Judge fact_sales_monthly, dim_dfu and dim_item before anything is computed."""
+    engine = warehouse_engine(config.warehouse)
+    let_through(run, "build_features", lambda: gate.judge_sources(config, engine, run, policy, chosen=chosen))
+
+
+@task(name="validate-features", timeout_seconds=_HOUR_S, **RETRY)
+def validate_features(run: Run, policy: GatePolicy) -> None:
+    """Judge the feature matrix before clusters are made of it."""
+    let_through(run, "train_model", lambda: gate.judge_features(run, policy))
+
+
+@task(name="validate-assignments", timeout_seconds=_HOUR_S, **RETRY)
+def validate_assignments(config: ClusteringConfig, run: Run, policy: GatePolicy) -> None:
+    """Judge the labels before they are published."""
+    engine = warehouse_engine(config.warehouse)
+    let_through(run, "update_assignments", lambda: gate.judge_assignments(config, engine, run, policy))

@@ -1,0 +1,344 @@
+"""The gates on good data, on data that only warn, and what people can do about them; the real flow on a real server."""
+
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import psycopg2
+import pytest
+from gate_runs import execute, fetch, rows_of_dim_dfu, run_flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+from dfu_clustering import steps
+from dfu_clustering.config import load_config
+from dfu_clustering.data_quality import GatePolicy
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.tidy import read_tidy_sales
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import FeatureSummary, ModelFiles
+from dfu_clustering.tables import read_json
+from dfu_clustering.warehouse import connect_engine
+from expectations.gate import judge_assignments, judge_features, judge_sources
+
+pytestmark = pytest.mark.integration
+
+REAL_PANELS = Path(__file__).parents[2].parent / "shared" / "data"
+SUITES = ["fact_sales_monthly", "dim_dfu", "dim_item", "features", "assignments"]
+HALF_LOADED = "DELETE FROM fact_sales_monthly WHERE startdate = '2026-10-01' AND abs(hashtext(sales_ck)) % 2 = 0"
+ONLY_WARNINGS = (
+    "UPDATE dim_dfu SET abc_vol = 'Z' WHERE dfu_sk % 10 = 0",
+    "UPDATE dim_dfu SET alcoh_pct = 480 WHERE dfu_sk % 10 = 1",
+    "DELETE FROM dim_dfu WHERE dfu_sk % 10 = 2",
+    (
+        "INSERT INTO fact_sales_monthly (sales_ck, dmdunit, dmdgroup, loc, startdate, type, qty, load_ts)"
+        " SELECT sales_ck || '_again', dmdunit, dmdgroup, loc, startdate, type, qty, load_ts FROM fact_sales_monthly"
+        " WHERE startdate = '2026-01-01'"
+    ),
+)
+
+
+def artifacts(ran):
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[ran.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        return {artifact.key: str(artifact.data) for artifact in client.read_artifacts(artifact_filter=of_run)}
+
+
+# Good data
+
+
+def test_good_data_pass_every_suite_and_show_it_everywhere(panel, data_quality_events, tmp_path):
+    execute(panel, "UPDATE dim_dfu SET cluster_assignment = NULL")
+    ran = run_flow()
+    summary = ran.state.result()
+    assert [(suite.suite, suite.outcome) for suite in summary.data_quality] == [(suite, "passed") for suite in SUITES]
+    assert sum(suite.checks for suite in summary.data_quality) > 100
+    assert data_quality_events.of_run(ran.flow_run_id) == {}
+
+    shown = artifacts(ran)
+    for suite in SUITES:
+        assert "passed" in shown[f"data-quality-{suite.replace('_', '-')}"]
+    assert "newest_month_rows" in shown["data-quality-fact-sales-monthly"]
+
+    docs = Path(summary.run_folder) / "data_docs"
+    index = (docs / "index.html").read_text()
+    for batch in ("fact_sales_monthly newest month", "dim_item rows", "features of every DFU", "labels of every DFU"):
+        assert batch in index
+        (page,) = docs.glob(f"validations/{batch}/**/*.html")
+        assert "Succeeded" in page.read_text()
+    assert sum(path.stat().st_size for path in docs.rglob("*") if path.is_file()) < 2e6
+
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}")
+    recorded = client.get_run(summary.mlflow_run_id).data
+    assert recorded.metrics["data_quality.fact_sales_monthly.checks"] == summary.data_quality[0].checks
+    assert recorded.metrics["data_quality.fact_sales_monthly.critical"] == 0
+    assert "data_docs/index.html" in [file.path for file in client.list_artifacts(summary.mlflow_run_id, "data_docs")]
+
+
+def test_the_address_of_the_warehouse_is_in_no_file_of_the_gates(panel, tmp_path):
+    engine = connect_engine(panel)
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
+    judge_sources(load_config(), engine, run, GatePolicy(), chosen=False)
+    engine.dispose()
+    address = panel.partition("?host=")[2]
+    texts = [path.read_text(errors="replace") for path in run.folder.rglob("*") if path.is_file()]
+    assert len(texts) > 20
+    assert not any(address in text or "postgres@" in text for text in texts)
+
+
+@pytest.mark.parametrize("name", ["stallion", "carparts"])
+def test_real_panels_raise_nothing_critical(panel, name):
+    path = REAL_PANELS / f"{name}.parquet"
+    if not path.exists():
+        pytest.skip(f"no real panel {path.name} beside the project")
+    execute(panel, "DROP TABLE fact_sales_monthly, dim_dfu, dim_item")
+    load_panel(panel, read_tidy_sales(path))
+    first = run_flow().state.result()
+    again = run_flow().state.result()
+    for summary in (first, again):
+        assert [suite.suite for suite in summary.data_quality] == SUITES
+        assert {suite.outcome for suite in summary.data_quality} <= {"passed", "warned"}
+        assert sum(suite.warnings for suite in summary.data_quality) <= 2
+    assert again.published.unchanged == first.published.updated
+
+
+def test_a_past_month_is_judged_as_it_was_then(panel):
+    # the newest month is broken, the month before is not
+    execute(panel, HALF_LOADED)
+    summary = run_flow(as_of_month="2026-09", dry_run=True).state.result()
+    assert summary.data_quality[0].outcome == "passed"
+
+
+def test_a_role_that_may_only_read_the_three_tables_is_enough(panel, tmp_path):
+    execute(
+        panel,
+        "DROP ROLE IF EXISTS reader",
+        "CREATE ROLE reader LOGIN",
+        "GRANT SELECT ON fact_sales_monthly, dim_dfu, dim_item TO reader",
+    )
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
+    engine = connect_engine(panel.replace("postgres@", "reader@"))
+    reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=False)
+    assert [report.outcome for report in reports] == ["passed"] * 3
+
+    execute(panel, "REVOKE SELECT ON dim_item FROM reader")
+    reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=False)
+    engine.dispose()
+    execute(panel, "DROP OWNED BY reader", "DROP ROLE reader")
+    assert [report.outcome for report in reports] == ["passed", "passed", "failed"]
+    assert reports[2].failures[0].observed == "14 missing"
+    assert "holds_sales" in reports[0].not_judged  # nothing is read where columns are missing
+
+
+# Warnings, and what people can do
+
+
+def test_warnings_are_reported_and_the_run_goes_on(panel, data_quality_events):
+    execute(panel, *ONLY_WARNINGS)
+    ran = run_flow(dry_run=True)
+    by_suite = {suite.suite: suite for suite in ran.state.result().data_quality}
+    warned = {check.name for suite in by_suite.values() for check in suite.failures}
+    assert {"abc_vol_is_known", "alcoh_pct_is_plausible", "sales_have_a_dfu", "earlier_months_are_in_line"} <= warned
+    assert sum(suite.critical for suite in by_suite.values()) == 0
+    event = data_quality_events.wait_for(ran.flow_run_id, "fact_sales_monthly")
+    assert (event.event, event.payload["outcome"]) == ("dfu.data_quality.warned", "warned")
+    failed = {check["name"]: check for check in event.payload["failed_expectations"]}
+    assert failed["earlier_months_are_in_line"]["sample_keys"] == ["2026-01-01"]
+    assert failed["sales_have_a_dfu"]["severity"] == "warning"
+
+
+def test_warnings_stop_the_run_where_they_are_not_accepted(panel, data_quality_events):
+    execute(panel, *ONLY_WARNINGS)
+    before = rows_of_dim_dfu(panel)
+    ran = run_flow(accept_warnings=False)
+    assert ran.state.is_failed()
+    assert "warning abc_vol_is_known (observed 45 of 450 wrong, allowed at most 1% wrong)" in ran.state.message
+    assert data_quality_events.wait_for(ran.flow_run_id, "dim_dfu").event == "dfu.data_quality.failed"
+    assert rows_of_dim_dfu(panel) == before
+
+
+def test_a_reason_lets_a_critical_failure_through_and_is_kept(panel, data_quality_events, tmp_path):
+    execute(panel, HALF_LOADED)
+    reason = "Half of the customers closed for good on 30 September."
+    ran = run_flow(override_reason=reason)
+    summary = ran.state.result()
+    assert summary.published.updated > 400
+    by_suite = {suite["suite"]: suite for suite in read_json(Path(summary.run_folder) / "summary.json")["data_quality"]}
+    assert by_suite["fact_sales_monthly"]["outcome"] == "overridden"
+    assert by_suite["fact_sales_monthly"]["override_reason"] == reason
+    assert by_suite["dim_item"]["override_reason"] is None  # nothing was overridden there
+    event = data_quality_events.wait_for(ran.flow_run_id, "fact_sales_monthly")
+    assert event.event == "dfu.data_quality.failed"
+    assert (event.payload["outcome"], event.payload["override_reason"]) == ("overridden", reason)
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}")
+    tags = client.get_run(summary.mlflow_run_id).data.tags
+    assert tags["data_quality.override_reason.fact_sales_monthly"] == reason
+
+
+def test_suites_may_be_skipped_and_limits_raised(panel):
+    execute(panel, HALF_LOADED, "UPDATE dim_item SET item_no = item_no || 'x'")
+    limits = load_config().data_quality.model_dump()
+    limits["newest_month_rows"] = limits["newest_month_volume"] = {"warning": 0.7, "critical": 0.8}
+    summary = run_flow(data_quality=limits, skip_suites=("dim_dfu",), dry_run=True).state.result()
+    assert [suite.suite for suite in summary.data_quality] == [
+        "fact_sales_monthly",
+        "dim_item",
+        "features",
+        "assignments",
+    ]
+    assert sum(suite.critical for suite in summary.data_quality) == 0
+
+
+# Failing, and failing to ask
+
+
+def test_a_failed_gate_is_never_retried_and_says_everything(panel, data_quality_events, server_of_this_process):
+    execute(panel, HALF_LOADED)
+    ran = run_flow()
+    assert ran.tasks() == {"open-run": 1, "validate-sources": 1}
+    assert "fact_sales_monthly must meet the expectations of the data-quality gate as of 2026-10" in ran.state.message
+    assert "What to do: correct the data and run again" in ran.state.message
+    payload = data_quality_events.wait_for(ran.flow_run_id, "fact_sales_monthly").payload
+    failed = {check["name"]: check for check in payload["failed_expectations"]}["newest_month_rows"]
+    (rows,) = fetch(panel, "SELECT count(*) FROM fact_sales_monthly WHERE startdate = '2026-10-01'")[0]
+    assert failed["observed"] == rows
+    assert rows < float(failed["threshold"].split()[1])  # ">= fewest and <= most"
+    assert payload["as_of_month"] == "2026-10"
+    address = server_of_this_process.api_url.removesuffix("/api")
+    assert payload["run_link"] == f"{address}/runs/flow-run/{ran.flow_run_id}"
+    shown = artifacts(ran)["data-quality-fact-sales-monthly"]
+    assert shown.index("newest_month_rows") < shown.index("holds_sales")  # what failed comes first
+
+
+def test_a_connection_that_drops_while_data_are_judged_is_tried_again(panel):
+    # a lock makes the gate wait in the middle of a suite; there its connection is cut
+    with closing(psycopg2.connect(panel)) as blocker, blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLE dim_item IN ACCESS EXCLUSIVE MODE")
+        cut = threading.Thread(target=lambda: (cut_waiting_connection(panel), blocker.rollback()))
+        cut.start()
+        ran = run_flow(skip_suites=("fact_sales_monthly", "dim_dfu"), dry_run=True)
+        cut.join()
+    assert ran.state.is_completed()
+    assert ran.tasks()["validate-sources"] == 2
+
+
+def cut_waiting_connection(url: str) -> None:
+    query = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    end = time.monotonic() + 60
+    while not fetch(url, query)[0][0]:
+        assert time.monotonic() < end, "no connection waits"
+        time.sleep(0.1)
+
+
+def test_dfus_lost_since_the_last_publish_stop_the_run(panel):
+    execute(panel, "UPDATE dim_dfu SET cluster_assignment = NULL")
+    assert run_flow().state.is_completed()
+    execute(panel, "DELETE FROM dim_dfu WHERE dfu_sk % 8 = 0")
+    before = rows_of_dim_dfu(panel)
+    ran = run_flow()
+    assert "critical dfus_are_still_there (observed 438, allowed >= 450)" in ran.state.message
+    assert rows_of_dim_dfu(panel) == before
+
+
+def test_labels_that_would_all_change_are_not_published(panel, data_quality_events):
+    execute(panel, "UPDATE dim_dfu SET cluster_assignment = 'low_volume_steady_regular'")
+    before = rows_of_dim_dfu(panel)
+    ran = run_flow()
+    assert "critical labels_stay_mostly_the_same (observed 1, allowed <= 0.9)" in ran.state.message
+    assert rows_of_dim_dfu(panel) == before
+    payload = data_quality_events.wait_for(ran.flow_run_id, "assignments").payload
+    assert payload["failed_expectations"][0]["sample_keys"][0].startswith("low_volume_steady_regular -> ")
+
+
+# The run's own results, each broken in its files
+
+
+@pytest.fixture(scope="module")
+def finished_run(clean_panel, tmp_path_factory):
+    """A run up to its labels, its files to be broken and mended by tests."""
+    engine, config = connect_engine(clean_panel.url("gates_clean")), load_config(k_range=(3, 4), gap_references=2)
+    run = Run.open(tmp_path_factory.mktemp("runs"), as_of_month="2026-10", config_digest="d", run_id="x")
+    run.once("build_features", FeatureSummary, lambda: steps.build_features(config, engine, output=run.features))
+    steps.train_model(config, features=run.features, output_dir=run.folder)
+    steps.label_segments(config, model=ModelFiles.in_folder(run.folder), output=run.labels)
+    yield config, engine, run
+    engine.dispose()
+
+
+def failures(report):
+    return {check.name: check for check in report.failures}
+
+
+def changed(**columns):
+    def change(frame):
+        for name, value in columns.items():
+            frame.loc[frame.index[3], name] = value
+        return frame
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("expectation", "change"),
+    [
+        ("cv_demand_is_in_range", changed(cv_demand=np.inf)),
+        ("acceleration_is_in_range", changed(acceleration=-np.inf)),
+        ("mean_demand_is_defined", changed(mean_demand=np.nan)),
+        ("zero_demand_pct_is_in_range", changed(zero_demand_pct=12.5)),
+        ("peak_month_is_in_range", changed(peak_month=0)),
+        ("dfu_occurs_once", lambda frame: pd.concat([frame, frame.iloc[[3]]])),
+        ("every_clustered_dfu_has_features", lambda frame: frame.iloc[:-1]),
+        ("no_feature_is_dead", lambda frame: frame.assign(log_growth=0.25)),
+    ],
+)
+def test_a_broken_feature_matrix_is_noticed(finished_run, expectation, change):
+    _, _, run = finished_run
+    good = pd.read_parquet(run.features)
+    change(good.copy()).to_parquet(run.features)
+    (report,) = judge_features(run, GatePolicy())
+    good.to_parquet(run.features)
+    found = failures(report)[expectation]
+    assert found.severity == ("warning" if expectation == "no_feature_is_dead" else "critical")
+    if expectation.endswith(("_range", "_defined", "_once")):
+        assert found.sample_keys[0] == good["dfu_ck"].iloc[3]
+    assert failures(judge_features(run, GatePolicy())[0]) == {}
+
+
+def test_features_of_other_rows_than_were_judged_are_noticed(finished_run, clean_panel):
+    config, engine, run = finished_run
+    judge_sources(config, engine, run, GatePolicy(), chosen=False)
+    summary = run.result("build_features", FeatureSummary)
+    assert failures(judge_features(run, GatePolicy())[0]) == {}
+    report = run.folder / "data_quality" / "fact_sales_monthly.json"
+    text = report.read_text()
+    report.write_text(text.replace(f'"sales_rows": {summary.sales_rows}', f'"sales_rows": {summary.sales_rows - 7}'))
+    found = failures(judge_features(run, GatePolicy())[0])
+    report.write_text(text)
+    assert list(found) == ["sales_are_those_that_were_judged"]
+
+
+@pytest.mark.parametrize(
+    ("expectation", "change"),
+    [
+        ("one_label_a_dfu", lambda frame: pd.concat([frame, frame.iloc[[3]]])),
+        ("label_is_known", changed(cluster_label="Cluster 3")),
+        ("segment_is_large_enough", changed(cluster_label="high_volume", cluster_id=9)),
+        ("label_names_one_cluster", changed(cluster_id=9)),
+        ("every_clustered_dfu_has_a_label", lambda frame: frame.iloc[:-1]),
+        ("only_clustered_dfus_have_a_label", changed(dfu_ck="stranger")),
+    ],
+)
+def test_broken_labels_are_noticed(finished_run, expectation, change):
+    config, engine, run = finished_run
+    good = pd.read_csv(run.labels)
+    change(good.copy()).to_csv(run.labels, index=False)
+    (report,) = judge_assignments(config, engine, run, GatePolicy())
+    good.to_csv(run.labels, index=False)
+    assert failures(report)[expectation].severity == "critical"

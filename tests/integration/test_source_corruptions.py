@@ -1,0 +1,257 @@
+"""Bad loads, each put into a real PostgreSQL: the right expectation stops the real flow and dim_dfu is not touched."""
+
+from typing import NamedTuple
+
+import pytest
+from gate_runs import execute, rows_of_dim_dfu, run_flow
+
+pytestmark = pytest.mark.integration
+
+FACT, DFU, ITEM = "fact_sales_monthly", "dim_dfu", "dim_item"
+NEWEST = "startdate = '2026-10-01'"
+EVERY_OTHER = "abs(hashtext(sales_ck)) % 2 = 0"
+KEYS = "dfu_ck, dmdunit, dmdgroup, loc"
+COLUMNS = "sales_ck, dmdunit, dmdgroup, loc, startdate, type, qty, file_dt, load_ts"
+
+
+class Corruption(NamedTuple):
+    """What happened to the warehouse, and which expectation must notice."""
+
+    suite: str
+    expectation: str
+    statements: tuple[str, ...]
+    observed: object = None  # where it is the point
+    sample: str = ""  # part of the first sample key
+    as_of_month: str | None = None
+
+
+def copy_of_newest(key: str, startdate: str = "startdate", qty: str = "qty", where: str = NEWEST) -> str:
+    columns = COLUMNS.replace("sales_ck", f"sales_ck || '{key}'").replace("startdate", startdate).replace("qty", qty)
+    return f"INSERT INTO {FACT} ({COLUMNS}) SELECT {columns} FROM {FACT} WHERE {where}"
+
+
+CORRUPTIONS = {
+    # the newest month is not all there
+    "half of the newest month is loaded": Corruption(
+        FACT, "newest_month_rows", (f"DELETE FROM {FACT} WHERE {NEWEST} AND {EVERY_OTHER}",)
+    ),
+    "the load of the newest month broke off": Corruption(
+        FACT, "newest_month_rows", (f"DELETE FROM {FACT} WHERE {NEWEST} AND dmdunit > '001300'",)
+    ),
+    "a region is missing": Corruption(
+        FACT,
+        "no_group_fell_silent",
+        (
+            (
+                f"DELETE FROM {FACT} WHERE {NEWEST} AND concat_ws('_', dmdunit, dmdgroup, loc)"
+                f" IN (SELECT dfu_ck FROM {DFU} WHERE region = 'PACIFIC')"
+            ),
+        ),
+        sample="region PACIFIC",
+    ),
+    "a customer group is missing": Corruption(
+        FACT,
+        "no_group_fell_silent",
+        (f"DELETE FROM {FACT} WHERE {NEWEST} AND dmdgroup = 'CLUB'",),
+        sample="customer group CLUB",
+    ),
+    "the month that was announced is not there": Corruption(
+        FACT,
+        "newest_month_is_there",
+        (f"DELETE FROM {FACT} WHERE {NEWEST}",),
+        observed="2026-09-01",
+        as_of_month="2026-10",
+    ),
+    "the newest load brought an old file": Corruption(
+        FACT,
+        "newest_month_is_not_stale",
+        (
+            f"DELETE FROM {FACT} WHERE {NEWEST}",
+            f"UPDATE {FACT} SET load_ts = '2026-11-05 06:00+00' WHERE startdate = '2026-09-01' AND {EVERY_OTHER}",
+        ),
+    ),
+    "the newest month was loaded before it was over": Corruption(
+        FACT,
+        "newest_month_was_over_when_loaded",
+        (f"UPDATE {FACT} SET load_ts = '2026-10-14 06:00+00' WHERE {NEWEST}",),
+    ),
+    # the newest month holds something else
+    "the newest month is loaded twice": Corruption(FACT, "newest_month_is_loaded_once", (copy_of_newest("_again"),)),
+    "units became cases": Corruption(
+        FACT, "newest_month_volume", (f"UPDATE {FACT} SET qty = qty / 12 WHERE {NEWEST}",)
+    ),
+    "cases became units for half of the items": Corruption(
+        FACT,
+        "dfus_keep_their_level",
+        (f"UPDATE {FACT} SET qty = qty * 12 WHERE {NEWEST} AND hashtext(dmdunit) % 2 = 0",),
+    ),
+    "all quantities are zero": Corruption(
+        FACT, "newest_month_qty_is_not_zero", (f"UPDATE {FACT} SET qty = 0 WHERE {NEWEST}",)
+    ),
+    "a third of the quantities are zero": Corruption(
+        FACT,
+        "newest_month_qty_is_not_zero",
+        (f"UPDATE {FACT} SET qty = 0 WHERE {NEWEST} AND abs(hashtext(sales_ck)) % 3 = 0",),
+    ),
+    "quantities are missing": Corruption(
+        FACT, "newest_month_qty_is_filled", (f"UPDATE {FACT} SET qty = NULL WHERE {NEWEST} AND {EVERY_OTHER}",)
+    ),
+    "the sign is turned": Corruption(
+        FACT, "newest_month_qty_is_positive", (f"UPDATE {FACT} SET qty = -qty WHERE {NEWEST}",)
+    ),
+    "the month before is loaded under the newest month's name": Corruption(
+        FACT,
+        "newest_month_is_no_copy",
+        (
+            f"DELETE FROM {FACT} WHERE {NEWEST}",
+            copy_of_newest("_copy", startdate="date '2026-10-01'", where="startdate = '2026-09-01'"),
+            f"UPDATE {FACT} SET load_ts = '2026-11-05 06:00+00' WHERE {NEWEST}",
+        ),
+    ),
+    "a quantity lost its decimal point": Corruption(
+        FACT,
+        "largest_qty_is_plausible",
+        (f"UPDATE {FACT} SET qty = 87654321 WHERE sales_sk = (SELECT max(sales_sk) FROM {FACT})",),
+    ),
+    "customer groups are written in lower case": Corruption(
+        FACT, "sales_have_a_dfu", (f"UPDATE {FACT} SET dmdgroup = lower(dmdgroup) WHERE {NEWEST}",)
+    ),
+    # months
+    "the newest month was booked on the month before": Corruption(
+        FACT,
+        "newest_month_rows",
+        (f"UPDATE {FACT} SET startdate = '2026-09-01' WHERE {NEWEST}",),
+        as_of_month="2026-09",
+    ),
+    "all months are shifted by one": Corruption(
+        FACT, "newest_month_was_over_when_loaded", (f"UPDATE {FACT} SET startdate = startdate + interval '1 month'",)
+    ),
+    "a month lies in the future": Corruption(
+        FACT,
+        "startdate_not_after_load",
+        (copy_of_newest("_future", startdate="date '2027-06-01'", where=f"{NEWEST} AND {EVERY_OTHER}"),),
+        sample="2027-06-01",
+    ),
+    "a month of the window is missing": Corruption(
+        FACT, "no_month_is_missing", (f"DELETE FROM {FACT} WHERE startdate = '2026-03-01'",), sample="2026-03-01"
+    ),
+    "the history was cut off": Corruption(
+        FACT, "history_is_long_enough", (f"DELETE FROM {FACT} WHERE startdate < '2026-03-01'",), observed="2026-03-01"
+    ),
+    "dates lie in the middle of the month": Corruption(
+        FACT,
+        "startdate_is_first_of_month",
+        (
+            f"ALTER TABLE {FACT} DROP CONSTRAINT fact_sales_monthly_startdate_check",
+            f"UPDATE {FACT} SET startdate = startdate + 14 WHERE {NEWEST} AND {EVERY_OTHER}",
+        ),
+        sample="2026-10-15",
+    ),
+    # rows
+    "the whole history is loaded twice": Corruption(
+        FACT, "one_row_a_dfu_and_month", (copy_of_newest("_again", where="true"),)
+    ),
+    "rows of another type": Corruption(
+        FACT,
+        "type_is_1",
+        (
+            f"ALTER TABLE {FACT} DROP CONSTRAINT fact_sales_monthly_type_check",
+            f"UPDATE {FACT} SET type = 2 WHERE sales_sk % 500 = 0",
+        ),
+    ),
+    "locations are NULL": Corruption(
+        FACT,
+        "sales_name_their_dfu",
+        (f"ALTER TABLE {FACT} ALTER loc DROP NOT NULL", f"UPDATE {FACT} SET loc = NULL WHERE sales_sk % 500 = 0"),
+    ),
+    "items are empty texts": Corruption(
+        FACT, "sales_name_their_dfu", (f"UPDATE {FACT} SET dmdunit = '' WHERE sales_sk = 5000",), observed=1
+    ),
+    "months are NULL": Corruption(
+        FACT,
+        "startdate_is_filled",
+        (
+            f"ALTER TABLE {FACT} ALTER startdate DROP NOT NULL",
+            f"UPDATE {FACT} SET startdate = NULL WHERE sales_sk % 500 = 0",
+        ),
+    ),
+    "a quantity is NaN": Corruption(
+        FACT, "qty_is_finite", (f"UPDATE {FACT} SET qty = 'NaN' WHERE sales_sk = 5000",), observed=1
+    ),
+    "a quantity is infinite": Corruption(
+        FACT,
+        "qty_is_finite",
+        (
+            f"ALTER TABLE {FACT} ALTER qty TYPE double precision",
+            f"UPDATE {FACT} SET qty = '-Infinity' WHERE sales_sk = 5000",
+        ),
+    ),
+    # columns and tables
+    "quantities are text": Corruption(
+        FACT,
+        "columns_and_types",
+        (f"ALTER TABLE {FACT} ALTER qty TYPE text", f"UPDATE {FACT} SET qty = 'n/a' WHERE sales_sk = 5000"),
+        sample="qty number, found qty text",
+    ),
+    "a numeric attribute of items is text": Corruption(
+        ITEM,
+        "columns_and_types",
+        (
+            f"ALTER TABLE {ITEM} ALTER case_weight TYPE text",
+            f"UPDATE {ITEM} SET case_weight = '12 kg' WHERE item_sk = 1",
+        ),
+        sample="case_weight number, found case_weight text",
+    ),
+    "a column was renamed": Corruption(
+        FACT,
+        "columns_and_types",
+        (f"ALTER TABLE {FACT} RENAME startdate TO month",),
+        sample="startdate date, not found",
+    ),
+    "an attribute of DFUs was dropped": Corruption(
+        DFU, "columns_and_types", (f"ALTER TABLE {DFU} DROP region",), sample="region text, not found"
+    ),
+    "a table is gone": Corruption(ITEM, "columns_and_types", (f"DROP TABLE {ITEM}",), observed="14 missing"),
+    "there are no sales": Corruption(FACT, "holds_sales", (f"TRUNCATE {FACT}",), observed=0),
+    "there are no DFUs": Corruption(DFU, "holds_dfus", (f"DELETE FROM {DFU}",), observed=0),
+    "there are no items": Corruption(ITEM, "holds_items", (f"TRUNCATE {ITEM}",), observed=0),
+    # tables against each other
+    "a third of the DFUs is gone": Corruption(
+        FACT, "sales_have_a_dfu", (f"DELETE FROM {DFU} WHERE hashtext(dfu_ck) % 3 = 0",)
+    ),
+    "DFUs are there twice": Corruption(
+        DFU,
+        "one_row_a_dfu",
+        (
+            (
+                f"INSERT INTO {DFU} ({KEYS})"
+                f" SELECT {KEYS.replace('dfu_ck', 'dfu_ck || 0')} FROM {DFU} WHERE dfu_sk % 50 = 0"
+            ),
+        ),
+        observed="20 of 510 wrong",
+    ),
+    "items lost their leading zeros": Corruption(
+        DFU, "dfus_have_an_item", (f"UPDATE {ITEM} SET item_no = ltrim(item_no, '0')",)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_a_bad_load_stops_the_run_and_leaves_the_labels(panel, data_quality_events, name):
+    bad = CORRUPTIONS[name]
+    execute(panel, *bad.statements)
+    before = rows_of_dim_dfu(panel)
+    ran = run_flow(as_of_month=bad.as_of_month)
+
+    assert ran.state.is_failed()
+    assert f"critical {bad.expectation} (observed" in ran.state.message
+    assert rows_of_dim_dfu(panel) == before
+
+    event = data_quality_events.wait_for(ran.flow_run_id, bad.suite)
+    assert (event.event, event.payload["outcome"]) == ("dfu.data_quality.failed", "failed")
+    failed = {check["name"]: check for check in event.payload["failed_expectations"]}[bad.expectation]
+    assert failed["severity"] == "critical"
+    assert failed["description"]
+    assert failed["threshold"]
+    assert failed["observed"] is not None if bad.observed is None else failed["observed"] == bad.observed
+    assert bad.sample in "".join(failed["sample_keys"][:1])
