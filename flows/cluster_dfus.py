@@ -29,12 +29,16 @@ from dfu_clustering.config import (
     WinsorizeQuantiles,
     load_config,
 )
-from dfu_clustering.runs import var_folder
+from dfu_clustering.data_quality import GatePolicy, Suite
+from dfu_clustering.limits import DataQualityConfig
+from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import RunSummary
-from tasks import clustering
+from tasks import clustering, loads, quality
 from tasks.artifacts import show_run
 
 AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+LoadId = Annotated[str, Field(min_length=1, max_length=200)]
+Reason = Annotated[str, Field(pattern=r"\S")]
 
 DEFAULTS = load_config()
 
@@ -44,6 +48,11 @@ logging.getLogger("dfu_clustering").setLevel(logging.INFO)
 _DESCRIPTIONS = {
     "as_of_month": "Newest month that counts, as YYYY-MM. Default: the newest month in fact_sales_monthly.",
     "dry_run": "Work everything out and show what would change in dim_dfu, but write nothing there.",
+    "load_id": "The loader's name for the load that asks for this run; empty for a run by hand.",
+    "only_new_load": "End at once where the load is published already, and never go back to an older month.",
+    "accept_warnings": "Go on where data or labels only warn; off: a warning stops the run too.",
+    "skip_suites": "Suites of expectations that are not judged at all.",
+    "override_reason": "Go on although a critical expectation fails, for this reason; it is kept with the run.",
 }
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -63,7 +72,7 @@ def _described(function: _F) -> _F:
 
 def _run_name() -> str:
     month = runtime.flow_run.parameters.get("as_of_month") or "newest month"
-    return f"as of {month} ({str(runtime.flow_run.id)[:8]})"
+    return f"as of {month} ({short_run_id(runtime.flow_run.id)})"
 
 
 @flow(name="cluster-dfus", flow_run_name=_run_name)
@@ -71,6 +80,8 @@ def _run_name() -> str:
 def cluster_dfus(
     as_of_month: AsOfMonth | None = None,
     dry_run: bool = False,  # noqa: FBT001, FBT002  (parameters of a flow are given by name)
+    load_id: LoadId | None = None,
+    only_new_load: bool = False,  # noqa: FBT001, FBT002
     min_months_history: MinMonthsHistory = DEFAULTS.min_months_history,
     time_window_months: TimeWindowMonths = DEFAULTS.time_window_months,
     feature_set: FeatureSet = DEFAULTS.feature_set,
@@ -89,17 +100,41 @@ def cluster_dfus(
     gap_references: GapReferences = DEFAULTS.gap_references,
     seed: Seed = DEFAULTS.seed,
     labeling: LabelingConfig = DEFAULTS.labeling,
+    data_quality: DataQualityConfig = DEFAULTS.data_quality,
+    accept_warnings: bool = True,  # noqa: FBT001, FBT002
+    skip_suites: tuple[Suite, ...] = (),
+    override_reason: Reason | None = None,
 ) -> RunSummary:
     """Group DFUs by how their demand behaves and write one business label a DFU to dim_dfu.cluster_assignment."""
-    # every parameter but the first two is a key of the configuration
-    given = {name: value for name, value in locals().items() if name not in ("as_of_month", "dry_run")}
+    # every parameter that is not described here is a key of the configuration
+    given = {name: value for name, value in locals().items() if name not in _DESCRIPTIONS}
     config = load_config(**given)
-    run_id = str(runtime.flow_run.id)[:8]
-    run = clustering.open_run(config, runs=var_folder() / "runs", run_id=run_id, as_of_month=as_of_month)
+    policy = GatePolicy(accept_warnings=accept_warnings, skip_suites=skip_suites, override_reason=override_reason)
+    run_id = short_run_id(runtime.flow_run.id)
+    runs = var_folder() / "runs"
+    if only_new_load:
+        as_of_month = loads.announced_month(as_of_month, runs=runs)
+    state = loads.read_state(config, as_of_month=as_of_month)
+    if only_new_load and not dry_run:
+        done = loads.published_before(config, state, runs=runs, run_id=run_id, load_id=load_id)
+        if done:
+            return loads.nothing_to_do(load_id, done)  # type: ignore[return-value]  # a state becomes the run's own
+    run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month)
+    state = loads.keep_state(run, state)
+    quality.validate_sources(config, run, policy, chosen=as_of_month is not None)
     clustering.build_features(config, run)
+    quality.validate_features(run, policy)
     clustering.train_model(config, run)
     clustering.label_segments(config, run)
-    clustering.update_assignments(config, run, dry_run=dry_run)
+    quality.validate_assignments(config, run, policy)
+    published = clustering.update_assignments(config, run, dry_run=dry_run)
+    if not dry_run:
+        publication = loads.record_publication(run, state, published, load_id=load_id)
+        loads.end_repeats(load_id, publication)
     summary = clustering.record_run(config, run)
     show_run(summary)
     return summary
+
+
+if __name__ == "__main__":
+    cluster_dfus()

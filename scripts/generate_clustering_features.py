@@ -36,8 +36,7 @@ def main() -> None:
     )
     options = arguments.parse_args()
     config = load_config(min_months_history=options.min_months, time_window_months=options.time_window)
-    with warehouse_engine() as engine:
-        summary = build_features(config, engine, output=options.output, as_of_month=options.as_of)
+    summary = build_features(config, warehouse_engine(), output=options.output, as_of_month=options.as_of)
     print(f"{options.output}: {summary.clustered} of {summary.n_dfus} DFUs as of {summary.as_of_month}")
     for reason, count in summary.excluded.items():
         print(f"  left out, {reason}: {count}")

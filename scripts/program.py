@@ -4,8 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg2
@@ -34,14 +33,9 @@ def parser(description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=description, epilog=ENVIRONMENT, formatter_class=HelpFormatter)
 
 
-@contextmanager
-def warehouse_engine() -> Iterator[Engine]:
-    """Lend an engine for DATABASE_URL and close its connections afterwards."""
-    engine = connect_engine(os.environ.get(DATABASE_URL_VARIABLE))
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+def warehouse_engine() -> Engine:
+    """Return an engine for DATABASE_URL."""
+    return connect_engine(os.environ.get(DATABASE_URL_VARIABLE))
 
 
 def table_path(text: str) -> Path:

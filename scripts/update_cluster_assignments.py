@@ -18,8 +18,7 @@ def main() -> None:
     )
     arguments.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
     options = arguments.parse_args()
-    with warehouse_engine() as engine:
-        summary = update_assignments(engine, labels=options.input, dry_run=options.dry_run)
+    summary = update_assignments(warehouse_engine(), labels=options.input, dry_run=options.dry_run)
     _show(summary)
 
 

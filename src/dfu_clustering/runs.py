@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -51,6 +52,14 @@ def _git_revision() -> str | None:
 def var_folder() -> Path:
     """Return the folder of everything that runs leave behind: DFU_CLUSTERING_VAR, else ``var`` in the current one."""
     return Path(os.environ.get(VAR_VARIABLE) or "var").resolve()
+
+
+def short_run_id(flow_run_id: UUID | str) -> str:
+    """Return the last 12 hex digits of a flow run's id.
+
+    Not the first: a scheduled run's id (UUID version 7) begins with the time, which runs planned together share.
+    """
+    return UUID(str(flow_run_id)).hex[-12:]
 
 
 @dataclass(frozen=True)

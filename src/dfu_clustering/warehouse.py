@@ -19,6 +19,7 @@ from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
 
 from dfu_clustering.errors import ConfigError, DataError, WarehouseError
 from dfu_clustering.months import Month, last_day
@@ -29,6 +30,15 @@ _LOCK_TIMEOUT = "60s"
 
 # libpq gives no code for a refused connection, only words; these do not change by waiting
 _REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
+
+# a table or column that is missing, may not be read, or is of a type that the statement cannot take
+_SCHEMA_ERRORS = (
+    pg_errors.UndefinedTable,
+    pg_errors.UndefinedColumn,
+    pg_errors.UndefinedFunction,
+    pg_errors.DatatypeMismatch,
+    pg_errors.InsufficientPrivilege,
+)
 
 _KEY_TYPES = {name: pa.dictionary(pa.int32(), pa.string()) for name in ("dmdunit", "dmdgroup", "loc")}
 _SALES_TYPES = {**_KEY_TYPES, "startdate": pa.date32(), "qty": pa.float64()}
@@ -61,7 +71,8 @@ def connect_engine(url: str | None) -> Engine:
             remedy="use an address of the form postgresql://user:password@host:5432/database",
         )
     try:
-        return create_engine(f"postgresql+psycopg2://{rest}", pool_pre_ping=True)
+        # a step holds one connection for a while and then none: a pool would keep it open through the training
+        return create_engine(f"postgresql+psycopg2://{rest}", poolclass=NullPool)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
             "The warehouse's address must be a URL",
@@ -254,7 +265,7 @@ def schema_errors() -> Iterator[None]:
     """Turn PostgreSQL's word for a missing table, column or right into a WarehouseError that says what to do."""
     try:
         yield
-    except (pg_errors.UndefinedTable, pg_errors.UndefinedColumn, pg_errors.InsufficientPrivilege) as error:
+    except _SCHEMA_ERRORS as error:
         found = (error.diag.message_primary or str(error)).strip()
         raise WarehouseError(
             "fact_sales_monthly, dim_dfu and dim_item must exist with their columns and grant what the project does",

@@ -1,0 +1,221 @@
+"""Everything that runs by itself, on the server at PREFECT_API_URL: work pool, queues, deployments, lost runs."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.automations import Automation
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.settings import get_current_settings
+from prefect.workers.process import ProcessWorker
+from pydantic import SecretStr, ValidationError
+
+from dfu_clustering.errors import ConfigError, InputError
+from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
+
+_ROOT = Path(__file__).parents[1]
+_IN_THE_IMAGE = "/app"
+
+POOL_TYPES = ("process", "docker")
+QUEUES = {"clustering": 1, "watching": 1}  # runs at a time, given out oldest first
+
+DATABASE_BLOCK = "dfu-database-url"
+_PASSED_TO_CONTAINERS = ("MLFLOW_TRACKING_URI", "DFU_CLUSTERING_CONFIG", "DFU_CLUSTERING_VAR")
+
+LOST_RUN = "dfu-run-lost"
+# several heartbeats (prefect.yaml asks for one in 30 s): a run that holds the interpreter's lock is not lost
+LOST_AFTER = timedelta(minutes=5)
+
+
+def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what prefect.yaml leaves open: the environment's DFU_ variables, each with a default.
+
+    Raises:
+        ConfigError: The kind of work pool is unknown, or a schedule is no cron expression in a known time zone.
+    """
+    kind = environment.get("DFU_WORK_POOL_TYPE") or "process"
+    if kind not in POOL_TYPES:
+        raise ConfigError(
+            "DFU_WORK_POOL_TYPE is the kind of work pool", found=repr(kind), remedy=f"use {' or '.join(POOL_TYPES)}"
+        )
+    defaults = {
+        "DFU_WORK_POOL_TYPE": kind,
+        "DFU_WORK_POOL": f"dfu-{kind}",
+        "DFU_PROJECT_FOLDER": str(_ROOT) if kind == "process" else _IN_THE_IMAGE,
+        "DFU_SCHEDULE_CRON": "0 6 5 * *",
+        "DFU_SCHEDULE_TIMEZONE": "Europe/Berlin",
+        "DFU_WATCH_CRON": "*/5 * * * *",
+    }
+    settings = {name: environment.get(name) or default for name, default in defaults.items()}
+    _require_schedule(settings["DFU_SCHEDULE_CRON"], settings["DFU_SCHEDULE_TIMEZONE"])
+    _require_schedule(settings["DFU_WATCH_CRON"], "UTC")
+    return settings
+
+
+def register(settings: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Make the server's work pool, queues, deployments and automation what the repository says.
+
+    Raises:
+        ConfigError: A work pool of that name is of another kind.
+        subprocess.CalledProcessError: `prefect deploy` failed; it has said why.
+    """
+    pool, kind = settings["DFU_WORK_POOL"], settings["DFU_WORK_POOL_TYPE"]
+    with get_client(sync_client=True) as client:
+        _put_pool(client, pool, kind, environment)
+        for name, limit in QUEUES.items():
+            _put_queue(client, pool, name, limit)
+        _put_automation(client, lost_run_automation())
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    subprocess.run(command, cwd=_ROOT, env={**environment, **settings}, check=True)  # noqa: S603  (our own words)
+
+
+def lost_run_automation() -> Automation:
+    """Return the automation that ends a run whose worker died; it would keep its place in the queue for good."""
+    heartbeat = "prefect.flow-run.heartbeat"
+    return Automation(
+        name=LOST_RUN,
+        description="A run of which nothing is heard for minutes is marked as crashed, so that the next can start",
+        trigger=EventTrigger(
+            after={heartbeat},
+            expect={"prefect.flow-run.*"},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.dfu-clustering"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=LOST_AFTER,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                name=None,
+                force=False,
+                message="Nothing was heard of this run for minutes. Retry takes it up after its last finished step.",
+            )
+        ],
+    )
+
+
+def docker_template(template: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return a docker pool's job template whose defaults are this project's image and what a run in it needs."""
+    result = deepcopy(template)
+    passed = {name: environment[name] for name in _PASSED_TO_CONTAINERS if environment.get(name)}
+    defaults = {
+        "env": {**passed, DATABASE_URL_VARIABLE: f"{{{{ prefect.blocks.secret.{DATABASE_BLOCK} }}}}"},
+        "image": environment.get("DFU_IMAGE") or "dfu-clustering",
+        "image_pull_policy": "IfNotPresent",
+        "networks": (environment.get("DFU_DOCKER_NETWORKS") or "").split(),
+        "volumes": (environment.get("DFU_DOCKER_VOLUMES") or "dfu-clustering:/var/lib/dfu-clustering").split(),
+        "auto_remove": True,
+    }
+    for name, value in defaults.items():
+        result["variables"]["properties"][name]["default"] = value
+    return result
+
+
+def _put_pool(client: SyncPrefectClient, name: str, kind: str, environment: Mapping[str, str]) -> None:
+    template = _job_template(client, kind, environment)
+    try:
+        found = client.read_work_pool(name)
+    except ObjectNotFound:
+        client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=template))
+        return
+    if found.type != kind:
+        raise ConfigError(
+            "A work pool keeps its kind",
+            found=f"{name} is of the kind {found.type}, not {kind}",
+            remedy="set DFU_WORK_POOL to another name, or DFU_WORK_POOL_TYPE to this kind",
+        )
+    if kind == "docker":
+        client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
+
+
+def _job_template(client: SyncPrefectClient, kind: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    if kind == "process":
+        return ProcessWorker.get_default_base_job_template()
+    _put_secret(environment)
+    known = client.read_worker_metadata()["prefect-docker"]["docker"]["default_base_job_configuration"]
+    return docker_template(known, environment)
+
+
+def _put_secret(environment: Mapping[str, str]) -> None:
+    url = environment.get(DATABASE_URL_VARIABLE)
+    if not url:
+        raise ConfigError(
+            f"Containers are given {DATABASE_URL_VARIABLE} from a secret on the Prefect server",
+            found="nothing to put there",
+            remedy=f"set {DATABASE_URL_VARIABLE} to the address under which containers reach the warehouse",
+        )
+    Secret(value=SecretStr(url)).save(DATABASE_BLOCK, overwrite=True)
+
+
+def _put_queue(client: SyncPrefectClient, pool: str, name: str, limit: int) -> None:
+    try:
+        found = client.read_work_queue_by_name(name, work_pool_name=pool)
+    except ObjectNotFound:
+        client.create_work_queue(name, work_pool_name=pool, concurrency_limit=limit)
+        return
+    if found.concurrency_limit != limit:
+        client.update_work_queue(found.id, concurrency_limit=limit)
+
+
+def _put_automation(client: SyncPrefectClient, wanted: Automation) -> None:
+    found = client.read_automations_by_name(wanted.name)
+    if found:
+        wanted.model_copy(update={"id": found[0].id}).update()
+    else:
+        wanted.create()
+
+
+def _require_schedule(cron: str, timezone: str) -> None:
+    try:
+        CronSchedule(cron=cron, timezone=timezone)
+    except ValidationError as error:
+        raise ConfigError(
+            "A schedule is a cron expression in a time zone",
+            found=f"{cron!r} in {timezone!r}",
+            remedy="use five fields such as '0 6 5 * *' and a name such as Europe/Berlin",
+        ) from error
+
+
+def main() -> None:
+    """Register; exit with 2 where the configuration is wrong, with 1 where the server is."""
+    argparse.ArgumentParser(description=__doc__, prog="python -m deploy.register").parse_args()
+    address = get_current_settings().api.url
+    try:
+        if not address:
+            raise ConfigError(
+                "Deployments live on a Prefect server, at PREFECT_API_URL",
+                found="nothing",
+                remedy="set PREFECT_API_URL, for example to http://127.0.0.1:4200/api",
+            )
+        register(settings_of(os.environ), os.environ)
+    except InputError as error:
+        _fail(str(error), 2)
+    except subprocess.CalledProcessError as error:
+        _fail(f"prefect deploy ended with exit code {error.returncode}; it says why above", 1)
+    except (httpx.TransportError, PrefectHTTPStatusError) as error:
+        _fail(f"The Prefect server at {address} did not do it: {error}", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

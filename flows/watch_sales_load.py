@@ -1,0 +1,46 @@
+"""The flow watch-sales-load: it announces a load that nobody announces, for a loader that nobody may change."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
+
+from dfu_clustering.config import load_config
+from dfu_clustering.runs import var_folder
+from tasks import watching
+
+_MESSAGES = {
+    "published": "is published",
+    "settling": "has not settled yet",
+    "announced": "was announced before and waits for its run",
+    "to announce": "announced",
+}
+
+
+@flow(name="watch-sales-load", flow_run_name="look at fact_sales_monthly")
+def watch_sales_load(
+    settle_minutes: Annotated[float, Field(ge=0, le=24 * 60)] = 10,
+    repeat_hours: Annotated[float, Field(gt=0, le=31 * 24)] = 24,
+) -> State[None]:
+    """Look at fact_sales_monthly, and announce what has been loaded since the newest publish.
+
+    Args:
+        settle_minutes: Minutes for which rows, times and sum of the table must not have changed: a load in parts is
+            announced once it is whole.
+        repeat_hours: Hours after which a load that is announced but not published, because its run failed, is
+            announced again.
+    """
+    watching.end_late_looks()
+    runs = var_folder() / "runs"
+    state = watching.read_state(load_config())
+    if state is None:
+        return Completed(message="fact_sales_monthly holds no sales yet")
+    verdict = watching.judge(
+        state, runs=runs, settle=timedelta(minutes=settle_minutes), repeat=timedelta(hours=repeat_hours)
+    )
+    if verdict == "to announce":
+        watching.announce(state, runs=runs)
+    return Completed(message=f"load {state.load_id}, {state.rows:,} rows: {_MESSAGES[verdict]}")

@@ -1,0 +1,66 @@
+"""The ledger of publishes: one line of JSON each in the runs folder, because the user's schema takes no new table."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.loads import Publication
+from dfu_clustering.tables import atomic_path
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The publishes of all runs whose folders lie in one folder; workers on several hosts must share it.
+
+    Attributes:
+        runs: The folder of the runs.
+    """
+
+    runs: Path
+
+    @property
+    def path(self) -> Path:
+        """Return the path of the ledger's file."""
+        return self.runs / "published.jsonl"
+
+    def publications(self) -> list[Publication]:
+        """Return all publishes, the oldest first; none where nothing has been published yet.
+
+        Raises:
+            DataError: A line is not one of a ledger.
+        """
+        return [self._parsed(line, number) for number, line in enumerate(self._text().splitlines(), start=1)]
+
+    def append(self, publication: Publication) -> None:
+        """Add a publish; another program that adds one at the same time waits, and a reader never sees half a line."""
+        self.runs.mkdir(parents=True, exist_ok=True)
+        with self._locked(), atomic_path(self.path) as draft:
+            draft.write_text(f"{self._text()}{publication.model_dump_json()}\n", encoding="utf-8")
+
+    def _parsed(self, line: str, number: int) -> Publication:
+        try:
+            return Publication.model_validate_json(line)
+        except ValidationError as error:
+            raise DataError(
+                "Every line of the ledger must be a publish",
+                found=f"another line {number} in {self.path}",
+                remedy="restore the file; or move it away, then the newest load is published once more",
+            ) from error
+
+    def _text(self) -> str:
+        return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        folder = os.open(self.runs, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)

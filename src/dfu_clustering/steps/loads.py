@@ -1,0 +1,52 @@
+"""Around a run: what the table shows before it, and the line in the ledger after it."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from dfu_clustering.ledger import Ledger
+from dfu_clustering.loads import Publication, SalesState
+from dfu_clustering.months import last_day, parse_month
+from dfu_clustering.runs import Run
+from dfu_clustering.steps.features import FeatureSummary, newest_month
+from dfu_clustering.steps.labelling import LabelSummary
+from dfu_clustering.warehouse import raw_connection, schema_errors, statement
+
+
+def read_sales_state(engine: Engine, as_of_month: str | None = None) -> SalesState:
+    """Return what fact_sales_monthly shows up to a month, by default the newest.
+
+    Raises:
+        WarehouseError: A table or column is missing.
+        DataError: There are no sales, or none for that month.
+    """
+    month = newest_month(engine, as_of_month)
+    with raw_connection(engine) as connection, connection.cursor() as cursor, schema_errors():
+        cursor.execute(statement("sales_state"), (last_day(parse_month(month)),))
+        (rows, load_ts, modified_ts, total_qty) = cursor.fetchone() or (0, None, None, None)
+    return SalesState(
+        as_of_month=month,
+        rows=rows,
+        newest_load_ts=load_ts,
+        newest_modified_ts=modified_ts,
+        total_qty=total_qty,
+    )
+
+
+def record_publication(run: Run, state: SalesState, *, load_id: str | None, published_at: datetime) -> Publication:
+    """Write a run that has published into the ledger beside its folder.
+
+    Raises:
+        KeyError: A step before this one has not finished.
+    """
+    publication = Publication(
+        as_of_month=run.as_of_month,
+        load_id=load_id,
+        fingerprint=state.fingerprint,
+        config_digest=run.result("build_features", FeatureSummary).config_digest,
+        run=run.folder.name,
+        labels={segment.label: segment.size for segment in run.result("label_segments", LabelSummary).segments},
+        published_at=published_at,
+    )
+    Ledger(run.folder.parent).append(publication)
+    return publication

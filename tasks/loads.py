@@ -1,0 +1,97 @@
+"""Loads and publishes: between the sales table, the ledger and the Prefect server."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid5
+
+from prefect import runtime, task
+from prefect.client.schemas.objects import State
+from prefect.events import emit_event
+from prefect.states import Completed
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.errors import DataError, WarehouseError
+from dfu_clustering.ledger import Ledger
+from dfu_clustering.loads import CLUSTERS_PUBLISHED, Publication, SalesState, find_publication, month_to_publish
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import PublishSummary
+from dfu_clustering.steps import loads as steps
+from tasks.connection import warehouse_engine
+from tasks.retries import RETRY
+from tasks.waiting import end_waiting_runs
+
+_TIMEOUT_S = 600
+
+
+@task(name="read-sales-state", timeout_seconds=_TIMEOUT_S, **RETRY)
+def read_state(config: ClusteringConfig, *, as_of_month: str | None) -> SalesState:
+    """Return what the sales table shows up to the month, by default the newest.
+
+    A table from which that cannot be read is no error here: the source gate says what is wrong with it.
+    """
+    engine = warehouse_engine(config.warehouse)
+    try:
+        return steps.read_sales_state(engine, as_of_month)
+    except (DataError, WarehouseError):
+        return SalesState.unknown(as_of_month)
+
+
+def announced_month(as_of_month: str | None, *, runs: Path) -> str | None:
+    """Return the as-of month for an announced load: never before the newest one published."""
+    return month_to_publish(as_of_month, Ledger(runs).publications())
+
+
+def published_before(
+    config: ClusteringConfig, state: SalesState, *, runs: Path, run_id: str, load_id: str | None
+) -> Publication | None:
+    """Return the publish of an earlier run in which this load is contained, if there is one."""
+    publications = Ledger(runs).publications()
+    return find_publication(publications, state, load_id=load_id, config_digest=config.digest(), run_id=run_id)
+
+
+def keep_state(run: Run, state: SalesState) -> SalesState:
+    """Return what the table showed when the run began: a resumed run did not read what came since."""
+    return run.once("read_sales_state", SalesState, lambda: state)
+
+
+@task(name="record-publication", timeout_seconds=_TIMEOUT_S, **RETRY)
+def record_publication(run: Run, state: SalesState, published: PublishSummary, *, load_id: str | None) -> Publication:
+    """Write the publish into the ledger, and say it to whoever waits for new labels."""
+
+    def work() -> Publication:
+        return steps.record_publication(run, state, load_id=load_id, published_at=datetime.now(UTC))
+
+    publication = run.once("record_publication", Publication, work)
+    _emit(publication, published)
+    return publication
+
+
+def _emit(publication: Publication, published: PublishSummary) -> None:
+    emit_event(
+        CLUSTERS_PUBLISHED,
+        # a resumed run says the same thing again, not another
+        id=uuid5(UUID(runtime.flow_run.id), CLUSTERS_PUBLISHED),
+        resource={"prefect.resource.id": "dfu.clusters", "prefect.resource.name": "dim_dfu.cluster_assignment"},
+        payload={
+            **publication.model_dump(include={"as_of_month", "load_id", "run", "config_digest", "labels"}),
+            **published.model_dump(include={"transitions", "updated", "cleared", "unchanged"}),
+        },
+    )
+
+
+def nothing_to_do(load_id: str | None, publication: Publication) -> State[None]:
+    """Return the state of a run whose load is published already, and end those that wait to find out the same."""
+    end_repeats(load_id, publication)
+    return Completed(message=_already_published(publication))
+
+
+def end_repeats(load_id: str | None, publication: Publication) -> None:
+    """End the waiting runs that ask for a load which is published."""
+    if load_id is not None:
+        end_waiting_runs(
+            lambda flow_run: flow_run.parameters.get("load_id") == load_id, message=_already_published(publication)
+        )
+
+
+def _already_published(publication: Publication) -> str:
+    return f"already published: {publication}"

@@ -1,0 +1,306 @@
+"""Loads end to end: announced over HTTP, by program or by nobody, each is published once, in order, by the worker."""
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from deployed_site import FINAL, ROOT, RUN_SECONDS
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_server import wait_until
+
+from dfu_clustering.errors import ConfigError, DataError
+from dfu_clustering.loads import sales_loaded_event
+from dfu_clustering.runs import short_run_id
+from dfu_clustering.tables import read_json
+from flows.watch_sales_load import watch_sales_load
+from scripts.announce_sales_load import NotAnnouncedError, announce
+
+pytestmark = pytest.mark.integration
+
+STARTS_WITHIN_SECONDS = 20
+SETTLE_SECONDS = 6
+ANNOUNCE = [sys.executable, str(ROOT / "scripts" / "announce_sales_load.py")]
+
+
+def labels_in_table(site):
+    rows = site.execute("SELECT cluster_assignment, count(*) FROM dim_dfu GROUP BY 1")
+    return {label: count for label, count in rows if label is not None}
+
+
+def newest_month(site):
+    return site.execute("SELECT to_char(max(startdate), 'YYYY-MM') FROM fact_sales_monthly")[0][0]
+
+
+@contextmanager
+def nobody_may_write_labels(site):
+    """Hold up every publish; reading stays possible."""
+    with closing(psycopg2.connect(site.warehouse_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE dim_dfu IN SHARE MODE")
+        yield
+
+
+def test_http_call_starts_a_run_within_20_seconds_that_publishes_its_month(site):
+    site.load_correction()
+    announced = site.announce(4711)
+    run = site.wait_for_end("4711")
+    assert run["state_type"] == "COMPLETED", run["state"]
+    started = datetime.fromisoformat(run["start_time"])
+    assert (started - announced).total_seconds() < STARTS_WITHIN_SECONDS
+    (publication,) = [line for line in site.publications() if line.load_id == "4711"]
+    assert publication.as_of_month == newest_month(site)
+    assert publication.labels == labels_in_table(site)
+    assert publication.run.endswith(short_run_id(run["id"]))
+
+
+def test_hundred_announcements_half_after_a_restart_are_one_publish(site):
+    site.load_correction()
+    before = site.publications()
+    # ten programs that each repeat their call ten times, in any order
+    calls = [str(uuid4()) for _ in range(10)] * 10
+    random.Random(7).shuffle(calls)
+
+    def send(event_id):
+        site.announce("hundred", event_id=event_id)
+
+    with ThreadPoolExecutor(4) as callers:
+        list(callers.map(send, calls[:50]))
+        wait_until(lambda: len(site.flow_runs("hundred")) == 10, RUN_SECONDS, site.worker_log.read_text)
+        site.server.stop()
+        site.server.start()
+        list(callers.map(send, calls[50:]))
+    wait_until(lambda: len(site.flow_runs("hundred")) > 10, RUN_SECONDS, site.server.log.read_text)
+    site.wait_for_end("hundred")
+    published = site.publications()[len(before) :]
+    assert [line.load_id for line in published] == ["hundred"]
+    messages = [run["state"]["message"] for run in site.flow_runs("hundred")]
+    repeats = [message for message in messages if message]
+    assert len(messages) - len(repeats) == 1
+    assert set(repeats) == {f"already published: {published[0]}"}
+
+
+def test_load_announced_while_a_run_is_under_way_is_published_after_it(site):
+    site.load_month("2026-09")
+    with nobody_may_write_labels(site):
+        site.announce("september", "2026-09")
+        wait_until(lambda: list(site.runs.glob("2026-09-*/manifest.json")), RUN_SECONDS, site.worker_log.read_text)
+        site.load_month("2026-10")
+        october = [*ANNOUNCE, "--month", "2026-10", "--load-id", "october"]
+        subprocess.run(october, env=site.environment, check=True, timeout=60)
+        wait_until(lambda: site.flow_runs("october"), RUN_SECONDS, site.server.log.read_text)
+        assert site.flow_runs("september")[0]["state_type"] == "RUNNING"
+        assert site.flow_runs("october")[0]["state_type"] == "SCHEDULED"
+    site.wait_for_end("october")
+    published = site.publications()[-2:]
+    assert [(line.load_id, line.as_of_month) for line in published] == [
+        ("september", "2026-09"),
+        ("october", "2026-10"),
+    ]
+    assert labels_in_table(site) == published[1].labels
+
+
+def test_late_announcement_of_an_older_month_leaves_newer_labels_alone(site):
+    site.announce("newest", newest_month(site))
+    site.wait_for_end("newest")
+    before = site.publications()
+    site.announce("older", "2026-07")
+    run = site.wait_for_end("older")
+    assert run["state_type"] == "COMPLETED"
+    assert run["state"]["message"].startswith(f"already published: as of {newest_month(site)} by run ")
+    assert site.publications() == before
+
+
+def test_announcement_without_a_month_starts_no_run_and_says_so(site):
+    event = sales_loaded_event("2026-10", "no-month", event_id=uuid4(), occurred=datetime.now(UTC))
+    event["payload"] = {"load_id": "no-month"}
+    site.server.post("/events", [event])
+    wanted = {
+        "event": {"name": ["prefect.automation.action.failed"]},
+        "related": {"id": [f"prefect.event.{event['id']}"]},
+    }
+    failed = wait_until(
+        lambda: site.server.post("/events/filter", {"filter": wanted})["events"], 30, site.server.log.read_text
+    )
+    assert failed[0]["resource"]["prefect.resource.name"] == "dfu-sales-loaded"
+    assert site.flow_runs("no-month") == []
+
+
+def test_sensor_announces_a_load_in_parts_once_it_has_settled(site, monkeypatch):
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(site.runs.parent))
+    monkeypatch.setenv("DATABASE_URL", site.warehouse_url)
+
+    def look():
+        with temporary_settings({PREFECT_API_URL: site.server.api_url}):
+            return watch_sales_load(settle_minutes=SETTLE_SECONDS / 60, return_state=True).message
+
+    site.load_correction()
+    assert "has not settled yet" in look()
+    time.sleep(SETTLE_SECONDS)
+    site.load_correction()  # the second part
+    assert "has not settled yet" in look()
+    time.sleep(SETTLE_SECONDS)
+    message = look()
+    assert message.endswith(": announced")
+    load_id = message.split()[1].rstrip(",")
+    assert "was announced before" in look() or "is published" in look()
+    assert site.wait_for_end(load_id)["state_type"] == "COMPLETED"
+    assert site.publications()[-1].load_id == load_id
+    assert "is published" in look()
+    assert len(site.flow_runs(load_id)) == 1
+
+
+def test_loader_that_announces_what_the_sensor_found_changes_nothing(site):
+    before = site.publications()
+    site.load_correction()
+    for load_id in ("found-by-the-sensor", "name-of-the-loader"):
+        site.announce(load_id)
+        site.wait_for_end(load_id)
+    assert [line.load_id for line in site.publications()[len(before) :]] == ["found-by-the-sensor"]
+
+
+def test_retried_run_goes_on_after_its_last_finished_step(site):
+    site.load_correction()
+    site.execute(
+        "UPDATE dim_dfu SET cluster_assignment = NULL WHERE dfu_sk % 10 = 0",  # so that there is something to write
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space left'; END $$",
+        "CREATE TRIGGER refuse BEFORE UPDATE ON dim_dfu FOR EACH STATEMENT EXECUTE FUNCTION refuse()",
+    )
+    site.announce("resumed")
+    run = site.wait_for_end("resumed")
+    assert run["state_type"] == "FAILED"
+    assert "no space left" in run["state"]["message"]
+    (folder,) = site.runs.glob(f"*-{short_run_id(run['id'])}")
+    before = read_json(folder / "manifest.json")["steps"]
+    assert "label_segments" in before
+    assert "update_assignments" not in before
+    features = (folder / "clustering_features.parquet").stat()
+
+    site.execute("DROP TRIGGER refuse ON dim_dfu", "DROP FUNCTION refuse()")
+    # what the button Retry of the UI does
+    site.server.post(f"/flow_runs/{run['id']}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}})
+    wait_until(lambda: site.flow_run(run["id"])["state_type"] == "COMPLETED", RUN_SECONDS, site.worker_log.read_text)
+    after = read_json(folder / "manifest.json")["steps"]
+    assert {name: after[name] for name in before} == before
+    assert (folder / "clustering_features.parquet").stat() == features
+    assert "update_assignments" in after
+    assert site.publications()[-1].run == folder.name
+    assert labels_in_table(site) == site.publications()[-1].labels
+
+
+def test_publish_starts_the_training_downstream_with_labels_and_transitions(site):
+    example = ROOT / "deploy" / "examples" / "forecaster"
+    subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        cwd=example,
+        env=site.environment | {"DFU_WORK_POOL": "dfu-process"},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    by_hand = site.wait_for_run_end(site.start_run("cluster-dfus/manual", as_of_month="2026-06", k_range=[3, 5]))
+    assert by_hand["state_type"] == "COMPLETED", by_hand["state"]
+    publication = site.publications()[-1]
+    assert (publication.as_of_month, publication.load_id) == ("2026-06", None)
+
+    def trained():
+        return site.server.post("/flow_runs/filter", {"deployments": {"name": {"any_": ["after-publish"]}}})
+
+    run = site.wait_for_run_end(wait_until(trained, RUN_SECONDS, site.server.log.read_text)[0]["id"])
+    assert run["state_type"] == "COMPLETED", run["state"]
+    assert run["parameters"]["as_of_month"] == "2026-06"
+    assert run["parameters"]["labels"] == publication.labels
+    after = {}
+    for change in run["parameters"]["transitions"]:
+        after[change["new_label"]] = after.get(change["new_label"], 0) + change["dfus"]
+    after.pop(None, None)
+    assert after == publication.labels
+
+
+def test_no_load_was_published_twice(site):
+    load_ids = [line.load_id for line in site.publications() if line.load_id is not None]
+    assert len(load_ids) == len(set(load_ids)) > 4
+    assert {run["state_type"] for run in site.flow_runs()} <= FINAL
+
+
+class Receiver:
+    """An HTTP server that gives one status after another, and keeps what it was sent."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.sent = []
+        receiver, left = self, list(statuses)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                receiver.sent.append((self.path, self.headers.get("authorization"), body))
+                self.send_response(left.pop(0))
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.api_url = f"http://127.0.0.1:{self._server.server_port}/api"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def receiver(request, monkeypatch):
+    receiver = Receiver(*request.param)
+    monkeypatch.setenv("PREFECT_API_URL", receiver.api_url)
+    yield receiver
+    receiver.close()
+
+
+EVENT = sales_loaded_event("2026-10", "x", event_id=uuid4(), occurred=datetime(2026, 11, 5, tzinfo=UTC))
+QUICKLY = (0.01, 0.01)
+
+
+@pytest.mark.parametrize("receiver", [(503, 429, 204)], indirect=True)
+def test_busy_server_is_sent_the_same_event_again(receiver, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:secret")
+    announce(EVENT, pauses_seconds=QUICKLY)
+    assert len(receiver.sent) == 3
+    # base64 of admin:secret
+    assert {(path, authorization) for path, authorization, _ in receiver.sent} == {
+        ("/api/events", "Basic YWRtaW46c2VjcmV0")
+    }
+    assert len({body for *_, body in receiver.sent}) == 1
+
+
+@pytest.mark.parametrize(
+    ("receiver", "kind", "tries"),
+    [((503, 503, 503), NotAnnouncedError, 3), ((401,), ConfigError, 1), ((404,), DataError, 1)],
+    indirect=["receiver"],
+)
+def test_server_that_does_not_take_it_is_explained(receiver, kind, tries):
+    with pytest.raises(kind):
+        announce(EVENT, pauses_seconds=QUICKLY)
+    assert len(receiver.sent) == tries
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "message"),
+    [
+        ("", ("--month", "2026-10", "--load-id", "x"), "PREFECT_API_URL names the Prefect server"),
+        ("http://127.0.0.1:9/api", ("--month", "10/2026", "--load-id", "x"), "A month is written as YYYY-MM"),
+        ("http://127.0.0.1:9/api", ("--month", "2026-10", "--load-id", ""), "A load has a load_id"),
+    ],
+)
+def test_program_refuses_what_cannot_be_announced(site, address, arguments, message):
+    environment = site.environment | {"PREFECT_API_URL": address}
+    shown = subprocess.run([*ANNOUNCE, *arguments], env=environment, capture_output=True, text=True, check=False)
+    assert shown.returncode == 2
+    assert message in shown.stderr

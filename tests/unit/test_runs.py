@@ -1,0 +1,25 @@
+"""The name of a run's folder."""
+
+from uuid import UUID
+
+from dfu_clustering.runs import Run, short_run_id
+
+
+def test_scheduled_runs_of_one_minute_have_folders_of_their_own(tmp_path):
+    # as a Prefect 3.8 server made them for one cron schedule: version 7, the same time stamp in front
+    ids = [UUID("01a20778-92e4-7a11-b6a0-3f1c7f9e0001"), UUID("01a20778-92e4-7a11-b6a0-3f1c7f9e0002")]
+    folders = {
+        Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id=short_run_id(run_id)).folder
+        for run_id in ids
+    }
+    assert len(folders) == 2
+
+
+def test_run_id_is_the_same_for_text_and_uuid():
+    text = "7bafb2ec-6c48-4229-be78-ea88c1d8c467"
+    assert short_run_id(text) == short_run_id(UUID(text)) == "ea88c1d8c467"
+
+
+def test_run_that_has_written_nothing_leaves_no_folder(tmp_path):
+    Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest="d", run_id="x")
+    assert list(tmp_path.iterdir()) == []
