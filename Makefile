@@ -66,9 +66,37 @@ cluster-all: cluster-features cluster-train cluster-label cluster-update  ## the
 prefect-ui: $(INSTALLED)  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
 	$(BIN)/prefect server start
 mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/var/mlflow/mlflow.db
+	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}
 demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data stay
 	$(BIN)/python -m flows.demo --stop
+
+.PHONY: alerts-apply alerts-test
+alerts-apply: $(INSTALLED)  ## put the alerts on the Prefect server at PREFECT_API_URL (docs/alerts.md)
+	$(BIN)/python -m deploy.alerts apply
+alerts-test: $(INSTALLED)  ## send one marked test alert and say whether it was delivered
+	$(BIN)/python -m deploy.alerts test
+
+# The stack's containers, tagged with the revision they are built from
+COMPOSE ?= docker compose
+STACK = DFU_CLUSTERING_REVISION=$(or $(shell git describe --always --dirty 2>/dev/null),local) \
+	$(COMPOSE) --file deploy/compose.yaml $(if $(DEMO),--profile demo)
+# builds and runs the image where there is no container engine
+CONTAINER_SMOKE ?= $(wildcard ../shared/tools/container-smoke)
+UNPRIVILEGED := --network none --read-only --tmpfs /tmp:size=2g,mode=1777 --cap-drop ALL --security-opt no-new-privileges
+
+.PHONY: up down image-smoke
+up:  ## build and start the stack in containers; DEMO=1 with a warehouse of made-up sales (docs/operations.md)
+	deploy/secrets.sh deploy/secrets
+	$(STACK) up --build --detach
+down:  ## stop the stack; its data stay
+	$(STACK) --profile demo down
+image-smoke:  ## build the image and run the demo in it: no network, read-only root, no rights
+ifneq ($(CONTAINER_SMOKE),)
+	$(CONTAINER_SMOKE) . -- python -m flows.demo
+else
+	docker build --tag dfu-clustering:smoke .
+	docker run --rm $(UNPRIVILEGED) dfu-clustering:smoke python -m flows.demo
+endif
 
 .PHONY: lock
 lock:  ## pin the newest versions that fit together
@@ -78,4 +106,5 @@ lock:  ## pin the newest versions that fit together
 
 .PHONY: clean
 clean:  ## remove what runs and tools left behind, but not .venv
+	@if [ -d var/postgres ] && [ -x $(BIN)/python ]; then $(BIN)/python -m flows.demo --stop; fi
 	rm -rf var data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

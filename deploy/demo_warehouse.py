@@ -1,0 +1,41 @@
+"""A warehouse to try the stack on: the three tables with made-up sales, and the roles with which the project comes."""
+
+import logging
+import os
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from sqlalchemy import make_url
+
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
+
+OWNER_URL_VARIABLE = "DEMO_WAREHOUSE_OWNER_URL"
+ROLES = Path(__file__).parent / "postgres" / "warehouse_roles.sql"
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Load the panel where there is none, then make the roles; the worker's password is the one in DATABASE_URL."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    worker = make_url(os.environ[DATABASE_URL_VARIABLE])
+    # one transaction: the tables are there with all that belongs to them, or not at all
+    with closing(psycopg2.connect(os.environ[OWNER_URL_VARIABLE])) as connection, connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('dim_dfu') IS NULL")
+            (empty,) = cursor.fetchone() or (None,)
+        if empty:
+            load_panel(connection, generate_panel())
+        with connection.cursor() as cursor:
+            cursor.execute(ROLES.read_text(encoding="utf-8"))
+            role, password = sql.Identifier(worker.username or ""), sql.Literal(worker.password)
+            cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, password))
+    logger.info("The demo warehouse %s", "has been loaded" if empty else "was loaded before")
+
+
+if __name__ == "__main__":
+    main()

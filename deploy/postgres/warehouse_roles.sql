@@ -1,0 +1,83 @@
+-- Roles of this project in the warehouse, each with what its programs need and no more:
+--   dfu_worker  reads three tables, updates two columns of dim_dfu, makes temporary tables
+--   dfu_api     reads three tables
+-- To be run by the owner of the tables (psql --single-transaction --set ON_ERROR_STOP=1 --file …), again after any change.
+-- Sets no passwords: a role without one cannot log in with a password until \password gives it one.
+
+DO $$
+BEGIN
+    IF to_regrole('dfu_worker') IS NULL THEN
+        CREATE ROLE dfu_worker LOGIN;
+    END IF;
+    IF to_regrole('dfu_api') IS NULL THEN
+        CREATE ROLE dfu_api LOGIN;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON fact_sales_monthly, dim_dfu, dim_item FROM dfu_worker, dfu_api;
+GRANT SELECT ON fact_sales_monthly, dim_dfu, dim_item TO dfu_worker, dfu_api;
+GRANT UPDATE (cluster_assignment, modified_ts) ON dim_dfu TO dfu_worker;
+
+-- the names of the database and of the schema in which the tables were found
+DO $$
+DECLARE
+    sales_schema constant name := (
+        SELECT relnamespace::regnamespace FROM pg_class WHERE oid = 'fact_sales_monthly'::regclass
+    );
+BEGIN
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO dfu_worker, dfu_api', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO dfu_worker', current_database());
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO dfu_worker, dfu_api', sales_schema);
+    EXECUTE format('ALTER ROLE dfu_worker IN DATABASE %I SET search_path = %I', current_database(), sales_schema);
+    EXECUTE format('ALTER ROLE dfu_api IN DATABASE %I SET search_path = %I', current_database(), sales_schema);
+END
+$$;
+
+-- A worker's longest statement reads all sales once. Nothing waits for a lock longer than a publish does by itself.
+ALTER ROLE dfu_worker SET statement_timeout = '30min';
+ALTER ROLE dfu_worker SET lock_timeout = '60s';
+ALTER ROLE dfu_worker SET idle_in_transaction_session_timeout = '15min';
+ALTER ROLE dfu_api SET statement_timeout = '15s';
+ALTER ROLE dfu_api SET lock_timeout = '2s';
+ALTER ROLE dfu_api SET idle_in_transaction_session_timeout = '30s';
+ALTER ROLE dfu_api SET default_transaction_read_only = on;
+
+-- What PUBLIC or another role hands on cannot be taken back here, so it is an error.
+DO $$
+DECLARE
+    excess constant text := (
+        WITH roles AS (
+            SELECT unnest(ARRAY['dfu_worker', 'dfu_api']) AS role
+        ),
+        tables AS (
+            SELECT unnest(ARRAY['fact_sales_monthly', 'dim_dfu', 'dim_item']::regclass[]) AS name
+        ),
+        found AS (
+            SELECT role, privilege, name::text AS object
+            FROM roles, tables, unnest(ARRAY['DELETE', 'TRUNCATE']) AS privilege
+            WHERE has_table_privilege(role, name, privilege)
+            UNION
+            SELECT role, privilege, name::text
+            FROM roles, tables, unnest(ARRAY['INSERT', 'UPDATE']) AS privilege, pg_attribute
+            WHERE attrelid = name AND attnum > 0 AND NOT attisdropped
+                AND has_column_privilege(role, name, attnum, privilege)
+                AND NOT (
+                    role = 'dfu_worker' AND privilege = 'UPDATE' AND name = 'dim_dfu'::regclass
+                    AND attname IN ('cluster_assignment', 'modified_ts')
+                )
+            UNION
+            SELECT role, 'CREATE', 'schema ' || relnamespace::regnamespace
+            FROM roles, tables, pg_class
+            WHERE oid = name AND has_schema_privilege(role, relnamespace, 'CREATE')
+        )
+        SELECT string_agg(format('%s: %s on %s', role, privilege, object), E'\n' ORDER BY role, object, privilege)
+        FROM found
+    );
+BEGIN
+    IF excess IS NOT NULL THEN
+        RAISE EXCEPTION E'These roles may do more than they should:\n%', excess
+            USING HINT = 'Revoke it from PUBLIC or from the role that hands it on, then run this again.';
+    END IF;
+END
+$$;
