@@ -60,7 +60,7 @@ class Demo:
         self.output = finished.stdout
         self.server = start_server(folder / "var" / "postgres")
         self.url = self.server.url("dfu_demo")
-        (self.run,) = (folder / "var" / "runs").iterdir()
+        (self.run,) = (path for path in (folder / "var" / "runs").iterdir() if path.is_dir())
         self.summary = read_json(self.run / "summary.json")
         self.folder = folder
 
