@@ -70,6 +70,12 @@ mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:500
 demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data stay
 	$(BIN)/python -m flows.demo --stop
 
+.PHONY: deploy worker
+deploy: $(INSTALLED)  ## put deployments, schedules and the event trigger on the server at PREFECT_API_URL (docs/loads.md)
+	$(BIN)/python -m deploy.register
+worker: $(INSTALLED)  ## take runs from the server at PREFECT_API_URL; the warehouse is DATABASE_URL
+	$(BIN)/python -m deploy.worker --pool $(or $(DFU_WORK_POOL),dfu-process)
+
 .PHONY: alerts-apply alerts-test
 alerts-apply: $(INSTALLED)  ## put the alerts on the Prefect server at PREFECT_API_URL (docs/alerts.md)
 	$(BIN)/python -m deploy.alerts apply

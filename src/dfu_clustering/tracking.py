@@ -131,8 +131,9 @@ def _log_model(record: RunRecord, registered_model: str) -> str:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
         signature = infer_signature(rows, pipeline.predict(rows))
-    # it warns of pickles in general; this one is our own, loaded by our own code
-    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
+    # they warn of pickles in general (this one is our own, loaded by our own code) and of an image without pip
+    for name in ("mlflow.sklearn", "mlflow.utils.environment"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     logged: Any = mlflow.sklearn.log_model(
         pipeline,
         name="pipeline",

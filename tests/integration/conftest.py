@@ -47,15 +47,24 @@ def data_quality_events(prefect_server: PrefectServer) -> Iterator[DataQualityEv
     events.close()
 
 
+@pytest.fixture(scope="session")
+def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of an MLflow store that many runs share: making one takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
 @pytest.fixture
 def panel(
     clean_panel: EmbeddedServer,
     server_of_this_process: PrefectServer,
+    tracking_store: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[str]:
     """The URL of a clean panel of the test's own, for the flow that runs in this process."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_store)
     with copied_panel(clean_panel, f"gates_{next(_PANEL_NUMBERS)}") as url:
         monkeypatch.setenv("DATABASE_URL", url)
         with temporary_settings({PREFECT_API_URL: server_of_this_process.api_url}):

@@ -13,9 +13,8 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from deployed_site import FINAL, ROOT, RUN_SECONDS
+from deployed_site import FINAL, ROOT
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import wait_until
 
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.loads import sales_loaded_event
@@ -29,6 +28,11 @@ pytestmark = pytest.mark.integration
 STARTS_WITHIN_SECONDS = 20
 SETTLE_SECONDS = 6
 ANNOUNCE = [sys.executable, str(ROOT / "scripts" / "announce_sales_load.py")]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_under_way(site):
+    site.wait_until(lambda: all(run["state_type"] in FINAL for run in site.flow_runs()))
 
 
 def labels_in_table(site):
@@ -73,29 +77,31 @@ def test_hundred_announcements_half_after_a_restart_are_one_publish(site):
 
     with ThreadPoolExecutor(4) as callers:
         list(callers.map(send, calls[:50]))
-        wait_until(lambda: len(site.flow_runs("hundred")) == 10, RUN_SECONDS, site.worker_log.read_text)
+        site.wait_until(lambda: len(site.flow_runs("hundred")) == 10)
         site.server.stop()
         site.server.start()
         list(callers.map(send, calls[50:]))
-    wait_until(lambda: len(site.flow_runs("hundred")) > 10, RUN_SECONDS, site.server.log.read_text)
+    site.wait_until(lambda: len(site.flow_runs("hundred")) > 10)
     site.wait_for_end("hundred")
     published = site.publications()[len(before) :]
     assert [line.load_id for line in published] == ["hundred"]
-    messages = [run["state"]["message"] for run in site.flow_runs("hundred")]
-    repeats = [message for message in messages if message]
-    assert len(messages) - len(repeats) == 1
+    # a run whose process started while the server was away may have crashed; all others have ended well
+    ended = [run["state"] for run in site.flow_runs("hundred") if run["state_type"] != "CRASHED"]
+    assert {state["type"] for state in ended} == {"COMPLETED"}
+    repeats = [state["message"] for state in ended if state["message"]]
+    assert len(ended) - len(repeats) == 1
     assert set(repeats) == {f"already published: {published[0]}"}
 
 
-def test_load_announced_while_a_run_is_under_way_is_published_after_it(site):
+def test_loads_are_published_in_order_and_labels_never_go_back(site):
     site.load_month("2026-09")
     with nobody_may_write_labels(site):
         site.announce("september", "2026-09")
-        wait_until(lambda: list(site.runs.glob("2026-09-*/manifest.json")), RUN_SECONDS, site.worker_log.read_text)
+        site.wait_until(lambda: list(site.runs.glob("2026-09-*/manifest.json")))
         site.load_month("2026-10")
         october = [*ANNOUNCE, "--month", "2026-10", "--load-id", "october"]
         subprocess.run(october, env=site.environment, check=True, timeout=60)
-        wait_until(lambda: site.flow_runs("october"), RUN_SECONDS, site.server.log.read_text)
+        site.wait_until(lambda: site.flow_runs("october"))
         assert site.flow_runs("september")[0]["state_type"] == "RUNNING"
         assert site.flow_runs("october")[0]["state_type"] == "SCHEDULED"
     site.wait_for_end("october")
@@ -106,16 +112,11 @@ def test_load_announced_while_a_run_is_under_way_is_published_after_it(site):
     ]
     assert labels_in_table(site) == published[1].labels
 
-
-def test_late_announcement_of_an_older_month_leaves_newer_labels_alone(site):
-    site.announce("newest", newest_month(site))
-    site.wait_for_end("newest")
-    before = site.publications()
-    site.announce("older", "2026-07")
-    run = site.wait_for_end("older")
-    assert run["state_type"] == "COMPLETED"
-    assert run["state"]["message"].startswith(f"already published: as of {newest_month(site)} by run ")
-    assert site.publications() == before
+    site.announce("september-late", "2026-09")
+    late = site.wait_for_end("september-late")
+    assert late["state_type"] == "COMPLETED"
+    assert late["state"]["message"].startswith("already published: as of 2026-10 by run ")
+    assert site.publications()[-2:] == published
 
 
 def test_announcement_without_a_month_starts_no_run_and_says_so(site):
@@ -126,9 +127,7 @@ def test_announcement_without_a_month_starts_no_run_and_says_so(site):
         "event": {"name": ["prefect.automation.action.failed"]},
         "related": {"id": [f"prefect.event.{event['id']}"]},
     }
-    failed = wait_until(
-        lambda: site.server.post("/events/filter", {"filter": wanted})["events"], 30, site.server.log.read_text
-    )
+    failed = site.wait_until(lambda: site.server.post("/events/filter", {"filter": wanted})["events"])
     assert failed[0]["resource"]["prefect.resource.name"] == "dfu-sales-loaded"
     assert site.flow_runs("no-month") == []
 
@@ -156,14 +155,10 @@ def test_sensor_announces_a_load_in_parts_once_it_has_settled(site, monkeypatch)
     assert "is published" in look()
     assert len(site.flow_runs(load_id)) == 1
 
-
-def test_loader_that_announces_what_the_sensor_found_changes_nothing(site):
     before = site.publications()
-    site.load_correction()
-    for load_id in ("found-by-the-sensor", "name-of-the-loader"):
-        site.announce(load_id)
-        site.wait_for_end(load_id)
-    assert [line.load_id for line in site.publications()[len(before) :]] == ["found-by-the-sensor"]
+    site.announce("name-of-the-loader")
+    assert site.wait_for_end("name-of-the-loader")["state"]["message"].startswith("already published")
+    assert site.publications() == before
 
 
 def test_retried_run_goes_on_after_its_last_finished_step(site):
@@ -186,7 +181,7 @@ def test_retried_run_goes_on_after_its_last_finished_step(site):
     site.execute("DROP TRIGGER refuse ON dim_dfu", "DROP FUNCTION refuse()")
     # what the button Retry of the UI does
     site.server.post(f"/flow_runs/{run['id']}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}})
-    wait_until(lambda: site.flow_run(run["id"])["state_type"] == "COMPLETED", RUN_SECONDS, site.worker_log.read_text)
+    site.wait_until(lambda: site.flow_run(run["id"])["state_type"] == "COMPLETED")
     after = read_json(folder / "manifest.json")["steps"]
     assert {name: after[name] for name in before} == before
     assert (folder / "clustering_features.parquet").stat() == features
@@ -213,7 +208,7 @@ def test_publish_starts_the_training_downstream_with_labels_and_transitions(site
     def trained():
         return site.server.post("/flow_runs/filter", {"deployments": {"name": {"any_": ["after-publish"]}}})
 
-    run = site.wait_for_run_end(wait_until(trained, RUN_SECONDS, site.server.log.read_text)[0]["id"])
+    run = site.wait_for_run_end(site.wait_until(trained)[0]["id"])
     assert run["state_type"] == "COMPLETED", run["state"]
     assert run["parameters"]["as_of_month"] == "2026-06"
     assert run["parameters"]["labels"] == publication.labels
