@@ -31,12 +31,16 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
 	@touch $@
 
+# Prefect makes the folder, but not the one above it
+$(PREFECT_HOME):
+	@mkdir -p $@
+
 .PHONY: demo
-demo: $(INSTALLED)  ## embedded PostgreSQL, a panel (SALES=file.parquet AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
+demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=file.parquet AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
 	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: test
-test: $(INSTALLED)  ## all tests
+test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests
 	$(BIN)/python -m pytest
 
 .PHONY: lint
@@ -63,7 +67,7 @@ cluster-update: $(INSTALLED)  ## program 4: labels to dim_dfu
 cluster-all: cluster-features cluster-train cluster-label cluster-update  ## the four programs in a row
 
 .PHONY: prefect-ui mlflow-ui demo-stop
-prefect-ui: $(INSTALLED)  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
+prefect-ui: $(INSTALLED) | $(PREFECT_HOME)  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
 	$(BIN)/prefect server start
 mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}
@@ -79,7 +83,7 @@ worker: $(INSTALLED)  ## take runs from the server at PREFECT_API_URL; the wareh
 .PHONY: alerts-apply alerts-test
 alerts-apply: $(INSTALLED)  ## put the alerts on the Prefect server at PREFECT_API_URL (docs/alerts.md)
 	$(BIN)/python -m deploy.alerts apply
-alerts-test: $(INSTALLED)  ## send one marked test alert and say whether it was delivered
+alerts-test: $(INSTALLED) | $(PREFECT_HOME)  ## send one marked test alert and say whether it was delivered
 	$(BIN)/python -m deploy.alerts test
 
 # The stack's containers, tagged with the revision they are built from

@@ -1,0 +1,202 @@
+"""The suites as declared: every expectation is named and explained, and they know what the library knows."""
+
+import re
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_expectations_history import months
+
+from dfu_clustering.config import load_config
+from dfu_clustering.data_quality import SUITES
+from dfu_clustering.demo.archetypes import draw_traits, simulate_demand
+from dfu_clustering.errors import ConfigError
+from dfu_clustering.features import TIME_SERIES_FEATURES, time_series_features
+from dfu_clustering.labels import PATTERNS
+from dfu_clustering.months import month_range, parse_month
+from dfu_clustering.panel import Histories
+from dfu_clustering.steps import FeatureSummary, PublishSummary
+from dfu_clustering.steps.updating import TransitionSummary
+from dfu_clustering.traits import as_suffix
+from expectations import assignments, dim_dfu, dim_item, fact_sales_monthly, features
+from expectations.checks import PARAMETER, Moment
+from expectations.columns import columns_batch
+from expectations.sales_bounds import sales_bounds
+
+CONFIG = load_config()
+OCTOBER = parse_month("2026-10")
+MOMENT = Moment(OCTOBER, chosen=False, dfus_before=None)
+LABELS = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_id": [0, 1], "cluster_label": ["low_volume", "high_volume"]})
+
+
+def publishing(*transitions, not_found=0):
+    counts = {"updated": 1, "unchanged": 1, "cleared": 0, "unlabelled": 0, "not_found_keys": [], "dry_run": True}
+    rows = [TransitionSummary(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in transitions]
+    return PublishSummary(**counts, not_found=not_found, transitions=rows)
+
+
+def histories(n_dfus=300, n_months=36, fewest_months=3):
+    rng = np.random.default_rng(3)
+    traits = draw_traits(rng, n_dfus, n_months)
+    demand = np.maximum(simulate_demand(rng, traits, month_range(OCTOBER, n_months)), 0)
+    length = rng.integers(fewest_months, n_months + 1, n_dfus)
+    demand[np.arange(n_months) < n_months - length[:, None]] = 0
+    demand[np.arange(n_dfus), n_months - length] += 1
+    return Histories(np.array([f"d{i}" for i in range(n_dfus)], dtype=object), demand, length, OCTOBER)
+
+
+def summary(**counts):
+    return FeatureSummary.model_construct(**({"n_dfus": 2, "clustered": 2, "sales_rows": 0} | counts))
+
+
+def all_batches():
+    matrix = time_series_features(histories())
+    excluded = pd.DataFrame({"dfu_ck": [], "reason": []})
+    for suite in (fact_sales_monthly, dim_dfu, dim_item):
+        yield suite.TABLE, [columns_batch(suite.TABLE, suite.COLUMNS), *suite.batches(CONFIG, MOMENT)]
+    yield "features", features.batches(matrix, excluded, summary())
+    labels = assignments.label_batches(CONFIG, LABELS, LABELS["dfu_ck"])
+    yield "assignments", [*labels, assignments.publishing_batch(CONFIG, publishing())]
+
+
+DECLARED = [(suite, e) for suite, batches in all_batches() for batch in batches for e in batch.expectations]
+
+
+def test_every_suite_is_declared_and_has_a_name_that_may_be_skipped():
+    assert tuple(dict.fromkeys(suite for suite, _ in DECLARED)) == SUITES
+
+
+def test_every_expectation_has_a_name_a_severity_and_a_sentence():
+    for _, expectation in DECLARED:
+        assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", expectation.meta["name"])
+        assert expectation.severity.value in ("critical", "warning")
+        assert re.fullmatch(r"\w.{15,}\.", expectation.description)
+
+
+def test_an_expectation_is_declared_once_a_severity():
+    names = [(suite, e.meta["name"], e.severity.value) for suite, e in DECLARED]
+    assert len(names) == len(set(names)) > 100
+
+
+def test_an_essential_batch_is_critical():
+    essential = [e for _, batches in all_batches() for b in batches if b.essential for e in b.expectations]
+    assert len(essential) >= 7
+    assert {e.severity.value for e in essential} == {"critical"}
+
+
+def test_graded_expectations_warn_before_they_stop():
+    limits = {}
+    for suite, e in DECLARED:
+        high = getattr(e, "max_value", None)
+        if isinstance(high, int | float) and high < sys.float_info.max:
+            limits.setdefault((suite, e.meta["name"]), {})[e.severity.value] = high
+    graded = {name: found for name, found in limits.items() if len(found) == 2}
+    assert len(graded) >= 6
+    assert [name for name, found in graded.items() if found["warning"] > found["critical"]] == []
+
+
+def test_every_parameter_of_the_sales_is_a_bound_that_the_history_gives():
+    given = sales_bounds(CONFIG, months([400.0] * 36), chosen=False)
+    asked = {
+        setting[PARAMETER]
+        for suite, e in DECLARED
+        if suite == "fact_sales_monthly"
+        for setting in e.configuration.kwargs.values()
+        if isinstance(setting, dict) and PARAMETER in setting
+    }
+    assert len(asked) > 15
+    assert asked <= {name for name, value in given.items() if value is not None}
+    chosen = sales_bounds(CONFIG, months([400.0] * 36), chosen=True)
+    assert chosen["before_next_month"] is None  # whoever asks for a month may ask for an old one
+
+
+# What the suites know of the library
+
+
+def test_ranges_cover_every_numeric_feature_and_nothing_else():
+    assert set(features.RANGES) == {feature.name for feature in TIME_SERIES_FEATURES} - {"demand_class"}
+    assert set(features.CLUSTERED) | features.MAY_BE_UNDEFINED <= set(features.RANGES)
+
+
+def test_features_of_histories_from_three_months_on_keep_their_ranges():
+    matrix = time_series_features(histories())
+    assert matrix["history_months"].min() == 3
+    for name, (low, high) in features.RANGES.items():
+        values = matrix[name].to_numpy(dtype=float)
+        assert name in features.MAY_BE_UNDEFINED or not np.isnan(values).any(), name
+        assert np.nanmin(values) >= low - 1e-9, name
+        assert np.nanmax(values) <= high + 1e-9, name
+
+
+def test_features_that_are_declared_so_are_really_undefined_now_and_then():
+    matrix = time_series_features(histories())
+    demand = np.ones((2, 36))
+    demand[1, :3] = 0  # a pause when the window begins
+    keys = np.array(["flat", "paused"], dtype=object)
+    special = time_series_features(Histories(keys, demand, np.array([36, 36]), OCTOBER))
+    undefined = {name for name in features.RANGES if matrix[name].isna().any() or special[name].isna().any()}
+    assert undefined == features.MAY_BE_UNDEFINED
+
+
+@pytest.mark.parametrize("pattern", [*(p.base for p in PATTERNS), "{tier}_volume"])
+@pytest.mark.parametrize("suffix", [(), ("rising",), ("peak_q2", "erratic"), ("3",)])
+def test_labels_that_the_rules_make_are_known(pattern, suffix):
+    for tier in ("high", "medium", "low"):
+        assert re.search(assignments.LABEL, pattern.format(tier=tier) + as_suffix(suffix))
+
+
+@pytest.mark.parametrize("label", ["", "Cluster 3", "huge_volume", "high_volume ", "High_volume", "x_high_volume"])
+def test_labels_that_no_rule_makes_are_not(label):
+    assert not re.search(assignments.LABEL, label)
+
+
+def test_columns_are_those_that_the_project_reads_and_writes():
+    assert {"startdate", "qty", "type", "load_ts"} < set(fact_sales_monthly.COLUMNS)
+    assert {"cluster_assignment", "modified_ts", "region", "alcoh_pct"} < set(dim_dfu.COLUMNS)
+    assert (dim_item.COLUMNS["case_weight"], dim_item.COLUMNS["class"]) == ("number", "text")
+
+
+def test_a_domain_of_a_column_that_nobody_reads_is_a_configuration_error():
+    config = load_config(data_quality={"domains": {"dim_dfu.colour": ["RED"]}})
+    with pytest.raises(ConfigError, match=r"text columns that the project reads.*colour"):
+        dim_dfu.batches(config, MOMENT)
+    assert len(dim_item.batches(config, MOMENT)) == 2  # it is not this table's
+
+
+def test_a_domain_may_be_switched_off():
+    config = load_config(data_quality={"domains": {"dim_dfu.abc_vol": []}})
+    names = [e.meta["name"] for batch in dim_dfu.batches(config, MOMENT) for e in batch.expectations]
+    assert "abc_vol_is_known" not in names
+
+
+# What the run's own results are judged by
+
+
+def facts(batch):
+    return batch.source.iloc[0].to_dict()
+
+
+def test_changed_share_counts_labels_that_change_or_go_among_those_that_were_there():
+    # of 10 labelled DFUs 3 get another label and 1 loses its own; 5 new ones do not count
+    moves = publishing(("a", "a", 6), (None, "b", 5), ("a", "b", 3), ("c", None, 1))
+    batch = assignments.publishing_batch(CONFIG, moves)
+    assert facts(batch)["changed_share"] == 0.4
+    assert batch.expectations[0].meta["keys"] == ["a -> b: 3", "c -> no label: 1"]
+
+
+def test_first_labels_change_nothing_that_could_be_judged():
+    assert facts(assignments.publishing_batch(CONFIG, publishing((None, "b", 5))))["changed_share"] is None
+
+
+def test_coverage_counts_dfus_that_are_missing_on_either_side():
+    *_, coverage = assignments.label_batches(CONFIG, LABELS, pd.Series(["b", "c", "d"]))
+    assert facts(coverage) == {"unlabelled_dfus": 2, "strange_dfus": 1}
+
+
+def test_features_account_for_every_dfu():
+    matrix = pd.DataFrame({"dfu_ck": ["a"], **{name: [1.0] for name in features.RANGES}})
+    excluded = pd.DataFrame({"dfu_ck": ["b", "c"], "reason": ["never_sold", "not_in_dim_dfu"]})
+    *_, coverage = features.batches(matrix, excluded, summary(n_dfus=5, clustered=2, sales_rows=70))
+    # five DFUs, two clustered of which one is in the matrix, two left out of which one is not in dim_dfu
+    assert facts(coverage) == {"missing_rows": 1, "unaccounted_dfus": 1, "dfus_of_dim_dfu": 4, "sales_rows": 70}
