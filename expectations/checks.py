@@ -38,7 +38,8 @@ class Batch:
 
     Attributes:
         name: Shown in the Data Docs.
-        source: A SELECT that PostgreSQL runs, or a frame.
+        source: A table in PostgreSQL; a SELECT of few rows there, which Great Expectations also reads to try it; or a
+            frame.
         expectations: What is expected of them; see declare().
         key: Column whose values name the rows that break an expectation.
         essential: Whether its failure makes the suite's later batches meaningless.

@@ -41,11 +41,10 @@ def profile(connection: Connection, config: ClusteringConfig, moment: Moment) ->
 
 def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
     """Return what is judged in dim_dfu and its profile."""
-    rows = "SELECT * FROM dim_dfu"
     return [
-        Batch(f"{TABLE} is filled", rows, [_FILLED], essential=True),
-        Batch(f"{TABLE} rows", rows, [*_KEYS, *domains(TABLE, COLUMNS, config), *ranges(_RANGES)], key="dfu_ck"),
-        Batch(f"{TABLE} facts", "SELECT * FROM dfu_facts", _of_the_whole(config)),
+        Batch(f"{TABLE} is filled", TABLE, [_FILLED], essential=True),
+        Batch(f"{TABLE} rows", TABLE, [*_KEYS, *domains(TABLE, COLUMNS, config), *ranges(_RANGES)], key="dfu_ck"),
+        Batch(f"{TABLE} facts", "dfu_facts", _of_the_whole(config)),
     ]
 
 

@@ -29,10 +29,9 @@ def profile(_connection: Connection, _config: ClusteringConfig, _moment: Moment)
 
 def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
     """Return what is judged in dim_item."""
-    rows = "SELECT * FROM dim_item"
     return [
-        Batch(f"{TABLE} is filled", rows, [_FILLED], essential=True),
-        Batch(f"{TABLE} rows", rows, [*_KEYS, *domains(TABLE, COLUMNS, config), *ranges(_RANGES)], key="item_ck"),
+        Batch(f"{TABLE} is filled", TABLE, [_FILLED], essential=True),
+        Batch(f"{TABLE} rows", TABLE, [*_KEYS, *domains(TABLE, COLUMNS, config), *ranges(_RANGES)], key="item_ck"),
     ]
 
 

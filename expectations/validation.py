@@ -130,7 +130,9 @@ class Validator:
             return self._frames.add_dataframe_asset(batch.name).add_batch_definition_whole_dataframe("all")
         if self._warehouse is None:
             raise ExpectationError(f"{batch.name} lies in the warehouse, and no connection was given")
-        return self._warehouse.add_query_asset(batch.name, batch.source).add_batch_definition_whole_table("all")
+        if batch.source.startswith("SELECT"):
+            return self._warehouse.add_query_asset(batch.name, batch.source).add_batch_definition_whole_table("all")
+        return self._warehouse.add_table_asset(batch.name, batch.source).add_batch_definition_whole_table("all")
 
     def _attach(self, connection: Connection) -> PostgresDatasource:
         warehouse = PostgresDatasource(

@@ -80,21 +80,30 @@ class SalesMonths:
         return cls(**columns)
 
 
-def expected_levels(values: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return what the months before each month lead to expect of it, and where the season is known.
+class Levels(NamedTuple):
+    """What the months before each month lead to expect of it; (n_months,), NaN where they do not tell.
 
-    Without a known season: the median of the six months before. With one: the value of the same month a year ago times
-    the growth of that median since then. NaN where fewer than three of the six months are known.
+    Attributes:
+        lately: Median of the six months before, where three of them are known.
+        seasonal: Value of the same month a year ago times the growth of that median since then.
     """
-    expected, seasonal = np.full(len(values), np.nan), np.zeros(len(values), dtype=np.bool_)
-    for t in range(len(values)):
-        lately = _median(values[max(0, t - _LATELY_MONTHS) : t])
-        year_ago = values[t - _YEAR_MONTHS] if t >= _YEAR_MONTHS else np.nan
-        before = _median(values[max(0, t - _YEAR_MONTHS - _LATELY_MONTHS) : max(0, t - _YEAR_MONTHS)])
-        seasonal[t] = lately > 0 and year_ago > 0 and before > 0
-        expected[t] = year_ago * lately / before if seasonal[t] else lately
-    expected[~(expected > 0)] = np.nan
-    return expected, seasonal
+
+    lately: Floats
+    seasonal: Floats
+
+    @property
+    def expected(self) -> Floats:
+        """Return the seasonal level where it is known, else the one of lately."""
+        return np.where(np.isfinite(self.seasonal), self.seasonal, self.lately)
+
+
+def levels(values: Floats) -> Levels:
+    """Return the levels that each month of (n_months,) values is compared with."""
+    lately = np.array([_median(values[max(0, t - _LATELY_MONTHS) : t]) for t in range(len(values))])
+    year_ago, lately_then = (_a_year_later(column) for column in (values, lately))
+    known = (lately > 0) & (year_ago > 0) & (lately_then > 0)
+    growth = np.divide(lately, lately_then, out=np.full(len(values), np.nan), where=known)
+    return Levels(np.where(lately > 0, lately, np.nan), year_ago * growth)
 
 
 def newest_bounds(values: Floats, rows: Floats, *, tolerance: float, noise: float) -> Bounds | None:
@@ -110,7 +119,7 @@ def newest_bounds(values: Floats, rows: Floats, *, tolerance: float, noise: floa
         tolerance: Shortfall as a share, 0.3 for 0.7 times the expected level; an excess counts by the inverse.
         noise: ROWS_NOISE or VOLUME_NOISE.
     """
-    expected, _ = expected_levels(values)
+    expected = levels(values).expected
     if math.isnan(expected[-1]):
         return None
     past = _deviations(values, expected)[-_YEAR_MONTHS - 1 : -1]
@@ -123,13 +132,16 @@ def newest_bounds(values: Floats, rows: Floats, *, tolerance: float, noise: floa
 
 
 def odd_months(months: SalesMonths, tolerance: float) -> list[Month]:
-    """Return the months among the twelve before the last whose rows or, where the season is known, volume stray."""
+    """Return the months among the twelve before the last that stray from every level that is known of them.
+
+    Volume is only judged where its season is known.
+    """
     odd = np.zeros(len(months.month), dtype=np.bool_)
     for values, noise in ((months.rows, ROWS_NOISE), (np.maximum(months.volume, 0), VOLUME_NOISE)):
-        expected, seasonal = expected_levels(values)
         allowed = np.maximum(-math.log1p(-tolerance), _noise(months.rows, noise))
-        strays = np.abs(_deviations(values, expected)) > allowed
-        odd |= strays if values is months.rows else strays & seasonal
+        of_lately, of_season = (_deviations(values, level) for level in levels(values))
+        strays = (np.abs(of_lately) > allowed) & ~(np.abs(of_season) <= allowed)
+        odd |= strays & (np.isfinite(of_season) | (noise == ROWS_NOISE))
     return list(months.month[-_YEAR_MONTHS - 1 : -1][odd[-_YEAR_MONTHS - 1 : -1]])
 
 
@@ -148,6 +160,10 @@ def next_month_due(months: SalesMonths) -> np.datetime64 | None:
     delays = (months.first_load - _end(months.month))[-_LATELY_MONTHS:]
     delays = delays[~np.isnat(delays)]
     return (_end(months.month[-1:] + 1)[0] + delays.max()).astype("datetime64[D]") if len(delays) else None
+
+
+def _a_year_later(values: Floats) -> Floats:
+    return np.concatenate([np.full(_YEAR_MONTHS, np.nan), values])[: len(values)]
 
 
 def _median(values: Floats) -> float:

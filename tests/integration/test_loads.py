@@ -15,11 +15,16 @@ import psycopg2
 import pytest
 from deployed_site import FINAL, ROOT
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from sqlalchemy import make_url
 
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.loads import sales_loaded_event
 from dfu_clustering.runs import short_run_id
+from dfu_clustering.steps.loads import read_sales_state
 from dfu_clustering.tables import read_json
+from dfu_clustering.warehouse import connect_engine
 from flows.watch_sales_load import watch_sales_load
 from scripts.announce_sales_load import NotAnnouncedError, announce
 
@@ -68,8 +73,9 @@ def test_http_call_starts_a_run_within_20_seconds_that_publishes_its_month(site)
 def test_hundred_announcements_half_after_a_restart_are_one_publish(site):
     site.load_correction()
     before = site.publications()
-    # ten programs that each repeat their call ten times, in any order
-    calls = [str(uuid4()) for _ in range(10)] * 10
+    # four programs that each repeat their call 25 times, in any order
+    programs = 4
+    calls = [str(uuid4()) for _ in range(programs)] * 25
     random.Random(7).shuffle(calls)
 
     def send(event_id):
@@ -77,11 +83,11 @@ def test_hundred_announcements_half_after_a_restart_are_one_publish(site):
 
     with ThreadPoolExecutor(4) as callers:
         list(callers.map(send, calls[:50]))
-        site.wait_until(lambda: len(site.flow_runs("hundred")) == 10)
+        site.wait_until(lambda: len(site.flow_runs("hundred")) == programs)
         site.server.stop()
         site.server.start()
         list(callers.map(send, calls[50:]))
-    site.wait_until(lambda: len(site.flow_runs("hundred")) > 10)
+    site.wait_until(lambda: len(site.flow_runs("hundred")) > programs)
     site.wait_for_end("hundred")
     published = site.publications()[len(before) :]
     assert [line.load_id for line in published] == ["hundred"]
@@ -161,6 +167,13 @@ def test_sensor_announces_a_load_in_parts_once_it_has_settled(site, monkeypatch)
     assert site.publications() == before
 
 
+def test_looks_that_are_overdue_are_one_look(site):
+    looks = [site.start_run("watch-sales-load/watch-sales-load") for _ in range(5)]
+    ended = [site.wait_for_run_end(flow_run_id)["state"] for flow_run_id in looks]
+    assert {state["type"] for state in ended} == {"COMPLETED"}
+    assert [state["message"] for state in ended].count("a later look has taken its place") == 4
+
+
 def test_retried_run_goes_on_after_its_last_finished_step(site):
     site.load_correction()
     site.execute(
@@ -223,6 +236,30 @@ def test_no_load_was_published_twice(site):
     load_ids = [line.load_id for line in site.publications() if line.load_id is not None]
     assert len(load_ids) == len(set(load_ids)) > 4
     assert {run["state_type"] for run in site.flow_runs()} <= FINAL
+
+
+def test_state_of_the_table_is_that_of_the_months_up_to_one(postgres_url):
+    load_panel(postgres_url, generate_panel(50, 12, 3, "2026-08"))
+
+    def states(*changes):
+        with closing(psycopg2.connect(postgres_url)) as connection, connection, connection.cursor() as cursor:
+            for change in changes:
+                cursor.execute(change)
+        engine = connect_engine(postgres_url)
+        found = read_sales_state(engine, "2026-07"), read_sales_state(engine)
+        engine.dispose()
+        return found
+
+    july, newest = states()
+    assert (july.as_of_month, newest.as_of_month) == ("2026-07", "2026-08")
+    assert july.rows < newest.rows
+    database = make_url(postgres_url).database
+    assert states(f"ALTER DATABASE {database} SET timezone = 'Asia/Tokyo'") == (july, newest)
+    changed = states("UPDATE fact_sales_monthly SET load_ts = now() WHERE startdate = '2026-08-01'")
+    assert changed[0] == july
+    assert changed[1].fingerprint != newest.fingerprint
+    rewritten = states("UPDATE fact_sales_monthly SET qty = qty + 1 WHERE startdate = '2026-01-01'")
+    assert rewritten[0].fingerprint != july.fingerprint
 
 
 class Receiver:
