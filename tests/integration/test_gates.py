@@ -1,5 +1,6 @@
 """The gates on good data, on data that only warn, and what people can do about them; the real flow on a real server."""
 
+import os
 import threading
 import time
 from contextlib import closing
@@ -19,7 +20,7 @@ from dfu_clustering.config import load_config
 from dfu_clustering.data_quality import GatePolicy
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.tidy import read_tidy_sales
-from dfu_clustering.runs import Run
+from dfu_clustering.runs import Run, var_folder
 from dfu_clustering.steps import FeatureSummary, ModelFiles
 from dfu_clustering.tables import read_json
 from dfu_clustering.warehouse import connect_engine
@@ -45,7 +46,9 @@ ONLY_WARNINGS = (
 
 @pytest.fixture
 def mlflow_client(panel):
-    return mlflow.MlflowClient()
+    # named, because the client remembers the store of whichever test came before in this process
+    store = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{var_folder() / 'mlflow' / 'mlflow.db'}"
+    return mlflow.MlflowClient(tracking_uri=store)
 
 
 def artifacts(ran):
