@@ -25,6 +25,7 @@ from prefect.workers.process import ProcessWorker
 from pydantic import SecretStr, ValidationError
 
 from dfu_clustering.errors import ConfigError, InputError
+from dfu_clustering.runs import VAR_VARIABLE
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
 
 _ROOT = Path(__file__).parents[1]
@@ -34,7 +35,8 @@ POOL_TYPES = ("process", "docker")
 QUEUES = {"clustering": 1, "watching": 1}  # runs at a time, given out oldest first
 
 DATABASE_BLOCK = "dfu-database-url"
-_PASSED_TO_CONTAINERS = ("MLFLOW_TRACKING_URI", "DFU_CLUSTERING_CONFIG", "DFU_CLUSTERING_VAR")
+_VOLUME = "/var/lib/dfu-clustering"
+_PASSED_TO_CONTAINERS = ("MLFLOW_TRACKING_URI", "DFU_CLUSTERING_CONFIG")
 
 LOST_RUN = "dfu-run-lost"
 # several heartbeats (prefect.yaml asks for one in 30 s): a run that holds the interpreter's lock is not lost
@@ -115,11 +117,15 @@ def docker_template(template: dict[str, Any], environment: Mapping[str, str]) ->
     result = deepcopy(template)
     passed = {name: environment[name] for name in _PASSED_TO_CONTAINERS if environment.get(name)}
     defaults = {
-        "env": {**passed, DATABASE_URL_VARIABLE: f"{{{{ prefect.blocks.secret.{DATABASE_BLOCK} }}}}"},
+        "env": {
+            **passed,
+            VAR_VARIABLE: _VOLUME,
+            DATABASE_URL_VARIABLE: f"{{{{ prefect.blocks.secret.{DATABASE_BLOCK} }}}}",
+        },
         "image": environment.get("DFU_IMAGE") or "dfu-clustering",
         "image_pull_policy": "IfNotPresent",
         "networks": (environment.get("DFU_DOCKER_NETWORKS") or "").split(),
-        "volumes": (environment.get("DFU_DOCKER_VOLUMES") or "dfu-clustering:/var/lib/dfu-clustering").split(),
+        "volumes": (environment.get("DFU_DOCKER_VOLUMES") or f"dfu-clustering:{_VOLUME}").split(),
         "auto_remove": True,
     }
     for name, value in defaults.items():

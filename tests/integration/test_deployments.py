@@ -99,6 +99,7 @@ def test_docker_pool_runs_this_image_with_the_address_from_a_secret(site):
     assert defaults["networks"] == ["a", "b"]
     assert defaults["env"] == {
         "MLFLOW_TRACKING_URI": "http://m",
+        "DFU_CLUSTERING_VAR": "/var/lib/dfu-clustering",
         "DATABASE_URL": "{{ prefect.blocks.secret.dfu-database-url }}",
     }
 
