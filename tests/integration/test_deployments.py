@@ -12,7 +12,7 @@ from prefect_server import wait_until
 from deploy.register import LOST_RUN, docker_template, settings_of
 from dfu_clustering.errors import ConfigError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 DEPLOYMENTS = {"manual", "monthly", "on-sales-load", "watch-sales-load"}
 SCHEDULER_SECONDS = 60

@@ -28,7 +28,7 @@ from dfu_clustering.warehouse import connect_engine
 from flows.watch_sales_load import watch_sales_load
 from scripts.announce_sales_load import NotAnnouncedError, announce
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 STARTS_WITHIN_SECONDS = 20
 SETTLE_SECONDS = 6
