@@ -80,18 +80,37 @@ _FILLED = declare(
 )
 
 
+# name, description, what sales_months counts, which rows those are
+_NO_ROW = (
+    (
+        "sales_name_their_dfu",
+        "Every sale names its item, customer group and location (rows that do not).",
+        "keyless_rows",
+        "(coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '')",
+    ),
+    (
+        "startdate_is_first_of_month",
+        "startdate is the first day of a month (rows that are not).",
+        "off_first_rows",
+        "extract(day FROM startdate) <> 1",
+    ),
+    ("type_is_1", "Every row is of type 1 (rows that are not).", "other_type_rows", "type IS DISTINCT FROM 1"),
+    (
+        "qty_is_finite",
+        "No qty is NaN or infinite (months with such).",
+        "not_finite",
+        "qty::float8 IN ('NaN', 'Infinity', '-Infinity')",
+    ),
+)
+
+
 def _of_all_rows(config: ClusteringConfig) -> list[Expectation]:
     limits = config.data_quality
     until = f"{_SALES}startdate <= %(last_day)s AND "
     return [
-        bounded(
-            "sales_name_their_dfu",
-            "critical",
-            "Every sale names its item, customer group and location (rows that do not).",
-            "keyless_rows",
-            high=0,
-            of=_SUM,
-            keys=f"{until}(coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '')",
+        *(
+            bounded(name, "critical", description, column, high=0, of=_SUM, keys=until + rows)
+            for name, description, column, rows in _NO_ROW
         ),
         declare(
             gxe.ExpectColumnValuesToNotBeNull,
@@ -102,39 +121,12 @@ def _of_all_rows(config: ClusteringConfig) -> list[Expectation]:
             keys=f"{_SALES}startdate IS NULL",
         ),
         bounded(
-            "startdate_is_first_of_month",
-            "critical",
-            "startdate is the first day of a month (rows that are not).",
-            "off_first_rows",
-            high=0,
-            of=_SUM,
-            keys=f"{until}extract(day FROM startdate) <> 1",
-        ),
-        bounded(
             "startdate_not_after_load",
             "critical",
             "No sale was loaded more than a day before its month began (days).",
             "loaded_early_days",
             high=1,
             keys=f"{until}load_ts < startdate - interval '1 day'",
-        ),
-        bounded(
-            "type_is_1",
-            "critical",
-            "Every row is of type 1 (rows that are not).",
-            "other_type_rows",
-            high=0,
-            of=_SUM,
-            keys=f"{until}type IS DISTINCT FROM 1",
-        ),
-        bounded(
-            "qty_is_finite",
-            "critical",
-            "No qty is NaN or infinite (months with such).",
-            "not_finite",
-            high=0,
-            of=_SUM,
-            keys=f"{until}qty::float8 IN ('NaN', 'Infinity', '-Infinity')",
         ),
         *graded(
             "qty_is_filled",
@@ -156,7 +148,7 @@ def _of_all_rows(config: ClusteringConfig) -> list[Expectation]:
             bounded(
                 "largest_qty_is_plausible",
                 severity,
-                "No quantity is absurd beside the largest of a usual month.",
+                "No month's largest quantity is absurd beside that of the other months.",
                 "largest_qty",
                 high=parameter(f"largest_qty_{severity}"),
                 keys=f"{until}abs(qty) > %(largest_qty_{severity})s",
@@ -293,10 +285,13 @@ def _of_the_dfus(config: ClusteringConfig) -> list[Expectation]:
         bounded(
             "dfus_keep_their_level",
             "critical",
-            "DFUs do not suddenly sell five times more or less than usual (share beyond that of the month before).",
-            "off_level_share_rise",
+            "DFUs do not sell five times more or less than lately and than a year ago (share of those that do).",
+            "off_level_share",
             high=limits.off_level_share,
-            keys=f"{_DFUS}usual_months >= 4 AND newest_qty > 0 AND abs(ln(newest_qty / usual_qty)) > ln(5) ORDER BY 1",
+            keys=(
+                f"{_DFUS}usual_months >= 4 AND newest_qty > 0 AND year_ago_qty > 0"
+                " AND abs(ln(newest_qty / usual_qty)) > ln(5) AND abs(ln(newest_qty / year_ago_qty)) > ln(5) ORDER BY 1"
+            ),
         ),
         bounded(
             "no_dfu_is_absurd",
@@ -309,8 +304,8 @@ def _of_the_dfus(config: ClusteringConfig) -> list[Expectation]:
         bounded(
             "newest_month_is_no_copy",
             "critical",
-            "DFUs do not sell exactly what they sold the month before (share of those that sell in both).",
-            "copied_share",
+            "DFUs sell exactly what they sold the month before no more often than usual (rise of the share).",
+            "copied_share_rise",
             high=limits.copied_share,
         ),
     ]

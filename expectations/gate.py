@@ -7,6 +7,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as parquet
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
@@ -104,7 +106,7 @@ def judge_features(run: Run, policy: GatePolicy) -> list[GateReport]:
     started = time.perf_counter()
     files = FeatureFiles(run.features)
     batches = features.batches(
-        read_table(files.matrix),
+        _columns_of_features(run, "dfu_ck", *features.RANGES),
         read_table(files.excluded, text_columns=frozenset({"dfu_ck", "reason"})),
         run.result("build_features", FeatureSummary),
     )
@@ -120,7 +122,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
         return []
     started = time.perf_counter()
     labels = read_table(run.labels, text_columns=frozenset({"dfu_ck", "cluster_label"}))
-    clustered = read_table(run.features)["dfu_ck"]
+    clustered = _columns_of_features(run, "dfu_ck")["dfu_ck"]
     validator = Validator(run)
     judgement = validator.judge(assignments.label_batches(config, labels, clustered), {})
     if judgement.complete:
@@ -128,6 +130,11 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
         judgement += validator.judge([assignments.publishing_batch(config, publishing)], {})
     validator.write_docs()
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
+
+
+def _columns_of_features(run: Run, *names: str) -> pd.DataFrame:
+    frame: pd.DataFrame = parquet.read_table(run.features, columns=list(names)).to_pandas()
+    return frame
 
 
 def _moment(connection: Connection, run: Run, *, chosen: bool) -> tuple[Moment, Value]:

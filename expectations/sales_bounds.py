@@ -9,9 +9,10 @@ from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.limits import DataQualityConfig
 from dfu_clustering.months import Month
 from dfu_clustering.sales_history import (
-    ROWS_NOISE,
-    VOLUME_NOISE,
+    ROWS,
+    VOLUME,
     SalesMonths,
+    expected_months,
     newest_bounds,
     next_month_due,
     odd_months,
@@ -37,11 +38,12 @@ def sales_bounds(config: ClusteringConfig, months: SalesMonths, *, chosen: bool)
     window = len(months.month) if config.time_window_months == "all" else int(config.time_window_months)
     complete_from = (as_of + 1).astype("datetime64[D]") - np.timedelta64(limits.early_close_days, "D")
     due = next_month_due(months)
+    expected = months.month[-window:][expected_months(months)[-window:]]
     dense = np.median(months.rows[-window:]) >= FEWEST_ROWS
     return {
         "as_of": _day(as_of),
         "latest_first_month": _day(as_of - (config.min_months_history - 1)),
-        "months_of_window": [_day(month) for month in months.month[-window:]] if dense else None,
+        "months_of_window": [_day(month) for month in expected] if dense else None,
         "odd_months": [_day(month) for month in odd_months(months, limits.earlier_months)],
         "before_next_month": None if chosen or due is None else _time(due - np.timedelta64(1, "s")),
         "complete_from": _time(complete_from),
@@ -52,14 +54,11 @@ def sales_bounds(config: ClusteringConfig, months: SalesMonths, *, chosen: bool)
 
 
 def _levels(limits: DataQualityConfig, months: SalesMonths) -> Parameters:
-    measures = (
-        ("rows", months.rows, limits.newest_month_rows, ROWS_NOISE),
-        ("volume", np.maximum(months.volume, 0), limits.newest_month_volume, VOLUME_NOISE),
-    )
+    measures = (("rows", ROWS, limits.newest_month_rows), ("volume", VOLUME, limits.newest_month_volume))
     bounds: Parameters = {}
-    for name, values, deviation, noise in measures:
+    for name, measure, deviation in measures:
         for severity in SEVERITIES:
-            found = newest_bounds(values, months.rows, tolerance=getattr(deviation, severity), noise=noise)
+            found = newest_bounds(months, measure, tolerance=getattr(deviation, severity))
             bounds[f"{name}_low_{severity}"] = found and round(found.low, 1)
             bounds[f"{name}_high_{severity}"] = found and round(found.high, 1)
     return bounds
@@ -71,10 +70,10 @@ def _shares(limits: DataQualityConfig, months: SalesMonths) -> Parameters:
 
 
 def _largest(limits: DataQualityConfig, months: SalesMonths, window: int) -> Parameters:
-    largest = months.largest_qty[-window:]
-    usual = float(np.median(largest[np.isfinite(largest)])) if np.isfinite(largest).any() else 0.0
+    largest = np.sort(months.largest_qty[-window:][np.isfinite(months.largest_qty[-window:])])
+    next_to_it = float(largest[-2]) if len(largest) > 1 else 0.0
     factors = limits.largest_qty_factor
-    return {f"largest_qty_{name}": getattr(factors, name) * usual if usual else None for name in SEVERITIES}
+    return {f"largest_qty_{name}": getattr(factors, name) * next_to_it or None for name in SEVERITIES}
 
 
 def _day(month: Month) -> date:

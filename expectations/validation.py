@@ -65,6 +65,7 @@ class Validator:
         self._connection = connection
         self._context = gx.get_context(project_config=_context_config(run.folder), mode="ephemeral")
         self._frames = self._context.data_sources.add_pandas("run")
+        self._definitions: dict[str, BatchDefinition[Any]] = {}  # by source; each new one costs a save of all
         self._errors: list[BaseException] = []
         self._warehouse = self._attach(connection) if connection else None
 
@@ -128,11 +129,17 @@ class Validator:
     def _definition(self, batch: Batch) -> BatchDefinition[Any]:
         if not isinstance(batch.source, str):
             return self._frames.add_dataframe_asset(batch.name).add_batch_definition_whole_dataframe("all")
+        if batch.source not in self._definitions:
+            self._definitions[batch.source] = self._in_warehouse(batch)
+        return self._definitions[batch.source]
+
+    def _in_warehouse(self, batch: Batch) -> BatchDefinition[Any]:
         if self._warehouse is None:
             raise ExpectationError(f"{batch.name} lies in the warehouse, and no connection was given")
-        if batch.source.startswith("SELECT"):
-            return self._warehouse.add_query_asset(batch.name, batch.source).add_batch_definition_whole_table("all")
-        return self._warehouse.add_table_asset(batch.name, batch.source).add_batch_definition_whole_table("all")
+        source = str(batch.source)
+        if source.startswith("SELECT"):
+            return self._warehouse.add_query_asset(batch.name, source).add_batch_definition_whole_table("all")
+        return self._warehouse.add_table_asset(source, source).add_batch_definition_whole_table("all")
 
     def _attach(self, connection: Connection) -> PostgresDatasource:
         warehouse = PostgresDatasource(

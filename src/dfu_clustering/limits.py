@@ -60,13 +60,13 @@ class DataQualityConfig(_Section):
     negative_qty_share: Annotated[ShareLimits, Field(description="Rows with a negative qty, such as returns.")]
     repeated_share: Annotated[ShareLimits, Field(description="Rows that repeat a DFU and month, such as corrections.")]
     largest_qty_factor: Annotated[
-        Limits, Field(description="A month's largest abs(qty) as a multiple of that of its usual month.")
+        Limits, Field(description="A month's largest abs(qty) as a multiple of that of any other month.")
     ]
     off_level_share: Annotated[
-        Share, Field(description="DFUs suddenly five times above or below their own level; critical.")
+        Share, Field(description="DFUs five times above or below their level of lately and of a year ago; critical.")
     ]
     copied_share: Annotated[
-        Share, Field(description="DFUs that sell exactly what they sold the month before; critical.")
+        Share, Field(description="Rise of the share of DFUs that sell exactly what they sold before; critical.")
     ]
     orphan_share: Annotated[ShareLimits, Field(description="Recent sales rows whose DFU is not in dim_dfu.")]
     without_item_share: Annotated[ShareLimits, Field(description="DFUs of dim_dfu whose item is not in dim_item.")]

@@ -1,7 +1,7 @@
 """What a sales table's own past leads to expect of its months: the bounds that completeness is judged by."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -12,10 +12,6 @@ from dfu_clustering.months import Month, month_range
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
-
-# how much chance alone moves a month: this many times 1 / sqrt(rows); volumes have longer tails than rows
-ROWS_NOISE = 3.0
-VOLUME_NOISE = 6.0
 
 _LATELY_MONTHS = 6
 _YEAR_MONTHS = 12
@@ -80,6 +76,25 @@ class SalesMonths:
         return cls(**columns)
 
 
+@dataclass(frozen=True)
+class Measure:
+    """Something that a month has more or less of.
+
+    Attributes:
+        of: Its values of (n_months,), never negative.
+        noise: Chance alone moves it by so many times 1 / sqrt(rows a month), in logarithms.
+        seasonal: Whether its level means little until a year of it is known.
+    """
+
+    of: Callable[[SalesMonths], Floats]
+    noise: float
+    seasonal: bool
+
+
+ROWS = Measure(lambda months: months.rows, noise=3.0, seasonal=False)
+VOLUME = Measure(lambda months: np.maximum(months.volume, 0), noise=6.0, seasonal=True)
+
+
 class Levels(NamedTuple):
     """What the months before each month lead to expect of it; (n_months,), NaN where they do not tell.
 
@@ -106,43 +121,53 @@ def levels(values: Floats) -> Levels:
     return Levels(np.where(lately > 0, lately, np.nan), year_ago * growth)
 
 
-def newest_bounds(values: Floats, rows: Floats, *, tolerance: float, noise: float) -> Bounds | None:
+def newest_bounds(months: SalesMonths, measure: Measure, *, tolerance: float) -> Bounds | None:
     """Return the bounds of the last month; None where the months before do not tell.
 
     The month may deviate from its expected level, in logarithms, by the largest of: the tolerance; one and a half times
-    the largest deviation of the twelve months before; noise / sqrt(rows a month). Where fewer than six of these
-    deviations are known, by a factor of three at least.
+    the largest deviation of the twelve months before; what chance does to so many rows. Where fewer than six of these
+    deviations are known, or the season of a seasonal measure is not, it may deviate by a factor of three at least.
 
     Args:
-        values: (n_months,) rows or volume, never negative.
-        rows: (n_months,) rows.
+        months: The last is judged.
+        measure: ROWS or VOLUME.
         tolerance: Shortfall as a share, 0.3 for 0.7 times the expected level; an excess counts by the inverse.
-        noise: ROWS_NOISE or VOLUME_NOISE.
     """
-    expected = levels(values).expected
-    if math.isnan(expected[-1]):
+    values = measure.of(months)
+    level = levels(values)
+    expected = level.expected[-1]
+    if math.isnan(expected):
         return None
-    past = _deviations(values, expected)[-_YEAR_MONTHS - 1 : -1]
-    past = np.abs(past[np.isfinite(past)])
-    allowed = max(-math.log1p(-tolerance), _PAST_MARGIN * max(past, default=0.0), _noise(rows, noise)[-1])
-    if len(past) < _FEWEST_DEVIATIONS:
+    past = np.abs(_deviations(values, level.expected)[-_YEAR_MONTHS - 1 : -1])
+    past = past[np.isfinite(past)]
+    allowed = max(-math.log1p(-tolerance), _PAST_MARGIN * max(past, default=0.0), _chance(months, measure)[-1])
+    if len(past) < _FEWEST_DEVIATIONS or (measure.seasonal and math.isnan(level.seasonal[-1])):
         allowed = max(allowed, math.log(_UNTRUSTED_FACTOR))
-    low = expected[-1] * math.exp(-allowed) if allowed < _LARGEST_DEVIATION else 0.0
-    return Bounds(float(low), float(expected[-1] * math.exp(allowed)))
+    low = expected * math.exp(-allowed) if allowed < _LARGEST_DEVIATION else 0.0
+    return Bounds(float(low), float(expected * math.exp(allowed)))
 
 
 def odd_months(months: SalesMonths, tolerance: float) -> list[Month]:
-    """Return the months among the twelve before the last that stray from every level that is known of them.
-
-    Volume is only judged where its season is known.
-    """
+    """Return the months among the twelve before the last whose rows or volume stray from every level known of them."""
     odd = np.zeros(len(months.month), dtype=np.bool_)
-    for values, noise in ((months.rows, ROWS_NOISE), (np.maximum(months.volume, 0), VOLUME_NOISE)):
-        allowed = np.maximum(-math.log1p(-tolerance), _noise(months.rows, noise))
-        of_lately, of_season = (_deviations(values, level) for level in levels(values))
-        strays = (np.abs(of_lately) > allowed) & ~(np.abs(of_season) <= allowed)
-        odd |= strays & (np.isfinite(of_season) | (noise == ROWS_NOISE))
+    for measure in (ROWS, VOLUME):
+        values = measure.of(months)
+        allowed = np.maximum(-math.log1p(-tolerance), _chance(months, measure))
+        of_lately, of_season = (np.abs(_deviations(values, level)) for level in levels(values))
+        judged = np.isfinite(of_season) | (not measure.seasonal)
+        odd |= judged & (of_lately > allowed) & ~(of_season <= allowed)
     return list(months.month[-_YEAR_MONTHS - 1 : -1][odd[-_YEAR_MONTHS - 1 : -1]])
+
+
+def expected_months(months: SalesMonths) -> NDArray[np.bool_]:
+    """Return which months should have rows: all but those that have none, and had none a year before and after either.
+
+    A business that closes for part of the year has no sales then; where no other year is known, sales are expected.
+    """
+    rows, unknown = months.rows, np.full(_YEAR_MONTHS, np.nan)
+    others = np.stack([np.append(unknown, rows)[: len(rows)], np.append(rows, unknown)[_YEAR_MONTHS:]])
+    expected: NDArray[np.bool_] = (rows > 0) | np.any(others > 0, axis=0) | np.all(np.isnan(others), axis=0)
+    return expected
 
 
 def usual_share(shares: Floats) -> float | None:
@@ -177,12 +202,13 @@ def _deviations(values: Floats, expected: Floats) -> Floats:
     return deviations
 
 
-def _noise(rows: Floats, noise: float) -> Floats:
+def _chance(months: SalesMonths, measure: Measure) -> Floats:
     """Return noise / sqrt(mean rows of the six months before) of every month; infinite where there are none."""
+    rows = months.rows
     lately = np.array([rows[max(0, t - _LATELY_MONTHS) : t].mean() if t else 0.0 for t in range(len(rows))])
     with np.errstate(divide="ignore"):
-        allowed: Floats = noise / np.sqrt(lately)
-    return allowed
+        chance: Floats = measure.noise / np.sqrt(lately)
+    return chance
 
 
 def _end(months: NDArray[np.datetime64]) -> Times:

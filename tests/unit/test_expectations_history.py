@@ -8,9 +8,10 @@ import pytest
 
 from dfu_clustering.months import month_range
 from dfu_clustering.sales_history import (
-    ROWS_NOISE,
-    VOLUME_NOISE,
+    ROWS,
+    VOLUME,
     SalesMonths,
+    expected_months,
     levels,
     newest_bounds,
     next_month_due,
@@ -35,9 +36,8 @@ def months(rows, volume=None, **columns):
     return SalesMonths(month_range(OCTOBER, n), np.array(rows, dtype=float), **(usual | columns))
 
 
-def bounds(values, rows=MANY_ROWS, tolerance=0.3, noise=ROWS_NOISE):
-    values = np.array(values, dtype=float)
-    return newest_bounds(values, np.full(len(values), rows), tolerance=tolerance, noise=noise)
+def bounds(values, rows=MANY_ROWS, measure=VOLUME):
+    return newest_bounds(months([rows] * len(values), values), measure, tolerance=0.3)
 
 
 # The level
@@ -101,13 +101,21 @@ def test_a_table_that_has_strayed_before_may_stray_half_as_far_again():
 
 
 def test_a_small_table_may_stray_as_chance_lets_it():
-    # 3 / sqrt(25) = 0.6; 100 x exp(-0.6) = 54.881. Volumes have longer tails: 6 / sqrt(25) = 1.2; 30.119
-    assert bounds([100] * 24, rows=25).low == pytest.approx(54.881, abs=1e-3)
-    assert bounds([100] * 24, rows=25, noise=VOLUME_NOISE).low == pytest.approx(30.119, abs=1e-3)
+    # volume, 6 / sqrt(100) = 0.6; 100 x exp(-0.6) = 54.881. Rows, 3 / sqrt(25) = 0.6; 25 x exp(-0.6) = 13.720
+    assert bounds([100] * 24, rows=100).low == pytest.approx(54.881, abs=1e-3)
+    assert bounds([100] * 24, rows=25, measure=ROWS).low == pytest.approx(13.720, abs=1e-3)
 
 
 def test_a_short_past_allows_a_factor_of_three():
     assert bounds([100] * 8) == pytest.approx((33.333, 300), abs=1e-3)
+    assert bounds([100] * 8, rows=900, measure=ROWS) == pytest.approx((300, 2700), abs=1e-3)
+
+
+def test_so_does_a_volume_whose_season_is_not_known_yet():
+    # the 15th month has no December before it whose level of then is known; for rows fourteen months are enough
+    assert bounds([100] * 15) == pytest.approx((33.333, 300), abs=1e-3)
+    assert bounds([100] * 15, measure=ROWS) == pytest.approx((7000, 14285.714), abs=1e-3)
+    assert bounds([100] * 16) == pytest.approx((70, 142.857), abs=1e-3)
 
 
 def test_what_has_been_empty_before_may_be_empty_again():
@@ -143,6 +151,15 @@ def test_volume_is_odd_only_where_the_season_is_known():
     assert odd_months(months([MANY_ROWS] * 25, [*year_after, 880, 100]), 0.45) == []
     assert odd_months(months([MANY_ROWS] * 25, [*year_after, 110, 100]), 0.45) == []
     assert odd_months(months([MANY_ROWS] * 25, [*year_after, 300, 100]), 0.45) == [OCTOBER - 1]
+
+
+def test_every_month_should_have_sales_but_those_in_which_the_business_is_closed_every_year():
+    rows = [30] * 26
+    rows[3] = rows[15] = 0  # closed in the same month of both years
+    rows[8] = 0  # once, while a year later there were sales
+    expected = expected_months(months(rows))
+    assert [t for t in range(26) if not expected[t]] == [3, 15]
+    assert expected_months(months([30, 0, 30])).all()  # no other year is known
 
 
 def test_a_share_is_usual_if_it_was_so_lately_or_in_that_season():

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-from typing import Any
 
 import pytest
 from great_expectations.core import ExpectationValidationResult
@@ -139,40 +138,32 @@ def test_summary_counts_by_severity():
 # What runs remember
 
 
-def published(folder, as_of_month="2026-09", *, dry_run=False):
-    run = Run.open(folder, as_of_month=as_of_month, config_digest="d", run_id=folder.name)
-    counts = dict.fromkeys(("updated", "unchanged", "cleared", "not_found", "unlabelled"), 0)
-    run.once(
-        "update_assignments",
-        PublishSummary,
-        lambda: PublishSummary(**counts, not_found_keys=[], dry_run=dry_run, transitions=[]),
-    )
-    return run
-
-
-def open_run(runs, run_id):
+def open_run(runs, run_id="this"):
     return Run.open(runs, as_of_month="2026-10", config_digest="d", run_id=run_id)
 
 
+def publish(run, *, dry_run=False):
+    counts = dict.fromkeys(("updated", "unchanged", "cleared", "not_found", "unlabelled"), 0)
+    done = PublishSummary(**counts, not_found_keys=[], dry_run=dry_run, transitions=[])
+    run.once("update_assignments", PublishSummary, lambda: done)
+
+
 def test_the_last_run_that_published_to_this_warehouse_is_remembered(tmp_path):
-    this = open_run(tmp_path, "this")
+    this = open_run(tmp_path)
     assert last_published(this, "dim_dfu", "w1") is None
-    for age, (run_id, warehouse, dfus, dry_run) in enumerate(
-        [("dry", "w1", 5, True), ("other", "w2", 4, False), ("newest", "w1", 3, False), ("old", "w1", 2, False)]
-    ):
+    newest_first = [("dry", "w1", True), ("elsewhere", "w2", False), ("newest", "w1", False), ("old", "w1", False)]
+    for age, (run_id, warehouse, dry_run) in enumerate(newest_first):
         run = open_run(tmp_path, run_id)
-        counts = dict.fromkeys(("updated", "unchanged", "cleared", "not_found", "unlabelled"), 0)
-        done = PublishSummary(**counts, not_found_keys=[], dry_run=dry_run, transitions=[])
-        run.once("update_assignments", PublishSummary, lambda done=done: done)
-        write_report(report(outcome="passed", warehouse=warehouse, dfus=dfus), run)
+        publish(run, dry_run=dry_run)
+        write_report(report(outcome="passed", warehouse=warehouse, name=run_id), run)
         os.utime(run.folder / "data_quality" / "dim_dfu.json", (1000 - age, 1000 - age))
-    write_report(report(outcome="passed", warehouse="w1", dfus=1), open_run(tmp_path, "never_published"))
-    assert last_published(this, "dim_dfu", "w1").facts["dfus"] == 3
+    write_report(report(outcome="passed", warehouse="w1", name="unpublished"), open_run(tmp_path, "unpublished"))
+    assert last_published(this, "dim_dfu", "w1").facts["name"] == "newest"
     assert last_published(this, "dim_item", "w1") is None
 
 
 def test_reports_of_a_run_come_back_as_they_were(tmp_path):
-    run = open_run(tmp_path, "x")
+    run = open_run(tmp_path)
     assert read_reports(run) == []
     first, second = report(suite="fact_sales_monthly", sales_rows=7), report(check(), observed="2026-10-01")
     write_report(second, run)
@@ -181,8 +172,7 @@ def test_reports_of_a_run_come_back_as_they_were(tmp_path):
 
 
 def test_a_gate_is_not_asked_again_once_the_step_behind_it_is_done(tmp_path):
-    run = open_run(tmp_path, "x")
-    asked: list[Any] = []
+    run, asked = open_run(tmp_path), []
 
     def judge():
         asked.append(1)
@@ -190,10 +180,9 @@ def test_a_gate_is_not_asked_again_once_the_step_behind_it_is_done(tmp_path):
 
     let_through(run, "update_assignments", judge)
     let_through(run, "update_assignments", judge)
-    assert len(asked) == 2  # a resumed run asks again: the data may be others
-    published(tmp_path / "runs")
-    done = published(tmp_path)
-    let_through(done, "update_assignments", judge)
+    assert len(asked) == 2  # a run that is resumed asks again: the data may be others
+    publish(run)
+    let_through(run, "update_assignments", judge)
     assert len(asked) == 2
 
 

@@ -1,5 +1,15 @@
 -- One row of facts about recent_sales; NULL where there are too few DFUs to tell.
 CREATE TEMPORARY TABLE recent_facts AS
+WITH dfus AS (
+    SELECT
+        *,
+        dfu_ck IS NULL AS orphan,
+        usual_months >= 4 AND newest_qty > 0 AND year_ago_qty > 0 AS has_level,
+        abs(ln(newest_qty / usual_qty)) > ln(5) AND abs(ln(newest_qty / year_ago_qty)) > ln(5) AS off_level,
+        newest_qty > 0 AND previous_qty > 0 AS sells_again,
+        previous_qty > 0 AND before_previous_qty > 0 AS sold_again
+    FROM recent_sales
+)
 SELECT
     1 - sum(months)::float8 / sum(rows)::float8 AS duplicate_share,
     -- duplicates of the as-of month beyond those of the months before
@@ -7,18 +17,20 @@ SELECT
         - (1 - sum(months - least(newest_rows, 1))::float8 / nullif(sum(rows - newest_rows), 0)::float8)
         AS duplicate_share_rise,
     greatest(
-        coalesce(sum(rows) FILTER (WHERE dfu_ck IS NULL), 0)::float8 / sum(rows)::float8,
-        coalesce(sum(newest_rows) FILTER (WHERE dfu_ck IS NULL), 0)::float8 / nullif(sum(newest_rows), 0)::float8
+        coalesce(sum(rows) FILTER (WHERE orphan), 0)::float8 / sum(rows)::float8,
+        coalesce(sum(newest_rows) FILTER (WHERE orphan), 0)::float8 / nullif(sum(newest_rows), 0)::float8
     ) AS orphan_share,
-    -- DFUs that sell five times more or less than they usually do, beyond those of the month before
-    CASE WHEN count(*) FILTER (WHERE usual_months >= 4 AND newest_qty > 0) >= %(fewest_dfus)s THEN
-        avg((abs(ln(newest_qty / usual_qty)) > ln(5))::integer) FILTER (WHERE usual_months >= 4 AND newest_qty > 0)
-        - avg((abs(ln(previous_qty / usual_qty)) > ln(5))::integer) FILTER (WHERE usual_months >= 4 AND previous_qty > 0)
-    END::float8 AS off_level_share_rise,
+    CASE WHEN count(*) FILTER (WHERE has_level) >= %(fewest_dfus)s THEN
+        avg(off_level::integer) FILTER (WHERE has_level)
+    END::float8 AS off_level_share,
     count(*) FILTER (WHERE usual_months >= 4 AND newest_qty > 100 * usual_qty) AS absurd_dfus,
-    CASE WHEN count(*) FILTER (WHERE newest_qty > 0 AND previous_qty > 0) >= %(fewest_rows)s THEN
-        avg((newest_qty = previous_qty)::integer) FILTER (WHERE newest_qty > 0 AND previous_qty > 0)
-    END::float8 AS copied_share,
-    (SELECT coalesce(max(share), 0)
-     FROM (SELECT sum(share) AS share FROM vanished_groups GROUP BY kind) AS by_kind)::float8 AS vanished_share
-FROM recent_sales
+    -- DFUs that sell what they sold the month before, beyond those of which that was so the month before
+    CASE WHEN least(count(*) FILTER (WHERE sells_again), count(*) FILTER (WHERE sold_again)) >= %(fewest_rows)s THEN
+        avg((newest_qty = previous_qty)::integer) FILTER (WHERE sells_again)
+        - avg((previous_qty = before_previous_qty)::integer) FILTER (WHERE sold_again)
+    END::float8 AS copied_share_rise,
+    (
+        SELECT coalesce(max(share), 0)
+        FROM (SELECT sum(share) AS share FROM vanished_groups GROUP BY kind) AS by_kind
+    )::float8 AS vanished_share
+FROM dfus

@@ -12,8 +12,10 @@ FROM (
         count(*) FILTER (WHERE months_ago = 12) AS year_ago_rows,
         (sum(qty) FILTER (WHERE months_ago = 0))::float8 AS newest_qty,
         (sum(qty) FILTER (WHERE months_ago = 1))::float8 AS previous_qty,
-        (avg(qty) FILTER (WHERE months_ago BETWEEN 2 AND 6 AND qty > 0))::float8 AS usual_qty,
-        count(*) FILTER (WHERE months_ago BETWEEN 2 AND 6 AND qty > 0) AS usual_months
+        (sum(qty) FILTER (WHERE months_ago = 2))::float8 AS before_previous_qty,
+        (sum(qty) FILTER (WHERE months_ago = 12))::float8 AS year_ago_qty,
+        (avg(qty) FILTER (WHERE months_ago BETWEEN 1 AND 6 AND qty > 0))::float8 AS usual_qty,
+        count(*) FILTER (WHERE months_ago BETWEEN 1 AND 6 AND qty > 0) AS usual_months
     FROM fact_sales_monthly
     JOIN (
         SELECT (%(as_of)s::date - make_interval(months => ago))::date AS startdate, ago AS months_ago
