@@ -9,6 +9,7 @@ import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.data_quality import Suite
+from dfu_clustering.preprocessing import SHAPE_SOURCES
 from dfu_clustering.steps import FeatureSummary
 from expectations.checks import Batch, bounded, declare, parameter
 
@@ -59,18 +60,8 @@ MAY_BE_UNDEFINED = frozenset(
         "log_recent",
     }
 )
-# what the shape space is made of
-CLUSTERED = (
-    "mean_demand",
-    "sparsity_score",
-    "cv2_demand",
-    "residual_cv",
-    "trend_slope",
-    "log_growth",
-    "log_recent",
-    "lag1_autocorrelation",
-    "seasonality_strength",
-)
+# what the shape space is made of; every DFU may well peak in one month
+CLUSTERED = tuple(name for name in SHAPE_SOURCES if name != "peak_month")
 
 
 def batches(matrix: pd.DataFrame, excluded: pd.DataFrame, summary: FeatureSummary) -> list[Batch]:

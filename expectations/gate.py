@@ -59,12 +59,11 @@ def as_of(engine: Engine, wanted: str | None) -> str:
         DataError: The wanted month is older than all sales, or is no month.
     """
     try:
-        newest = steps.newest_month(engine, None)
+        span = steps.sales_span(engine)
     except (DataError, WarehouseError):
         return str(parse_month(wanted)) if wanted else NO_MONTH
-    if wanted is None:
-        return newest
-    return wanted if parse_month(wanted) > parse_month(newest) else steps.newest_month(engine, wanted)
+    month = parse_month(wanted) if wanted else None
+    return str(month if month is not None and month > span.last_month else span.as_of(month))
 
 
 def judge_sources(

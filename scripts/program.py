@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from dfu_clustering.errors import DfuClusteringError, InputError
+from dfu_clustering.tables import require_known_ending
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE, connect_engine
 
 BAD_INPUT = 2
@@ -41,8 +42,10 @@ def warehouse_engine() -> Engine:
 def table_path(text: str) -> Path:
     """Return the path of a table, for argparse; refused before any work where its ending is unknown."""
     path = Path(text)
-    if path.suffix not in (".csv", ".parquet"):
-        raise argparse.ArgumentTypeError(f"a table's file must end in .csv or .parquet, not {path.name!r}")
+    try:
+        require_known_ending(path)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return path
 
 

@@ -68,7 +68,8 @@ def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> 
 @task(name="record-run", timeout_seconds=_HOUR_S, **RETRY)
 def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
     """Write summary.json and the MLflow run; one that MLflow has taken is not recorded again."""
-    if "record_run" in run.finished():
-        return run.result("record_run", RunSummary)
-    summary = steps.record_run(config, run)
-    return run.once("record_run", RunSummary, lambda: summary) if summary.mlflow_run_id else summary
+
+    def work() -> RunSummary:
+        return steps.record_run(config, run)
+
+    return run.once("record_run", RunSummary, work, finished_if=lambda summary: summary.mlflow_run_id is not None)

@@ -15,7 +15,9 @@ from dfu_clustering.errors import ConfigError
 from dfu_clustering.limits import DataQualityConfig, Share
 
 CONFIG_PATH_VARIABLE = "DFU_CLUSTERING_CONFIG"
-DEFAULTS_PATH = Path(__file__).parents[2] / "config" / "clustering_config.yaml"
+_IN_CHECKOUT = Path(__file__).parents[2] / "config" / "clustering_config.yaml"
+_IN_WHEEL = Path(__file__).with_name("clustering_config.yaml")
+DEFAULTS_PATH = _IN_CHECKOUT if _IN_CHECKOUT.exists() else _IN_WHEEL
 
 
 MinMonthsHistory = Annotated[

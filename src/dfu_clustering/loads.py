@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.months import month_text, parse_month
+from dfu_clustering.months import parse_month
 from dfu_clustering.runs import Summary
 
 SALES_LOADED = "fact_sales_monthly.loaded"
@@ -125,7 +125,7 @@ def sales_loaded_event(month: str, load_id: str, *, event_id: UUID, occurred: da
         "occurred": occurred.astimezone(UTC).isoformat(),
         "event": SALES_LOADED,
         "resource": {"prefect.resource.id": f"dfu.sales-load.{load_id}", "prefect.resource.name": load_id},
-        "payload": {"month": month_text(parse_month(month)), "load_id": load_id},
+        "payload": {"month": str(parse_month(month)), "load_id": load_id},
     }
 
 

@@ -24,11 +24,6 @@ def parse_month(text: str) -> Month:
         ) from error
 
 
-def month_text(month: Month) -> str:
-    """Return the month as ``2026-10``."""
-    return str(month.astype("datetime64[M]"))
-
-
 def last_day(month: Month) -> date:
     """Return the last day of the month."""
     first_of_next: date = (month.astype("datetime64[M]") + 1).astype("datetime64[D]").astype(object)

@@ -99,8 +99,13 @@ class Run:
         """Return the path of the list of finished steps."""
         return self.folder / "manifest.json"
 
-    def once(self, step: str, kind: type[S], work: Callable[[], S]) -> S:
-        """Return the step's summary: from the manifest where it has finished before, else by doing the work."""
+    def once(
+        self, step: str, kind: type[S], work: Callable[[], S], *, finished_if: Callable[[S], bool] = lambda _: True
+    ) -> S:
+        """Return the step's summary: from the manifest where it has finished before, else by doing the work.
+
+        A summary for which ``finished_if`` does not hold is returned, but the step is done again the next time.
+        """
         finished = self.finished()
         if step in finished:
             logger.info("step=%s resumed=true run=%s", step, self.folder.name)
@@ -109,7 +114,8 @@ class Run:
         summary = work()
         duration_s = round(time.perf_counter() - started, 3)
         entry = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
-        write_json({"steps": {**finished, step: entry}}, self.manifest)
+        if finished_if(summary):
+            write_json({"steps": {**finished, step: entry}}, self.manifest)
         logger.info("step=%s duration_s=%.2f run=%s", step, duration_s, self.folder.name)
         return summary
 

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     Raises:
         DataError: The file's ending is neither .csv nor .parquet.
     """
-    _require_known_ending(path)
+    require_known_ending(path)
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     with atomic_path(path) as draft:
         if path.suffix == ".csv":
@@ -46,7 +47,7 @@ def read_table(path: Path, *, text_columns: frozenset[str] = frozenset()) -> pd.
     Raises:
         DataError: The file is missing, unreadable, or of another ending.
     """
-    _require_known_ending(path)
+    require_known_ending(path)
     try:
         table = _read_csv(path, text_columns) if path.suffix == ".csv" else parquet.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
@@ -56,6 +57,14 @@ def read_table(path: Path, *, text_columns: frozenset[str] = frozenset()) -> pd.
             remedy="check the path, or run the step that writes this file",
         ) from error
     frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def read_first_rows(path: Path, rows: int) -> pd.DataFrame:
+    """Read the first rows of a parquet file and no more."""
+    with parquet.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        frame: pd.DataFrame = pa.Table.from_batches(islice(file.iter_batches(rows), 1), schema=schema).to_pandas()
     return frame
 
 
@@ -130,7 +139,12 @@ def _read_csv(path: Path, text_columns: frozenset[str]) -> pa.Table:
     return table.cast(pa.schema(known))
 
 
-def _require_known_ending(path: Path) -> None:
+def require_known_ending(path: Path) -> None:
+    """Check that a table's file is a .csv or .parquet one.
+
+    Raises:
+        DataError: It is not.
+    """
     if path.suffix not in _ENDINGS:
         raise DataError(
             f"A table's file must end in {' or '.join(_ENDINGS)}",

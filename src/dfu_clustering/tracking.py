@@ -36,7 +36,7 @@ _PATIENCE = {
 # what a process needs to load the logged pipeline, which is made of this package's transformers
 # (dfu-clustering itself comes from the checkout or the image: no index has it)
 _MODEL_PACKAGES = ("scikit-learn", "pandas", "numpy")
-_SIGNATURE_ROWS = 100
+SIGNATURE_ROWS = 100
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address in an error's text
 
 
@@ -127,7 +127,7 @@ def _log_model(record: RunRecord, registered_model: str) -> str:
 
     pipeline = pickle.loads(record.pipeline.read_bytes())  # noqa: S301  (the run wrote this file itself)
     # the signature names what the pipeline reads; the matrix holds more
-    rows = record.matrix.head(_SIGNATURE_ROWS)[list(pipeline[0].get_feature_names_out())]
+    rows = record.matrix[list(pipeline[0].get_feature_names_out())]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
         signature = infer_signature(rows, pipeline.predict(rows))

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from dfu_clustering.runs import Run, short_run_id
+from dfu_clustering.runs import Run, Summary, short_run_id
 
 
 def test_scheduled_runs_of_one_minute_have_folders_of_their_own(tmp_path):
@@ -23,3 +23,21 @@ def test_run_id_is_the_same_for_text_and_uuid():
 def test_run_that_has_written_nothing_leaves_no_folder(tmp_path):
     Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest="d", run_id="x")
     assert list(tmp_path.iterdir()) == []
+
+
+class Counted(Summary):
+    """A step's summary that says how often the step was done."""
+
+    times: int
+
+
+def test_step_that_is_not_finished_yet_is_done_again_and_then_kept(tmp_path):
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
+    done = []
+
+    def work():
+        done.append(True)
+        return Counted(times=len(done))
+
+    results = [run.once("record_run", Counted, work, finished_if=lambda s: s.times >= 2).times for _ in range(4)]
+    assert results == [1, 2, 2, 2]

@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.tables import atomic_path, read_json, read_table, require_columns, write_json, write_table
+from dfu_clustering.tables import (
+    atomic_path,
+    read_first_rows,
+    read_json,
+    read_table,
+    require_columns,
+    write_json,
+    write_table,
+)
 
 FRAME = pd.DataFrame(
     {
@@ -28,6 +36,13 @@ def test_table_reads_back_to_the_same_bits(tmp_path, ending):
     assert back["dfu_ck"].tolist() == FRAME["dfu_ck"].tolist()
     assert [None if pd.isna(x) else x for x in back["brand"]] == ["", "null", None, "None", "nan"]
     assert back["months"].dtype == np.int64
+
+
+def test_first_rows_are_those_of_the_whole_table_with_their_types(tmp_path):
+    path = tmp_path / "table.parquet"
+    write_table(FRAME, path)
+    pd.testing.assert_frame_equal(read_first_rows(path, 3), read_table(path).head(3))
+    pd.testing.assert_frame_equal(read_first_rows(path, 99), read_table(path))
 
 
 def test_csv_column_without_any_value_is_one_of_undefined_numbers(tmp_path):

@@ -3,7 +3,7 @@
 A step reads, calls pure code, writes, and returns a small frozen summary.
 """
 
-from dfu_clustering.steps.features import FeatureSummary, build_features, newest_month
+from dfu_clustering.steps.features import FeatureSummary, build_features, newest_month, sales_span
 from dfu_clustering.steps.labelling import LabelSummary, label_segments
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.recording import RunSummary, record_run
@@ -21,6 +21,7 @@ __all__ = [
     "label_segments",
     "newest_month",
     "record_run",
+    "sales_span",
     "train_model",
     "update_assignments",
 ]

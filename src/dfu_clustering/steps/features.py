@@ -17,7 +17,7 @@ from dfu_clustering.panel import Exclusions, Histories, Panel, PanelBuilder, sel
 from dfu_clustering.progress import progress
 from dfu_clustering.runs import Summary, code_version
 from dfu_clustering.tables import read_json, write_json, write_table
-from dfu_clustering.warehouse import Snapshot, snapshot
+from dfu_clustering.warehouse import SalesSpan, Snapshot, snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -123,9 +123,17 @@ def newest_month(engine: Engine, as_of_month: str | None) -> str:
     Raises:
         DataError: There are no sales, or none for that month.
     """
-    wanted = parse_month(as_of_month) if as_of_month else None
+    return str(sales_span(engine).as_of(parse_month(as_of_month) if as_of_month else None))
+
+
+def sales_span(engine: Engine) -> SalesSpan:
+    """Return the oldest and the newest month with sales.
+
+    Raises:
+        DataError: There are no sales.
+    """
     with snapshot(engine) as source:
-        return str(source.sales_span().as_of(wanted))
+        return source.sales_span()
 
 
 def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None) -> Panel:

@@ -12,10 +12,10 @@ from dfu_clustering.runs import Run, Summary, code_version, var_folder
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary, SegmentSummary
 from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.training import TrainingSummary, read_matrix
+from dfu_clustering.steps.training import TrainingSummary
 from dfu_clustering.steps.updating import PublishSummary
-from dfu_clustering.tables import write_json
-from dfu_clustering.tracking import RunRecord, TrackingUnavailableError
+from dfu_clustering.tables import read_first_rows, write_json
+from dfu_clustering.tracking import SIGNATURE_ROWS, RunRecord, TrackingUnavailableError
 from dfu_clustering.tracking import record_run as record_in_mlflow
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecor
         },
         artifacts=run.folder,
         pipeline=ModelFiles.in_folder(run.folder).pipeline,
-        matrix=read_matrix(run.features),
+        matrix=read_first_rows(run.features, SIGNATURE_ROWS),
         champion=not summary.published.dry_run,
     )
 
