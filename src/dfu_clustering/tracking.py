@@ -4,44 +4,25 @@ A record, not a dependency: where the tracking server does not answer, the calle
 """
 
 import logging
-import os
 import pickle
-import re
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from dfu_clustering.config import TrackingConfig
-from dfu_clustering.errors import DfuClusteringError
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from dfu_clustering.mlflow_store import CHAMPION, mlflow_store
 
 logger = logging.getLogger(__name__)
 
-TRACKING_URI_VARIABLE = "MLFLOW_TRACKING_URI"
-CHAMPION = "champion"
-# the defaults of the MLflow client let a dead server cost four minutes
-_PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-}
 # what a process needs to load the logged pipeline, which is made of this package's transformers
 # (dfu-clustering itself comes from the checkout or the image: no index has it)
 _MODEL_PACKAGES = ("scikit-learn", "pandas", "numpy")
 SIGNATURE_ROWS = 100
-_CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address in an error's text
-
-
-class TrackingUnavailableError(DfuClusteringError):
-    """MLflow could not be reached or refused the record; the run itself is not affected."""
 
 
 @dataclass(frozen=True)
@@ -83,42 +64,19 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
     Raises:
         TrackingUnavailableError: MLflow does not answer or refuses.
     """
-    uri, artifacts = _store(default_folder)
-    with _environment_of_mlflow():
+    with mlflow_store(config, default_folder) as store:
         import mlflow
-        from mlflow.exceptions import MlflowException
 
-        mlflow.set_tracking_uri(uri)
-        try:
-            client = mlflow.MlflowClient()
-            experiment = _experiment_id(client, config.experiment, artifacts)
-            with mlflow.start_run(experiment_id=experiment, run_name=record.name, tags=dict(record.tags)) as run:
-                mlflow.log_params(dict(record.params))
-                mlflow.log_metrics(dict(record.metrics))
-                mlflow.log_artifacts(str(record.artifacts))
-                model_version = _log_model(record, config.registered_model)
-            if record.champion:
-                client.set_registered_model_alias(config.registered_model, CHAMPION, model_version)
-        except (MlflowException, OSError) as error:
-            reason = _CREDENTIALS.sub("//", str(error).partition("\n")[0])[:300]
-            raise TrackingUnavailableError(f"MLflow did not take the record: {reason}") from error
+        experiment = store.experiment_id()
+        with mlflow.start_run(experiment_id=experiment, run_name=record.name, tags=dict(record.tags)) as run:
+            mlflow.log_params(dict(record.params))
+            mlflow.log_metrics(dict(record.metrics))
+            mlflow.log_artifacts(str(record.artifacts))
+            model_version = _log_model(record, config.registered_model)
+        if record.champion:
+            store.client.set_registered_model_alias(config.registered_model, CHAMPION, model_version)
     logger.info("recorded mlflow_run=%s model_version=%s champion=%s", run.info.run_id, model_version, record.champion)
     return str(run.info.run_id)
-
-
-def _store(default_folder: Path) -> tuple[str, str | None]:
-    """Return the tracking URI and where artifacts go: MLFLOW_TRACKING_URI and its server's choice, else the folder."""
-    configured = os.environ.get(TRACKING_URI_VARIABLE)
-    if configured:
-        return configured, None
-    folder = default_folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri()
-
-
-def _experiment_id(client: "MlflowClient", name: str, artifacts: str | None) -> str:
-    found = client.get_experiment_by_name(name)
-    return str(found.experiment_id if found else client.create_experiment(name, artifact_location=artifacts))
 
 
 def _log_model(record: RunRecord, registered_model: str) -> str:
@@ -143,18 +101,3 @@ def _log_model(record: RunRecord, registered_model: str) -> str:
         serialization_format="cloudpickle",
     )
     return str(logged.registered_model_version)
-
-
-@contextmanager
-def _environment_of_mlflow() -> Iterator[None]:
-    """Set the client's patience where the user has not, and undo what it leaves: it writes its URI there itself."""
-    before = {name: os.environ.get(name) for name in (*_PATIENCE, TRACKING_URI_VARIABLE)}
-    os.environ.update({name: value for name, value in _PATIENCE.items() if before[name] is None})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -8,6 +8,7 @@ from typing import Any
 
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.data_quality import SuiteSummary, read_reports
+from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.runs import Run, Summary, code_version, var_folder
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary, SegmentSummary
@@ -15,7 +16,7 @@ from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.training import TrainingSummary
 from dfu_clustering.steps.updating import PublishSummary
 from dfu_clustering.tables import read_first_rows, write_json
-from dfu_clustering.tracking import SIGNATURE_ROWS, RunRecord, TrackingUnavailableError
+from dfu_clustering.tracking import SIGNATURE_ROWS, RunRecord
 from dfu_clustering.tracking import record_run as record_in_mlflow
 
 logger = logging.getLogger(__name__)

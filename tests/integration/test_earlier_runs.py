@@ -1,0 +1,109 @@
+"""Files of an earlier run: from its folder, and from a real MLflow store once the folder is gone."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dfu_clustering.config import load_config
+from dfu_clustering.earlier_runs import EarlierRuns
+from dfu_clustering.errors import DataError
+from dfu_clustering.ledger import Ledger
+from dfu_clustering.loads import Publication
+from dfu_clustering.mlflow_store import TrackingUnavailableError, mlflow_store
+
+pytestmark = pytest.mark.integration
+
+NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
+AUGUST, SEPTEMBER = "2026-08-c0ffee0000-aaaaaaaaaaaa", "2026-09-c0ffee0000-bbbbbbbbbbbb"
+CONFIG = load_config().tracking
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A var folder with two published runs, both also in its MLflow store; August is the champion there."""
+    var = tmp_path_factory.mktemp("site") / "var"
+    for hours, name in enumerate([AUGUST, SEPTEMBER]):
+        folder = var / "runs" / name
+        (folder / "data_quality").mkdir(parents=True)
+        (folder / "cluster_labels.csv").write_text(name)
+        (folder / "data_quality" / "dim_dfu.json").write_text("{}")
+        publish(var, name, hours)
+        with mlflow_store(CONFIG, var / "mlflow") as store:
+            run = store.client.create_run(store.experiment_id(), run_name=name)
+            store.client.log_artifacts(run.info.run_id, str(folder))
+            if not hours:
+                store.client.create_registered_model(CONFIG.registered_model)
+            store.client.create_model_version(CONFIG.registered_model, str(folder), run.info.run_id)
+    assert EarlierRuns.in_folder(var, CONFIG).recorded.make_champion(AUGUST)
+    return var
+
+
+def publish(var, name, hours):
+    Ledger(var / "runs").append(
+        Publication(
+            as_of_month=name[:7],
+            load_id=None,
+            fingerprint="f",
+            config_digest="c0ffee0000",
+            run=name,
+            labels={},
+            published_at=NOON + timedelta(hours=hours),
+        )
+    )
+
+
+@pytest.fixture
+def copied(site, tmp_path):
+    """A copy of the runs' folder, for a test that takes something away; MLflow is the same."""
+    shutil.copytree(site / "runs", tmp_path / "runs")
+    return EarlierRuns(tmp_path / "runs", EarlierRuns.in_folder(site, CONFIG).recorded)
+
+
+def test_champion_is_the_newest_publish_of_the_ledger(site):
+    champion = EarlierRuns.in_folder(site, CONFIG).champion()
+    assert (champion.name, champion.as_of_month, champion.config_digest) == (SEPTEMBER, "2026-09", "c0ffee0000")
+    assert champion.file("cluster_labels.csv") == site / "runs" / SEPTEMBER / "cluster_labels.csv"
+
+
+def test_run_of_a_time_and_run_of_an_id(site):
+    runs = EarlierRuns.in_folder(site, CONFIG)
+    assert runs.published_before(NOON + timedelta(minutes=30)).name == AUGUST
+    assert runs.find("aaaaaaaaaaaa").name == AUGUST
+
+
+def test_files_come_from_mlflow_once_the_folder_is_gone(copied):
+    shutil.rmtree(copied.runs / AUGUST)
+    run = copied.find(AUGUST)
+    assert run.file("cluster_labels.csv").read_text() == AUGUST
+    assert run.file("data_quality/dim_dfu.json").read_text() == "{}"
+    assert not (copied.runs / AUGUST).exists()
+    assert sorted(path.name for path in run.fetched.iterdir()) == ["cluster_labels.csv", "data_quality"]
+
+
+def test_file_that_is_nowhere_says_where_it_was_looked_for(copied):
+    run = copied.find(SEPTEMBER)
+    with pytest.raises(DataError, match=r"stability\.json neither in .* nor in an MLflow run named 2026-09"):
+        run.file("stability.json")
+    assert run.find_file("stability.json") is None
+
+
+def test_lost_ledger_leaves_the_champion_that_mlflow_knows(copied):
+    Ledger(copied.runs).path.unlink()
+    assert copied.champion().name == AUGUST
+
+
+def test_nothing_published_yet_is_no_champion(tmp_path, monkeypatch):
+    runs = EarlierRuns.in_folder(tmp_path, CONFIG)
+    assert runs.champion() is None
+    assert list(tmp_path.glob("mlflow/*.db")) == []  # it is not worth making a store
+
+
+def test_mlflow_that_is_down_only_matters_where_the_folder_is_gone(copied, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:hunter2@127.0.0.1:9")
+    assert copied.champion().file("cluster_labels.csv").read_text() == SEPTEMBER
+    shutil.rmtree(copied.runs / SEPTEMBER)
+    with pytest.raises(TrackingUnavailableError) as caught:
+        copied.champion().file("cluster_labels.csv")
+    assert "hunter2" not in str(caught.value)
+    assert copied.champion().find_file("cluster_labels.csv") is None
