@@ -1,0 +1,193 @@
+"""The whole flow beside what the database alone needs to hand the rows out and to take the labels back.
+
+Makes a warehouse (or takes the one that an earlier call left in ``--folder``), measures the floor, runs the flow as
+users do, in a process of its own with gates, MLflow and an ephemeral Prefect server, and runs it again with nothing
+changed. Prints one JSON line for each number of DFUs, and with several one line of their growth.
+
+    python benchmarks/end_to_end.py [--dfus 1000000 ...] [--months 36] [--sparse] [--folder var/bench]
+
+floor_s: binary COPY of the sales rows out + COPY of a label for each DFU in + their UPDATE. process_s: the run's
+process from start to end; prefect_start_s of it pass before the flow begins (imports, ephemeral server, an empty flow).
+"""
+
+import argparse
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+from made_up_warehouse import prepare_warehouse, size_arguments
+
+from dfu_clustering.data_quality import read_reports
+from dfu_clustering.demo.server import start_server
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import FeatureSummary
+
+ROOT = Path(__file__).parents[1]
+_ROWS_OUT = (
+    "COPY (SELECT dmdunit, dmdgroup, loc, startdate, qty FROM fact_sales_monthly) TO STDOUT WITH (FORMAT binary)"
+)
+_KEYS_OUT = "COPY (SELECT dfu_ck, 'label_' || dfu_sk % 8 FROM dim_dfu) TO STDOUT"
+_LABELS_TABLE = "CREATE TEMPORARY TABLE floor_labels (dfu_ck text, cluster_label text) ON COMMIT DROP"
+_UPDATE = """
+UPDATE dim_dfu SET cluster_assignment = cluster_label, modified_ts = now()
+FROM floor_labels WHERE floor_labels.dfu_ck = dim_dfu.dfu_ck
+"""
+_PREPARE = "import mlflow; mlflow.set_tracking_uri('sqlite:///{}'); mlflow.search_experiments()"
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    if sys.argv[1:2] == ["--run"]:
+        _run_the_flow()
+        return
+    options = _arguments().parse_args()
+    folder = options.folder.resolve()
+    server = start_server(folder / "postgres")
+    try:
+        lines = []
+        for dfus in options.dfus:
+            url = prepare_warehouse(server, dfus=dfus, months=options.months, sparse=options.sparse)
+            lines.append({"benchmark": "end_to_end", "dfus": dfus, **_figures(url, folder, options.dfus.index(dfus))})
+            print(json.dumps(lines[-1]), flush=True)
+        if len(lines) > 1:
+            print(json.dumps({"benchmark": "growth", **_growth(lines[0], lines[-1])}))
+    finally:
+        server.stop()
+
+
+def _figures(url: str, folder: Path, number: int) -> dict[str, Any]:
+    floor = _floor(url)
+    floor_s = sum(floor.values())
+    var = folder / f"var-{int(time.time())}-{number}"
+    first, again = _flow(url, folder, var), _flow(url, folder, var)
+    return {
+        "sales_rows": first["sales_rows"],
+        "floor_s": round(floor_s, 2),
+        "process_s": first["process_s"],
+        "ratio": round(first["process_s"] / floor_s, 2),
+        "peak_memory_mb": max(first["peak_memory_mb"], again["peak_memory_mb"]),
+        "floor": {name: round(seconds, 2) for name, seconds in floor.items()},
+        "first_run": first,
+        "unchanged_run": again,
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def _growth(small: dict[str, Any], large: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "dfus": [small["dfus"], large["dfus"]],
+        **{
+            f"{name}_times": round(large["first_run"][name] / small["first_run"][name], 2)
+            for name in ("process_s", "flow_s")
+        },
+    }
+
+
+def _floor(url: str) -> dict[str, float]:
+    """Return seconds of the database's own work; the labels are rolled back."""
+    with (
+        closing(psycopg2.connect(url)) as connection,
+        connection.cursor() as cursor,
+        Path(os.devnull).open("wb") as sink,
+    ):
+        cursor.execute("SELECT count(*) FROM fact_sales_monthly")  # the first reading after a start comes from disk
+        labels = io.BytesIO()
+        cursor.copy_expert(_KEYS_OUT, labels)
+        labels.seek(0)
+        floor = {"rows_out_s": _seconds(lambda: cursor.copy_expert(_ROWS_OUT, sink))}
+        cursor.execute(_LABELS_TABLE)
+        floor["labels_in_s"] = _seconds(lambda: cursor.copy_expert("COPY floor_labels FROM STDIN", labels))
+        cursor.execute("ANALYZE floor_labels")
+        floor["update_s"] = _seconds(lambda: cursor.execute(_UPDATE))
+        connection.rollback()
+        connection.autocommit = True
+        cursor.execute("VACUUM FULL ANALYZE dim_dfu")
+        cursor.execute("CHECKPOINT")
+    return floor
+
+
+def _flow(url: str, folder: Path, var: Path) -> dict[str, Any]:
+    """Run the flow in a process of its own; the stores of Prefect and MLflow are there already, as at users'."""
+    (var / "mlflow").mkdir(parents=True, exist_ok=True)
+    (folder / "prefect").mkdir(exist_ok=True)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "DFU_CLUSTERING_VAR": str(var),
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    prepare = [sys.executable, "-c", _PREPARE.format(var / "mlflow" / "mlflow.db")]
+    subprocess.run(prepare, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    started = time.perf_counter()
+    with (var / "flow.log").open("a") as log:
+        command = [sys.executable, str(Path(__file__)), "--run"]
+        output = subprocess.run(
+            command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=log
+        ).stdout
+    return {"process_s": round(time.perf_counter() - started, 2), **json.loads(output.splitlines()[-1])}
+
+
+def _run_the_flow() -> None:
+    started = time.perf_counter()
+    from prefect import flow
+
+    from flows.cluster_dfus import cluster_dfus
+
+    flow(name="empty")(_nothing)()  # starts the ephemeral server
+    prefect_start_s = time.perf_counter() - started
+    summary = cluster_dfus()
+    flow_s = time.perf_counter() - started - prefect_start_s
+    run = Run(Path(summary.run_folder), summary.as_of_month)
+    gates = {f"gate_{report.suite}": report.duration_s for report in read_reports(run)}
+    steps = {name: round(seconds, 2) for name, seconds in {**run.durations_s(), **gates}.items()}
+    figures = {
+        "prefect_start_s": round(prefect_start_s, 2),
+        "flow_s": round(flow_s, 2),
+        "cpu_s": round(time.process_time(), 2),
+        "between_steps_s": round(flow_s - sum(steps.values()), 2),
+        "steps_s": dict(sorted(steps.items(), key=lambda step: -step[1])),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "server_memory_mb": round(sum(child.memory_info().rss for child in psutil.Process().children()) / 2**20),
+        "clustered": summary.clustered,
+        "k": summary.k,
+        "updated": summary.published.updated,
+        "sales_rows": run.result("build_features", FeatureSummary).sales_rows,
+    }
+    print(json.dumps(figures))
+
+
+def _nothing() -> None:
+    """Do nothing, in a flow."""
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dfus", type=int, nargs="+", default=[1_000_000], help="sizes, the smallest first")
+    parser.add_argument("--folder", type=Path, default=Path("var/bench"), help="keeps the warehouses for the next call")
+    size_arguments(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
