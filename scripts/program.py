@@ -11,6 +11,7 @@ import psycopg2
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from dfu_clustering.config import load_config
 from dfu_clustering.errors import DfuClusteringError, InputError
 from dfu_clustering.tables import require_known_ending
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE, connect_engine
@@ -35,8 +36,8 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def warehouse_engine() -> Engine:
-    """Return an engine for DATABASE_URL."""
-    return connect_engine(os.environ.get(DATABASE_URL_VARIABLE))
+    """Return an engine for DATABASE_URL, with the time limits of the configuration."""
+    return connect_engine(os.environ.get(DATABASE_URL_VARIABLE), load_config().warehouse)
 
 
 def table_path(text: str) -> Path:

@@ -54,7 +54,8 @@ def summary_markdown(summary: RunSummary) -> str:
         ),
         (
             f"dim_dfu: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
-            f"{published.unchanged:,} unchanged, {published.not_found:,} not found."
+            f"{published.unchanged:,} unchanged; {published.not_found:,} have left it meanwhile, "
+            f"{published.appeared or 0:,} have come."
         ),
         "",
         "| left out because | DFUs |",

@@ -7,7 +7,15 @@ from prefect import task
 from dfu_clustering import steps
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.runs import Run
-from dfu_clustering.steps import FeatureSummary, LabelSummary, ModelFiles, PublishSummary, RunSummary, TrainingSummary
+from dfu_clustering.steps import (
+    FeatureFiles,
+    FeatureSummary,
+    LabelSummary,
+    ModelFiles,
+    PublishSummary,
+    RunSummary,
+    TrainingSummary,
+)
 from expectations.gate import NO_MONTH, as_of
 from tasks.connection import warehouse_engine
 from tasks.retries import RETRY
@@ -56,11 +64,17 @@ def label_segments(config: ClusteringConfig, run: Run) -> LabelSummary:
 
 @task(name="update-assignments", timeout_seconds=_HOUR_S, **RETRY)
 def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> PublishSummary:
-    """Write the labels to dim_dfu; DFUs that left dim_dfu since the features were read are reported."""
+    """Write the labels to dim_dfu; DFUs that left it or came since the features were read are reported."""
 
     def work() -> PublishSummary:
-        engine = warehouse_engine(config.warehouse)
-        return steps.update_assignments(engine, labels=run.labels, dry_run=dry_run, unknown="report")
+        return steps.update_assignments(
+            warehouse_engine(config.warehouse),
+            labels=run.labels,
+            dry_run=dry_run,
+            unknown="report",
+            excluded=FeatureFiles(run.features).excluded,
+            record=lambda previous: steps.record_early(config, run, previous),
+        )
 
     return run.once("update_assignments", PublishSummary, work)
 

@@ -8,13 +8,14 @@ from sqlalchemy.pool import NullPool
 
 from dfu_clustering.config import WarehouseConfig
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.patience import limit_waiting
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE, connect_engine
 
 
 def warehouse_engine(config: WarehouseConfig) -> Engine:
     """Return the engine; a task asks for it where it works, so that no address becomes a parameter of a run."""
     if config.connection_block is None:
-        return connect_engine(os.environ.get(DATABASE_URL_VARIABLE))
+        return connect_engine(os.environ.get(DATABASE_URL_VARIABLE), config)
     connector = SqlAlchemyConnector.load(config.connection_block)
     engine = connector.get_engine(poolclass=NullPool)
     if not isinstance(engine, Engine) or engine.dialect.driver != "psycopg2":
@@ -23,4 +24,4 @@ def warehouse_engine(config: WarehouseConfig) -> Engine:
             found=f"block {config.connection_block} connects by {engine.dialect.name}+{engine.dialect.driver}",
             remedy="use the driver postgresql+psycopg2 in the block",
         )
-    return engine
+    return limit_waiting(engine, config)

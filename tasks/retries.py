@@ -6,7 +6,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
-from dfu_clustering.publishing import ConcurrentChangeError
+from dfu_clustering.publish_report import ConcurrentChangeError
 from dfu_clustering.warehouse import is_transient
 
 

@@ -119,10 +119,16 @@ class AttributeWeights(_Section):
 
 
 class WarehouseConfig(_Section):
-    """Where the sales are."""
+    """Where the sales are, and how long the warehouse is waited for."""
 
     connection_block: Annotated[
         str | None, Field(description="Name of a SqlAlchemyConnector block; null: the DATABASE_URL variable.")
+    ]
+    lock_timeout_s: Annotated[
+        float, Field(gt=0, le=3600, description="Seconds to wait for a lock, also for another publisher.")
+    ]
+    statement_timeout_s: Annotated[
+        float, Field(gt=0, le=86400, description="Seconds that one statement may take; the longest reads all sales.")
     ]
 
 

@@ -1,223 +1,216 @@
 """Publishing labels: one transaction that ends with exactly the new labels or changes nothing."""
 
-import io
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as csv
+import psycopg2
 from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812
-from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from dfu_clustering.errors import DataError, DfuClusteringError
+from dfu_clustering.label_comparison import (
+    attempt_of,
+    compare_labels,
+    find_changes,
+    previous_labels,
+    require_valid_labels,
+    was_committed,
+)
+from dfu_clustering.patience import answer_expected
+from dfu_clustering.publish_journal import Attempt
+from dfu_clustering.publish_report import (
+    CommitUnknownError,
+    ConcurrentChangeError,
+    PublishReport,
+    SlowStatementError,
+)
 from dfu_clustering.warehouse import raw_connection, schema_errors, statement
 
 logger = logging.getLogger(__name__)
 
-LABEL_COLUMNS = ("dfu_ck", "cluster_id", "cluster_label")
 _ADVISORY_LOCK = 0x0DF0_C1A5  # one publisher at a time, whatever program it runs in
-_LOCK_TIMEOUT = "60s"
-_KEYS_KEPT = 5
+_PAUSES_S = (0.5, 1, 2)  # before another try, where dim_dfu changed meanwhile or a deadlock was broken
 
-
-class ConcurrentChangeError(DfuClusteringError):
-    """dim_dfu changed while labels were published; nothing was written and a retry may succeed."""
+Keep = Callable[[Attempt, pd.DataFrame, bool], None]
 
 
 @dataclass(frozen=True)
-class Transition:
-    """So many DFUs go from one label to another; None is no label."""
-
-    old_label: str | None
-    new_label: str | None
-    dfus: int
-
-
-@dataclass(frozen=True)
-class PublishReport:
-    """What publishing did, or with ``dry_run`` would do.
+class Publishing:
+    """How labels are published.
 
     Attributes:
-        transitions: Number of DFUs by old and new label, the largest first.
-        not_found: Labels whose dfu_ck is not in dim_dfu; they are not written.
-        not_found_keys: The first few of them.
-        dry_run: Whether the transaction was rolled back on purpose.
+        dry_run: Work out the report, then roll back.
+        unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
+        known_unlabelled: Keys of DFUs that rightly have no label, so that others without one count as new; None: do
+            not count them.
+        last_attempt: Of the same run, which a fault may have cut off after its COMMIT.
+        keep: Gets the attempt, the previous labels (dfu_ck, cluster_assignment) of all rows that change, and whether
+            last_attempt was committed; once it has returned, the change is committed.
     """
 
-    transitions: tuple[Transition, ...]
-    not_found: int
-    not_found_keys: tuple[str, ...]
-    dry_run: bool
-
-    @property
-    def updated(self) -> int:
-        """Return the number of DFUs whose label becomes another one."""
-        return sum(t.dfus for t in self.transitions if t.new_label is not None and t.new_label != t.old_label)
-
-    @property
-    def unchanged(self) -> int:
-        """Return the number of DFUs that keep their label; their rows are not touched."""
-        return sum(t.dfus for t in self.transitions if t.new_label is not None and t.new_label == t.old_label)
-
-    @property
-    def cleared(self) -> int:
-        """Return the number of DFUs that had a label and may no longer carry one."""
-        return sum(t.dfus for t in self.transitions if t.new_label is None and t.old_label is not None)
-
-    @property
-    def unlabelled(self) -> int:
-        """Return the number of DFUs without a label afterwards."""
-        return sum(t.dfus for t in self.transitions if t.new_label is None)
+    dry_run: bool = False
+    unknown: Literal["error", "report"] = "error"
+    known_unlabelled: "pd.Series[str] | None" = None
+    last_attempt: Attempt | None = None
+    keep: Keep | None = None
 
 
-def publish_labels(
-    engine: Engine, labels: pd.DataFrame, *, dry_run: bool = False, unknown: Literal["error", "report"] = "error"
-) -> PublishReport:
+def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None = None) -> PublishReport:
     """Make dim_dfu.cluster_assignment say exactly what ``labels`` says; DFUs that it does not name get NULL.
 
     Only rows that change are written, with modified_ts. A second publisher waits for the first. All statements see
-    one snapshot: a row that somebody else changes meanwhile fails the transaction instead of being overwritten.
+    one snapshot: where somebody else changes a row meanwhile, nothing is overwritten, and publishing starts anew.
 
     Args:
-        engine: The warehouse.
+        engine: The warehouse; its time limits hold.
         labels: Columns dfu_ck, cluster_id, cluster_label, one row a DFU.
-        dry_run: Work out the report, then roll back.
-        unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
+        how: Dry run, unknown DFUs, journal.
+
+    Returns:
+        What was done. Where a fault cut the same run off after its COMMIT, what was done then.
 
     Raises:
         DataError: There is no label, columns are unknown, a key is null, duplicate or (with unknown="error") not in
             dim_dfu, or a label is blank; nothing is written.
-        ConcurrentChangeError: Another publisher did not finish, or dim_dfu changed meanwhile; nothing is written.
+        ConcurrentChangeError: Somebody holds a lock, or dim_dfu changes again and again; nothing is written.
+        SlowStatementError: A statement took longer than the limit; nothing is written.
+        CommitUnknownError: The connection was lost at the very end.
     """
     require_valid_labels(labels)
-    with raw_connection(engine) as connection, _only_publisher(connection):
-        report = _publish(connection, labels, dry_run=dry_run, unknown=unknown)
-        if not dry_run:
-            connection.commit()
-    counts = f"updated={report.updated} unchanged={report.unchanged} cleared={report.cleared}"
-    logger.info("published dry_run=%s %s not_found=%d", dry_run, counts, report.not_found)
+    how = how or Publishing()
+    for pause_s in (*_PAUSES_S, None):
+        try:
+            report = _try_to_publish(engine, labels, how)
+        except (pg_errors.SerializationFailure, pg_errors.DeadlockDetected) as error:
+            if pause_s is None:
+                raise ConcurrentChangeError(
+                    f"dim_dfu changed while labels were published, {len(_PAUSES_S) + 1} times: {_first_line(error)}. "
+                    "Nothing was written; publish again when nobody else writes to dim_dfu."
+                ) from error
+            logger.warning("publish again in %g s: %s", pause_s, _first_line(error))
+            time.sleep(pause_s)
+        else:
+            break
+    _log(report)
     return report
 
 
-def require_valid_labels(labels: pd.DataFrame) -> None:
-    """Check columns, keys and labels of a labels table.
+def _log(report: PublishReport) -> None:
+    counts = f"updated={report.updated} unchanged={report.unchanged} cleared={report.cleared}"
+    logger.info("published dry_run=%s %s not_found=%d", report.dry_run, counts, report.not_found)
+    if report.not_found:
+        keys = ", ".join(report.not_found_keys)
+        logger.warning("not_found=%d DFUs with a label have left dim_dfu, the first: %s", report.not_found, keys)
+    if report.appeared:
+        keys = ", ".join(report.appeared_keys)
+        logger.warning("appeared=%d DFUs have come into dim_dfu since, the first: %s", report.appeared, keys)
 
-    Raises:
-        DataError: A rule is broken; rule, count and first keys are named.
-    """
-    if sorted(map(str, labels.columns)) != sorted(LABEL_COLUMNS):
-        raise DataError(
-            f"A labels file has exactly the columns {', '.join(LABEL_COLUMNS)}",
-            found=f"columns {', '.join(map(str, labels.columns))}",
-            remedy="use the file that label_clusters.py writes",
-        )
-    if labels.empty:
-        raise DataError(
-            "A labels file must hold labels",
-            found="no row: publishing it would clear every label",
-            remedy="run label_clusters.py again",
-        )
-    blank = labels["cluster_label"].isna() | (labels["cluster_label"].astype("str").str.strip() == "")
-    _require_none(labels["dfu_ck"].isna(), labels, "Every label must belong to a DFU", "rows without a dfu_ck")
-    _require_none(blank, labels, "Every DFU of a labels file must have a label", "no label")
-    repeated = labels["dfu_ck"].duplicated(keep=False)
-    _require_none(repeated, labels, "A labels file holds every dfu_ck once", "the same dfu_ck in several rows")
+
+def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishReport:
+    with raw_connection(engine) as connection, _clear_words(engine, connection), _only_publisher(engine, connection):
+        with answer_expected(engine, connection):
+            report = compare_labels(connection, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
+        if how.dry_run:
+            return replace(report, dry_run=True)
+        changes = report.updated + report.cleared
+        committed = how.last_attempt is not None and was_committed(connection, how.last_attempt)
+        if committed and not changes and how.last_attempt is not None:
+            logger.info("these labels were published before the run was cut off")
+            return how.last_attempt.report
+        if changes:
+            with answer_expected(engine, connection):
+                find_changes(connection)
+        if how.keep is not None:
+            with answer_expected(engine, connection):
+                attempt, previous = attempt_of(connection, report), previous_labels(connection, changes)
+            how.keep(attempt, previous, committed)
+        with answer_expected(engine, connection):
+            _write(connection, changes)
+        with answer_expected(engine, connection):
+            _commit(connection)
+        return report
 
 
 @contextmanager
-def _only_publisher(connection: Connection) -> Iterator[None]:
+def _only_publisher(engine: Engine, connection: Connection) -> Iterator[None]:
     """Hold the advisory lock around one repeatable-read transaction, which is rolled back unless it was committed.
 
     The lock belongs to the session: a transaction that waited for it would look at the labels of before the wait.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
-        try:
-            cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
-        except pg_errors.LockNotAvailable as error:
+    with answer_expected(engine, connection), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
+    connection.commit()
+    connection.set_session(isolation_level="REPEATABLE READ")
+    try:
+        yield
+    finally:
+        # on a connection that is lost both are gone anyway, and its loss is what is to be heard
+        with suppress(psycopg2.OperationalError, psycopg2.InterfaceError), answer_expected(engine, connection):
             connection.rollback()
-            raise ConcurrentChangeError(
-                f"Another publisher has held dim_dfu for {_LOCK_TIMEOUT}. Nothing was written; publish again."
-            ) from error
-        connection.commit()
-        connection.set_session(isolation_level="REPEATABLE READ")
-        try:
-            yield
-        finally:
-            if not connection.closed:
-                connection.rollback()
-                connection.set_session(isolation_level="DEFAULT")
+            connection.set_session(isolation_level="DEFAULT")
+            with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", (_ADVISORY_LOCK,))
-                connection.commit()
+            connection.commit()
 
 
-def _publish(
-    connection: Connection, labels: pd.DataFrame, *, dry_run: bool, unknown: Literal["error", "report"]
-) -> PublishReport:
+@contextmanager
+def _clear_words(engine: Engine, connection: Connection) -> Iterator[None]:
+    """Say who is in the way where a lock was waited for too long, and which limit a statement has reached."""
+    try:
+        yield
+    except pg_errors.LockNotAvailable as error:
+        connection.rollback()
+        raise ConcurrentChangeError(
+            f"dim_dfu was not free within lock_timeout_s: {_lock_holders(engine, connection)}. Nothing was written; "
+            "publish again when they have finished."
+        ) from error
+    except pg_errors.QueryCanceled as error:
+        raise SlowStatementError(
+            f"Publishing was ended by PostgreSQL: {_first_line(error)}. Nothing was written; publish again, or raise "
+            "warehouse.statement_timeout_s."
+        ) from error
+
+
+def _lock_holders(engine: Engine, connection: Connection) -> str:
+    with answer_expected(engine, connection), connection.cursor() as cursor:
+        cursor.execute(statement("lock_holders"), {"advisory_lock": _ADVISORY_LOCK})
+        holders = cursor.fetchall()
+    connection.rollback()
+    told = [
+        f"process {pid} of user {user} ({application or 'no application name'}, {state}, for {since or 'unknown time'})"
+        for pid, user, application, state, since in holders
+    ]
+    return "it is held by " + ", ".join(told) if told else "whoever held it has just finished"
+
+
+def _write(connection: Connection, changes: int) -> None:
+    if not changes:
+        return
     with connection.cursor() as cursor, schema_errors():
-        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-        _copy_labels(cursor, labels)
-        not_found = _not_found(cursor)
-        if unknown == "error":
-            _require_known(not_found)
-        cursor.execute(statement("label_transitions"))
-        transitions = tuple(Transition(*row) for row in cursor.fetchall())
-        report = PublishReport(transitions, len(not_found), tuple(not_found[:_KEYS_KEPT]), dry_run)
-        if not dry_run:
-            _write(cursor, report)
-    return report
-
-
-def _copy_labels(cursor: Cursor, labels: pd.DataFrame) -> None:
-    cursor.execute(
-        "CREATE TEMPORARY TABLE new_labels (dfu_ck text PRIMARY KEY, cluster_label text NOT NULL) ON COMMIT DROP"
-    )
-    text = pa.Table.from_pandas(labels[["dfu_ck", "cluster_label"]], preserve_index=False)
-    content = io.BytesIO()
-    csv.write_csv(text, content)
-    content.seek(0)
-    cursor.copy_expert("COPY new_labels FROM STDIN WITH (FORMAT csv, HEADER)", content)
-    cursor.execute("ANALYZE new_labels")
-
-
-def _not_found(cursor: Cursor) -> list[str]:
-    cursor.execute(
-        "SELECT n.dfu_ck FROM new_labels AS n LEFT JOIN dim_dfu AS d USING (dfu_ck)"
-        " WHERE d.dfu_ck IS NULL ORDER BY n.dfu_ck"
-    )
-    return [key for (key,) in cursor.fetchall()]
-
-
-def _write(cursor: Cursor, report: PublishReport) -> None:
-    expected = {"update_labels": report.updated, "clear_labels": report.cleared}
-    for name, count in expected.items():
-        if not count:
-            continue
-        cursor.execute(statement(name))
-        if cursor.rowcount != count:
+        cursor.execute(statement("update_labels"))
+        if cursor.rowcount != changes:
             raise ConcurrentChangeError(
-                f"dim_dfu changed while labels were published: {name} touched {cursor.rowcount} rows, not {count}. "
-                "Nothing was written; publish again."
+                f"dim_dfu changed while labels were published: {cursor.rowcount} rows were written, not {changes}. "
+                "Nothing was committed; publish again."
             )
 
 
-def _require_known(not_found: list[str]) -> None:
-    if not_found:
-        raise DataError(
-            "Every dfu_ck of a labels file must be in dim_dfu",
-            found="unknown dfu_ck",
-            keys=not_found,
-            remedy="label again from the current warehouse; nothing was written",
-        )
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if not connection.closed:  # PostgreSQL itself said no, so nothing was written
+            raise
+        raise CommitUnknownError(
+            f"The connection was lost while the labels were committed: {_first_line(error)}. Either all of them are "
+            "published or none; publish again, which finds out and sets it right."
+        ) from error
 
 
-def _require_none(broken: "pd.Series[bool]", labels: pd.DataFrame, rule: str, found: str) -> None:
-    if broken.any():
-        keys = sorted(map(str, labels.loc[broken, "dfu_ck"].unique()))
-        raise DataError(rule, found=found, keys=keys, remedy="correct the labels file; nothing was written")
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).partition("\n")[0]

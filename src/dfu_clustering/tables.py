@@ -112,7 +112,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Lend a draft beside ``path`` that takes its place when the block ends well and vanishes when it fails."""
+    """Lend a draft beside ``path`` that takes its place when the block ends well and vanishes when it fails.
+
+    It is on disk before it takes the place: neither a kill nor a power cut leaves half a file under that name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
@@ -120,9 +123,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield draft
         draft.chmod(0o644)
+        _sync(draft)
         draft.replace(path)
+        _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read_csv(path: Path, text_columns: frozenset[str]) -> pa.Table:

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dfu_clustering.config import TrackingConfig
-from dfu_clustering.mlflow_store import CHAMPION, mlflow_store
+from dfu_clustering.mlflow_store import CHAMPION, MlflowStore, mlflow_store
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,7 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
     with mlflow_store(config, default_folder) as store:
         import mlflow
 
-        experiment = store.experiment_id()
-        with mlflow.start_run(experiment_id=experiment, run_name=record.name, tags=dict(record.tags)) as run:
+        with mlflow.start_run(run_id=_open_run(store, record.name), tags=dict(record.tags)) as run:
             mlflow.log_params(dict(record.params))
             mlflow.log_metrics(dict(record.metrics))
             mlflow.log_artifacts(str(record.artifacts))
@@ -76,6 +75,23 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
         if record.champion:
             store.client.set_registered_model_alias(config.registered_model, CHAMPION, model_version)
     logger.info("recorded mlflow_run=%s model_version=%s champion=%s", run.info.run_id, model_version, record.champion)
+    return str(run.info.run_id)
+
+
+def record_file(name: str, file: Path, *, config: TrackingConfig, default_folder: Path) -> None:
+    """Upload one file of a run before the rest of it: record_run goes on with the same MLflow run.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not answer or refuses.
+    """
+    with mlflow_store(config, default_folder) as store:
+        store.client.log_artifact(_open_run(store, name), str(file))
+
+
+def _open_run(store: MlflowStore, name: str) -> str:
+    """Return the id of the MLflow run of this name, which is made where there is none: a run has one, not one a try."""
+    found = store.runs_named(name)
+    run = found[0] if found else store.client.create_run(store.experiment_id(), run_name=name)
     return str(run.info.run_id)
 
 

@@ -21,12 +21,13 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from dfu_clustering.config import WarehouseConfig
 from dfu_clustering.errors import ConfigError, DataError, WarehouseError
 from dfu_clustering.months import Month, last_day
+from dfu_clustering.patience import answer_expected, limit_waiting
 
 DATABASE_URL_VARIABLE = "DATABASE_URL"
 _BLOCK_BYTES = 4 << 20
-_LOCK_TIMEOUT = "60s"
 
 # libpq gives no code for a refused connection, only words; these do not change by waiting
 _REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
@@ -51,8 +52,8 @@ def statement(name: str) -> str:
     return (files("dfu_clustering") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def connect_engine(url: str | None) -> Engine:
-    """Return an engine on psycopg2 for a PostgreSQL URL.
+def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> Engine:
+    """Return an engine on psycopg2 for a PostgreSQL URL; it waits as long as the limits say, None: as the server does.
 
     Raises:
         ConfigError: No URL is given, or it does not name PostgreSQL.
@@ -72,13 +73,14 @@ def connect_engine(url: str | None) -> Engine:
         )
     try:
         # a step holds one connection for a while and then none: a pool would keep it open through the training
-        return create_engine(f"postgresql+psycopg2://{rest}", poolclass=NullPool)
+        engine = create_engine(f"postgresql+psycopg2://{rest}", poolclass=NullPool)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
             "The warehouse's address must be a URL",
             found=f"one that cannot be parsed ({type(error).__name__}); it is not shown, it may hold a password",
             remedy="use an address of the form postgresql://user:password@host:5432/database",
         ) from None
+    return limit_waiting(engine, limits)
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,8 @@ class SalesSpan:
 class Snapshot:
     """The warehouse as one transaction sees it; all reads agree with each other."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, engine: Engine, connection: Connection) -> None:
+        self._engine, self._connection = engine, connection
 
     def sales_span(self) -> SalesSpan:
         """Return the oldest and the newest month of fact_sales_monthly and its number of rows.
@@ -118,7 +120,7 @@ class Snapshot:
         Raises:
             DataError: The table is empty.
         """
-        with self._connection.cursor() as cursor, schema_errors():
+        with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor, schema_errors():
             cursor.execute("SELECT min(startdate), max(startdate), count(*) FROM fact_sales_monthly")
             oldest, newest, rows = cursor.fetchone() or (None, None, 0)
         if oldest is None:
@@ -150,7 +152,8 @@ class Snapshot:
         return pa.Table.from_batches(self._copy(query, types), schema=schema)
 
     def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-        with _CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)") as stream:
+        copy = _CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)")
+        with answer_expected(self._engine, self._connection), copy as stream:
             stream.peek(1)  # waits for a lock where a time limit can interrupt it: Arrow's own reading cannot be
             yield from csv.open_csv(
                 stream,
@@ -171,9 +174,7 @@ def snapshot(engine: Engine) -> Iterator[Snapshot]:
             with connection.cursor() as cursor:
                 # rows in physical order, so that a rerun reads what the first run read
                 cursor.execute("SET LOCAL synchronize_seqscans = off")
-                # a load that locks the table is waited for, but not for ever
-                cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-            yield Snapshot(connection)
+            yield Snapshot(engine, connection)
         finally:
             connection.rollback()
             connection.set_session(isolation_level="DEFAULT", readonly=False)

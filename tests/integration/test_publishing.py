@@ -2,14 +2,19 @@
 
 import threading
 import time
+from contextlib import closing, contextmanager
 
 import pandas as pd
 import psycopg2
 import pytest
 
 from dfu_clustering import publishing
+from dfu_clustering.config import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.publishing import ConcurrentChangeError, publish_labels
+from dfu_clustering.publish_journal import PublishJournal
+from dfu_clustering.publish_report import CommitUnknownError, ConcurrentChangeError, SlowStatementError
+from dfu_clustering.publishing import Publishing, publish_labels
+from dfu_clustering.tables import read_table
 from dfu_clustering.warehouse import connect_engine, is_transient, statement
 
 pytestmark = pytest.mark.integration
@@ -73,7 +78,7 @@ def test_second_publish_of_the_same_labels_touches_no_row(engine):
 
 def test_dry_run_reports_the_same_and_writes_nothing(engine):
     before = published(engine)
-    dry = publish_labels(engine, labels(a="new", b="kept", c="new"), dry_run=True)
+    dry = publish_labels(engine, labels(a="new", b="kept", c="new"), Publishing(dry_run=True))
     assert published(engine) == before
     assert touched(engine) == []
     wet = publish_labels(engine, labels(a="new", b="kept", c="new"))
@@ -102,7 +107,7 @@ def test_bad_labels_are_refused_and_nothing_is_written(engine, table, message):
 
 
 def test_dfu_that_left_dim_dfu_is_reported_when_asked_for(engine):
-    report = publish_labels(engine, labels(a="new", gone="new"), unknown="report")
+    report = publish_labels(engine, labels(a="new", gone="new"), Publishing(unknown="report"))
     assert (report.not_found, report.not_found_keys) == (1, ("gone",))
     assert published(engine)["a"] == "new"
 
@@ -120,36 +125,213 @@ def test_second_publisher_waits_for_the_first(engine, postgres_url):
     assert published(engine)["a"] == "new"
 
 
+@contextmanager
+def before_the_update(url, *statements, times=1):
+    """Do something on another connection just before the update of each of the first so many tries."""
+    left = list(range(times))
+
+    def keep(attempt, previous, after_committed):
+        if left:
+            left.pop()
+            with closing(psycopg2.connect(url)) as other, other, other.cursor() as cursor:
+                for command in statements:
+                    cursor.execute(command)
+
+    yield Publishing(keep=keep, unknown="report")
+
+
 @pytest.mark.parametrize(
-    ("meanwhile", "kept"),
+    ("meanwhile", "after"),
     [
-        ("UPDATE dim_dfu SET cluster_assignment = 'other' WHERE dfu_ck = 'a'", "other"),
-        ("DELETE FROM dim_dfu WHERE dfu_ck = 'a'", None),
+        ("UPDATE dim_dfu SET cluster_assignment = 'other' WHERE dfu_ck = 'a'", {"a": "new", "not_found": 0}),
+        ("DELETE FROM dim_dfu WHERE dfu_ck = 'a'", {"a": None, "not_found": 1}),
     ],
 )
-def test_row_that_somebody_else_changes_meanwhile_fails_the_publish(engine, postgres_url, monkeypatch, meanwhile, kept):
-    def change_after_the_transitions_were_read(name):
-        if name == "update_labels":
-            with psycopg2.connect(postgres_url) as other, other.cursor() as cursor:
-                cursor.execute(meanwhile)
-        return statement(name)
-
-    monkeypatch.setattr(publishing, "statement", change_after_the_transitions_were_read)
-    with pytest.raises(psycopg2.errors.SerializationFailure) as caught:
-        publish_labels(engine, labels(a="new", b="kept", c="new"))
-    assert is_transient(caught.value)
+def test_row_that_somebody_else_changes_meanwhile_makes_publishing_start_anew(engine, postgres_url, meanwhile, after):
+    with before_the_update(postgres_url, meanwhile) as how:
+        report = publish_labels(engine, labels(a="new", b="kept", c="new"), how)
     left = published(engine)
-    assert (left.get("a"), left["c"]) == (kept, None)
+    assert {"a": left.get("a"), "not_found": report.not_found} == after
+    assert left["c"] == "new"
 
 
-def test_publisher_that_waits_too_long_says_that_another_one_holds_the_lock(engine, postgres_url, monkeypatch):
-    monkeypatch.setattr(publishing, "_LOCK_TIMEOUT", "200ms")
-    with psycopg2.connect(postgres_url) as first, first.cursor() as cursor:
+def test_table_that_changes_again_and_again_is_left_alone(engine, postgres_url, monkeypatch):
+    monkeypatch.setattr(publishing, "_PAUSES_S", (0.01, 0.01))
+    change = "UPDATE dim_dfu SET cluster_assignment = cluster_assignment || '!' WHERE dfu_ck = 'a'"
+    with before_the_update(postgres_url, change, times=3) as how, pytest.raises(ConcurrentChangeError) as caught:
+        publish_labels(engine, labels(a="new", b="kept", c="new"), how)
+    assert "changed while labels were published, 3 times" in str(caught.value)
+    assert is_transient(caught.value)
+    assert (published(engine)["a"], published(engine)["c"]) == ("old!!!", None)
+
+
+def impatient(url, **limits):
+    return connect_engine(url, load_config(warehouse=limits).warehouse)
+
+
+def test_publisher_that_waits_too_long_says_who_holds_the_lock(engine, postgres_url):
+    with closing(psycopg2.connect(postgres_url, application_name="another-one")) as first, first.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (0x0DF0_C1A5,))
-        with pytest.raises(ConcurrentChangeError, match="Another publisher has held dim_dfu for 200ms"):
-            publish_labels(engine, labels(a="new"))
+        told = rf"held by process {first.info.backend_pid} of user postgres \(another-one, idle in transaction, for 0"
+        with pytest.raises(ConcurrentChangeError, match=told):
+            publish_labels(impatient(postgres_url, lock_timeout_s=0.2), labels(a="new"))
     publish_labels(engine, labels(a="new"))
     assert published(engine)["a"] == "new"
+
+
+@pytest.mark.parametrize(
+    "hold", ["LOCK TABLE dim_dfu IN SHARE MODE", "SELECT FROM dim_dfu WHERE dfu_ck = 'a' FOR UPDATE"]
+)
+def test_table_or_row_that_somebody_else_holds_is_named_and_left_alone(engine, postgres_url, hold):
+    before = published(engine)
+    with closing(psycopg2.connect(postgres_url, application_name="loader")) as other, other.cursor() as cursor:
+        cursor.execute(hold)
+        with pytest.raises(
+            ConcurrentChangeError, match=r"lock_timeout_s: it is held by process \d+ .*loader"
+        ) as caught:
+            publish_labels(impatient(postgres_url, lock_timeout_s=0.2), labels(a="new", c="new"))
+    assert is_transient(caught.value)
+    assert published(engine) == before
+
+
+def test_statement_that_takes_too_long_is_ended_and_named(engine, postgres_url):
+    before = published(engine)
+    with closing(psycopg2.connect(postgres_url)) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE dim_dfu IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(
+            SlowStatementError, match=r"statement timeout.*raise warehouse\.statement_timeout_s"
+        ) as caught:
+            publish_labels(impatient(postgres_url, statement_timeout_s=0.2), labels(a="new"))
+    assert is_transient(caught.value)
+    assert published(engine) == before
+
+
+def test_deadlock_is_broken_and_publishing_starts_anew(engine, postgres_url, caplog):
+    """Another program holds row c and then asks for row a, which the publisher has taken by then."""
+    with closing(psycopg2.connect(postgres_url)) as setup, setup, setup.cursor() as cursor:
+        # the publisher waits within its update, between the first row and the next
+        cursor.execute(
+            "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$;"
+            "CREATE TRIGGER pause BEFORE UPDATE ON dim_dfu"
+            " FOR EACH ROW WHEN (NEW.dfu_ck = 'a') EXECUTE FUNCTION pause()"
+        )
+    with closing(psycopg2.connect(postgres_url)) as other, other.cursor() as cursor:
+        cursor.execute("SET deadlock_timeout = '1min'")  # so that the publisher finds the deadlock
+        cursor.execute("SELECT FROM dim_dfu WHERE dfu_ck = 'c' FOR UPDATE")
+        publisher = threading.Thread(target=publish_labels, args=(engine, labels(a="new", c="new")))
+        publisher.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE dim_dfu%'"
+        while fetched(postgres_url, waits) != [(1,)]:
+            time.sleep(0.05)
+        cursor.execute("SELECT FROM dim_dfu WHERE dfu_ck = 'a' FOR UPDATE")  # ends once the publisher has given way
+        other.rollback()
+        publisher.join(timeout=30)
+    assert "publish again in 0.5 s: deadlock detected" in caplog.text
+    assert (published(engine)["a"], published(engine)["c"]) == ("new", "new")
+
+
+def fetched(url, query):
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def test_labels_of_before_are_on_disk_before_the_change_is_committed(engine, tmp_path):
+    journal, seen = PublishJournal(tmp_path), []
+
+    def keep(attempt, previous, after_committed):
+        journal.write(attempt, previous, after_committed=after_committed)
+        seen.append(published(engine))
+
+    publish_labels(engine, labels(a="new", b="kept", c="new"), Publishing(keep=keep))
+    assert seen == [{"a": "old", "b": "kept", "c": None, "d": "stale", "e": None}]
+    before = read_table(journal.previous_labels)
+    assert before.astype(object).where(before.notna(), None).to_dict("list") == {
+        "dfu_ck": ["a", "c", "d"],
+        "cluster_assignment": ["old", None, "stale"],
+    }
+
+
+def test_run_that_is_cut_off_after_its_commit_reports_what_it_did_and_keeps_the_labels_of_before(engine, tmp_path):
+    journal = PublishJournal(tmp_path)
+
+    def publish(table):
+        def keep(attempt, previous, after_committed):
+            journal.write(attempt, previous, after_committed=after_committed)
+
+        return publish_labels(engine, table, Publishing(keep=keep, last_attempt=journal.last_attempt()))
+
+    first = publish(labels(a="new", b="kept"))
+    again = publish(labels(a="new", b="kept"))
+    assert again == first
+    assert again.updated == 1
+    # somebody wrote by hand since: the labels of before the run are still the first ones
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE dim_dfu SET cluster_assignment = 'hand' WHERE dfu_ck IN ('a', 'b')")
+    assert publish(labels(a="new", b="kept")).updated == 2
+    before = read_table(journal.previous_labels).set_index("dfu_ck")["cluster_assignment"]
+    assert before.to_dict() == {"a": "old", "b": "hand", "d": "stale"}
+
+
+def test_attempt_that_was_rolled_back_is_made_anew(engine, postgres_url, tmp_path):
+    journal = PublishJournal(tmp_path)
+
+    def keep_and_fail(attempt, previous, after_committed):
+        journal.write(attempt, previous, after_committed=after_committed)
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        publish_labels(engine, labels(a="new"), Publishing(keep=keep_and_fail))
+    assert published(engine)["a"] == "old"
+    publish_labels(engine, labels(a="new"), Publishing(last_attempt=journal.last_attempt()))
+    assert published(engine)["a"] == "new"
+
+
+def test_attempt_of_a_database_that_is_no_more_counts_for_nothing(engine, tmp_path):
+    journal = PublishJournal(tmp_path)
+    publish_labels(engine, labels(a="new"), Publishing(keep=lambda a, p, c: journal.write(a, p, after_committed=c)))
+    future = journal.last_attempt().model_copy(update={"transaction": 2**40})
+    assert publish_labels(engine, labels(a="new"), Publishing(last_attempt=future)).updated == 0
+
+
+@pytest.mark.parametrize(("committed", "label"), [(False, "old"), (True, "new")])
+def test_connection_lost_at_the_commit_is_all_or_nothing_and_the_next_try_knows(
+    engine, postgres_url, tmp_path, monkeypatch, committed, label
+):
+    """The server ends the session just before, or just after, it commits; the client cannot tell which."""
+    journal, real = PublishJournal(tmp_path), publishing._commit
+
+    def lost(connection):
+        if committed:
+            with connection.cursor() as cursor:
+                cursor.execute("COMMIT")
+        with closing(psycopg2.connect(postgres_url)) as other, other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        time.sleep(0.2)
+        real(connection)
+
+    def publish():
+        how = Publishing(
+            keep=lambda a, p, c: journal.write(a, p, after_committed=c), last_attempt=journal.last_attempt()
+        )
+        return publish_labels(engine, labels(a="new"), how)
+
+    monkeypatch.setattr(publishing, "_commit", lost)
+    with pytest.raises((CommitUnknownError, psycopg2.OperationalError)) as caught:
+        publish()
+    assert is_transient(caught.value)
+    assert published(engine)["a"] == label
+    monkeypatch.setattr(publishing, "_commit", real)
+    assert publish().updated == 1
+    assert published(engine)["a"] == "new"
+
+
+def test_dfus_that_came_into_dim_dfu_since_are_counted(engine):
+    how = Publishing(known_unlabelled=pd.Series(["c", "gone", "a"]))
+    report = publish_labels(engine, labels(a="new", b="kept"), how)
+    assert (report.appeared, report.appeared_keys, report.not_found) == (2, ("d", "e"), 0)
+    assert published(engine) == {"a": "new", "b": "kept", "c": None, "d": None, "e": None}
 
 
 def test_lock_is_given_back_after_success_and_failure(engine, postgres_url):

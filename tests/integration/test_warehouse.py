@@ -8,6 +8,7 @@ import psycopg2
 import pyarrow as pa
 import pytest
 
+from dfu_clustering.config import load_config
 from dfu_clustering.errors import ConfigError, DataError, WarehouseError
 from dfu_clustering.warehouse import connect_engine, is_transient, snapshot, statement
 
@@ -108,11 +109,11 @@ def read_until_the_time_limit(source):
         signal.signal(signal.SIGALRM, before)
 
 
-def test_load_that_locks_the_table_is_waited_for_but_not_for_ever(warehouse, postgres_url, monkeypatch):
-    monkeypatch.setattr("dfu_clustering.warehouse._LOCK_TIMEOUT", "200ms")
+def test_load_that_locks_the_table_is_waited_for_but_not_for_ever(warehouse, postgres_url):
+    impatient = connect_engine(postgres_url, load_config(warehouse={"lock_timeout_s": 0.2}).warehouse)
     with psycopg2.connect(postgres_url) as blocker, blocker.cursor() as cursor:
         cursor.execute("LOCK TABLE fact_sales_monthly IN ACCESS EXCLUSIVE MODE")
-        with snapshot(warehouse) as source, pytest.raises(psycopg2.errors.LockNotAvailable) as caught:
+        with snapshot(impatient) as source, pytest.raises(psycopg2.errors.LockNotAvailable) as caught:
             source.sales_span()
         blocker.rollback()
     assert is_transient(caught.value)

@@ -6,7 +6,7 @@ from prefect.states import Failed
 from sqlalchemy.exc import OperationalError
 
 from dfu_clustering.errors import ConfigError, DataError
-from dfu_clustering.publishing import ConcurrentChangeError
+from dfu_clustering.publish_report import ConcurrentChangeError
 from tasks.retries import RETRY, may_heal
 
 REFUSED = psycopg2.OperationalError("connection refused")

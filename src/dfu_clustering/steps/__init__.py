@@ -3,14 +3,15 @@
 A step reads, calls pure code, writes, and returns a small frozen summary.
 """
 
-from dfu_clustering.steps.features import FeatureSummary, build_features, newest_month, sales_span
+from dfu_clustering.steps.features import FeatureFiles, FeatureSummary, build_features, newest_month, sales_span
 from dfu_clustering.steps.labelling import LabelSummary, label_segments
 from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.recording import RunSummary, record_run
+from dfu_clustering.steps.recording import RunSummary, record_early, record_run
 from dfu_clustering.steps.training import TrainingSummary, train_model
 from dfu_clustering.steps.updating import PublishSummary, update_assignments
 
 __all__ = [
+    "FeatureFiles",
     "FeatureSummary",
     "LabelSummary",
     "ModelFiles",
@@ -20,6 +21,7 @@ __all__ = [
     "build_features",
     "label_segments",
     "newest_month",
+    "record_early",
     "record_run",
     "sales_span",
     "train_model",

@@ -4,6 +4,7 @@ import logging
 import math
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 from dfu_clustering.config import ClusteringConfig
@@ -16,7 +17,7 @@ from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.training import TrainingSummary
 from dfu_clustering.steps.updating import PublishSummary
 from dfu_clustering.tables import read_first_rows, write_json
-from dfu_clustering.tracking import SIGNATURE_ROWS, RunRecord
+from dfu_clustering.tracking import SIGNATURE_ROWS, RunRecord, record_file
 from dfu_clustering.tracking import record_run as record_in_mlflow
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,14 @@ def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
     recorded = summary.model_copy(update={"mlflow_run_id": mlflow_run_id})
     write_json(recorded.model_dump(), run.summary)
     return recorded
+
+
+def record_early(config: ClusteringConfig, run: Run, file: Path) -> None:
+    """Take a file of a run that is still under way to its MLflow run; where MLflow is down, say so and go on."""
+    try:
+        record_file(run.folder.name, file, config=config.tracking, default_folder=var_folder() / "mlflow")
+    except TrackingUnavailableError as error:
+        logger.warning("%s is only in the run's folder: %s", file.name, error)
 
 
 def _summary(config: ClusteringConfig, run: Run) -> RunSummary:

@@ -1,11 +1,16 @@
 """Step 4: the labels go to dim_dfu."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+from pydantic import Field
 from sqlalchemy import Engine
 
-from dfu_clustering.publishing import PublishReport, publish_labels
+from dfu_clustering.publish_journal import Attempt, PublishJournal
+from dfu_clustering.publish_report import PublishReport
+from dfu_clustering.publishing import Publishing, publish_labels
 from dfu_clustering.runs import Summary
 from dfu_clustering.tables import read_table
 
@@ -31,6 +36,8 @@ class PublishSummary(Summary):
     unlabelled: int
     dry_run: bool
     transitions: list[TransitionSummary]
+    appeared: int | None = None
+    appeared_keys: list[str] = Field(default=[])
 
     @classmethod
     def of(cls, report: PublishReport) -> "PublishSummary":
@@ -43,6 +50,8 @@ class PublishSummary(Summary):
             not_found_keys=list(report.not_found_keys),
             unlabelled=report.unlabelled,
             dry_run=report.dry_run,
+            appeared=report.appeared,
+            appeared_keys=list(report.appeared_keys),
             transitions=[
                 TransitionSummary(old_label=t.old_label, new_label=t.new_label, dfus=t.dfus) for t in report.transitions
             ],
@@ -58,19 +67,52 @@ class PublishSummary(Summary):
 
 
 def update_assignments(
-    engine: Engine, *, labels: Path, dry_run: bool = False, unknown: Literal["error", "report"] = "error"
+    engine: Engine,
+    *,
+    labels: Path,
+    dry_run: bool = False,
+    unknown: Literal["error", "report"] = "error",
+    excluded: Path | None = None,
+    record: Callable[[Path], None] | None = None,
 ) -> PublishSummary:
     """Write a labels file to dim_dfu.cluster_assignment in one transaction.
+
+    Beside the file, previous_labels.parquet keeps the labels of all rows that change, before they do.
 
     Args:
         engine: The warehouse.
         labels: cluster_labels.csv or .parquet.
         dry_run: Report what would change and write nothing.
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
+        excluded: DFUs that the run knows and left out, by reason; with it, DFUs that have come since are counted.
+        record: Takes the previous labels elsewhere, too, once they are on disk and before the change is committed.
 
     Raises:
         DataError: The file is unreadable or breaks a rule of labels files; nothing is written.
-        ConcurrentChangeError: dim_dfu changed meanwhile; nothing is written.
+        ConcurrentChangeError: Somebody else works on dim_dfu; nothing is written.
+        SlowStatementError: A statement took too long; nothing is written.
+        CommitUnknownError: The connection was lost at the very end; publishing again sets it right.
     """
     table = read_table(labels, text_columns=_TEXT_COLUMNS)
-    return PublishSummary.of(publish_labels(engine, table, dry_run=dry_run, unknown=unknown))
+    journal = PublishJournal(labels.parent)
+
+    def keep(attempt: Attempt, previous: pd.DataFrame, after_committed: bool) -> None:  # noqa: FBT001
+        journal.write(attempt, previous, after_committed=after_committed)
+        if record is not None and len(previous):
+            record(journal.previous_labels)
+
+    how = Publishing(
+        dry_run=dry_run,
+        unknown=unknown,
+        known_unlabelled=_known_unlabelled(excluded),
+        last_attempt=None if dry_run else journal.last_attempt(),
+        keep=keep,
+    )
+    return PublishSummary.of(publish_labels(engine, table, how))
+
+
+def _known_unlabelled(excluded: Path | None) -> "pd.Series[str] | None":
+    if excluded is None:
+        return None
+    table = read_table(excluded, text_columns=frozenset({"dfu_ck", "reason"}))
+    return table["dfu_ck"].astype("str")
