@@ -206,7 +206,7 @@ def _chunks_of_one_length(history_months: NDArray[np.int64], chunk_rows: int) ->
 
 def _chunk_features(histories: Histories, dfus: NDArray[np.intp]) -> Columns:
     n = int(histories.history_months[dfus[0]])
-    y = np.ascontiguousarray(histories.demand[dfus, -n:].T)
+    y = np.ascontiguousarray(histories.demand.T[-n:, dfus])
     return feature_columns(y, as_of_calendar_month=_calendar_month(histories))
 
 
@@ -256,11 +256,11 @@ def _require_shapes(histories: Histories) -> None:
 
 
 def _require_demand(histories: Histories) -> None:
-    demand, window = histories.demand, histories.demand.shape[1]
-    in_history = np.arange(window) >= window - histories.history_months[:, np.newaxis]
-    valid = np.all(np.isfinite(demand) & (demand >= 0), axis=1)
+    by_month = histories.demand.T
+    months = np.arange(len(by_month))[:, np.newaxis]
+    valid = np.all(np.isfinite(by_month) & (by_month >= 0), axis=0)
     _require_of_all(histories.dfu_ck, valid, rule="Demand must be finite and not negative")
-    sold = np.any((demand > 0) & in_history, axis=1)
+    sold = np.any((by_month > 0) & (months >= len(by_month) - histories.history_months), axis=0)
     _require_of_all(histories.dfu_ck, sold, rule="Every history must hold a month with demand")
 
 

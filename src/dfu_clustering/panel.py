@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -47,7 +48,8 @@ class Panel:
 
     Attributes:
         dfu_ck: (n_dfus,) keys in ascending order.
-        demand: (n_dfus, n_months) units a month, never negative; the last column is as_of_month.
+        demand: (n_dfus, n_months) units a month, never negative; the last column is as_of_month. A month of all DFUs
+            is contiguous in memory, as sales come and as features are computed: month by month.
         as_of_month: The newest month.
         facts: What the rows were like.
     """
@@ -70,6 +72,7 @@ class Histories:
     Attributes:
         dfu_ck: (n_dfus,) keys in ascending order.
         demand: (n_dfus, window) units a month; a DFU's history is the last ``history_months`` columns of its row.
+            Either order in memory gives the same features; with contiguous months they are found sooner.
         history_months: (n_dfus,) length n of each history, 1 <= n <= window.
         as_of_month: Calendar month of the last column.
     """
@@ -109,9 +112,9 @@ class PanelBuilder:
         dims = dims.sort_by("dfu_ck")
         self._dfu_ck: Objects = dims.column("dfu_ck").to_numpy(zero_copy_only=False).astype(object)
         self._keys = _KeyIndex(dims, self._dfu_ck)
-        self._as_of_month = as_of_month
-        self._first_month = first_month
-        shape = (len(self._dfu_ck), int((as_of_month - first_month).astype(int)) + 1)
+        self._first_month, self._as_of_month = first_month, as_of_month
+        self._column_of_day = _column_of_day(first_month, as_of_month)
+        shape = (int((as_of_month - first_month).astype(int)) + 1, len(self._dfu_ck))
         self._demand = np.zeros(shape)
         self._rows_of_cell = np.zeros(shape, dtype=np.uint16)
         self._unknown: set[tuple[str, str, str]] = set()
@@ -125,13 +128,13 @@ class PanelBuilder:
         amount = qty.fill_null(0.0).to_numpy(zero_copy_only=False)
         _require_finite(amount, batch)
         self._counts["negative_qty"] += int(np.count_nonzero(amount < 0))
-        dfu = self._keys.positions(batch)
-        self._unknown.update(_natural_keys(batch.filter(pa.array(dfu < 0))))
-        self._add_up(dfu, _month_numbers(batch) - self._first_month.astype(int), amount)
+        days = batch.column("startdate").cast(pa.int32()).to_numpy(zero_copy_only=False)
+        column = self._column_of_day[days - _day_number(self._first_month)]
+        self._add_up(self._keys.positions(batch), column, amount, batch)
 
     def build(self) -> Panel:
-        """Return the finished panel; months netted below zero are clipped to zero and counted."""
-        demand = np.round(self._demand, _QTY_DECIMALS)
+        """Return the panel, finished for good; months netted below zero are clipped to zero and counted."""
+        demand = np.round(self._demand, _QTY_DECIMALS, out=self._demand)
         clipped = int(np.count_nonzero(demand < 0))
         np.maximum(demand, 0.0, out=demand)
         facts = SalesFacts(
@@ -143,18 +146,25 @@ class PanelBuilder:
             clipped_months=clipped,
             unknown_dfus=tuple("_".join(key) for key in sorted(self._unknown)),
         )
-        return Panel(self._dfu_ck, demand, self._as_of_month, facts)
+        return Panel(self._dfu_ck, demand.T, self._as_of_month, facts)
 
-    def _add_up(self, dfu: NDArray[np.int64], month: NDArray[np.int64], amount: NDArray[np.float64]) -> None:
+    def _add_up(
+        self, dfu: NDArray[np.intp], month: NDArray[np.intp], amount: NDArray[np.float64], batch: pa.RecordBatch
+    ) -> None:
         known = dfu >= 0
-        cell = dfu[known] * self._demand.shape[1] + month[known]
+        if not known.all():
+            self._unknown.update(_natural_keys(batch.filter(pa.array(~known))))
+            dfu, month, amount = dfu[known], month[known], amount[known]
+        cell = month * self._demand.shape[1] + dfu
         self._counts["in_dim"] += len(cell)
-        np.add.at(self._demand.reshape(-1), cell, amount[known])
+        np.add.at(self._demand.reshape(-1), cell, amount)
         np.add.at(self._rows_of_cell.reshape(-1), cell, np.uint16(1))
 
     def _duplicate_keys(self, most: int = 5) -> tuple[str, ...]:
-        cells = np.flatnonzero(self._rows_of_cell.reshape(-1) > 1)[:most]
-        dfu, month = np.divmod(cells, self._demand.shape[1])
+        if self._counts["in_dim"] == np.count_nonzero(self._rows_of_cell):
+            return ()
+        cells = np.flatnonzero(self._rows_of_cell.T > 1)[:most]
+        dfu, month = np.divmod(cells, len(self._rows_of_cell))
         return tuple(f"{self._dfu_ck[d]} {self._first_month + m}" for d, m in zip(dfu, month, strict=True))
 
 
@@ -169,20 +179,29 @@ def select_histories(
     Raises:
         DataError: The panel holds no demand in the window, or no history that is long enough.
     """
-    n_months = panel.demand.shape[1]
+    by_month = panel.demand.T
+    n_months = len(by_month)
     window = n_months if window_months == "all" else min(int(window_months), n_months)
-    in_window = panel.demand[:, n_months - window :]
-    positive = panel.demand > 0
-    sold: NDArray[np.bool_] = np.any(positive, axis=1)
-    first_sale = np.where(sold, positive.argmax(axis=1), n_months)
+    in_window = by_month[n_months - window :]
+    first_sale = _first_sale(by_month)
+    sold = first_sale < n_months
     length = n_months - np.maximum(first_sale, n_months - window)
-    demanded: NDArray[np.bool_] = np.any(in_window > 0, axis=1)
+    demanded: NDArray[np.bool_] = np.any(in_window > 0, axis=0)
     _require_demand(panel, window, demanded)
     clustered = demanded & (length >= min_months_history)
     _require_clustered(clustered, demanded, min_months_history)
-    histories = Histories(panel.dfu_ck[clustered], in_window[clustered], length[clustered], panel.as_of_month)
+    demand = np.compress(clustered, in_window, axis=1).T
+    histories = Histories(panel.dfu_ck[clustered], demand, length[clustered], panel.as_of_month)
     reason = np.select([~sold, ~demanded], [NEVER_SOLD, NO_DEMAND_IN_WINDOW], INSUFFICIENT_HISTORY).astype(object)
     return histories, _exclusions(panel, clustered, reason)
+
+
+def _first_sale(by_month: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return each DFU's first month of positive demand; the number of months where there is none."""
+    first = np.full(by_month.shape[1], len(by_month))
+    for month in range(len(by_month) - 1, -1, -1):
+        first[by_month[month] > 0] = month
+    return first
 
 
 def _exclusions(panel: Panel, clustered: NDArray[np.bool_], reason: Objects) -> Exclusions:
@@ -202,17 +221,13 @@ class _KeyIndex:
         self._values = [pc.unique(dims.column(name).combine_chunks().drop_null()) for name in self.COLUMNS]
         combined = self._combined(dims.select(self.COLUMNS).combine_chunks().to_batches()[0]) if len(dims) else _EMPTY
         position = np.flatnonzero(combined >= 0)
-        order = position[np.argsort(combined[position], kind="stable")]
-        self._sorted, self._position = combined[order], order
-        _require_unique(self._sorted, dfu_ck[order])
+        self._index = pd.Index(combined[position])
+        _require_unique(self._index, dfu_ck[position])
+        self._position = np.append(position, -1)  # a key that is not found reads the last entry
 
-    def positions(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+    def positions(self, batch: pa.RecordBatch) -> NDArray[np.intp]:
         """Return the (n_rows,) panel row of each sale; -1 where dim_dfu does not know the DFU."""
-        wanted = self._combined(batch)
-        if not len(self._sorted):
-            return np.full(len(wanted), -1)
-        near = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
-        return np.where((wanted >= 0) & (self._sorted[near] == wanted), self._position[near], -1)
+        return self._position[self._index.get_indexer(pd.Index(self._combined(batch)))]
 
     def _combined(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
         codes = [_codes(batch.column(n), v) for n, v in zip(self.COLUMNS, self._values, strict=True)]
@@ -233,9 +248,14 @@ def _codes(column: pa.Array, values: pa.Array) -> NDArray[np.int64]:
     return np.asarray(with_null[indices], dtype=np.int64)
 
 
-def _month_numbers(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    days = batch.column("startdate").to_numpy(zero_copy_only=False)
-    return np.asarray(days.astype("datetime64[M]").astype(np.int64))
+def _column_of_day(first_month: Month, as_of_month: Month) -> NDArray[np.intp]:
+    """Return the month, counted from the first, of every day from the first month to the last."""
+    days = np.arange(first_month.astype("datetime64[D]"), (as_of_month + 1).astype("datetime64[D]"))
+    return np.asarray((days.astype("datetime64[M]") - first_month).astype(np.intp))
+
+
+def _day_number(month: Month) -> int:
+    return int(month.astype("datetime64[D]").astype(int))
 
 
 def _natural_keys(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
@@ -258,13 +278,14 @@ def _require_finite(amount: NDArray[np.float64], batch: pa.RecordBatch) -> None:
         )
 
 
-def _require_unique(sorted_keys: NDArray[np.int64], dfu_ck: Objects) -> None:
-    again = np.flatnonzero(sorted_keys[1:] == sorted_keys[:-1])
-    if len(again):
+def _require_unique(keys: "pd.Index[int]", dfu_ck: Objects) -> None:
+    if not keys.is_unique:
+        order = np.argsort(keys, kind="stable")
+        again = np.flatnonzero(np.diff(keys[order]) == 0)
         raise WarehouseError(
             "dim_dfu must hold one row for each dmdunit, dmdgroup and loc",
             found="several dfu_ck for one of them",
-            keys=[f"{dfu_ck[i]} = {dfu_ck[i + 1]}" for i in again],
+            keys=[f"{dfu_ck[order[i]]} = {dfu_ck[order[i + 1]]}" for i in again],
             remedy="remove the duplicate rows from dim_dfu",
         )
 
