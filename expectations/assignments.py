@@ -4,6 +4,8 @@ import re
 
 import great_expectations.expectations as gxe
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.config import ClusteringConfig
@@ -30,14 +32,20 @@ def label_batches(config: ClusteringConfig, labels: pd.DataFrame, clustered: pd.
         clustered: dfu_ck of the feature matrix.
     """
     coverage = {
-        "unlabelled_dfus": int((~clustered.isin(labels["dfu_ck"])).sum()),
-        "strange_dfus": int((~labels["dfu_ck"].isin(clustered)).sum()),
+        "unlabelled_dfus": _count_missing(clustered, labels["dfu_ck"]),
+        "strange_dfus": _count_missing(labels["dfu_ck"], clustered),
     }
     return [
         Batch("labels of every DFU", labels, _OF_EVERY_DFU, key="dfu_ck", essential=True),
         Batch("labels of every segment", _segments(labels), _of_every_segment(config), key="cluster_label"),
         Batch("labels cover the DFUs", pd.DataFrame([coverage]), _COVERAGE),
     ]
+
+
+def _count_missing(wanted: pd.Series, keys: pd.Series) -> int:
+    # Arrow's hash of a million keys, where isin() makes an object of each
+    found = pc.is_in(*(pa.array(values, pa.large_string(), from_pandas=True) for values in (wanted, keys)))
+    return len(found) - int(pc.sum(found).as_py() or 0)
 
 
 def publishing_batch(config: ClusteringConfig, publishing: PublishSummary) -> Batch:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dfu_clustering.errors import ConfigError, DataError
@@ -178,7 +180,7 @@ def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFra
 
     Returns:
         The features with ITEM_ATTRIBUTES, then DFU_ATTRIBUTES added, rows and index as they were. Numeric attributes
-        are float64 with NaN, categorical ones object with None, where NULL or where the item or DFU is not known.
+        are float64, categorical ones str, both with NaN where NULL or where the item or DFU is not known.
 
     Raises:
         DataError: A column is missing, a numeric attribute is not a number, or dfus holds a dfu_ck twice.
@@ -187,8 +189,9 @@ def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFra
     _require_columns(items, ["item_no", *_names(ITEM_ATTRIBUTES)], table_name="items")
     _require_columns(dfus, ["dfu_ck", "dmdunit", *_names(DFU_ATTRIBUTES)], table_name="dfus")
     _require_unique(dfus["dfu_ck"])
-    of_dfu = dfus.set_index("dfu_ck").reindex(features["dfu_ck"])
-    of_item = _one_row_an_item(items).reindex(of_dfu["dmdunit"])
+    known_items = _one_row_an_item(items)
+    of_dfu = _rows_of(dfus, _positions(features["dfu_ck"], dfus["dfu_ck"]))
+    of_item = _rows_of(known_items, _positions(of_dfu["dmdunit"], known_items["item_no"]))
     joined = {
         attribute.name: _attribute_values(of_its_key[attribute.name], attribute).set_axis(features.index)
         for of_its_key, attributes in ((of_item, ITEM_ATTRIBUTES), (of_dfu, DFU_ATTRIBUTES))
@@ -219,12 +222,26 @@ def _one_row_an_item(items: pd.DataFrame) -> pd.DataFrame:
     known = items.dropna(subset="item_no")
     if known["item_no"].duplicated().any():
         known = known.sort_values(order).drop_duplicates("item_no")
-    return known.set_index("item_no")
+    return known
+
+
+def _positions(wanted: pd.Series, keys: pd.Series) -> NDArray[np.int64]:
+    """Return where each wanted key lies among the keys; -1 where it is NULL or not there."""
+    found = pc.index_in(_as_text(wanted), value_set=_as_text(keys), skip_nulls=True)
+    return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _as_text(keys: pd.Series) -> pa.Array:
+    return pa.array(keys, pa.large_string(), from_pandas=True)
+
+
+def _rows_of(table: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
+    return table.reset_index(drop=True).reindex(positions)  # -1 is no row: all NULL
 
 
 def _attribute_values(values: pd.Series, attribute: Attribute) -> pd.Series:
     if attribute.kind == "categorical":
-        return values.astype(object).where(values.notna(), None)
+        return values.astype("str")
     try:
         return pd.to_numeric(values).astype(np.float64)
     except (TypeError, ValueError) as error:

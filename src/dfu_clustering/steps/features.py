@@ -2,12 +2,14 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike
 from sqlalchemy import Engine
 
 from dfu_clustering.config import ClusteringConfig
@@ -170,8 +172,8 @@ def _summary(config: ClusteringConfig, panel: Panel, histories: Histories, exclu
     )
 
 
-def _keys_digest(keys: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16]
+def _keys_digest(keys: ArrayLike) -> str:
+    return hashlib.sha256("\n".join(sorted(np.asarray(keys, dtype=object).tolist())).encode()).hexdigest()[:16]
 
 
 def _report(panel: Panel, summary: FeatureSummary) -> None:
@@ -207,8 +209,8 @@ def _write(
 
 
 def _pictured_demand(panel: Panel, histories: Histories) -> pd.DataFrame:
-    rows = pd.Index(panel.dfu_ck).get_indexer(pd.Index(histories.dfu_ck))
+    keys = pd.Series(histories.dfu_ck, dtype="str")
+    rows = pc.index_in(pa.array(keys), value_set=pa.array(pd.Series(panel.dfu_ck, dtype="str"))).to_numpy()
     months = panel.months[-_PICTURED_MONTHS:]
-    frame = pd.DataFrame(panel.demand[rows, -len(months) :], columns=[str(month) for month in months])
-    frame.insert(0, "dfu_ck", pd.Series(histories.dfu_ck, dtype="str"))
-    return frame
+    demand = zip(months, panel.demand.T[-len(months) :], strict=True)
+    return pd.DataFrame({"dfu_ck": keys, **{str(month): of_month[rows] for month, of_month in demand}})

@@ -55,7 +55,9 @@ def write_typical(panel: Path | None, dfu_ck: pd.Series, assignment: Assignment,
     members = pd.DataFrame(
         {"dfu_ck": dfu_ck.to_numpy(), "cluster_id": assignment.cluster_id, "distance": assignment.distance}
     )
-    nearest = members.sort_values(["cluster_id", "distance", "dfu_ck"]).groupby("cluster_id").head(TYPICAL_MEMBERS)
+    rank = members.groupby("cluster_id")["distance"].rank(method="min")
+    near = members[rank <= TYPICAL_MEMBERS]  # a few of a million, and more only where distances tie
+    nearest = near.sort_values(["cluster_id", "distance", "dfu_ck"]).groupby("cluster_id").head(TYPICAL_MEMBERS)
     nearest["rank"] = nearest.groupby("cluster_id").cumcount()
     wanted = [("dfu_ck", "in", nearest["dfu_ck"].tolist())]
     demand = parquet.read_table(panel, filters=wanted).to_pandas()
