@@ -18,7 +18,6 @@ from dfu_clustering import plot_style as style
 
 Floats = NDArray[np.float64]
 
-_MARKERS = "o^sD"
 _BADGE_GAP_SHARE = 0.045  # of the map's width and height, between the centres of two badges
 _CELL_PITCH = 1.08  # of the columns of typical DFUs, in widths of one
 _FLOOR, _CELL_HEIGHT = 0.32, 0.55  # zero line below the middle of its row, and the largest month, in rows
@@ -73,7 +72,7 @@ def _map_title(n_points: int, n_dfus: int) -> str:
 def _plot_points(ax: Axes, points: Floats, cluster_id: NDArray[np.int64]) -> None:
     area = float(np.clip(60_000 / len(points), 3, 30))
     markers = np.array([_marker_of(cluster) for cluster in range(cluster_id.max() + 1)])[cluster_id]
-    for marker in _MARKERS:
+    for marker in style.SHAPES.values():
         drawn = markers == marker
         colors = np.array(style.PALETTE)[cluster_id[drawn] % len(style.PALETTE)]
         ax.scatter(points[drawn, 0], points[drawn, 1], c=colors, s=area, marker=marker, alpha=0.5, linewidths=0)
@@ -94,7 +93,7 @@ def _key_line(ax: Axes, y: float, cluster: int, text: str) -> None:
 
 
 def _marker_of(cluster: int) -> str:
-    return _MARKERS[cluster // len(style.PALETTE) % len(_MARKERS)]
+    return style.SHAPES[style.shape_of(cluster)]
 
 
 def _kept_apart(places: Floats, extent: Floats) -> Floats:

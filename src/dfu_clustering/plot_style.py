@@ -12,10 +12,15 @@ from matplotlib.typing import ColorType
 
 Names = Mapping[int, str]  # cluster_id to the text that stands for it
 
-# Paul Tol's "muted" scheme, safe for colour-blind readers; later clusters repeat the colours with another marker
+# Paul Tol's "muted" scheme, safe for colour-blind readers, and the same hues where the ground is dark
 PALETTE: Final = (
     "#332288", "#CC6677", "#117733", "#88CCEE", "#DDCC77", "#882255", "#44AA99", "#999933", "#AA4499",
 )  # fmt: skip
+PALETTE_ON_DARK: Final = (
+    "#8F85F0", "#E8899A", "#3FA968", "#9ADAF5", "#E6D88F", "#D4608F", "#5FCBB8", "#BDBD55", "#D07CC4",
+)  # fmt: skip
+# shapes beside the colours, by matplotlib's sign; 5 and 9 have no common factor, so that 45 clusters differ
+SHAPES: Final = {"circle": "o", "triangle": "^", "square": "s", "diamond": "D", "cross": "P"}
 INK, MUTED, FAINT = "#222222", "#666666", "#DDDDDD"
 SHADE = "#F1EEF6"  # behind what counts
 ACCENT, CONTRAST = PALETTE[0], PALETTE[1]
@@ -62,6 +67,11 @@ def segments_at_left(ax: Axes, profiles: pd.DataFrame, names: Names) -> None:
 def color_of(cluster: int) -> str:
     """Return a cluster's colour."""
     return PALETTE[cluster % len(PALETTE)]
+
+
+def shape_of(cluster: int) -> str:
+    """Return the name of a cluster's shape, one of SHAPES."""
+    return tuple(SHAPES)[cluster % len(SHAPES)]
 
 
 def text_color_on(background: ColorType) -> str:

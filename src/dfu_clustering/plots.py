@@ -3,8 +3,8 @@
 Data in, matplotlib Figure out; nothing is saved and pyplot's global state is not touched.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from dfu_clustering import plot_style as style
-from dfu_clustering.profiles import comparable
-from dfu_clustering.traits import PEAK_AGREEMENT
+from dfu_clustering.profile_columns import (
+    PEAK_HEADING,
+    PROFILE_COLUMNS,
+    peak_months,
+    profile_texts,
+    unusualness,
+)
 
 _CRITERIA = (
     ("elbow", "wcss", "Spread within clusters (WCSS): the bend counts"),
@@ -24,27 +29,6 @@ _CRITERIA = (
 _COLORMAP = "RdBu_r"
 _UNUSUAL = 2.5  # robust standard deviations at which the heatmap's colours end
 _BAR_HEIGHT = 0.38
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-class _Column(NamedTuple):
-    """A column of the heatmap: the profile's feature, its heading and how its values are written."""
-
-    feature: str
-    heading: str
-    text: Callable[[float], str]
-
-
-_COLUMNS = (
-    _Column("mean_demand", "Volume,\nunits\na month", style.short),
-    _Column("cv_demand", "Variability,\nCV", "{:.2f}".format),
-    _Column("zero_demand_pct", "Months\nwithout\ndemand", "{:.0%}".format),
-    _Column("sparsity_score", "Months from\ndemand to\ndemand", "{:.1f}".format),
-    _Column("cv2_demand", "Variability\nof sizes,\nCV²", "{:.2f}".format),
-    _Column("seasonality_strength", "Seasonality\n0 to 1", "{:.2f}".format),
-    _Column("growth_rate", "Growth\na year", "{:+.0%}".format),
-    _Column("log_growth", "Momentum,\nlog ratio", "{:+.2f}".format),
-)
 
 
 def plot_k_selection(selection: Mapping[str, Any], *, min_cluster_size_pct: float) -> Figure:
@@ -107,8 +91,7 @@ def plot_profile_heatmap(
         names: Text of each cluster.
         peak_threshold: seasonality_strength from which a segment's peak month is shown.
     """
-    features = [column.feature for column in _COLUMNS]
-    unusual = ((comparable(profiles) - scales["median"]) / scales["scale"])[features].to_numpy()
+    unusual, texts = unusualness(profiles, scales).to_numpy(), profile_texts(profiles)
     subtitle = (
         "Median of the segment's DFUs. Colour: distance from the median of all DFUs, in robust standard deviations."
     )
@@ -116,14 +99,13 @@ def plot_profile_heatmap(
     ax = figure.subplots()
     image = ax.imshow(unusual, cmap=_COLORMAP, vmin=-_UNUSUAL, vmax=_UNUSUAL, aspect="auto")
     for row, column in np.ndindex(unusual.shape):
-        value = profiles[features[column]].iloc[row]
-        text = "–" if np.isnan(value) else _COLUMNS[column].text(value)
         background = tuple(image.to_rgba(unusual[row, column]))
-        _cell_text(ax, column, row, text, style.text_color_on(background))
-    for row, month in enumerate(_peak_months(profiles, peak_threshold)):
-        _cell_text(ax, len(_COLUMNS), row, month, style.INK)
-    ax.set_xlim(-0.5, len(_COLUMNS) + 0.5)
-    ax.set_xticks(range(len(_COLUMNS) + 1), [*(column.heading for column in _COLUMNS), "Peak\nmonth"])
+        _cell_text(ax, column, row, texts[row][column], style.text_color_on(background))
+    for row, month in enumerate(peak_months(profiles, peak_threshold)):
+        _cell_text(ax, len(PROFILE_COLUMNS), row, month, style.INK)
+    headings = [*(column.heading for column in PROFILE_COLUMNS), PEAK_HEADING]
+    ax.set_xlim(-0.5, len(PROFILE_COLUMNS) + 0.5)
+    ax.set_xticks(range(len(headings)), headings)
     style.segments_at_left(ax, profiles, names)
     ax.xaxis.tick_top()
     style.frameless(ax)
@@ -139,11 +121,6 @@ def plot_profile_heatmap(
 
 def _cell_text(ax: Axes, column: int, row: int, text: str, color: str) -> None:
     ax.text(column, row, text, color=color, ha="center", va="center_baseline", fontsize=style.TEXT_POINTS)
-
-
-def _peak_months(profiles: pd.DataFrame, peak_threshold: float) -> list[str]:
-    told = (profiles["seasonality_strength"] >= peak_threshold) & (profiles["peak_agreement"] >= PEAK_AGREEMENT)
-    return ["–" if np.isnan(m) else _MONTHS[int(np.ceil(m - 0.5)) - 1] for m in profiles["peak_month"].where(told)]
 
 
 def plot_sizes(profiles: pd.DataFrame, names: style.Names) -> Figure:

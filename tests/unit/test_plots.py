@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from dfu_clustering.dfu_plots import plot_cluster_map, plot_typical_dfus
-from dfu_clustering.plot_style import PALETTE, short, text_color_on
+from dfu_clustering.plot_style import PALETTE, SHAPES, color_of, shape_of, short, text_color_on
 from dfu_clustering.plots import plot_k_selection, plot_profile_heatmap, plot_sizes
 from dfu_clustering.profiles import COMPARED_FEATURES
 
@@ -162,10 +162,15 @@ def test_map_draws_every_dfu_in_the_colour_of_its_cluster() -> None:
     clouds = [c for c in figure.axes[0].findobj(PathCollection) if len(c.get_offsets())]
     drawn = np.concatenate([cloud.get_offsets() for cloud in clouds])
     colors = np.concatenate([cloud.get_facecolors() for cloud in clouds])
-    order = np.argsort(cluster_id // len(PALETTE), kind="stable")  # one cloud a marker
+    order = np.argsort(cluster_id % len(SHAPES), kind="stable")  # one cloud a shape
     assert drawn.tolist() == points[order].tolist()
-    assert len(np.unique(colors[:360], axis=0)) == 9
-    assert colors[360].tolist() == colors[0].tolist()  # the tenth cluster takes the first colour, with another marker
+    in_order = colors[np.argsort(order)]
+    assert len(np.unique(in_order, axis=0)) == len(PALETTE)
+    assert in_order[cluster_id == 9].tolist() == in_order[cluster_id == 0].tolist()  # the colours begin again
+
+
+def test_colour_and_shape_together_tell_45_clusters_apart() -> None:
+    assert len({(color_of(cluster), shape_of(cluster)) for cluster in range(45)}) == 45
 
 
 def test_map_names_each_cluster_once_with_its_share_and_numbers_it_at_its_median() -> None:
