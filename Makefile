@@ -61,7 +61,7 @@ bench: $(INSTALLED)  ## all benchmarks, one JSON line each; half an hour and 20 
 	$(BIN)/python benchmarks/gates.py
 	$(BIN)/python benchmarks/end_to_end.py --dfus 100000 1000000
 
-.PHONY: cluster-features cluster-train cluster-label cluster-update cluster-all
+.PHONY: cluster-features cluster-train cluster-label cluster-update cluster-report cluster-all
 cluster-features: $(INSTALLED)  ## program 1: features from DATABASE_URL to data/
 	$(BIN)/python scripts/generate_clustering_features.py
 cluster-train: $(INSTALLED)  ## program 2: clusters
@@ -70,7 +70,9 @@ cluster-label: $(INSTALLED)  ## program 3: labels
 	$(BIN)/python scripts/label_clusters.py
 cluster-update: $(INSTALLED)  ## program 4: labels to dim_dfu
 	$(BIN)/python scripts/update_cluster_assignments.py
-cluster-all: cluster-features cluster-train cluster-label cluster-update  ## the four programs in a row
+cluster-report: $(INSTALLED)  ## one page of what they made: data/clustering/report.html
+	$(BIN)/python scripts/build_report.py
+cluster-all: cluster-features cluster-train cluster-label cluster-update cluster-report  ## the four programs in a row, and the page
 
 .PHONY: prefect-ui mlflow-ui demo-stop
 prefect-ui: $(INSTALLED) | $(PREFECT_HOME)  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
@@ -113,6 +115,17 @@ else
 	docker build --tag dfu-clustering:smoke .
 	docker run --rm $(UNPRIVILEGED) dfu-clustering:smoke python -m flows.demo
 endif
+
+# The chart library inside the report: change the versions here and in vendor/LICENSES.txt, then look at the page
+D3 := 7.9.2
+PLOT := 0.6.17
+VENDOR := src/dfu_clustering/report/assets/vendor
+.PHONY: vendor-charts
+vendor-charts:  ## fetch the chart library of the report (needs npm)
+	@folder=$$(mktemp -d) && cd $$folder && npm pack --silent d3@$(D3) @observablehq/plot@$(PLOT) \
+		&& tar -xzf d3-$(D3).tgz package/dist/d3.min.js \
+		&& tar -xzf observablehq-plot-$(PLOT).tgz package/dist/plot.umd.min.js \
+		&& cp package/dist/d3.min.js package/dist/plot.umd.min.js $(CURDIR)/$(VENDOR)/ && rm -r $$folder
 
 .PHONY: lock
 lock:  ## pin the newest versions that fit together

@@ -35,6 +35,7 @@ from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import RunSummary
 from tasks import clustering, loads, quality
 from tasks.artifacts import show_run
+from tasks.run_names import rename_run, run_name
 
 AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 LoadId = Annotated[str, Field(min_length=1, max_length=200)]
@@ -70,12 +71,7 @@ def _described(function: _F) -> _F:
     return function
 
 
-def _run_name() -> str:
-    month = runtime.flow_run.parameters.get("as_of_month") or "newest month"
-    return f"as of {month} ({short_run_id(runtime.flow_run.id)})"
-
-
-@flow(name="cluster-dfus", flow_run_name=_run_name)
+@flow(name="cluster-dfus", flow_run_name=run_name)
 @_described
 def cluster_dfus(
     as_of_month: AsOfMonth | None = None,
@@ -120,6 +116,7 @@ def cluster_dfus(
         if done:
             return loads.nothing_to_do(load_id, done)  # type: ignore[return-value]  # a state becomes the run's own
     run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month)
+    rename_run(run.as_of_month)
     state = loads.keep_state(run, state)
     quality.validate_sources(config, run, policy, chosen=as_of_month is not None)
     clustering.build_features(config, run)
@@ -131,6 +128,8 @@ def cluster_dfus(
     if not dry_run:
         publication = loads.record_publication(run, state, published, load_id=load_id)
         loads.end_repeats(load_id, publication)
+    # labels are published by now: a page that cannot be made is a failed task and a warning, not a failed run
+    clustering.build_report(run, return_state=True)
     summary = clustering.record_run(config, run)
     show_run(summary)
     return summary

@@ -93,7 +93,11 @@ def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
     console.print(
         f"dim_dfu: {published.updated:,} updated, {published.unchanged:,} unchanged, {published.cleared:,} cleared."
     )
-    console.print(f"\nPictures and tables  {summary.run_folder}", soft_wrap=True)
+    folder = Path(summary.run_folder)
+    if summary.report:
+        page = (folder / summary.report.name).as_uri()
+        console.print(f"\nReport               {page}    (open it in a browser)", soft_wrap=True)
+    console.print(f"Pictures and tables  {folder}", soft_wrap=True)
     console.print(f"Labels in SQL        export {DATABASE_URL_VARIABLE}='{database.url}'", soft_wrap=True)
     console.print("MLflow               make mlflow-ui    then http://127.0.0.1:5000")
     console.print("Prefect UI           make prefect-ui   then http://127.0.0.1:4200")

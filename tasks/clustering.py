@@ -13,6 +13,8 @@ from dfu_clustering.steps import (
     LabelSummary,
     ModelFiles,
     PublishSummary,
+    ReportSources,
+    ReportSummary,
     RunSummary,
     TrainingSummary,
 )
@@ -77,6 +79,16 @@ def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> 
         )
 
     return run.once("update_assignments", PublishSummary, work)
+
+
+@task(name="build-report", timeout_seconds=_HOUR_S, **RETRY)
+def build_report(run: Run) -> ReportSummary:
+    """Write the page that people read."""
+
+    def work() -> ReportSummary:
+        return steps.build_report(ReportSources.of_run(run), output=run.report)
+
+    return run.once("build_report", ReportSummary, work)
 
 
 @task(name="record-run", timeout_seconds=_HOUR_S, **RETRY)

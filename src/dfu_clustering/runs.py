@@ -95,6 +95,11 @@ class Run:
         return self.folder / "summary.json"
 
     @property
+    def report(self) -> Path:
+        """Return the path of the page that people read."""
+        return self.folder / "report.html"
+
+    @property
     def manifest(self) -> Path:
         """Return the path of the list of finished steps."""
         return self.folder / "manifest.json"

@@ -1,6 +1,7 @@
 """The flow against a real Prefect server: what it publishes, what it shows, what it never retries."""
 
 import inspect
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -15,10 +16,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 from prefect_sqlalchemy import SqlAlchemyConnector
 
+from dfu_clustering import steps
 from dfu_clustering.config import ClusteringConfig, load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.steps.recording import NO_REPORT
 from flows.cluster_dfus import cluster_dfus
 from tasks.connection import warehouse_engine
 
@@ -65,9 +68,36 @@ def test_run_publishes_and_shows_summary_and_segments(server, warehouse):
     assert f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs" in by_key["cluster-dfus-summary"]
 
 
+def test_run_is_renamed_once_its_month_is_known(server, warehouse):
+    state = cluster_dfus(dry_run=True, k_range=(3, 4), return_state=True)
+    with get_client(sync_client=True) as client:
+        name = client.read_flow_run(state.state_details.flow_run_id).name
+    assert name.startswith(f"as of {state.result().as_of_month} (")
+
+
+def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_failed_run(server, warehouse, monkeypatch):
+    def full_disk(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(steps, "build_report", full_disk)
+    state = cluster_dfus(k_range=(3, 4), return_state=True)
+    summary = state.result()
+    assert state.is_completed()
+    assert count(warehouse, LABELLED) == summary.clustered
+    assert summary.report is None
+    assert NO_REPORT in summary.warnings
+    assert summary.mlflow_run_id
+    with get_client(sync_client=True) as client:
+        run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        tasks = {run.name.rpartition("-")[0]: run for run in client.read_task_runs(flow_run_filter=run_filter)}
+    assert tasks["build-report"].state.is_failed()
+    assert not Path(summary.run_folder, "report.html").exists()
+
+
 def test_dry_run_works_everything_out_and_writes_no_label(server, warehouse):
     summary = cluster_dfus(dry_run=True, k_range=(3, 4))
     assert summary.published.dry_run
+    assert "Dry run: nothing was written to dim_dfu" in Path(summary.run_folder, "report.html").read_text()
     assert summary.published.updated == summary.clustered
     assert count(warehouse, LABELLED) == 0
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -133,7 +134,13 @@ def test_everything_that_a_run_leaves_lies_under_its_two_folders(demo):
 def test_demo_ends_with_the_segments_and_where_to_look(demo):
     for segment in demo.summary["clusters"]:
         assert segment["label"] in demo.output
-    for hint in (str(demo.run), "DATABASE_URL=", "make mlflow-ui", "make prefect-ui"):
+    for hint in (
+        (demo.run / "report.html").as_uri(),
+        str(demo.run),
+        "DATABASE_URL=",
+        "make mlflow-ui",
+        "make prefect-ui",
+    ):
         assert hint in demo.output
 
 
@@ -155,6 +162,35 @@ def test_features_of_program_and_flow_are_the_same_bits(demo, programs_folder):
     csv = read_table(program / "clustering_features.csv", text_columns=frozenset({"dfu_ck"}))
     for column in flow.select_dtypes("number"):
         assert csv[column].astype("float64").equals(flow[column].astype("float64")), column
+
+
+def rows_of(page):
+    """The page's table of the segments: number, title, then size, share, share of the volume and the medians."""
+    rows = re.findall(r'<tr data-segment="(\d+)">(.*?)</tr>', page, re.DOTALL)
+    return {int(number): re.findall(r'data-value="([^"]*)"', row) for number, row in rows}
+
+
+def test_report_of_flow_and_programs_holds_the_numbers_of_the_summary(demo, programs_folder):
+    output = programs_folder / "page.html"
+    command = [sys.executable, str(ROOT / "scripts" / "build_report.py"), "--output", str(output)]
+    shown = subprocess.run(
+        command, cwd=programs_folder, env=demo.environment, capture_output=True, text=True, check=True
+    )
+    assert output.as_uri() in shown.stdout
+    of_flow = (demo.run / "report.html").read_text()
+    assert f"<strong>{demo.summary['clustered']:,}</strong> DFUs have a label" in of_flow
+    assert f"of {demo.summary['n_dfus']:,};" in of_flow
+    for reason, dfus in demo.summary["excluded"].items():
+        assert re.search(rf"{reason} <small>[^<]*</small></th><td class=\"number\">{dfus:,}</td>", of_flow)
+    rows = rows_of(of_flow)
+    assert len(rows) == demo.summary["k"]
+    for segment in demo.summary["clusters"]:
+        _, size, share, volume_share, mean_demand, *_ = rows[segment["cluster_id"]]
+        assert int(size) == segment["size"]
+        assert (float(share), float(volume_share)) == (segment["share"], segment["volume_share"])
+        assert float(mean_demand) == segment["profile"]["mean_demand"]
+        assert f"<code>{segment['label']}</code>" in of_flow
+    assert rows_of(output.read_text()) == rows
 
 
 def test_programs_after_the_flow_change_no_row(demo, programs_folder):
@@ -191,7 +227,7 @@ def test_mlflow_run_holds_settings_figures_files_and_the_champion(demo):
     assert record["tags"]["config_digest"] == demo.summary["config_digest"]
     assert record["metrics"]["k"] == demo.summary["k"]
     assert record["metrics"]["excluded.never_sold"] == demo.summary["excluded"]["never_sold"]
-    assert set(SHARED_FILES) <= set(record["files"])
+    assert {*SHARED_FILES, "report.html"} <= set(record["files"])
     assigned = pd.read_csv(demo.run / "cluster_assignments.csv").set_index("dfu_ck")["cluster_id"]
     matrix = pd.read_parquet(demo.run / "clustering_features.parquet")
     assert record["clusters"] == assigned.loc[matrix["dfu_ck"]].tolist()

@@ -7,6 +7,7 @@ from dfu_clustering.steps.features import FeatureFiles, FeatureSummary, build_fe
 from dfu_clustering.steps.labelling import LabelSummary, label_segments
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.recording import RunSummary, record_early, record_run
+from dfu_clustering.steps.reporting import ReportSources, ReportSummary, build_report
 from dfu_clustering.steps.training import TrainingSummary, train_model
 from dfu_clustering.steps.updating import PublishSummary, update_assignments
 
@@ -16,9 +17,12 @@ __all__ = [
     "LabelSummary",
     "ModelFiles",
     "PublishSummary",
+    "ReportSources",
+    "ReportSummary",
     "RunSummary",
     "TrainingSummary",
     "build_features",
+    "build_report",
     "label_segments",
     "newest_month",
     "record_early",

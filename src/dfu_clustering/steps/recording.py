@@ -14,6 +14,7 @@ from dfu_clustering.runs import Run, Summary, code_version, var_folder
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary, SegmentSummary
 from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.reporting import ReportSummary
 from dfu_clustering.steps.training import TrainingSummary
 from dfu_clustering.steps.updating import PublishSummary
 from dfu_clustering.tables import read_first_rows, write_json
@@ -21,6 +22,8 @@ from dfu_clustering.tracking import SIGNATURE_ROWS, RunRecord, record_file
 from dfu_clustering.tracking import record_run as record_in_mlflow
 
 logger = logging.getLogger(__name__)
+
+NO_REPORT = "there is no report.html of this run; scripts/build_report.py makes one from its folder"
 
 
 class RunSummary(Summary):
@@ -42,6 +45,7 @@ class RunSummary(Summary):
     config_digest: str
     code_version: str
     seed: int
+    report: ReportSummary | None = None
     mlflow_run_id: str | None
     run_folder: str
 
@@ -77,6 +81,7 @@ def record_early(config: ClusteringConfig, run: Run, file: Path) -> None:
 def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
     features = run.result("build_features", FeatureSummary)
     training = run.result("train_model", TrainingSummary)
+    report = run.result("build_report", ReportSummary) if "build_report" in run.finished() else None
     return RunSummary(
         as_of_month=features.as_of_month,
         n_dfus=features.n_dfus,
@@ -85,7 +90,7 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
         k=training.k,
         k_selection=training.k_selection,
         silhouette=training.silhouette,
-        warnings=training.warnings,
+        warnings=[*training.warnings, *([] if report else [NO_REPORT])],
         data_quality=[SuiteSummary.of(report) for report in read_reports(run)],
         clusters=run.result("label_segments", LabelSummary).segments,
         published=run.result("update_assignments", PublishSummary),
@@ -94,6 +99,7 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
         config_digest=config.digest(),
         code_version=code_version(),
         seed=config.seed,
+        report=report,
         mlflow_run_id=None,
         run_folder=str(run.folder),
     )

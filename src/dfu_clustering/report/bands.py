@@ -1,0 +1,50 @@
+"""The course of a segment's demand: quartiles by month over its DFUs, each on its own scale."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfu_clustering.report.model import Band
+
+Floats = NDArray[np.float64]
+
+_LEAST_SHARE_BEGUN = 0.25  # of the DFUs: below it a month tells of too few
+_DECIMALS = 3
+
+
+def quartile_band(demand: Floats, mean_demand: Floats) -> Band:
+    """Return the quartiles by month of demand divided by each DFU's mean.
+
+    Args:
+        demand: (n_dfus, n_months) units, NaN before a DFU's first sale.
+        mean_demand: (n_dfus,) mean a month of each DFU's clustered history, positive.
+
+    Returns:
+        The band; months in which less than a quarter of the DFUs had begun to sell are undefined.
+    """
+    n_dfus, n_months = demand.shape
+    begun = np.count_nonzero(~np.isnan(demand), axis=0) >= max(1, _LEAST_SHARE_BEGUN * n_dfus)
+    quartiles = np.full((3, n_months), np.nan)
+    if begun.any():
+        quartiles[:, begun] = np.nanquantile(demand[:, begun] / mean_demand[:, None], [0.25, 0.5, 0.75], axis=0)
+    low, mid, high = (jsonable(row.round(_DECIMALS)) for row in quartiles)
+    return Band(low=low, mid=mid, high=high, dfus=n_dfus)
+
+
+def since_first_sale(demand: Floats) -> Floats:
+    """Return (n_dfus, n_months) demand with the months before the first sale undefined: they are no zero demand."""
+    begun = np.logical_or.accumulate(demand > 0, axis=1)
+    return np.where(begun, demand, np.nan)
+
+
+def rounded(values: Floats, digits: int = 3) -> Floats:
+    """Return the values with so many significant digits: what a chart shows, in a fraction of the bytes."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decimals = digits - 1 - np.floor(np.log10(np.abs(values)))
+    factor = np.power(10.0, np.where(np.isfinite(decimals), decimals, 0.0))
+    shortened: Floats = np.round(values * factor) / factor
+    return shortened
+
+
+def jsonable(values: Floats) -> list[float | None]:
+    """Return plain numbers, None for NaN."""
+    return [None if value != value else value for value in values.tolist()]

@@ -1,0 +1,84 @@
+"""What a publish changes: the flow of DFUs between labels, and which DFUs moved."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from dfu_clustering.plot_style import short
+from dfu_clustering.report.artifacts import RunArtifacts
+from dfu_clustering.report.model import ChangedDfu, Changes, Fact, Flow
+
+_DFUS_SHOWN = 200
+_MEASURES = (
+    ("churn_share", "DFUs with another label", "of those in both runs"),
+    ("churn_share_unchanged_history", "Of DFUs whose past did not change", "these should hardly move"),
+    ("far_share", "DFUs far from every segment", "farther than the published run knew"),
+)
+
+
+def changes(artifacts: RunArtifacts) -> Changes | None:
+    """Return what the publish changes; None where the labels were not published."""
+    if artifacts.published is None:
+        return None
+    flows = [Flow(**transition) for transition in artifacts.published["transitions"]]
+    flows = [flow for flow in flows if flow.old_label is not None or flow.new_label is not None]
+    before, after = _by_size(flows, "old_label"), _by_size(flows, "new_label")
+    moved = artifacts.label_changes
+    return Changes(
+        first=all(label is None for label in before),
+        kept=sum(flow.dfus for flow in flows if flow.old_label == flow.new_label),
+        moved=sum(flow.dfus for flow in flows if flow.old_label and flow.new_label and _moves(flow)),
+        gained=sum(flow.dfus for flow in flows if flow.old_label is None),
+        lost=sum(flow.dfus for flow in flows if flow.new_label is None),
+        old_labels=before,
+        new_labels=after,
+        flows=flows,
+        facts=_measures(artifacts.stability or {}),
+        moved_dfus=[] if moved is None else _moved_dfus(moved),
+        moved_dfus_total=0 if moved is None else len(moved),
+    )
+
+
+def _moves(flow: Flow) -> bool:
+    return flow.old_label != flow.new_label
+
+
+def _by_size(flows: list[Flow], side: str) -> list[str | None]:
+    counts: dict[str | None, int] = {}
+    for flow in flows:
+        label = getattr(flow, side)
+        counts[label] = counts.get(label, 0) + flow.dfus
+    return sorted(counts, key=lambda label: (label is None, -counts[label], label or ""))
+
+
+def _measures(stability: Mapping[str, Any]) -> list[Fact]:
+    """Return what the comparison with the published run measured; every value may be absent."""
+    facts = [
+        Fact(name=name, value=f"{float(stability[key]):.1%}", hint=hint)
+        for key, name, hint in _MEASURES
+        if isinstance(stability.get(key), int | float)
+    ]
+    ari = stability.get("ari")
+    if isinstance(ari, int | float):
+        facts.append(
+            Fact(name="Agreement of the groupings", value=f"{ari:.2f}", hint="adjusted Rand index, 1 is equal")
+        )
+    return facts
+
+
+def _moved_dfus(moved: pd.DataFrame) -> list[ChangedDfu]:
+    """Return the DFUs of the largest moves first, a few of each."""
+    pair = ["old_label", "new_label"]
+    rank = moved.sort_values("dfu_ck").groupby(pair, dropna=False, sort=True).cumcount()
+    shown = moved.assign(_rank=rank).sort_values(["_rank", *pair, "dfu_ck"]).head(_DFUS_SHOWN)
+    names = ["dfu_ck", *pair, "feature", "before", "after"]
+    rows = shown[names].itertuples(index=False, name=None)
+    return [ChangedDfu(**{name: _text(value) for name, value in zip(names, row, strict=True)}) for row in rows]
+
+
+def _text(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    return short(float(value)) if isinstance(value, int | float) else str(value)

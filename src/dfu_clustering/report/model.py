@@ -1,0 +1,294 @@
+"""What one report says: one frozen tree of values that are ready to be shown.
+
+Texts are plain: the page escapes them. What charts draw is apart (``Charts``), because it goes into the page as JSON.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["published", "dry_run", "not_published"]
+Borderline = Literal["margin", "distance"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fact(_Part):
+    """A number with its name; ``hint`` says what it means where the name does not."""
+
+    name: str
+    value: str
+    hint: str = ""
+
+
+class Segment(_Part):
+    """One segment as its card shows it.
+
+    Attributes:
+        title: The label in words.
+        words: What is typical of its DFUs, a phrase each.
+        reason: Why it is called so, a rule each.
+        facts: Medians of its DFUs.
+        gained: DFUs that came from another label or none; None where nothing was published.
+        lost: DFUs that bore this label and no longer do; None where nothing was published.
+    """
+
+    cluster_id: int
+    label: str
+    title: str
+    size: int
+    share: float
+    volume_share: float
+    words: list[str]
+    reason: list[str]
+    facts: list[Fact]
+    gained: int | None
+    lost: int | None
+
+
+class HeatCell(_Part):
+    """A median and how unusual it is: -1 (far below the usual) to 1 (far above), None where it says nothing."""
+
+    text: str
+    value: float | None
+    unusual: float | None
+
+
+class HeatRow(_Part):
+    """A segment's row of the heat map, in the order of the headings."""
+
+    cluster_id: int
+    cells: list[HeatCell]
+
+
+class HeatMap(_Part):
+    """Medians of the segments, coloured by their distance from those of all DFUs."""
+
+    headings: list[str]
+    rows: list[HeatRow]
+
+
+class Flow(_Part):
+    """So many DFUs went from one label to another; None is no label."""
+
+    old_label: str | None
+    new_label: str | None
+    dfus: int
+
+
+class ChangedDfu(_Part):
+    """A DFU that changed its label, and the feature that moved most."""
+
+    dfu_ck: str
+    old_label: str
+    new_label: str
+    feature: str
+    before: str
+    after: str
+
+
+class Changes(_Part):
+    """What a publish changes against the labels that were in dim_dfu before.
+
+    Attributes:
+        first: Whether no DFU had a label before.
+        kept: DFUs that keep their label.
+        moved: DFUs that go from one label to another.
+        gained: DFUs that had no label.
+        lost: DFUs whose label is taken away.
+        old_labels: Labels before, the largest first, no label last.
+        new_labels: Labels after, in the same order.
+        flows: DFUs by old and new label; without those that have none before and after.
+        facts: What was measured against the published run.
+        moved_dfus: Some of the DFUs that moved.
+        moved_dfus_total: How many are known by name.
+    """
+
+    first: bool
+    kept: int
+    moved: int
+    gained: int
+    lost: int
+    old_labels: list[str | None]
+    new_labels: list[str | None]
+    flows: list[Flow]
+    facts: list[Fact]
+    moved_dfus: list[ChangedDfu]
+    moved_dfus_total: int
+
+    def dfus(self, old_label: str | None, new_label: str | None) -> int:
+        """Return how many DFUs went from one label to another."""
+        return sum(flow.dfus for flow in self.flows if (flow.old_label, flow.new_label) == (old_label, new_label))
+
+
+class Finding(_Part):
+    """An expectation that failed."""
+
+    suite: str
+    severity: str
+    description: str
+    observed: str
+    allowed: str
+    keys: str
+
+
+class SuiteResult(_Part):
+    """How a suite of expectations turned out."""
+
+    suite: str
+    outcome: str
+    judged: int
+    failed: int
+    not_judged: int
+    override_reason: str | None
+
+
+class Exclusion(_Part):
+    """Why DFUs have no label, and how many."""
+
+    reason: str
+    meaning: str
+    dfus: int
+
+
+class DataQuality(_Part):
+    """What the gates found, which DFUs were left out, and what was odd about the sales."""
+
+    suites: list[SuiteResult]
+    findings: list[Finding]
+    exclusions: list[Exclusion]
+    sales: list[Fact]
+
+
+class Parameters(_Part):
+    """Settings of one part of the configuration."""
+
+    heading: str
+    facts: list[Fact]
+
+
+class KChoice(_Part):
+    """How the number of clusters came about, in words; the curves are with the charts."""
+
+    selected: int
+    final: int
+    nominations: list[Fact]
+    explanation: str
+    notes: list[str]
+
+
+class Headline(_Part):
+    """The numbers that come first."""
+
+    n_dfus: int
+    clustered: int
+    left_out: int
+    segments: int
+    silhouette: float
+    failed_expectations: int
+    warned_expectations: int
+
+
+class Mark(_Part):
+    """How a segment is told apart: number, name, colour in light and dark, and a shape where colours repeat."""
+
+    id: int
+    label: str
+    title: str
+    light: str
+    dark: str
+    shape: str
+
+
+class Band(_Part):
+    """Quartiles of demand by month over a segment's DFUs, each divided by its own mean; None where few have begun."""
+
+    low: list[float | None]
+    mid: list[float | None]
+    high: list[float | None]
+    dfus: int
+
+
+class SampledDfu(_Part):
+    """A DFU that the page can show by itself.
+
+    Attributes:
+        key: Its dfu_ck.
+        segment: Number of its segment.
+        mean: Mean demand a month.
+        at: Its place on the map, where it is on it.
+        demand: By month, None before the first sale; empty where the demand is not at hand.
+    """
+
+    key: str
+    segment: int
+    mean: float
+    at: tuple[float, float] | None
+    demand: list[float | None]
+
+
+class KPoint(_Part):
+    """What was measured at one K."""
+
+    k: int
+    wcss: float
+    silhouette: float
+    gap: float
+    gap_low: float
+    gap_high: float
+    smallest_share: float
+    feasible: bool
+
+
+class KCurves(_Part):
+    """The curves behind the number of clusters."""
+
+    points: list[KPoint]
+    nominations: dict[str, int]
+    selected: int
+    least_share: float
+
+
+class Charts(_Part):
+    """What the page draws, as JSON in it.
+
+    Attributes:
+        months: Of bands and demand, ``2026-10``.
+        window_months: Newest months, which were clustered.
+        bands: By segment.
+        typical: Positions in ``sample`` of the DFUs nearest to each segment's centre.
+        borderline: Positions of those nearest to another segment, or farthest from their own centre.
+    """
+
+    marks: list[Mark]
+    months: list[str]
+    window_months: int
+    bands: list[Band]
+    sample: list[SampledDfu]
+    typical: list[list[int]]
+    borderline: list[list[int]]
+    borderline_by: Borderline
+    map_shares: tuple[float, float] | None
+    k_curves: KCurves
+    flows: list[Flow]
+
+
+class Report(_Part):
+    """Everything that the page of a run says."""
+
+    as_of: str
+    as_of_month: str
+    status: Status
+    run_name: str | None
+    headline: Headline
+    segments: list[Segment]
+    heat_map: HeatMap
+    changes: Changes | None
+    quality: DataQuality
+    k_choice: KChoice
+    parameters: list[Parameters]
+    provenance: list[Fact]
+    map_dfus: int
+    charts: Charts = Field(repr=False)

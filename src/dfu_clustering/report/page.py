@@ -1,0 +1,95 @@
+"""The page of a report: the model in a template, with styles, programs and data inside, safe whatever a key holds."""
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dfu_clustering.report.model import Report
+from dfu_clustering.report.wording import sentence
+
+_ASSETS: Final = Path(__file__).with_name("assets")
+_LIBRARIES: Final = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
+# parts of one program, in the order in which they need each other
+_PARTS: Final = (
+    "data.js",
+    "theme.js",
+    "course.js",
+    "map.js",
+    "members.js",
+    "k_choice.js",
+    "flows.js",
+    "finder.js",
+    "tables.js",
+    "main.js",
+)
+# what would end a script element, or a line in old browsers; all of them occur only inside of JSON's strings
+_LEAST_SHOWN_SHARE, _WHOLE_SHARES_FROM = 0.001, 0.1
+_ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def render(report: Report) -> str:
+    """Return the page, which needs nothing but itself and may run no other program than its own."""
+    scripts = _scripts()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            style=Markup(_asset("report.css")),  # noqa: S704  (a file of this package)
+            scripts=[Markup(script) for script in scripts],  # noqa: S704
+            policy=_content_security_policy(scripts),
+            licences=Markup(_asset("vendor/LICENSES.txt")),  # noqa: S704
+            data=script_json(report.charts.model_dump_json()),
+        )
+    )
+
+
+def script_json(text: str) -> Markup:
+    """Return JSON that may stand in a script element, whatever its strings hold."""
+    for character, escape in _ESCAPED.items():
+        text = text.replace(character, escape)
+    return Markup(text)  # noqa: S704  (nothing is left that could end the element)
+
+
+def _content_security_policy(scripts: tuple[str, ...]) -> str:
+    """Return a policy under which only these scripts run and nothing is loaded from anywhere."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    nothing = "default-src 'none'; base-uri 'none'; form-action 'none'"
+    return f"{nothing}; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
+
+
+@cache
+def _scripts() -> tuple[str, ...]:
+    own = "\n".join(_asset(part) for part in _PARTS)
+    return *(_asset(library) for library in _LIBRARIES), f'"use strict";\n(() => {{\n{own}\n}})();\n'
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": "{:,}".format, "share": share_text, "capitalize_first": sentence}
+    return environment
+
+
+def share_text(share: float) -> str:
+    """Return a share (0-1) in per cent: 41%, 4.1%, <0.1%."""
+    if 0 < share < _LEAST_SHOWN_SHARE:
+        return "<0.1%"
+    return f"{share:.0%}" if share >= _WHOLE_SHARES_FROM or share == 0 else f"{share:.1%}"

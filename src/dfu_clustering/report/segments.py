@@ -1,0 +1,116 @@
+"""The segments of a run: their cards, the marks that tell them apart, and the heat map of their profiles."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from dfu_clustering.plot_style import PALETTE_ON_DARK, color_of, shape_of
+from dfu_clustering.profile_columns import (
+    PEAK_HEADING,
+    PROFILE_COLUMNS,
+    UNDEFINED,
+    peak_months,
+    profile_texts,
+    unusualness,
+)
+from dfu_clustering.report.artifacts import RunArtifacts
+from dfu_clustering.report.model import Fact, Flow, HeatCell, HeatMap, HeatRow, Mark, Segment
+from dfu_clustering.report.wording import label_title, profile_words, reason_lines
+
+_UNUSUAL: Final = 2.5  # robust standard deviations at which the colours end
+_HINTS: Final = {
+    "mean_demand": "Median of the DFUs' mean demand",
+    "cv_demand": "Standard deviation divided by the mean",
+    "zero_demand_pct": "Share of the months",
+    "sparsity_score": "Average inter-demand interval (ADI)",
+    "cv2_demand": "Squared CV of the months with demand",
+    "seasonality_strength": "Share of the variance that the calendar explains, 0 to 1",
+    "growth_rate": "Growth of the yearly mean",
+    "log_growth": "Log of the last year's mean over that of the year before",
+}
+
+
+def marks(artifacts: RunArtifacts) -> list[Mark]:
+    """Return how each segment is told apart, by ascending number."""
+    return [
+        Mark(
+            id=number,
+            label=segment["label"],
+            title=label_title(segment["base"], segment["traits"]),
+            light=color_of(number),
+            dark=PALETTE_ON_DARK[number % len(PALETTE_ON_DARK)],
+            shape=shape_of(number),
+        )
+        for number, segment in enumerate(artifacts.segments)
+    ]
+
+
+def segment_cards(artifacts: RunArtifacts, flows: list[Flow] | None) -> list[Segment]:
+    """Return the cards of the segments by ascending number, which is by descending size.
+
+    Args:
+        artifacts: The run.
+        flows: DFUs by old and new label; None where nothing was published.
+    """
+    return [_card(segment, artifacts.profiles["labeling"], flows) for segment in artifacts.segments]
+
+
+def _card(segment: Mapping[str, Any], labeling: Mapping[str, Any], flows: list[Flow] | None) -> Segment:
+    label, profile = segment["label"], segment["profile"]
+    texts = profile_texts(_frame([profile]))[0]
+    facts = [
+        Fact(name=column.heading.replace("\n", " "), value=text, hint=_HINTS[column.feature])
+        for column, text in zip(PROFILE_COLUMNS, texts, strict=True)
+    ]
+    moves = None if flows is None else [flow for flow in flows if flow.old_label != flow.new_label]
+    return Segment(
+        cluster_id=segment["cluster_id"],
+        label=label,
+        title=label_title(segment["base"], segment["traits"]),
+        size=segment["size"],
+        share=segment["share"],
+        volume_share=segment["volume_share"],
+        words=profile_words(profile, labeling),
+        reason=reason_lines(segment["reason"]),
+        facts=facts,
+        gained=None if moves is None else sum(flow.dfus for flow in moves if flow.new_label == label),
+        lost=None if moves is None else sum(flow.dfus for flow in moves if flow.old_label == label),
+    )
+
+
+def heat_map(artifacts: RunArtifacts) -> HeatMap:
+    """Return the medians of all segments with their distance from the usual."""
+    profiles = _frame([segment["profile"] for segment in artifacts.segments])
+    scales = pd.DataFrame.from_dict(artifacts.metadata["feature_scales"], orient="index")
+    unusual = (unusualness(profiles, scales).to_numpy() / _UNUSUAL).clip(-1, 1)
+    values = profiles[[column.feature for column in PROFILE_COLUMNS]].to_numpy(np.float64)
+    peaks = peak_months(profiles, artifacts.profiles["labeling"]["peak_threshold"])
+    peak_values = np.where([peak == UNDEFINED for peak in peaks], np.nan, profiles["peak_month"].to_numpy(np.float64))
+    rows = [
+        HeatRow(
+            cluster_id=number,
+            cells=[
+                *(_cell(*cell) for cell in zip(texts, values[number], unusual[number], strict=True)),
+                _cell(peaks[number], peak_values[number], np.nan),
+            ],
+        )
+        for number, texts in enumerate(profile_texts(profiles))
+    ]
+    return HeatMap(headings=[*(column.heading for column in PROFILE_COLUMNS), PEAK_HEADING], rows=rows)
+
+
+def _cell(text: str, value: float, unusual: float) -> HeatCell:
+    return HeatCell(text=text, value=_known(value), unusual=_known(round(float(unusual), 3)))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _frame(profiles: list[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return profiles as read from JSON, where undefined is null, as profile_clusters() returned them."""
+    frame = pd.DataFrame(profiles)
+    numbers = frame.columns.drop("demand_class", errors="ignore")
+    return frame.astype(dict.fromkeys(numbers, np.float64))

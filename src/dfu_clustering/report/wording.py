@@ -1,0 +1,104 @@
+"""Labels, profiles and reasons in the words of a planner."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dfu_clustering.plot_style import short
+from dfu_clustering.profile_columns import month_number
+from dfu_clustering.traits import PEAK_AGREEMENT
+
+_TIERED = re.compile(r"(?:(seasonal|intermittent)_)?(high|medium|low)_volume(?:_(\w+))?")
+_TRAITS = {"erratic": "erratic sizes", "regular": "regular sizes"} | {
+    f"peak_q{q}": f"peak in Q{q}" for q in range(1, 5)
+}
+_SIGNS = {">=": "≥", "<=": "≤"}
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_ALWAYS = 0.005  # share of months without demand that rounds to none
+
+EXCLUSION_MEANINGS = {
+    "insufficient_history": "sold for fewer months than are needed to judge them",
+    "no_demand_in_window": "sold before, but nothing in the months looked at",
+    "never_sold": "are in dim_dfu and have never sold",
+    "not_in_dim_dfu": "sell, but are not in dim_dfu",
+}
+
+
+def label_title(base: str, traits: list[str]) -> str:
+    """Return a label in words: ``intermittent_low_volume`` with ``fading`` is "Intermittent, low volume, fading"."""
+    found = _TIERED.fullmatch(base)
+    if not found:
+        return sentence(base.replace("_", " "))
+    pattern, tier, behaviour = found.groups()
+    words = [pattern, f"{tier} volume", behaviour, *(_TRAITS.get(trait, trait.replace("_", " ")) for trait in traits)]
+    return sentence(", ".join(word for word in words if word))
+
+
+def sentence(text: str) -> str:
+    """Return a text that begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def reason_lines(reason: str) -> list[str]:
+    """Return a label's reason, a rule each, with the signs that people write."""
+    lines = [sentence(line) for line in reason.split("; ")]
+    return [re.sub(r">=|<=", lambda sign: _SIGNS[sign[0]], line) for line in lines]
+
+
+def profile_words(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> list[str]:
+    """Return what is typical of a segment's DFUs, a phrase each: volume, rhythm, season, direction, steadiness.
+
+    Args:
+        profile: Values of one cluster as profile_clusters() gives them, None where undefined.
+        labeling: Thresholds of the label rules.
+    """
+    phrases = [_volume(profile), _rhythm(profile, labeling), _season(profile, labeling), _direction(profile, labeling)]
+    return [*phrases, _steadiness(profile, labeling)]
+
+
+def _volume(profile: Mapping[str, Any]) -> str:
+    middle, low, high = (profile[f"{prefix}mean_demand"] for prefix in ("", "q25_", "q75_"))
+    return f"{short(middle)} units a month; half of the DFUs between {short(low)} and {short(high)}"
+
+
+def _rhythm(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> str:
+    silent = profile["zero_demand_pct"]
+    if silent < _ALWAYS:
+        return "Sells every month"
+    if silent <= labeling["zero_demand_threshold"]:
+        return f"Sells in most months, {silent:.0%} without demand"
+    return f"Nothing in {silent:.0%} of the months; a sale every {profile['sparsity_score']:.1f} months"
+
+
+def _season(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> str:
+    strength, month = profile["seasonality_strength"], profile["peak_month"]
+    if strength < labeling["peak_threshold"]:
+        return "No clear season"
+    kind = "Strong" if strength >= labeling["seasonality_threshold"] else "Some"
+    if month is None or profile["peak_agreement"] < PEAK_AGREEMENT:
+        return f"{kind} season, each DFU with a peak of its own"
+    return f"{kind} season with its peak around {_MONTHS[month_number(month) - 1]}"
+
+
+def _direction(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> str:
+    growth, momentum = profile["growth_rate"], profile["log_growth"]
+    if growth is not None and abs(growth) >= labeling["growth_threshold"]:
+        return f"{'Up' if growth > 0 else 'Down'} {abs(growth):.0%} a year"
+    if momentum is not None and abs(momentum) >= labeling["momentum_threshold"]:
+        return "Rising lately" if momentum > 0 else "Fading lately"
+    return "Level: neither growing nor declining"
+
+
+def _steadiness(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> str:
+    cv, bounds = profile["cv_demand"], labeling["cv_thresholds"]
+    kind = "Steady" if cv <= bounds["steady"] else "Volatile" if cv > bounds["volatile"] else "Moderate swings"
+    return f"{kind} from month to month, CV {cv:.2f}"
+
+
+def month_in_words(month: str) -> str:
+    """Return ``2026-10`` as "October 2026"; a text that is no month as it is."""
+    found = re.fullmatch(r"(\d{4})-(\d{2})", month)
+    return f"{_MONTHS[int(found[2]) - 1]} {found[1]}" if found else month

@@ -1,0 +1,189 @@
+"""The report in a real browser: it renders, answers, harms nobody whatever a key holds, and is accessible."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import Visit, headless_chromium
+from report_runs import HOSTILE_KEYS, make_run
+
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import LabelSummary, ReportSources, build_report
+
+pytestmark = pytest.mark.integration
+
+SCHEMES = ("light", "dark")
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    run = make_run(tmp_path_factory.mktemp("report"))
+    build_report(ReportSources.of_run(run), output=run.report)
+    return run
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with headless_chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def visit(browser, run):
+    visits = []
+
+    def open_report(**context):
+        visits.append(Visit.of_report(browser, run.report, **context))
+        return visits[-1]
+
+    yield open_report
+    for opened in visits:
+        opened.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_page_renders_without_complaint_and_loads_nothing(visit, run, scheme):
+    opened = visit(color_scheme=scheme)
+    assert opened.complaints == []
+    assert opened.requests == [run.report.as_uri()]
+    segments = len(run.result("label_segments", LabelSummary).segments)
+    for chart in ("figure.course svg", "article.members", ".heat tbody tr"):
+        assert opened.page.locator(chart).count() == segments
+    for chart in ("#map-chart svg", "#flows svg"):
+        assert opened.page.locator(chart).count() == 1
+    assert opened.page.locator("#curves svg").count() == 4
+    assert opened.page.title() == "Demand segments as of October 2026"
+    ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(251, 250, 248)", "dark": "rgb(22, 23, 26)"}[scheme]
+
+
+def test_keys_that_look_like_markup_are_shown_as_texts(visit):
+    opened = visit()
+    assert opened.page.evaluate("window.broken") is None
+    keys = opened.page.evaluate("JSON.parse(document.getElementById('report-data').textContent).sample.map(d => d.key)")
+    assert set(HOSTILE_KEYS) <= set(keys)
+    assert opened.page.locator("main img, main script, td b").count() == 0
+    for key in HOSTILE_KEYS:
+        opened.page.fill("#find", key.strip()[:20])
+        opened.page.keyboard.press("Enter")
+        shown = opened.page.locator("#dfu-heading").text_content()
+        assert shown == key
+    assert opened.page.evaluate("window.broken") is None
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("viewport", [None, PHONE], ids=["desk", "phone"])
+def test_axe_finds_no_fault(visit, scheme, viewport):
+    opened = visit(color_scheme=scheme, **({"viewport": viewport} if viewport else {}))
+    opened.page.fill("#find", "DC0")
+    opened.page.keyboard.press("Enter")
+    opened.page.evaluate("document.querySelectorAll('details').forEach((node) => (node.open = true))")
+    found = Axe().run(opened.page).response["violations"]
+    assert {fault["id"]: [node["target"] for node in fault["nodes"]][:3] for fault in found} == {}
+
+
+def test_filter_leaves_one_segment(visit, run):
+    page = visit().page
+    segments = len(run.result("label_segments", LabelSummary).segments)
+    assert page.locator(".card:visible").count() == segments
+    page.select_option("#segment", "1")
+    assert page.locator(".card:visible").get_attribute("id") == "segment-1"
+    assert page.locator("article.members:visible").count() == 1
+    assert page.locator(".heat tbody tr.dimmed").count() == segments - 1
+    assert "Only segment 1" in page.locator("#announcement").text_content()
+    page.select_option("#segment", "")
+    assert page.locator(".card:visible").count() == segments
+
+
+def test_dfu_is_found_by_keyboard_alone(visit):
+    page = visit().page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "find":
+            break
+    page.keyboard.type("000123")
+    assert page.locator("#found li").first.text_content().startswith("000123_CLUB_DC03")
+    page.keyboard.press("Enter")
+    assert page.locator("#dfu-heading").text_content() == "000123_CLUB_DC03"
+    assert page.evaluate("document.activeElement.id") == "dfu-heading"
+    assert page.locator("#dfu-chart svg").count() == 1
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.locator("#dfu").is_hidden()
+    assert page.evaluate("document.activeElement.id") == "find"
+
+
+def test_arrows_walk_through_what_was_found_and_escape_leaves(visit):
+    page = visit().page
+    page.fill("#find", "DC01")
+    first, second = (page.locator("#found li").nth(i).text_content() for i in range(2))
+    assert first != second
+    page.keyboard.press("ArrowDown")
+    assert page.get_attribute("#find", "aria-activedescendant") == "found-1"
+    page.keyboard.press("Escape")
+    assert page.locator("#found").is_hidden()
+    page.fill("#find", "no such key")
+    assert "None of the" in page.locator("#found li").text_content()
+    page.keyboard.press("Enter")
+    assert page.locator("#dfu").is_hidden()
+
+
+def test_tables_sort_by_any_column_and_say_so(visit):
+    page = visit().page
+    heading = page.locator(".heat thead th").nth(4)
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    values = [float(cell.get_attribute("data-value")) for cell in page.locator(".heat tbody tr td:nth-child(5)").all()]
+    assert values == sorted(values, reverse=True)
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+
+
+def test_hovering_tells_the_values_of_a_month(visit):
+    page = visit().page
+    chart = page.locator("figure.course svg").first
+    chart.scroll_into_view_if_needed()
+    chart.hover(position={"x": 200, "y": 50})
+    tip = chart.locator("[aria-label=tip]").text_content()
+    assert re.search(r"[A-Z][a-z]{2} 20\d\d.*median [\d.]+.*half of the DFUs [\d.]+ to [\d.]+", tip)
+
+
+def test_theme_can_be_chosen_and_is_kept(visit):
+    opened = visit(color_scheme="light")
+    opened.page.click("#theme")
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert opened.page.locator("#theme").text_content() == "Light colours"
+    opened.page.reload()
+    opened.page.wait_for_selector("html[data-ready]", state="attached")
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_page_fits_a_phone_and_charts_fit_their_width(visit):
+    page = visit(viewport=PHONE).page
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert page.locator("#map-chart svg").bounding_box()["width"] <= PHONE["width"]
+
+
+def test_page_prints_with_reasons_open_and_controls_away(visit):
+    opened = visit(color_scheme="dark")
+    printed = opened.page.pdf(format="A4", print_background=True)
+    assert printed.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) in range(2, 16)
+    opened.page.emulate_media(media="print")
+    assert opened.page.locator(".toolbar").is_hidden()
+    assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert opened.complaints == []
+
+
+def test_texts_and_tables_do_without_javascript(browser, run):
+    opened = Visit(browser, run.report.as_uri(), java_script_enabled=False)
+    try:
+        assert opened.page.locator(".heat tbody tr").count() > 0
+        assert opened.page.locator("noscript").text_content().startswith("Charts, filter and search need JavaScript")
+        assert opened.page.locator(".controls").is_hidden()
+    finally:
+        opened.close()

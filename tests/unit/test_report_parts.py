@@ -1,0 +1,205 @@
+"""The parts of a report: words, bands, selections and flows hold what the run's numbers say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfu_clustering.config import load_config
+from dfu_clustering.report.artifacts import RunArtifacts
+from dfu_clustering.report.bands import quartile_band, rounded, since_first_sale
+from dfu_clustering.report.changes import changes
+from dfu_clustering.report.page import script_json, share_text
+from dfu_clustering.report.selection import BORDERLINE_DFUS, TYPICAL_DFUS, select_dfus
+from dfu_clustering.report.wording import label_title, month_in_words, profile_words, reason_lines
+
+LABELING = load_config().labeling.model_dump()
+
+
+def profile_of(**values):
+    usual = {
+        "mean_demand": 120.0, "q25_mean_demand": 40.0, "q75_mean_demand": 300.0, "zero_demand_pct": 0.0,
+        "sparsity_score": 1.0, "seasonality_strength": 0.0, "peak_month": None, "peak_agreement": 0.0,
+        "growth_rate": 0.01, "log_growth": 0.0, "cv_demand": 0.2,
+    }  # fmt: skip
+    return usual | values
+
+
+@pytest.mark.parametrize(
+    ("base", "traits", "title"),
+    [
+        ("seasonal_high_volume", [], "Seasonal, high volume"),
+        ("intermittent_low_volume", ["sparser", "fading"], "Intermittent, low volume, sparser, fading"),
+        ("medium_volume_growing", ["peak_q2"], "Medium volume, growing, peak in Q2"),
+        ("low_volume", ["2"], "Low volume, 2"),
+        ("some_other_name", ["x"], "Some other name"),
+    ],
+)
+def test_label_is_told_in_words(base, traits, title):
+    assert label_title(base, traits) == title
+
+
+def test_profile_in_words_follows_the_thresholds_of_the_labels():
+    assert profile_words(profile_of(), LABELING) == [
+        "120 units a month; half of the DFUs between 40 and 300",
+        "Sells every month",
+        "No clear season",
+        "Level: neither growing nor declining",
+        "Steady from month to month, CV 0.20",
+    ]
+    other = profile_of(
+        zero_demand_pct=0.45, sparsity_score=1.8, seasonality_strength=0.7, peak_month=12.4, peak_agreement=0.9,
+        growth_rate=-0.3, cv_demand=1.2,
+    )  # fmt: skip
+    assert profile_words(other, LABELING)[1:] == [
+        "Nothing in 45% of the months; a sale every 1.8 months",
+        "Strong season with its peak around December",
+        "Down 30% a year",
+        "Volatile from month to month, CV 1.20",
+    ]
+
+
+def test_season_whose_members_disagree_names_no_month():
+    words = profile_words(profile_of(seasonality_strength=0.3, peak_month=5.0, peak_agreement=0.2), LABELING)
+    assert "Some season, each DFU with a peak of its own" in words
+
+
+def test_undefined_growth_is_not_a_direction():
+    words = profile_words(profile_of(growth_rate=None, log_growth=-0.4), LABELING)
+    assert "Fading lately" in words
+
+
+def test_reason_becomes_a_line_a_rule_with_the_signs_that_people_write():
+    reason = "steady: median cv_demand 0.21 <= 0.3; high volume: median mean_demand 322 >= 210 (75 % quantile)"
+    assert reason_lines(reason) == [
+        "Steady: median cv_demand 0.21 ≤ 0.3",
+        "High volume: median mean_demand 322 ≥ 210 (75 % quantile)",
+    ]
+
+
+def test_month_in_words():
+    assert month_in_words("2026-02") == "February 2026"
+    assert month_in_words("") == ""
+
+
+def test_band_holds_the_quartiles_of_demand_on_each_dfus_own_scale():
+    demand = np.array([[10.0, 20.0], [100.0, 50.0], [3.0, 6.0], [2.0, 4.0], [8.0, 8.0]])
+    mean = np.array([10.0, 100.0, 3.0, 2.0, 4.0])
+    band = quartile_band(demand, mean)
+    assert (band.low, band.mid, band.high, band.dfus) == ([1.0, 2.0], [1.0, 2.0], [1.0, 2.0], 5)
+    assert quartile_band(demand[:2], mean[:2]).mid == [1.0, 1.25]
+
+
+def test_band_leaves_out_months_in_which_few_dfus_had_begun():
+    demand = since_first_sale(np.array([[0.0, 0.0, 5.0]] * 7 + [[1.0, 0.0, 1.0]]))
+    assert quartile_band(demand, np.ones(8)).mid == [None, None, 5.0]
+    assert demand[7].tolist() == [1.0, 0.0, 1.0]
+
+
+def test_rounding_keeps_three_significant_digits_and_undefined_values():
+    values = rounded(np.array([0.0, 12.345, 123456.0, 0.0012345, np.nan, -4.5678]))
+    assert values[:4].tolist() == [0.0, 12.3, 123000.0, 0.00123]
+    assert np.isnan(values[4])
+    assert values[5] == -4.57
+
+
+def members_of(n=3000, k=3, **columns):
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "dfu_ck": [f"D{i:05d}" for i in range(n)],
+            "cluster_id": np.arange(n) % k,
+            "distance": rng.random(n),
+            "mean_demand": rng.lognormal(3, 1, n),
+            **columns,
+        }
+    )
+
+
+def test_typical_dfus_are_the_nearest_and_borderline_ones_have_the_smallest_margin():
+    members = members_of(margin=np.random.default_rng(2).random(3000))
+    selection = select_dfus(members, None)
+    assert selection.borderline_by == "margin"
+    for cluster in range(3):
+        own = members[members["cluster_id"] == cluster]
+        nearest = own.nsmallest(TYPICAL_DFUS, "distance").index.tolist()
+        rest = own.drop(index=nearest)
+        assert selection.typical[cluster].tolist() == nearest
+        assert selection.borderline[cluster].tolist() == rest.nsmallest(BORDERLINE_DFUS, "margin").index.tolist()
+
+
+def test_without_margins_the_farthest_dfus_are_shown():
+    members = members_of()
+    selection = select_dfus(members, None)
+    assert selection.borderline_by == "distance"
+    own = members[members["cluster_id"] == 1]
+    assert selection.borderline[1].tolist() == own.nlargest(BORDERLINE_DFUS, "distance").index.tolist()
+
+
+def test_equal_distances_are_taken_in_the_order_of_their_keys():
+    selection = select_dfus(members_of(60, distance=np.ones(60)), None)
+    assert selection.typical[0].tolist() == [0, 3, 6, 9, 12]
+
+
+def test_sample_is_bounded_and_the_same_each_time():
+    members = members_of(90_000)
+    one, other = (select_dfus(members, members["dfu_ck"][::1000]) for _ in range(2))
+    assert [len(rows) for rows in one.band] == [2000, 2000, 2000]
+    assert np.array_equal(one.needed, other.needed)
+    assert set(range(0, 90_000, 1000)) <= set(one.shown.tolist())
+    assert len(one.shown) <= 90 + 3 * (TYPICAL_DFUS + BORDERLINE_DFUS)
+
+
+def test_segment_smaller_than_the_samples_shows_every_dfu_once():
+    selection = select_dfus(members_of(8, k=2), None)
+    assert [rows.tolist() for rows in selection.band] == [[0, 2, 4, 6], [1, 3, 5, 7]]
+    assert [len(rows) for rows in selection.borderline] == [0, 0]
+    assert selection.shown.tolist() == list(range(8))
+
+
+def changes_of(*flows, **artifacts):
+    transitions = [{"old_label": old, "new_label": new, "dfus": dfus} for old, new, dfus in flows]
+    published = {"transitions": transitions, "dry_run": False}
+    return changes(RunArtifacts({}, {}, pd.DataFrame(), published=published, **artifacts))
+
+
+def test_changes_add_up_to_the_rows_of_dim_dfu_that_have_or_had_a_label():
+    found = changes_of(("a", "a", 50), ("a", "b", 7), ("b", None, 2), (None, "b", 5), (None, None, 9))
+    assert (found.kept, found.moved, found.gained, found.lost) == (50, 7, 5, 2)
+    assert sum(flow.dfus for flow in found.flows) == 64
+    assert found.old_labels == ["a", "b", None]
+    assert found.dfus("a", "b") == 7
+    assert found.dfus("b", "a") == 0
+    assert not found.first
+
+
+def test_first_publish_is_told_as_such():
+    assert changes_of((None, "a", 5), (None, None, 1)).first
+
+
+def test_measures_and_moved_dfus_of_the_comparison_are_shown_where_they_are_there():
+    moved = pd.DataFrame(
+        {
+            "dfu_ck": [f"D{i:03d}" for i in range(300)],
+            "old_label": "a",
+            "new_label": ["b"] * 299 + [None],
+            "feature": "log_growth",
+            "before": 0.1,
+            "after": [0.5] * 299 + [np.nan],
+        }
+    )
+    found = changes_of(("a", "b", 300), stability={"churn_share": 0.125, "ari": 0.9}, label_changes=moved)
+    assert [(fact.name, fact.value) for fact in found.facts][:1] == [("DFUs with another label", "12.5%")]
+    assert len(found.moved_dfus) == 200
+    assert found.moved_dfus_total == 300
+    assert ("–", "–") in {(dfu.new_label, dfu.after) for dfu in found.moved_dfus}
+
+
+def test_json_in_a_script_cannot_end_it():
+    assert script_json('{"key": "</script>&\u2028"}') == '{"key": "\\u003c/script\\u003e\\u0026\\u2028"}'
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0%"), (0.0004, "<0.1%"), (0.0123, "1.2%"), (0.41, "41%"), (1, "100%")]
+)
+def test_shares_are_told_with_two_digits(share, text):
+    assert share_text(share) == text
