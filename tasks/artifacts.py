@@ -4,6 +4,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from dfu_clustering.data_quality import GateReport, Value
 from dfu_clustering.steps import RunSummary
+from dfu_clustering.steps.restoring import RestoreSummary
 
 
 def show_run(summary: RunSummary) -> None:
@@ -12,6 +13,35 @@ def show_run(summary: RunSummary) -> None:
         key="cluster-dfus-summary", markdown=summary_markdown(summary), description="What the run did"
     )
     create_table_artifact(key="cluster-dfus-segments", table=segment_table(summary), description="Segments by size")
+
+
+def show_restore(summary: RestoreSummary) -> None:
+    """Attach what was taken back, and which labels that changed."""
+    create_markdown_artifact(
+        key="restore-assignments-summary", markdown=restore_markdown(summary), description="What was taken back"
+    )
+
+
+def restore_markdown(summary: RestoreSummary) -> str:
+    """Return the report of a restore."""
+    published = summary.published
+    wrote = "would write (dry run)" if published.dry_run else "wrote"
+    moves = [t for t in published.transitions if t.old_label != t.new_label]
+    lines = [
+        f"# Labels of run {summary.run} put back",
+        f"As of {summary.as_of_month}; published until then: {summary.replaced_run or 'unknown'}.",
+        (
+            f"dim_dfu: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, {published.unchanged:,} "
+            f"unchanged; {published.not_found:,} DFUs have left it since. MLflow's alias champion: {summary.alias}."
+        ),
+        "",
+        "| until then | put back | DFUs |",
+        "| --- | --- | ---: |",
+        *(f"| {t.old_label or 'no label'} | {t.new_label or 'no label'} | {t.dfus:,} |" for t in moves),
+        "",
+        f"- Labels of before: `{summary.folder}`",
+    ]
+    return "\n".join(lines)
 
 
 def show_gate(report: GateReport) -> None:

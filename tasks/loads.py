@@ -12,7 +12,14 @@ from prefect.states import Completed
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import CLUSTERS_PUBLISHED, Publication, SalesState, find_publication, month_to_publish
+from dfu_clustering.loads import (
+    CLUSTERS,
+    CLUSTERS_PUBLISHED,
+    Publication,
+    SalesState,
+    find_publication,
+    month_to_publish,
+)
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import PublishSummary
 from dfu_clustering.steps import loads as steps
@@ -62,20 +69,18 @@ def record_publication(run: Run, state: SalesState, published: PublishSummary, *
         return steps.record_publication(run, state, load_id=load_id, published_at=datetime.now(UTC))
 
     publication = run.once("record_publication", Publication, work)
-    _emit(publication, published)
+    say_published(publication, published)
     return publication
 
 
-def _emit(publication: Publication, published: PublishSummary) -> None:
+def say_published(publication: Publication, published: PublishSummary) -> None:
+    """Emit the event that starts what waits for new labels."""
     emit_event(
         CLUSTERS_PUBLISHED,
         # a resumed run says the same thing again, not another
         id=uuid5(UUID(runtime.flow_run.id), CLUSTERS_PUBLISHED),
-        resource={"prefect.resource.id": "dfu.clusters", "prefect.resource.name": "dim_dfu.cluster_assignment"},
-        payload={
-            **publication.model_dump(include={"as_of_month", "load_id", "run", "config_digest", "labels"}),
-            **published.model_dump(include={"transitions", "updated", "cleared", "unchanged"}),
-        },
+        resource=CLUSTERS,
+        payload=steps.published_payload(publication, published),
     )
 
 

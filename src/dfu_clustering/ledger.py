@@ -1,6 +1,7 @@
 """The ledger of publishes: one line of JSON each in the runs folder, because the user's schema takes no new table."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 from dfu_clustering.errors import DataError
 from dfu_clustering.loads import Publication
 from dfu_clustering.tables import atomic_path
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,29 +35,43 @@ class Ledger:
     def publications(self) -> list[Publication]:
         """Return all publishes, the oldest first; none where nothing has been published yet.
 
+        A last line that was cut off while the file was copied or the disk was full is left out: what it said is
+        published once more, which changes no row.
+
         Raises:
-            DataError: A line is not one of a ledger.
+            DataError: A whole line is not one of a ledger.
         """
-        return [self._parsed(line, number) for number, line in enumerate(self._text().splitlines(), start=1)]
+        return [self._parsed(line, number) for number, line in enumerate(self._whole_text().splitlines(), start=1)]
 
     def append(self, publication: Publication) -> None:
         """Add a publish; another program that adds one at the same time waits, and a reader never sees half a line."""
         self.runs.mkdir(parents=True, exist_ok=True)
         with self._locked(), atomic_path(self.path) as draft:
-            draft.write_text(f"{self._text()}{publication.model_dump_json()}\n", encoding="utf-8")
+            draft.write_text(f"{self._whole_text()}{publication.model_dump_json()}\n", encoding="utf-8")
 
     def _parsed(self, line: str, number: int) -> Publication:
         try:
             return Publication.model_validate_json(line)
         except ValidationError as error:
-            raise DataError(
-                "Every line of the ledger must be a publish",
-                found=f"another line {number} in {self.path}",
-                remedy="restore the file; or move it away, then the newest load is published once more",
-            ) from error
+            raise self._broken(f"another line {number}") from error
 
-    def _text(self) -> str:
-        return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+    def _whole_text(self) -> str:
+        if not self.path.exists():
+            return ""
+        whole, newline, cut_off = self.path.read_bytes().rpartition(b"\n")
+        if cut_off:
+            logger.warning("the last line of %s was cut off and counts for nothing: %r", self.path, cut_off[:80])
+        try:
+            return (whole + newline).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self._broken(f"bytes that are no text ({error.reason})") from error
+
+    def _broken(self, found: str) -> DataError:
+        return DataError(
+            "Every line of the ledger must be a publish",
+            found=f"{found} in {self.path}",
+            remedy="restore the file; or move it away, then the newest load is published once more",
+        )
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,9 +1,9 @@
 """What a load of sales is, when it counts as published, and when a table that somebody is loading has settled."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -14,6 +14,7 @@ from dfu_clustering.runs import Summary
 
 SALES_LOADED = "fact_sales_monthly.loaded"
 CLUSTERS_PUBLISHED = "dfu.clusters.published"
+CLUSTERS = {"prefect.resource.id": "dfu.clusters", "prefect.resource.name": "dim_dfu.cluster_assignment"}
 
 _FINGERPRINT_DIGITS = 12
 _LONGEST_LOAD_ID = 200
@@ -66,6 +67,7 @@ class Publication(Summary):
         run: Name of the run's folder; it ends with the run's id.
         labels: Number of DFUs by label.
         published_at: When, with its time zone.
+        restored: Whether the labels of an earlier run were put back; ``run`` is that earlier run then.
     """
 
     as_of_month: str
@@ -75,10 +77,12 @@ class Publication(Summary):
     run: str
     labels: dict[str, int]
     published_at: AwareDatetime
+    restored: bool = False
 
     def __str__(self) -> str:
         """Return it in the words of a run's state message."""
-        return f"as of {self.as_of_month} by run {self.run} at {self.published_at:%Y-%m-%d %H:%M:%S %Z}"
+        how = "put back from" if self.restored else "by"
+        return f"as of {self.as_of_month} {how} run {self.run} at {self.published_at:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def month_to_publish(announced: str | None, publications: Iterable[Publication]) -> str | None:
@@ -126,6 +130,17 @@ def sales_loaded_event(month: str, load_id: str, *, event_id: UUID, occurred: da
         "event": SALES_LOADED,
         "resource": {"prefect.resource.id": f"dfu.sales-load.{load_id}", "prefect.resource.name": load_id},
         "payload": {"month": str(parse_month(month)), "load_id": load_id},
+    }
+
+
+def clusters_published_event(payload: Mapping[str, Any], *, event_id: UUID, occurred: datetime) -> dict[str, object]:
+    """Return the event that says what was published, as ``POST /api/events`` takes it in a JSON list."""
+    return {
+        "id": str(event_id),
+        "occurred": occurred.astimezone(UTC).isoformat(),
+        "event": CLUSTERS_PUBLISHED,
+        "resource": dict(CLUSTERS),
+        "payload": dict(payload),
     }
 
 

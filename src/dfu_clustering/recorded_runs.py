@@ -53,19 +53,3 @@ class RecordedRuns:
                 return None
             version = store.client.get_model_version(self.config.registered_model, models[0].aliases[CHAMPION])
             return str(store.client.get_run(str(version.run_id)).info.run_name)
-
-    def make_champion(self, run: str) -> bool:
-        """Move the alias ``champion`` to the newest model of a run; return whether the run has one.
-
-        Raises:
-            TrackingUnavailableError: MLflow does not answer or refuses.
-        """
-        name = self.config.registered_model
-        with mlflow_store(self.config, self.default_folder) as store:
-            for recorded in store.runs_named(run):
-                models = store.client.search_model_versions(f"name = '{name}' and run_id = '{recorded.info.run_id}'")
-                if models:
-                    newest = max(models, key=lambda model: int(model.version))
-                    store.client.set_registered_model_alias(name, CHAMPION, newest.version)
-                    return True
-        return False

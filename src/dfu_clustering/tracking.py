@@ -88,6 +88,41 @@ def record_file(name: str, file: Path, *, config: TrackingConfig, default_folder
         store.client.log_artifact(_open_run(store, name), str(file))
 
 
+def record_restore(name: str, run: str, *, config: TrackingConfig, default_folder: Path) -> bool:
+    """Move the alias ``champion`` to the model of an earlier run whose labels were put back, and say so in a run.
+
+    Args:
+        name: Of the MLflow run that stands for the restore.
+        run: Name of the earlier run.
+        config: Names of experiment and registered model.
+        default_folder: Where a local store lies unless MLFLOW_TRACKING_URI names another.
+
+    Returns:
+        Whether MLflow has a model of the earlier run.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not answer or refuses.
+    """
+    with mlflow_store(config, default_folder) as store:
+        model_version = _newest_model(store, run)
+        if model_version is not None:
+            store.client.set_registered_model_alias(config.registered_model, CHAMPION, model_version)
+        mlflow_run_id = _open_run(store, name)
+        store.client.set_tag(mlflow_run_id, "restored_run", run)
+        store.client.set_terminated(mlflow_run_id)
+    logger.info("champion=%s model_version=%s", run, model_version)
+    return model_version is not None
+
+
+def _newest_model(store: MlflowStore, run: str) -> str | None:
+    name = store.config.registered_model
+    for recorded in store.runs_named(run):
+        models = store.client.search_model_versions(f"name = '{name}' and run_id = '{recorded.info.run_id}'")
+        if models:
+            return str(max(int(model.version) for model in models))
+    return None
+
+
 def _open_run(store: MlflowStore, name: str) -> str:
     """Return the id of the MLflow run of this name, which is made where there is none: a run has one, not one a try."""
     found = store.runs_named(name)

@@ -14,7 +14,7 @@ from dfu_clustering.errors import ConfigError
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-DEPLOYMENTS = {"manual", "monthly", "on-sales-load", "watch-sales-load"}
+DEPLOYMENTS = {"manual", "monthly", "on-sales-load", "restore-assignments", "watch-sales-load"}
 SCHEDULER_SECONDS = 60
 
 
@@ -38,7 +38,7 @@ def test_registering_twice_leaves_no_duplicates(site):
     assert everything(site) == before
     names, schedules, _ = before
     assert set(names["deployments"]) >= DEPLOYMENTS
-    assert schedules == {"manual": 0, "monthly": 1, "on-sales-load": 0, "watch-sales-load": 1}
+    assert schedules == {"manual": 0, "monthly": 1, "on-sales-load": 0, "restore-assignments": 0, "watch-sales-load": 1}
     for automation in (LOST_RUN, "dfu-sales-loaded"):
         assert names["automations"].count(automation) == 1
 
@@ -53,6 +53,7 @@ def test_all_runs_of_the_clustering_wait_in_one_queue_that_gives_out_one_at_a_ti
         "manual": ("clustering", 1),
         "monthly": ("clustering", 1),
         "on-sales-load": ("clustering", 1),
+        "restore-assignments": ("clustering", 1),
         "watch-sales-load": ("watching", 1),
     }
 

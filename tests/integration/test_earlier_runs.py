@@ -11,6 +11,7 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import TrackingUnavailableError, mlflow_store
+from dfu_clustering.tracking import record_restore
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +36,7 @@ def site(tmp_path_factory):
             if not hours:
                 store.client.create_registered_model(CONFIG.registered_model)
             store.client.create_model_version(CONFIG.registered_model, str(folder), run.info.run_id)
-    assert EarlierRuns.in_folder(var, CONFIG).recorded.make_champion(AUGUST)
+    assert record_restore("restore-1", AUGUST, config=CONFIG, default_folder=var / "mlflow")
     return var
 
 

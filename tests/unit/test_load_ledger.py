@@ -201,3 +201,32 @@ def test_broken_ledger_says_what_to_do(tmp_path):
     ledger.path.write_text(ledger.path.read_text() + "{}\n")
     with pytest.raises(DataError, match=r"Every line of the ledger must be a publish.*restore the file"):
         ledger.publications()
+
+
+def test_line_that_was_cut_off_counts_for_nothing_and_is_gone_after_the_next_publish(tmp_path, caplog):
+    ledger = Ledger(tmp_path)
+    ledger.append(publication())
+    whole = ledger.path.read_bytes()
+    ledger.path.write_bytes(whole + whole[:60])
+    assert ledger.publications() == [publication()]
+    assert "was cut off" in caplog.text
+    ledger.append(publication(load_id="next"))
+    assert ledger.publications() == [publication(), publication(load_id="next")]
+
+
+def test_bytes_that_are_no_text_say_what_to_do(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.append(publication())
+    ledger.path.write_bytes(b"\xff\xfe\x00\n" + ledger.path.read_bytes())
+    with pytest.raises(DataError, match=r"bytes that are no text.*restore the file"):
+        ledger.publications()
+
+
+def test_load_that_was_published_before_a_restore_is_still_published():
+    september = OCTOBER.model_copy(update={"as_of_month": "2026-09"})
+    older, newer = publication(september, load_id="september"), publication()
+    restored = older.model_copy(update={"load_id": None, "restored": True})
+    lines = [older, newer, restored]
+    assert found(lines, OCTOBER, "load-1") is newer
+    assert month_to_publish("2026-10", lines) == "2026-10"
+    assert "put back from run" in str(restored)

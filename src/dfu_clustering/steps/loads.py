@@ -1,6 +1,7 @@
 """Around a run: what the table shows before it, and the line in the ledger after it."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -10,6 +11,7 @@ from dfu_clustering.months import last_day, parse_month
 from dfu_clustering.runs import Run
 from dfu_clustering.steps.features import FeatureSummary, newest_month
 from dfu_clustering.steps.labelling import LabelSummary
+from dfu_clustering.steps.updating import PublishSummary
 from dfu_clustering.warehouse import raw_connection, schema_errors, statement
 
 
@@ -31,6 +33,14 @@ def read_sales_state(engine: Engine, as_of_month: str | None = None) -> SalesSta
         newest_modified_ts=modified_ts,
         total_qty=total_qty,
     )
+
+
+def published_payload(publication: Publication, published: PublishSummary) -> dict[str, Any]:
+    """Return what the event ``dfu.clusters.published`` says to whoever waits for new labels."""
+    return {
+        **publication.model_dump(include={"as_of_month", "load_id", "run", "config_digest", "labels", "restored"}),
+        **published.model_dump(include={"transitions", "updated", "cleared", "unchanged"}),
+    }
 
 
 def record_publication(run: Run, state: SalesState, *, load_id: str | None, published_at: datetime) -> Publication:

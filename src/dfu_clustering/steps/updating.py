@@ -73,11 +73,12 @@ def update_assignments(
     dry_run: bool = False,
     unknown: Literal["error", "report"] = "error",
     excluded: Path | None = None,
+    journal_folder: Path | None = None,
     record: Callable[[Path], None] | None = None,
 ) -> PublishSummary:
     """Write a labels file to dim_dfu.cluster_assignment in one transaction.
 
-    Beside the file, previous_labels.parquet keeps the labels of all rows that change, before they do.
+    previous_labels.parquet keeps the labels of all rows that change, before they do.
 
     Args:
         engine: The warehouse.
@@ -85,6 +86,7 @@ def update_assignments(
         dry_run: Report what would change and write nothing.
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
         excluded: DFUs that the run knows and left out, by reason; with it, DFUs that have come since are counted.
+        journal_folder: Where the previous labels are kept; default: beside the labels.
         record: Takes the previous labels elsewhere, too, once they are on disk and before the change is committed.
 
     Raises:
@@ -94,7 +96,7 @@ def update_assignments(
         CommitUnknownError: The connection was lost at the very end; publishing again sets it right.
     """
     table = read_table(labels, text_columns=_TEXT_COLUMNS)
-    journal = PublishJournal(labels.parent)
+    journal = PublishJournal(journal_folder or labels.parent)
 
     def keep(attempt: Attempt, previous: pd.DataFrame, after_committed: bool) -> None:  # noqa: FBT001
         journal.write(attempt, previous, after_committed=after_committed)

@@ -1,0 +1,51 @@
+"""The flow restore-assignments: the labels of an earlier run back into dim_dfu."""
+
+from datetime import datetime
+from typing import Annotated
+
+from prefect import flow, runtime
+from pydantic import Field
+
+from dfu_clustering.config import load_config
+from dfu_clustering.runs import short_run_id, var_folder
+from dfu_clustering.steps import restoring as steps
+from dfu_clustering.steps.restoring import RestoreSummary
+from tasks import restoring
+from tasks.artifacts import show_restore
+
+
+def _run_name() -> str:
+    wanted = runtime.flow_run.parameters
+    return f"restore {wanted.get('run') or 'what was published before ' + str(wanted.get('before'))}"
+
+
+@flow(name="restore-assignments", flow_run_name=_run_name)
+def restore_assignments(
+    run: Annotated[str, Field(min_length=1, max_length=200)] | None = None,
+    before: datetime | None = None,
+    dry_run: bool = False,  # noqa: FBT001, FBT002  (parameters of a flow are given by name)
+) -> RestoreSummary:
+    """Publish the labels of an earlier run again, whole or not at all; that run is the champion from then on.
+
+    Args:
+        run: The run whose labels are wanted back: the name of its folder, the id at its end, or its flow run's id.
+        before: Instead: what was published at this time, that is by the newest publish before it. UTC unless it says
+            otherwise.
+        dry_run: Show what would change in dim_dfu, but write nothing.
+    """
+    config, runs = load_config(), var_folder() / "runs"
+    earlier = restoring.find_run(config, runs=runs, run=run, before=before)
+    restore = steps.open_restore(runs, earlier, short_run_id(runtime.flow_run.id))
+    replaced = steps.replaced_run(runs)
+    published = restoring.restore_labels(config, restore, earlier, dry_run=dry_run)
+    alias: steps.Alias = "not moved (dry run)"
+    if not dry_run:
+        restoring.record_restore(restore, earlier, published)
+        alias = restoring.move_champion(config, restore, earlier)
+    summary = steps.summarize_restore(restore, earlier, published, replaced=replaced, alias=alias)
+    show_restore(summary)
+    return summary
+
+
+if __name__ == "__main__":
+    restore_assignments()

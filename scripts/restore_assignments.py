@@ -1,0 +1,78 @@
+"""Put the labels of an earlier run back into dim_dfu, in one transaction; that run is the champion from then on.
+
+The labels come from the run's folder in DFU_CLUSTERING_VAR, or from MLflow once it is gone. The publish goes into the
+ledger, MLflow's alias champion moves, and the event dfu.clusters.published is sent to the Prefect server at
+PREFECT_API_URL, where that is set.
+"""
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from dfu_clustering.config import config_path, load_config
+from dfu_clustering.loads import Publication, clusters_published_event
+from dfu_clustering.runs import short_run_id, var_folder
+from dfu_clustering.steps import PublishSummary
+from dfu_clustering.steps import restoring as steps
+from dfu_clustering.steps.loads import published_payload
+from scripts.announce_sales_load import API_URL_VARIABLE, announce
+from scripts.label_counts import show_label_counts
+from scripts.program import parser, run_program, warehouse_engine
+
+
+def main() -> None:
+    """Parse the arguments and restore."""
+    options = _arguments().parse_args()
+    config, engine, runs = load_config(options.config), warehouse_engine(), var_folder() / "runs"
+    earlier = steps.find_run_to_restore(config, runs=runs, run=options.run, before=options.before)
+    restore_id = uuid4()
+    restore = steps.open_restore(runs, earlier, short_run_id(restore_id))
+    replaced = steps.replaced_run(runs)
+    published = steps.restore_labels(config, engine, restore, earlier, dry_run=options.dry_run)
+    done = "would be put back" if options.dry_run else "are put back"
+    print(f"labels of run {earlier.name} {done} for those of {replaced or 'an unknown run'}")
+    show_label_counts(published)
+    alias: steps.Alias = "not moved (dry run)"
+    if not options.dry_run:
+        publication = steps.record_restore_in_ledger(runs, earlier, published_at=datetime.now(UTC))
+        alias = steps.move_champion(config, restore, earlier)
+        _say(publication, published, restore_id)
+        print(f"labels of before: {restore.folder}")
+    print(f"MLflow's alias champion: {alias}")
+    steps.summarize_restore(restore, earlier, published, replaced=replaced, alias=alias)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = parser(__doc__ or "")
+    wanted = arguments.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--run", metavar="ID", help="folder of the run, the id at its end, or its flow run's id")
+    wanted.add_argument(
+        "--before",
+        type=_time,
+        metavar="TIME",
+        help="what was published at this time, as 2026-10-05T08:00; UTC if no zone",
+    )
+    arguments.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
+    arguments.add_argument(
+        "--config", type=str, default=config_path(), metavar="FILE", help="YAML with MLflow's names and the time limits"
+    )
+    return arguments
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _say(publication: Publication, published: PublishSummary, restore_id: UUID) -> None:
+    if not os.environ.get(API_URL_VARIABLE):
+        sys.stderr.write(f"no event was sent: {API_URL_VARIABLE} is not set\n")
+        return
+    payload = published_payload(publication, published)
+    announce(clusters_published_event(payload, event_id=restore_id, occurred=publication.published_at))
+
+
+if __name__ == "__main__":
+    run_program(main)

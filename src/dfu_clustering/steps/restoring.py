@@ -1,0 +1,141 @@
+"""Taking back: the labels of an earlier run go to dim_dfu again, and that run is the champion again."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Engine
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.earlier_runs import EarlierRun, EarlierRuns
+from dfu_clustering.errors import DataError
+from dfu_clustering.ledger import Ledger
+from dfu_clustering.loads import Publication
+from dfu_clustering.mlflow_store import TrackingUnavailableError
+from dfu_clustering.publications import newest_publication, require_publication_of_run
+from dfu_clustering.runs import Run, Summary, var_folder
+from dfu_clustering.steps.recording import record_early
+from dfu_clustering.steps.updating import PublishSummary, update_assignments
+from dfu_clustering.tables import write_json
+from dfu_clustering.tracking import record_restore as record_in_mlflow
+
+logger = logging.getLogger(__name__)
+
+LABELS = "cluster_labels.csv"
+_FOLDER = ".restores"  # in the runs' folder; a restore is no run
+
+Alias = Literal["moved", "no model of this run", "MLflow did not answer", "not moved (dry run)"]
+
+
+class RestoreSummary(Summary):
+    """What taking back did, or with dry_run would do.
+
+    Attributes:
+        run: The earlier run whose labels are published again.
+        as_of_month: Of that run.
+        replaced_run: The run whose labels were published until then; None: the ledger knows none.
+        published: What changed in dim_dfu.
+        alias: What became of MLflow's alias ``champion``.
+        folder: Where the labels of before and this summary are kept.
+    """
+
+    run: str
+    as_of_month: str
+    replaced_run: str | None
+    published: PublishSummary
+    alias: Alias
+    folder: str
+
+
+def find_run_to_restore(
+    config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None
+) -> EarlierRun:
+    """Return the run that somebody wants back, by name or by time; a time without zone is in UTC.
+
+    Raises:
+        DataError: Not exactly one of run and before is given, or nothing was published then.
+    """
+    earlier = EarlierRuns.in_folder(runs.parent, config.tracking)
+    if run is not None and before is None:
+        return earlier.find(run)
+    if before is not None and run is None:
+        return earlier.published_before(before if before.tzinfo else before.replace(tzinfo=UTC))
+    raise DataError(
+        "A restore names either a run or a time",
+        found="both" if run is not None else "neither",
+        remedy="give the run whose labels you want back, or the time before which they were published",
+    )
+
+
+def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
+    """Return the folder of a restore, where its steps and the labels of before are kept."""
+    return Run(runs / _FOLDER / f"restore-{restore_id}", earlier.as_of_month)
+
+
+def restore_labels(
+    config: ClusteringConfig, engine: Engine, restore: Run, earlier: EarlierRun, *, dry_run: bool = False
+) -> PublishSummary:
+    """Publish the labels of an earlier run, in one transaction; DFUs that have left dim_dfu since are reported.
+
+    Raises:
+        DataError: The labels are neither in the run's folder nor in MLflow; nothing is written.
+        TrackingUnavailableError: They are not in the run's folder, and MLflow does not answer.
+        ConcurrentChangeError: Somebody else works on dim_dfu; nothing is written.
+    """
+    return update_assignments(
+        engine,
+        labels=earlier.file(LABELS),
+        dry_run=dry_run,
+        unknown="report",
+        journal_folder=restore.folder,
+        record=lambda previous: record_early(config, restore, previous),
+    )
+
+
+def record_restore_in_ledger(runs: Path, earlier: EarlierRun, *, published_at: datetime) -> Publication:
+    """Write into the ledger that an earlier run is published again; it is the champion of the next run.
+
+    No load asked for it, so a load that was published before stays published: its announcement, repeated, starts
+    nothing.
+    """
+    ledger = Ledger(runs)
+    before = require_publication_of_run(ledger.publications(), earlier.name)
+    publication = before.model_copy(update={"load_id": None, "published_at": published_at, "restored": True})
+    ledger.append(publication)
+    return publication
+
+
+def replaced_run(runs: Path) -> str | None:
+    """Return the name of the run whose labels are published now; None where the ledger knows none."""
+    newest = newest_publication(Ledger(runs).publications())
+    return newest.run if newest else None
+
+
+def move_champion(config: ClusteringConfig, restore: Run, earlier: EarlierRun) -> Alias:
+    """Move MLflow's alias ``champion`` to the earlier run's model; where MLflow is down, say so and go on."""
+    try:
+        moved = record_in_mlflow(
+            restore.folder.name, earlier.name, config=config.tracking, default_folder=var_folder() / "mlflow"
+        )
+    except TrackingUnavailableError as error:
+        logger.warning("the alias champion still names another run: %s", error)
+        return "MLflow did not answer"
+    return "moved" if moved else "no model of this run"
+
+
+def summarize_restore(
+    restore: Run, earlier: EarlierRun, published: PublishSummary, *, replaced: str | None, alias: Alias
+) -> RestoreSummary:
+    """Return what was done, and keep it beside the labels of before, unless nothing was written."""
+    summary = RestoreSummary(
+        run=earlier.name,
+        as_of_month=earlier.as_of_month,
+        replaced_run=replaced,
+        published=published,
+        alias=alias,
+        folder=str(restore.folder),
+    )
+    if not published.dry_run:
+        write_json(summary.model_dump(), restore.folder / "restore.json")
+    return summary

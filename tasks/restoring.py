@@ -1,0 +1,56 @@
+"""Taking back as tasks; a restore that was cut off goes on after its last finished step."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import task
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.earlier_runs import EarlierRun
+from dfu_clustering.loads import Publication
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import PublishSummary
+from dfu_clustering.steps import restoring as steps
+from tasks.connection import warehouse_engine
+from tasks.loads import say_published
+from tasks.retries import RETRY
+
+_HOUR_S = 3600
+_TIMEOUT_S = 600
+
+
+@task(name="find-run", timeout_seconds=_TIMEOUT_S, **RETRY)
+def find_run(config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None) -> EarlierRun:
+    """Find the run that somebody wants back, and its labels, which may have to come from MLflow."""
+    earlier = steps.find_run_to_restore(config, runs=runs, run=run, before=before)
+    earlier.file(steps.LABELS)
+    return earlier
+
+
+@task(name="restore-labels", timeout_seconds=_HOUR_S, **RETRY)
+def restore_labels(config: ClusteringConfig, restore: Run, earlier: EarlierRun, *, dry_run: bool) -> PublishSummary:
+    """Put the labels back."""
+
+    def work() -> PublishSummary:
+        return steps.restore_labels(config, warehouse_engine(config.warehouse), restore, earlier, dry_run=dry_run)
+
+    return work() if dry_run else restore.once("restore_labels", PublishSummary, work)
+
+
+@task(name="record-restore", timeout_seconds=_TIMEOUT_S, **RETRY)
+def record_restore(restore: Run, earlier: EarlierRun, published: PublishSummary) -> Publication:
+    """Write it into the ledger, and say it to whoever waits for new labels."""
+    runs = earlier.folder.parent
+
+    def work() -> Publication:
+        return steps.record_restore_in_ledger(runs, earlier, published_at=datetime.now(UTC))
+
+    publication = restore.once("record_restore", Publication, work)
+    say_published(publication, published)
+    return publication
+
+
+@task(name="move-champion", timeout_seconds=_TIMEOUT_S, **RETRY)
+def move_champion(config: ClusteringConfig, restore: Run, earlier: EarlierRun) -> steps.Alias:
+    """Move MLflow's alias with the labels."""
+    return steps.move_champion(config, restore, earlier)

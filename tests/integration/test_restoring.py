@@ -1,0 +1,251 @@
+"""Taking back: the labels of an earlier run, from its folder or from MLflow, by program and by flow."""
+
+import json
+import runpy
+import shutil
+import sys
+import threading
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psycopg2
+import pytest
+from gate_runs import execute, fetch, rows_of_dim_dfu, run_flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+from dfu_clustering.config import load_config
+from dfu_clustering.earlier_runs import EarlierRuns
+from dfu_clustering.ledger import Ledger
+from dfu_clustering.loads import Publication
+from dfu_clustering.mlflow_store import mlflow_store
+from dfu_clustering.tables import read_json, read_table
+from dfu_clustering.warehouse import statement
+from flows.restore_assignments import restore_assignments
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
+CONFIG = load_config().tracking
+AUGUST, SEPTEMBER = "2026-08-c0ffee0000-aaaaaaaaaaaa", "2026-09-c0ffee0000-bbbbbbbbbbbb"
+LABELS = {AUGUST: {"a": "low", "b": "high", "gone": "low"}, SEPTEMBER: {"a": "high", "b": "high", "c": "low"}}
+
+
+class EventsSent:
+    """What a program sends to a Prefect server."""
+
+    def __init__(self):
+        self.events = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                receiver.events += json.loads(self.rfile.read(int(self.headers["content-length"])))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.api_url = f"http://127.0.0.1:{self._server.server_port}/api"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A var folder with two published runs, in MLflow too, each with a model; September is the champion."""
+    var = tmp_path_factory.mktemp("recorded") / "var"
+    with mlflow_store(CONFIG, var / "mlflow") as store:
+        store.client.create_registered_model(CONFIG.registered_model)
+        for hours, name in enumerate(LABELS):
+            folder = var / "runs" / name
+            folder.mkdir(parents=True)
+            rows = [f"{key},0,{label}" for key, label in LABELS[name].items()]
+            (folder / "cluster_labels.csv").write_text("\n".join(["dfu_ck,cluster_id,cluster_label", *rows]))
+            run = store.client.create_run(store.experiment_id(), run_name=name)
+            store.client.log_artifacts(run.info.run_id, str(folder))
+            model = store.client.create_model_version(CONFIG.registered_model, str(folder), run.info.run_id)
+            store.client.set_registered_model_alias(CONFIG.registered_model, "champion", model.version)
+            Ledger(var / "runs").append(
+                Publication(
+                    as_of_month=name[:7],
+                    load_id=f"load-of-{name[:7]}",
+                    fingerprint=name[:7],
+                    config_digest="c0ffee0000",
+                    run=name,
+                    labels={},
+                    published_at=NOON + timedelta(hours=hours),
+                )
+            )
+    return var
+
+
+@pytest.fixture
+def site(recorded, postgres_url, tmp_path):
+    """Copies of both, and a dim_dfu that carries September's labels."""
+    var = tmp_path / "var"
+    shutil.copytree(recorded, var)
+    execute(postgres_url, statement("005_create_dim_dfu"))
+    for key in "abcd":
+        label = LABELS[SEPTEMBER].get(key)
+        with closing(psycopg2.connect(postgres_url)) as connection, connection, connection.cursor() as cursor:
+            columns = "dfu_ck, dmdunit, dmdgroup, loc, cluster_assignment, modified_ts"
+            values = (key, key, "g", "x", label, NOON)
+            cursor.execute(f"INSERT INTO dim_dfu ({columns}) VALUES (%s, %s, %s, %s, %s, %s)", values)
+    return var
+
+
+@pytest.fixture
+def restore(site, postgres_url, monkeypatch, capsys):
+    """Runs the program; returns what it said and the events that it sent."""
+    sent = EventsSent()
+
+    def run(*arguments, code=0, **variables):
+        environment = {
+            "DATABASE_URL": postgres_url,
+            "DFU_CLUSTERING_VAR": str(site),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{site / 'mlflow' / 'mlflow.db'}",
+            "PREFECT_API_URL": sent.api_url,
+            **variables,
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["restore_assignments", *arguments])
+        ended = 0
+        try:
+            runpy.run_path(str(ROOT / "scripts" / "restore_assignments.py"), run_name="__main__")
+        except SystemExit as stop:
+            ended = stop.code
+        for name in environment:
+            monkeypatch.delenv(name)
+        shown = capsys.readouterr()
+        assert ended == code, shown
+        return shown.out + shown.err, sent.events
+
+    yield run
+    sent.close()
+
+
+def published(url):
+    return dict(fetch(url, "SELECT dfu_ck, cluster_assignment FROM dim_dfu ORDER BY 1"))
+
+
+def champion_in_mlflow(site):
+    return EarlierRuns.in_folder(site, CONFIG).recorded.champion()
+
+
+def test_run_that_is_wanted_back_is_published_recorded_and_said(restore, site, postgres_url):
+    shown, events = restore("--run", "aaaaaaaaaaaa")
+    assert published(postgres_url) == {"a": "low", "b": "high", "c": None, "d": None}
+    assert f"labels of run {AUGUST} are put back for those of {SEPTEMBER}" in shown
+    assert "updated 1, cleared 1, unchanged 1" in shown
+    assert "not found in dim_dfu: 1" in shown
+    assert fetch(postgres_url, f"SELECT dfu_ck FROM dim_dfu WHERE modified_ts <> '{NOON}' ORDER BY 1") == [
+        ("a",),
+        ("c",),
+    ]
+    assert champion_in_mlflow(site) == AUGUST
+    champion = EarlierRuns.in_folder(site, CONFIG).champion()
+    assert champion.name == AUGUST
+    line = Ledger(site / "runs").publications()[-1]
+    assert (line.run, line.restored, line.load_id, line.as_of_month) == (AUGUST, True, None, "2026-08")
+    (event,) = events
+    assert event["event"] == "dfu.clusters.published"
+    assert event["payload"]["restored"] is True
+    assert event["payload"]["run"] == AUGUST
+    assert {"old_label": "high", "new_label": "low", "dfus": 1} in event["payload"]["transitions"]
+    (folder,) = (site / "runs" / ".restores").iterdir()
+    before = read_table(folder / "previous_labels.parquet").set_index("dfu_ck")["cluster_assignment"]
+    assert before.to_dict() == {"a": "high", "c": "low"}
+    assert read_json(folder / "restore.json")["replaced_run"] == SEPTEMBER
+
+
+def test_restore_is_taken_back_by_another(restore, site, postgres_url):
+    restore("--run", AUGUST)
+    restore("--run", SEPTEMBER)
+    assert published(postgres_url) == {"a": "high", "b": "high", "c": "low", "d": None}
+    assert champion_in_mlflow(site) == SEPTEMBER
+
+
+def test_dry_run_shows_what_would_change_and_leaves_everything(restore, site, postgres_url):
+    rows, ledger = rows_of_dim_dfu(postgres_url), Ledger(site / "runs").path.read_bytes()
+    shown, events = restore("--before", (NOON + timedelta(minutes=5)).isoformat(), "--dry-run")
+    assert f"labels of run {AUGUST} would be put back" in shown
+    assert "would be updated 1, would be cleared 1, unchanged 1" in shown
+    assert rows_of_dim_dfu(postgres_url) == rows
+    assert Ledger(site / "runs").path.read_bytes() == ledger
+    assert events == []
+    assert champion_in_mlflow(site) == SEPTEMBER
+
+
+def test_labels_come_from_mlflow_once_the_folder_is_gone(restore, site, postgres_url):
+    shutil.rmtree(site / "runs" / AUGUST)
+    restore("--run", AUGUST)
+    assert published(postgres_url)["a"] == "low"
+
+
+def test_mlflow_that_is_down_does_not_stop_a_restore_from_a_folder(restore, site, postgres_url):
+    shown, _ = restore("--run", AUGUST, MLFLOW_TRACKING_URI="http://user:hunter2@127.0.0.1:9")
+    assert "MLflow's alias champion: MLflow did not answer" in shown
+    assert "hunter2" not in shown
+    assert published(postgres_url)["a"] == "low"
+
+
+def test_labels_that_are_nowhere_leave_everything(restore, site, postgres_url):
+    shutil.rmtree(site / "runs" / AUGUST)
+    rows = rows_of_dim_dfu(postgres_url)
+    empty = f"sqlite:///{site / 'other.db'}"
+    shown, _ = restore("--run", AUGUST, code=2, MLFLOW_TRACKING_URI=empty)
+    assert "must be in its folder or in MLflow" in shown
+    assert rows_of_dim_dfu(postgres_url) == rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--run", "nobody"), "A run must have published labels"),
+        (("--before", "2020-01-01"), "Something must have been published before 2020-01-01"),
+        (("--before", "yesterday"), "invalid"),
+        ((), "one of the arguments --run --before is required"),
+    ],
+)
+def test_what_cannot_be_restored_says_why(restore, arguments, message):
+    shown, events = restore(*arguments, code=2)
+    assert message in shown
+    assert events == []
+
+
+def test_flow_restores_an_earlier_run_and_a_repeated_announcement_leaves_it(panel, tmp_path):
+    load = {"only_new_load": True, "load_id": "newest"}
+    older = run_flow(as_of_month="2026-08")
+    newer = run_flow(**load)
+    assert older.state.is_completed()
+    wanted = dict(fetch(panel, "SELECT dfu_ck, cluster_assignment FROM dim_dfu ORDER BY 1"))
+    lines = Ledger(tmp_path / "runs").publications()
+    assert lines[0].run != lines[1].run
+    state = restore_assignments(run=str(older.flow_run_id), return_state=True)
+    summary = state.result()
+    assert (summary.run, summary.replaced_run, summary.alias) == (lines[0].run, lines[1].run, "moved")
+    labels = read_table(tmp_path / "runs" / lines[0].run / "cluster_labels.csv", text_columns=frozenset({"dfu_ck"}))
+    expected = labels.set_index("dfu_ck")["cluster_label"].to_dict()
+    assert {k: v for k, v in published(panel).items() if v is not None} == expected != wanted
+    with get_client(sync_client=True) as client:
+        of_run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+        (shown,) = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
+    assert f"Labels of run {summary.run} put back" in shown.data
+
+    rows = rows_of_dim_dfu(panel)
+    repeated = run_flow(**load)
+    assert repeated.state.message == f"already published: {lines[1]}"
+    assert run_flow(only_new_load=True).state.message.startswith("already published")
+    assert rows_of_dim_dfu(panel) == rows
+    assert Ledger(tmp_path / "runs").publications()[-1].restored
+    assert newer.state.is_completed()
