@@ -86,6 +86,10 @@ mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:500
 demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data stay
 	$(BIN)/python -m flows.demo --stop
 
+.PHONY: api
+api: $(INSTALLED)  ## the segments over HTTP, http://127.0.0.1:8000 (PORT=8000); the warehouse is DATABASE_URL (docs/api.md)
+	$(BIN)/python -m api --port $(or $(PORT),8000)
+
 .PHONY: deploy worker
 deploy: $(INSTALLED)  ## put deployments, schedules and the event trigger on the server at PREFECT_API_URL (docs/loads.md)
 	$(BIN)/python -m deploy.register

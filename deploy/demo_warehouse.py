@@ -14,15 +14,16 @@ from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
 
 OWNER_URL_VARIABLE = "DEMO_WAREHOUSE_OWNER_URL"
+API_URL_VARIABLE = "API_DATABASE_URL"
 ROLES = Path(__file__).parent / "postgres" / "warehouse_roles.sql"
 
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Load the panel where there is none, then make the roles; the worker's password is the one in DATABASE_URL."""
+    """Load the panel where there is none, then make the roles; their passwords are those in the addresses given."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    worker = make_url(os.environ[DATABASE_URL_VARIABLE])
+    addresses = [make_url(os.environ[name]) for name in (DATABASE_URL_VARIABLE, API_URL_VARIABLE)]
     # one transaction: the tables are there with all that belongs to them, or not at all
     with closing(psycopg2.connect(os.environ[OWNER_URL_VARIABLE])) as connection, connection:
         with connection.cursor() as cursor:
@@ -32,8 +33,9 @@ def main() -> None:
             load_panel(connection, generate_panel())
         with connection.cursor() as cursor:
             cursor.execute(ROLES.read_text(encoding="utf-8"))
-            role, password = sql.Identifier(worker.username or ""), sql.Literal(worker.password)
-            cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, password))
+            for address in addresses:
+                role, password = sql.Identifier(address.username or ""), sql.Literal(address.password)
+                cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, password))
     logger.info("The demo warehouse %s", "has been loaded" if empty else "was loaded before")
 
 

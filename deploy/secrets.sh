@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the secrets of the stack that are missing, one file each: random passwords, and the address of the demo warehouse
-# in the place of the real one. The folder is closed to others; the files in it are open, because the containers' users read them.
+# Makes the secrets of the stack that are missing, one file each: random passwords, and the addresses of the demo warehouse
+# in the place of the real one's. The folder is closed to others; the files in it are open, because the containers' users read them.
 set -eu
 folder=${1:?usage: secrets.sh FOLDER}
 
@@ -19,3 +19,4 @@ secret postgres_password "$(random)"
 secret prefect_password "$(random)"
 secret mlflow_password "$(random)"
 secret warehouse_url "postgresql://dfu_worker:$(random)@warehouse:5432/warehouse"
+secret warehouse_api_url "postgresql://dfu_api:$(random)@warehouse:5432/warehouse"

@@ -51,7 +51,7 @@ def test_stack_is_valid_with_and_without_the_demo():
 
 def test_containers_of_the_project_have_no_rights_that_they_do_not_need(services):
     own = {name: service for name, service in services.items() if "build" in service}
-    assert set(own) >= {"prefect-server", "mlflow", "worker", "deployments"}
+    assert set(own) >= {"prefect-server", "mlflow", "worker", "deployments", "api"}
     for name, service in own.items():
         hardened = (service["read_only"], service["cap_drop"], service["security_opt"], service["init"])
         assert hardened == (True, ["ALL"], ["no-new-privileges:true"], True), name
@@ -70,6 +70,14 @@ def test_services_wait_for_what_they_need(services):
         assert waits[name]["postgres"]["condition"] == "service_healthy"
     assert waits["deployments"]["prefect-server"]["condition"] == "service_healthy"
     assert waits["worker"]["deployments"]["condition"] == "service_completed_successfully"
+
+
+def test_api_reads_the_runs_and_knows_no_address_that_may_write(services):
+    (runs,) = services["api"]["volumes"]
+    assert (runs["target"], runs["read_only"]) == ("/var/lib/dfu-clustering", True)
+    assert [secret["source"] for secret in services["api"]["secrets"]] == ["warehouse_api_url"]
+    writers = {name for name, service in services.items() if "warehouse_url" in str(service.get("secrets"))}
+    assert writers == {"worker", "demo-warehouse-load"}
 
 
 def test_ports_are_open_on_this_host_only(services):
@@ -102,6 +110,7 @@ def test_secrets_are_made_once_and_kept(tmp_path, stack):
         folder.joinpath("warehouse_url").write_text("postgresql://u@h/d")
     assert set(made) == set(stack["secrets"])
     assert made["warehouse_url"] == "postgresql://u@h/d"
+    assert made["warehouse_api_url"].startswith("postgresql://dfu_api:")
     passwords = {value for name, value in made.items() if name.endswith("_password")}
     assert {len(password) for password in passwords} == {48}
     assert len(passwords) == 3

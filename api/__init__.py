@@ -1,0 +1,1 @@
+"""Who is in which segment, over HTTP: a FastAPI application (api.app) with a router for others (api.router)."""

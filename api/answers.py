@@ -1,0 +1,115 @@
+"""A ready answer: its bytes, plain and compressed, and the tag by which a client that has it already is spared it."""
+
+import gzip
+import hashlib
+import re
+import threading
+from base64 import b64encode
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+_SMALLEST_COMPRESSED: Final = 1000  # bytes; below, the headers weigh more than what is saved
+_CACHE_BYTES: Final = 64 << 20
+_COMPRESSIBLE: Final = ("application/json", "text/html")
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a client gets.
+
+    Attributes:
+        body: The content.
+        media_type: Its type.
+        headers: What is special of this answer.
+    """
+
+    body: bytes
+    media_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: BaseModel) -> "Answer":
+        """Return a model as JSON."""
+        return cls(model.model_dump_json().encode())
+
+    @cached_property
+    def etag(self) -> str:
+        """The tag of the content; weak, because the compressed bytes have the same."""
+        return f'W/"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+
+    @cached_property
+    def compressed(self) -> bytes | None:
+        """The content compressed; None where that is not worth it."""
+        worth_it = self.media_type in _COMPRESSIBLE and len(self.body) >= _SMALLEST_COMPRESSED
+        return gzip.compress(self.body, compresslevel=5, mtime=0) if worth_it else None
+
+    def response(self, request: Request) -> Response:
+        """Return 304 where the client has this content, else the content in an encoding that it takes."""
+        # no-cache: keep it, but ask each time whether it still holds
+        headers = {"ETag": self.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **self.headers}
+        if _matches(request.headers.get("if-none-match", ""), self.etag):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        if self.compressed is not None and _takes_gzip(request.headers.get("accept-encoding", "")):
+            headers["Content-Encoding"] = "gzip"
+            return Response(self.compressed, headers=headers, media_type=self.media_type)
+        return Response(self.body, headers=headers, media_type=self.media_type)
+
+
+class Answers:
+    """Answers that hold as long as nothing changes; the ones not asked for longest go first."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, build: Callable[[], Answer]) -> Answer:
+        """Return the answer of a key, built where it is not there."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        answer = build()
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = answer
+                self._bytes += len(answer.body)
+            while self._bytes > _CACHE_BYTES:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= len(dropped.body)
+        return answer
+
+
+def report_headers(html: str) -> dict[str, str]:
+    """Return the content security policy of a self-contained page: its own inline scripts run, and nothing else.
+
+    A script is allowed by the hash of its text (CSP Level 3), so that one smuggled in by a label or a key stays text.
+    """
+    scripts = re.findall(r"<script\b[^>]*>(.*?)</script\s*>", html, re.DOTALL | re.IGNORECASE)
+    hashes = {b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts}
+    allowed = " ".join(f"'sha256-{digest}'" for digest in sorted(hashes)) or "'none'"
+    policy = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return {"Content-Security-Policy": policy}
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    tags = [tag.strip() for tag in if_none_match.split(",")]
+    return "*" in tags or etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in tags]
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for part in accepted.lower().split(","):
+        name, _, quality = part.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", quality)
+    return False

@@ -1,0 +1,90 @@
+"""The application: the router, the newest report at /, health, and problem details for all that goes wrong."""
+
+import logging
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.exceptions import HTTPException
+
+from api.access import AccessMiddleware
+from api.models import Health, Readiness
+from api.problems import ProblemRoute, documented, foreseen, problem, response
+from api.router import NOT_MODIFIED, Service, router
+from api.segments import Segments
+from api.settings import ApiSettings
+from dfu_clustering.runs import code_version
+
+HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "The report"}}
+
+pages = APIRouter(route_class=ProblemRoute)
+
+
+@pages.get("/", response_class=Response, responses=HTML | NOT_MODIFIED | documented(404, 503), tags=["report"])
+def report(request: Request, segments: Service) -> Response:
+    """The report of the newest published run that has one: a page that needs nothing else."""
+    return segments.report().response(request)
+
+
+@pages.get("/healthz", responses=documented(), tags=["health"])
+async def healthz() -> Health:
+    """The process answers; says nothing about the database."""
+    return Health()
+
+
+@pages.get("/readyz", responses=documented(503), tags=["health"])
+def readyz(segments: Service) -> Readiness:
+    """The database answers and the labels have been read."""
+    return segments.readiness()
+
+
+def create_app(settings: ApiSettings | None = None) -> FastAPI:
+    """Return the application.
+
+    Args:
+        settings: Default: from the environment.
+
+    Raises:
+        ConfigError: The database's address cannot be used.
+        ValidationError: A setting is missing or out of bounds.
+    """
+    settings = settings or ApiSettings()  # type: ignore[call-arg]  # from the environment
+    logging.getLogger("api").setLevel(settings.log_level)
+    app = FastAPI(
+        title="DFU segments",
+        summary="Which demand forecast unit (item x customer group x location) is in which segment, and why",
+        version=code_version(),
+        root_path=settings.root_path,
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.dfu_segments = Segments(settings)
+    app.include_router(pages)
+    app.include_router(router)
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET"], expose_headers=["ETag"]
+        )
+    app.add_middleware(AccessMiddleware)
+    return app
+
+
+def _http_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  (what it is registered for)
+    details = {
+        404: "There is nothing at this address; /openapi.json lists all.",
+        405: "This address is only read: GET.",
+    }
+    answer = response(problem(error.status_code, details.get(error.status_code, str(error.detail))), request)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    found = foreseen(error)
+    assert found is not None  # noqa: S101
+    return response(found, request)

@@ -1,0 +1,125 @@
+"""The files of the published run: what its segments are, who is in them, and what its publish changed."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.dataset as dataset
+import pyarrow.parquet as parquet
+
+from api.members import Members
+from api.problems import NotFoundError
+from dfu_clustering.features import TIME_SERIES_FEATURES
+from dfu_clustering.loads import Publication
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import LabelSummary, ModelFiles, PublishSummary
+from dfu_clustering.steps.features import FeatureFiles
+from dfu_clustering.steps.labelling import SegmentSummary
+from dfu_clustering.tables import read_json, read_table
+
+REPORT: Final = "report.html"
+PICTURES: Final = {
+    "cluster_sizes.png": "Size of the segments, in DFUs and in volume",
+    "cluster_profiles.png": "What is unusual of each segment, by feature",
+    "cluster_visualization.png": "Map of the DFUs on the first two principal components",
+    "typical_dfus.png": "Demand of the most typical DFUs of each segment",
+    "k_selection_plots.png": "How the number of segments was chosen",
+}
+
+_FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
+
+
+class PublishedRun:
+    """One publish and the folder of its run; a file is read when something of it is asked for, and then kept.
+
+    Attributes:
+        publication: The ledger's line.
+    """
+
+    def __init__(self, runs: Path, publication: Publication) -> None:
+        self.publication = publication
+        self._run = Run(runs / publication.run, publication.as_of_month)
+
+    @cached_property
+    def segments(self) -> tuple[SegmentSummary, ...]:
+        """The segments, the largest first; none where the run's files are gone."""
+        path = self._run.folder / "cluster_profiles.json"
+        return tuple(LabelSummary.model_validate(read_json(path)).segments) if path.is_file() else ()
+
+    @cached_property
+    def members(self) -> Members:
+        """Who is in them.
+
+        Raises:
+            NotFoundError: The run's files are gone.
+        """
+        return Members.read(self._existing(ModelFiles.in_folder(self._run.folder).assignments))
+
+    @cached_property
+    def changes(self) -> PublishSummary:
+        """What the publish changed.
+
+        Raises:
+            NotFoundError: The run's files are gone.
+        """
+        self._existing(self._run.manifest)
+        return self._run.result("update_assignments", PublishSummary)
+
+    def segment(self, label: str | None) -> SegmentSummary | None:
+        """Return the segment of a label; None where the run has none of that name."""
+        return next((segment for segment in self.segments if segment.label == label), None)
+
+    def features(self, dfu_ck: str) -> dict[str, Any] | None:
+        """Return the time-series features of a DFU; None where the run did not cluster it."""
+        matrix = self._existing(FeatureFiles(self._run.features).matrix)
+        names = [name for name in parquet.read_schema(matrix).names if name in _FEATURES]
+        return _row(matrix, dfu_ck, names)
+
+    def history(self, dfu_ck: str) -> list[tuple[str, float]]:
+        """Return month and demand of a DFU since its first sale, as far back as the run kept them."""
+        panel = FeatureFiles(self._run.features).panel
+        months = list((_row(panel, dfu_ck) or {}).items()) if panel.is_file() else []
+        begun = next((i for i, (_, demand) in enumerate(months) if demand > 0), len(months))
+        return [(month, float(demand)) for month, demand in months[begun:]]
+
+    def excluded_reason(self, dfu_ck: str) -> str | None:
+        """Return why the run left a DFU out; None where it did not."""
+        return self._excluded.get(dfu_ck)
+
+    def pictures(self) -> list[str]:
+        """Return the names of the pictures that the run has left."""
+        return [name for name in PICTURES if (self._run.folder / name).is_file()]
+
+    def file(self, name: str) -> bytes:
+        """Return the content of a picture or of the report.
+
+        Raises:
+            NotFoundError: The run has left none.
+        """
+        return self._existing(self._run.folder / name).read_bytes()
+
+    def has_report(self) -> bool:
+        """Tell whether the run's report is written."""
+        return (self._run.folder / REPORT).is_file()
+
+    @cached_property
+    def _excluded(self) -> dict[str, str]:
+        path = FeatureFiles(self._run.features).excluded
+        if not path.is_file():
+            return {}
+        table = read_table(path, text_columns=frozenset({"dfu_ck", "reason"}))
+        return dict(zip(table["dfu_ck"], table["reason"], strict=True))
+
+    def _existing(self, path: Path) -> Path:
+        if path.is_file():
+            return path
+        raise NotFoundError(
+            f"The run {self.publication.run}, which is published, has left no {path.name}, or it was cleared away."
+        )
+
+
+def _row(path: Path, dfu_ck: str, columns: list[str] | None = None) -> dict[str, Any] | None:
+    """Return the row of a DFU without its key; only the row groups that may hold it are read."""
+    table = dataset.dataset(path).to_table(columns=columns, filter=dataset.field("dfu_ck") == dfu_ck)
+    rows: list[dict[str, Any]] = table.slice(0, 1).to_pylist()
+    return {name: value for name, value in rows[0].items() if name != "dfu_ck"} if rows else None

@@ -1,0 +1,171 @@
+"""The addresses under /domains/dfu, as a router that fits into any FastAPI application.
+
+    from api.router import router
+    app.include_router(router)
+
+It takes its settings from the environment at the first request, unless the application has put a Segments of its own
+into ``app.state.dfu_segments``.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.models import Changes, Clusters, Dfu, DfuPage, Pictures, Profiles, SegmentMembers
+from api.problems import ProblemRoute, documented
+from api.segments import Segments
+from api.settings import ApiSettings
+
+_LARGEST_OFFSET = 2**63 - 1
+_LONGEST_NAME = 1000
+
+
+async def segments_of(request: Request) -> Segments:
+    """Return the application's Segments; made from the environment where there is none yet."""
+    state = request.app.state
+    if not hasattr(state, "dfu_segments"):
+        state.dfu_segments = Segments(ApiSettings())  # type: ignore[call-arg]  # from the environment
+    segments: Segments = state.dfu_segments
+    return segments
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Close the application's connections when it ends."""
+    yield
+    if hasattr(app.state, "dfu_segments"):
+        app.state.dfu_segments.close()
+
+
+class PageParameters(BaseModel):
+    """What may be asked of a page; an unknown parameter is an error, so that a misspelt filter is not no filter."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filters: Annotated[
+        str | None,
+        Field(
+            max_length=4000,
+            description="JSON object, column of dim_dfu to value. `=text` is exactly that text, `text` is looked for "
+            "anywhere in the column, in upper or lower case; a number is exactly that number, null an empty column.",
+            examples=['{"cluster_assignment":"=high_volume_steady"}', '{"brand_desc":"cola","total_lt":14}'],
+        ),
+    ] = None
+    sort: Annotated[
+        str | None,
+        Field(
+            max_length=100,
+            description="Column of dim_dfu, upwards, or with `-` before it downwards; rows without a value come last, "
+            "rows of one value by dfu_sk. Default: dfu_sk.",
+            examples=["brand", "-modified_ts"],
+        ),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="rows, at most")] = 50
+    offset: Annotated[int, Field(ge=0, le=_LARGEST_OFFSET, description="rows left out before them")] = 0
+
+
+class MemberParameters(BaseModel):
+    """How many members are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=100, description="DFUs of each kind, at most")] = 10
+
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified: If-None-Match holds the ETag"}}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The picture"}}
+Service = Annotated[Segments, Depends(segments_of)]
+
+router = APIRouter(prefix="/domains/dfu", tags=["dfu"], route_class=ProblemRoute, lifespan=lifespan)
+
+
+@router.get("/clusters", response_model=Clusters, responses=NOT_MODIFIED | documented(503))
+def clusters(request: Request, segments: Service) -> Response:
+    """The segments with their size and their typical demand, the largest first.
+
+    Counts are those of dim_dfu, at most seconds old and of one moment; the month and the numbers of demand are those
+    of the newest publish in the ledger. Between the two, for the seconds that a publish takes to be entered there, a
+    label that the ledger's run does not know has a null in their place.
+    """
+    return segments.clusters().response(request)
+
+
+@router.get("/page", response_model=DfuPage, responses=NOT_MODIFIED | documented(422, 503))
+def page(request: Request, segments: Service, asked: Annotated[PageParameters, Query()]) -> Response:
+    """Rows of dim_dfu that fit all filters, and how many there are; both are of one moment."""
+    return segments.page(**asked.model_dump()).response(request)
+
+
+@router.get("/clusters/profiles", response_model=Profiles, responses=NOT_MODIFIED | documented(404, 503))
+def profiles(request: Request, segments: Service) -> Response:
+    """What each segment is, in original units, and why it is called so."""
+    return segments.profiles().response(request)
+
+
+@router.get("/clusters/changes", response_model=Changes, responses=NOT_MODIFIED | documented(404, 503))
+def changes(request: Request, segments: Service) -> Response:
+    """How many DFUs went from which label to which in the last publish."""
+    return segments.changes().response(request)
+
+
+@router.get("/clusters/pictures", response_model=Pictures, responses=NOT_MODIFIED | documented(404, 503))
+def pictures(request: Request, segments: Service) -> Response:
+    """The pictures of the published run."""
+    return segments.pictures(request.url.path).response(request)
+
+
+@router.get(
+    "/clusters/pictures/{name}", response_class=Response, responses=PNG | NOT_MODIFIED | documented(404, 422, 503)
+)
+def picture(
+    request: Request,
+    segments: Service,
+    name: Annotated[
+        str,
+        Path(
+            max_length=_LONGEST_NAME,
+            description="one of the names that `clusters/pictures` lists",
+            examples=["cluster_sizes.png"],
+        ),
+    ],
+) -> Response:
+    """One picture, as PNG."""
+    return segments.picture(name).response(request)
+
+
+@router.get(
+    "/clusters/{label:path}/dfus", response_model=SegmentMembers, responses=NOT_MODIFIED | documented(404, 422, 503)
+)
+def members(
+    request: Request,
+    segments: Service,
+    label: Annotated[
+        str, Path(max_length=_LONGEST_NAME, description="a label of a segment", examples=["high_volume_steady"])
+    ],
+    asked: Annotated[MemberParameters, Query()],
+) -> Response:
+    """The DFUs that are most typical of a segment, and those that lie nearest to another one.
+
+    They are those of the published run; a label that was written to dim_dfu by hand has a count and no such members.
+    """
+    return segments.members(label, asked.limit).response(request)
+
+
+@router.get("/{dfu_ck:path}", response_model=Dfu, responses=NOT_MODIFIED | documented(404, 422, 503))
+def dfu(
+    request: Request,
+    segments: Service,
+    dfu_ck: Annotated[
+        str,
+        Path(
+            max_length=_LONGEST_NAME,
+            description="key of a DFU; slashes in it need no encoding",
+            examples=["001000_CLUB_DC10"],
+        ),
+    ],
+) -> Response:
+    """One DFU: its label with the reason, its features, its history, and its row of dim_dfu."""
+    return segments.dfu(dfu_ck).response(request)

@@ -1,0 +1,156 @@
+"""What readers see at one moment: the labels of all DFUs and the newest publish, exchanged as a whole.
+
+An answer never mixes two states of dim_dfu. The labels are read by one statement and kept; a page is either cut from
+them or read with its total in one transaction. At most ``refresh_s`` after an answer was right the service looks
+whether rows of dim_dfu or the ledger have changed, and reads again only then.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from api.answers import Answers
+from api.database import Database, LabelSnapshot
+from api.problems import NotFoundError, UnavailableError
+from api.published_run import PublishedRun
+from api.settings import ApiSettings
+from dfu_clustering.ledger import Ledger
+
+logger = logging.getLogger(__name__)
+
+
+class View:
+    """One state of dim_dfu and the ledger, with the answers made from it.
+
+    Attributes:
+        labels: Which DFU carries which label.
+        published: All publishes, the oldest first.
+        newest: The newest of them; None: nothing has been published yet.
+        answers: What has been answered from this state.
+    """
+
+    def __init__(self, labels: LabelSnapshot, published: list[PublishedRun]) -> None:
+        self.labels = labels
+        self.published = published
+        self.newest = published[-1] if published else None
+        self.answers = Answers()
+
+    @property
+    def as_of_month(self) -> str | None:
+        """Return the month of the newest publish."""
+        return self.newest.publication.as_of_month if self.newest else None
+
+    def require_newest(self) -> PublishedRun:
+        """Return the newest publish.
+
+        Raises:
+            NotFoundError: Nothing has been published yet.
+        """
+        if self.newest is None:
+            raise NotFoundError("Nothing has been published yet.")
+        return self.newest
+
+    def newest_with_report(self) -> PublishedRun:
+        """Return the newest publish whose report is written: a report comes a minute after its publish.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        for run in reversed(self.published):
+            if run.has_report():
+                return run
+        raise NotFoundError("No run that was published has left a report.")
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """What shows a change without reading it all: of dim_dfu, and of the ledger's file."""
+
+    table: tuple[Any, ...]
+    ledger: tuple[int, ...]
+
+
+class Views:
+    """Keeps the newest view; one thread looks for changes, the others meanwhile get the view that is there."""
+
+    def __init__(self, settings: ApiSettings, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._database = database
+        self._ledger = Ledger(settings.runs)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._view: View | None = None
+        self._marks: _Marks | None = None
+        self._read_at = self._confirmed_at = float("-inf")
+
+    def current(self) -> View:
+        """Return a view that was right at most ``refresh_s`` ago, or ``grace_s`` where a change is being read.
+
+        Raises:
+            OperationalError: The database does not answer, and the last view is older than that.
+            UnavailableError: The first view is still being made.
+        """
+        view = self._view
+        if view is not None and self._age_s() < self._settings.refresh_s:
+            return view
+        return self._refreshed(view if self._age_s() < self._settings.grace_s else None)
+
+    def _refreshed(self, usable: View | None) -> View:
+        patience_s = 0.0 if usable else self._settings.connect_timeout_s + 2 * self._settings.statement_timeout_s
+        if not self._lock.acquire(timeout=patience_s):
+            if usable is None:
+                raise UnavailableError("the labels are still being read")
+            return usable
+        try:
+            return self._refresh()
+        except (OperationalError, PoolTimeoutError):
+            if usable is None:
+                raise
+            logger.warning("the database does not answer, showing labels confirmed %.1f s ago", self._age_s())
+            return usable
+        finally:
+            self._lock.release()
+
+    def _refresh(self) -> View:
+        if self._view is not None and self._age_s() < self._settings.refresh_s:
+            return self._view  # by the thread that had the lock before
+        now = self._clock()
+        marks = _Marks(
+            self._database.change_mark(), self._ledger_mark()
+        )  # before reading: a later change shows next time
+        view = self._view
+        if view is None or marks != self._marks or now - self._read_at >= self._settings.rebuild_s:
+            view = self._view = self._read(marks, now)
+            self._marks = marks
+        self._confirmed_at = now
+        return view
+
+    def _read(self, marks: _Marks, now: float) -> View:
+        started = time.perf_counter()
+        same_table = self._marks is not None and marks.table == self._marks.table
+        if self._view is not None and same_table and now - self._read_at < self._settings.rebuild_s:
+            labels = self._view.labels
+        else:
+            labels = self._database.label_snapshot()
+            self._read_at = now
+        published = [PublishedRun(self._settings.runs, line) for line in self._ledger.publications()]
+        view = View(labels, published)
+        told = (view.as_of_month, labels.n_dfus, len(labels.counts()), time.perf_counter() - started)
+        logger.info("view as_of=%s dfus=%d labels=%d duration_s=%.2f", *told)
+        return view
+
+    def _age_s(self) -> float:
+        return self._clock() - self._confirmed_at
+
+    def _ledger_mark(self) -> tuple[int, ...]:
+        try:
+            found = self._ledger.path.stat()
+        except FileNotFoundError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_size
