@@ -100,7 +100,7 @@ class PublishedRun:
 
     def has_report(self) -> bool:
         """Tell whether the run's report is written."""
-        return (self._run.folder / REPORT).is_file()
+        return self._run.report.is_file()
 
     @cached_property
     def _excluded(self) -> dict[str, str]:
