@@ -1,18 +1,49 @@
-"""What a run shows in the Prefect UI: a summary in Markdown and a table of the segments."""
+"""What a run shows in the Prefect UI: a summary in Markdown, the segments, the pictures, and the way to the report."""
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+import os
+from pathlib import Path
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from dfu_clustering.data_quality import GateReport, Value
 from dfu_clustering.steps import RunSummary
 from dfu_clustering.steps.restoring import RestoreSummary
+from tasks.pictures import picture_markdown
+
+REPORT_URL_VARIABLE = "DFU_REPORT_URL"
 
 
 def show_run(summary: RunSummary) -> None:
-    """Attach summary and segments to the flow run."""
+    """Attach summary, segments, pictures and the address of the report to the flow run."""
     create_markdown_artifact(
         key="cluster-dfus-summary", markdown=summary_markdown(summary), description="What the run did"
     )
     create_table_artifact(key="cluster-dfus-segments", table=segment_table(summary), description="Segments by size")
+    pictures = picture_markdown(Path(summary.run_folder))
+    if pictures:
+        create_markdown_artifact(key="cluster-dfus-pictures", markdown=pictures, description="The segments in pictures")
+    address = report_address(summary)
+    if address:
+        create_link_artifact(
+            key="cluster-dfus-report",
+            link=address,
+            link_text=f"Report as of {summary.as_of_month}",
+            description="Browsers open a file's address only where it is typed or pasted"
+            if address.startswith("file:")
+            else "Everything about the segments on one page",
+        )
+
+
+def report_address(summary: RunSummary) -> str | None:
+    """Return where people open the report: as DFU_REPORT_URL says, else its file; None where there is no report.
+
+    The variable may hold ``{run}``, the run folder's name, and ``{mlflow_run_id}``.
+    """
+    if summary.report is None:
+        return None
+    folder = Path(summary.run_folder)
+    address = os.environ.get(REPORT_URL_VARIABLE) or (folder / summary.report.name).as_uri()
+    return address.replace("{run}", folder.name).replace("{mlflow_run_id}", summary.mlflow_run_id or "")
 
 
 def show_restore(summary: RestoreSummary) -> None:
@@ -93,6 +124,7 @@ def summary_markdown(summary: RunSummary) -> str:
         *(f"| {reason} | {count:,} |" for reason, count in summary.excluded.items()),
         "",
         *(f"- Note: {warning}" for warning in summary.warnings),
+        f"- Report: `{report_address(summary) or 'could not be made'}`",
         f"- Files: `{summary.run_folder}`",
         f"- MLflow run: `{summary.mlflow_run_id or 'not recorded, MLflow did not answer'}`",
         f"- Configuration `{summary.config_digest}`, code {summary.code_version}, seed {summary.seed}",

@@ -52,7 +52,8 @@ def count(url, statement):
 LABELLED = "SELECT count(cluster_assignment) FROM dim_dfu"
 
 
-def test_run_publishes_and_shows_summary_and_segments(server, warehouse):
+def test_run_publishes_and_shows_summary_segments_pictures_and_report(server, warehouse, monkeypatch):
+    monkeypatch.setenv("DFU_REPORT_URL", "https://dfu.example/{run}")
     state = cluster_dfus(k_range=(3, 6), return_state=True)
     summary = state.result()
     assert count(warehouse, LABELLED) == summary.clustered > 300
@@ -66,6 +67,9 @@ def test_run_publishes_and_shows_summary_and_segments(server, warehouse):
         assert segment.label in by_key["cluster-dfus-segments"]
     assert f"DFU segments as of {summary.as_of_month}" in by_key["cluster-dfus-summary"]
     assert f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs" in by_key["cluster-dfus-summary"]
+    assert by_key["cluster-dfus-pictures"].count("](data:image/png;base64,") == 5
+    assert len(by_key["cluster-dfus-pictures"]) < 1_000_000
+    assert f"(https://dfu.example/{Path(summary.run_folder).name})" in by_key["cluster-dfus-report"]
 
 
 def test_run_is_renamed_once_its_month_is_known(server, warehouse):
