@@ -11,7 +11,7 @@ RUN python -m venv --without-pip /opt/venv
 COPY pyproject.toml requirements.lock README.md ./
 COPY config config
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
-        --constraint requirements.lock --editable '.[demo]' \
+        --constraint requirements.lock --editable '.[demo,dask]' \
     # the packages' own tests, but those of numpy, from which scipy and others import at run time
     && find /opt/venv/lib -type d -name tests -not -path '*/numpy/*' -prune -exec rm -r {} +
 

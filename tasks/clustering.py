@@ -20,6 +20,7 @@ from dfu_clustering.steps import (
 )
 from expectations.gate import NO_MONTH, as_of
 from tasks.connection import warehouse_engine
+from tasks.parts import build_features_in_parts
 from tasks.retries import RETRY
 
 _HOUR_S = 3600
@@ -39,6 +40,8 @@ def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
     def work() -> FeatureSummary:
         engine = warehouse_engine(config.warehouse)
         month = None if run.as_of_month == NO_MONTH else run.as_of_month
+        if config.scale.partitions > 1:
+            return build_features_in_parts(config, run, as_of_month=month)
         return steps.build_features(config, engine, output=run.features, as_of_month=month)
 
     return run.once("build_features", FeatureSummary, work)

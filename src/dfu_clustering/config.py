@@ -61,6 +61,10 @@ GapReferences = Annotated[int, Field(ge=2, le=500, description="Uniform referenc
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Same data, configuration and seed: same labels.")]
 
 
+# sections that say where and how a run works, never what comes out; they are no parameters of a run
+OF_THE_DEPLOYMENT = frozenset({"warehouse", "scale", "tracking"})
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -132,6 +136,21 @@ class WarehouseConfig(_Section):
     ]
 
 
+class ScaleConfig(_Section):
+    """How extraction and features are spread out; the result is the same to the last byte."""
+
+    partitions: Annotated[
+        int, Field(ge=1, le=4096, description="Parts of the DFUs that are read and computed apart; 1: all at once.")
+    ]
+    dask_address: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z]+://\S+$",
+            description="Dask scheduler whose workers take the parts, tcp://host:8786; null: this process, one by one.",
+        ),
+    ]
+
+
 class TrackingConfig(_Section):
     """Names under which MLflow keeps the runs."""
 
@@ -166,6 +185,7 @@ class ClusteringConfig(_Section):
     labeling: Annotated[LabelingConfig, Field(description="Thresholds of the label rules.")]
     data_quality: Annotated[DataQualityConfig, Field(description="Limits beyond which data warn or stop a run.")]
     warehouse: WarehouseConfig
+    scale: ScaleConfig
     tracking: TrackingConfig
 
     @model_validator(mode="after")
@@ -179,7 +199,7 @@ class ClusteringConfig(_Section):
 
     def digest(self) -> str:
         """Return 10 hex digits that change whenever a setting that can change a result does."""
-        settings = self.model_dump(mode="json", exclude={"data_quality", "warehouse", "tracking"})
+        settings = self.model_dump(mode="json", exclude={"data_quality", *OF_THE_DEPLOYMENT})
         canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 

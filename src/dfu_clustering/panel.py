@@ -169,12 +169,18 @@ class PanelBuilder:
 
 
 def select_histories(
-    panel: Panel, *, window_months: int | Literal["all"], min_months_history: int
+    panel: Panel, *, window_months: int | Literal["all"], min_months_history: int, may_be_empty: bool = False
 ) -> tuple[Histories, Exclusions]:
     """Cut the window out of the panel and tell the DFUs that can be clustered from those that cannot.
 
     A history starts at the first month of positive demand (over all months of the panel) or at the window's start,
     whichever is later. Clustered: at least min_months_history long and not without any demand.
+
+    Args:
+        panel: Complete monthly demand.
+        window_months: Months of the window, or "all".
+        min_months_history: Months that a history must have to be clustered.
+        may_be_empty: Whether no history at all is a legitimate result, as of a part of the DFUs.
 
     Raises:
         DataError: The panel holds no demand in the window, or no history that is long enough.
@@ -187,9 +193,10 @@ def select_histories(
     sold = first_sale < n_months
     length = n_months - np.maximum(first_sale, n_months - window)
     demanded: NDArray[np.bool_] = np.any(in_window > 0, axis=0)
-    _require_demand(panel, window, demanded)
     clustered = demanded & (length >= min_months_history)
-    _require_clustered(clustered, demanded, min_months_history)
+    if not may_be_empty:
+        _require_demand(panel, window, demanded)
+        _require_clustered(clustered, demanded, min_months_history)
     demand = np.compress(clustered, in_window, axis=1).T
     histories = Histories(panel.dfu_ck[clustered], demand, length[clustered], panel.as_of_month)
     reason = np.select([~sold, ~demanded], [NEVER_SOLD, NO_DEMAND_IN_WINDOW], INSUFFICIENT_HISTORY).astype(object)

@@ -84,6 +84,10 @@ class Run:
         """Return the path of the feature matrix."""
         return self.folder / "clustering_features.parquet"
 
+    def part(self, number: int) -> Path:
+        """Return the path of the feature matrix of one part of the DFUs, while they are built apart."""
+        return self.folder / "parts" / f"{number:04d}.parquet"
+
     @property
     def labels(self) -> Path:
         """Return the path of dfu_ck -> cluster_label."""

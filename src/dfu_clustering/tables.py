@@ -17,10 +17,11 @@ import pyarrow.parquet as parquet
 from dfu_clustering.errors import DataError
 
 _ENDINGS = (".csv", ".parquet")
+_ROW_GROUP_ROWS = 65_536  # what a reader that goes row group by row group holds at once
 
 
-def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as CSV or parquet; an interrupted write leaves the old file or none.
+def write_table(frame: pd.DataFrame | pa.Table, path: Path) -> None:
+    """Write a frame or an Arrow table as CSV or parquet; an interrupted write leaves the old file or none.
 
     Floats are written in the shortest form that reads back to the same bits; a missing value is an empty CSV field,
     while an empty text is a quoted one.
@@ -29,12 +30,13 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         DataError: The file's ending is neither .csv nor .parquet.
     """
     require_known_ending(path)
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata(None)
     with atomic_path(path) as draft:
         if path.suffix == ".csv":
             csv.write_csv(table, draft)
         else:
-            parquet.write_table(table, draft)
+            parquet.write_table(table, draft, row_group_size=_ROW_GROUP_ROWS)
 
 
 def read_table(path: Path, *, text_columns: frozenset[str] = frozenset()) -> pd.DataFrame:

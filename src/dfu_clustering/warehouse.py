@@ -110,11 +110,41 @@ class SalesSpan:
         return wanted
 
 
-class Snapshot:
-    """The warehouse as one transaction sees it; all reads agree with each other."""
+@dataclass(frozen=True)
+class Part:
+    """One of several parts of all DFUs, by a hash of the DFU's three columns that PostgreSQL works out.
 
-    def __init__(self, engine: Engine, connection: Connection) -> None:
-        self._engine, self._connection = engine, connection
+    Attributes:
+        number: 0 to ``of`` - 1.
+        of: Number of parts.
+    """
+
+    number: int
+    of: int
+
+    @property
+    def condition(self) -> str:
+        """Return what is true in SQL for the rows of this part, in dim_dfu as in fact_sales_monthly."""
+        if self.of == 1:
+            return "true"
+        digits = "hashtextextended(concat(dmdunit, dmdgroup, loc), 0) & 9223372036854775807"
+        return f"({digits}) % {self.of} = {self.number}"
+
+
+WHOLE = Part(0, 1)
+
+
+class Snapshot:
+    """The warehouse as one transaction sees it, or a part of its DFUs; all reads agree with each other."""
+
+    def __init__(self, engine: Engine, connection: Connection, part: Part = WHOLE) -> None:
+        self._engine, self._connection, self._part = engine, connection, part
+
+    def export(self) -> str:
+        """Return the name under which others can open the same snapshot, as long as this one is open."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT pg_export_snapshot()")
+            return str((cursor.fetchone() or ("",))[0])
 
     def sales_span(self) -> SalesSpan:
         """Return the oldest and the newest month of fact_sales_monthly and its number of rows.
@@ -135,19 +165,20 @@ class Snapshot:
 
     def sales(self, as_of_month: Month) -> Iterator[pa.RecordBatch]:
         """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
-        query = statement("select_sales").format(last_day=last_day(as_of_month).isoformat())
+        query = statement("select_sales").format(
+            last_day=last_day(as_of_month).isoformat(), condition=self._part.condition
+        )
         yield from self._copy(query, _SALES_TYPES)
 
     def dfus(self) -> pa.Table:
         """Return keys and attributes of dim_dfu."""
-        return self._table("select_dfus", _NUMERIC)
+        return self._table(statement("select_dfus").format(condition=self._part.condition), _NUMERIC)
 
     def items(self) -> pa.Table:
         """Return key and attributes of dim_item."""
-        return self._table("select_items", _ITEM_NUMERIC)
+        return self._table(statement("select_items"), _ITEM_NUMERIC)
 
-    def _table(self, name: str, numeric: tuple[str, ...]) -> pa.Table:
-        query = statement(name)
+    def _table(self, query: str, numeric: tuple[str, ...]) -> pa.Table:
         columns = [part.strip() for part in query.partition("FROM")[0].removeprefix("SELECT").split(",")]
         types = {column: pa.float64() if column in numeric else pa.string() for column in columns}
         schema = pa.schema(list(types.items()))
@@ -168,15 +199,23 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(engine: Engine) -> Iterator[Snapshot]:
-    """Open one read-only, repeatable-read transaction and end it afterwards."""
+def snapshot(engine: Engine, *, part: Part = WHOLE, same_as: str | None = None) -> Iterator[Snapshot]:
+    """Open one read-only, repeatable-read transaction and end it afterwards.
+
+    Args:
+        engine: The warehouse.
+        part: DFUs to which dim_dfu and the sales are confined.
+        same_as: Name of a snapshot that is still open; see Snapshot.export().
+    """
     with raw_connection(engine) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         try:
             with connection.cursor() as cursor:
+                if same_as is not None:
+                    cursor.execute("SET TRANSACTION SNAPSHOT %s", (same_as,))
                 # rows in physical order, so that a rerun reads what the first run read
                 cursor.execute("SET LOCAL synchronize_seqscans = off")
-            yield Snapshot(engine, connection)
+            yield Snapshot(engine, connection, part)
         finally:
             connection.rollback()
             connection.set_session(isolation_level="DEFAULT", readonly=False)

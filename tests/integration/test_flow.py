@@ -17,7 +17,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect_sqlalchemy import SqlAlchemyConnector
 
 from dfu_clustering import steps
-from dfu_clustering.config import ClusteringConfig, load_config
+from dfu_clustering.config import OF_THE_DEPLOYMENT, ClusteringConfig, load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError
@@ -137,7 +137,7 @@ def test_block_of_another_driver_is_refused(server, monkeypatch):
 def test_form_of_the_ui_shows_every_setting_with_default_and_description():
     whole = parameter_schema(cluster_dfus.fn).model_dump()
     schema = whole["properties"]
-    settings = set(ClusteringConfig.model_fields) - {"warehouse", "tracking"}
+    settings = set(ClusteringConfig.model_fields) - OF_THE_DEPLOYMENT
     assert settings | {"as_of_month", "dry_run"} <= set(schema)
     # a description equal to that of the section it refers to is said only there
     described = {

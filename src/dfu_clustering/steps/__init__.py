@@ -3,7 +3,14 @@
 A step reads, calls pure code, writes, and returns a small frozen summary.
 """
 
-from dfu_clustering.steps.features import FeatureFiles, FeatureSummary, build_features, newest_month, sales_span
+from dfu_clustering.steps.features import (
+    FeatureFiles,
+    FeatureSummary,
+    build_features,
+    join_parts,
+    newest_month,
+    sales_span,
+)
 from dfu_clustering.steps.labelling import LabelSummary, label_segments
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.recording import RunSummary, record_early, record_run
@@ -23,6 +30,7 @@ __all__ = [
     "TrainingSummary",
     "build_features",
     "build_report",
+    "join_parts",
     "label_segments",
     "newest_month",
     "record_early",

@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,22 +11,34 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as parquet
 from numpy.typing import ArrayLike
 from sqlalchemy import Engine
 
 from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.errors import DataError
 from dfu_clustering.features import add_attributes, time_series_features
 from dfu_clustering.months import Month, parse_month
-from dfu_clustering.panel import Exclusions, Histories, Panel, PanelBuilder, select_histories
+from dfu_clustering.panel import NOT_IN_DIM_DFU, Exclusions, Histories, Panel, PanelBuilder, select_histories
 from dfu_clustering.progress import progress
 from dfu_clustering.runs import Summary, code_version
-from dfu_clustering.tables import read_json, write_json, write_table
-from dfu_clustering.warehouse import SalesSpan, Snapshot, snapshot
+from dfu_clustering.tables import read_json, read_table, write_json, write_table
+from dfu_clustering.warehouse import WHOLE, Part, SalesSpan, Snapshot, snapshot
 
 logger = logging.getLogger(__name__)
 
 _PICTURED_MONTHS = 60  # of demand kept beside the features, so that pictures can show it
 _KEYS_KEPT = 5
+_EXCLUDED_COLUMNS = frozenset({"dfu_ck", "reason"})
+_COUNTS = (
+    "n_dfus",
+    "clustered",
+    "sales_rows",
+    "null_qty_rows",
+    "negative_qty_rows",
+    "duplicate_rows",
+    "clipped_months",
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,13 @@ class FeatureSummary(Summary):
 
 
 def build_features(
-    config: ClusteringConfig, engine: Engine, *, output: Path, as_of_month: str | None = None
+    config: ClusteringConfig,
+    engine: Engine,
+    *,
+    output: Path,
+    as_of_month: str | None = None,
+    part: Part = WHOLE,
+    same_as: str | None = None,
 ) -> FeatureSummary:
     """Read the warehouse as of a month and write the feature matrix and the files beside it.
 
@@ -100,22 +120,56 @@ def build_features(
         engine: The warehouse; only read.
         output: The matrix, .csv or .parquet.
         as_of_month: ``2026-10``; default: the newest month with sales.
+        part: DFUs to read; a part without any that can be clustered writes neither matrix nor panel.
+        same_as: Name of the open snapshot in which all parts are read.
 
     Raises:
         WarehouseError: A table or column is missing.
         DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
     """
     wanted = parse_month(as_of_month) if as_of_month else None
-    with snapshot(engine) as source:
+    with snapshot(engine, part=part, same_as=same_as) as source:
         items, dfus = source.items(), source.dfus()
-        panel = _read_panel(source, dfus, wanted)
+        panel = _read_panel(source, dfus, wanted, part)
     histories, exclusions = select_histories(
-        panel, window_months=config.time_window_months, min_months_history=config.min_months_history
+        panel,
+        window_months=config.time_window_months,
+        min_months_history=config.min_months_history,
+        may_be_empty=part != WHOLE,
     )
-    features = add_attributes(time_series_features(histories), items.to_pandas(), dfus.to_pandas())
     summary = _summary(config, panel, histories, exclusions)
     _report(panel, summary)
-    _write(FeatureFiles(output), features, panel, histories, exclusions, summary)
+    files = FeatureFiles(output)
+    if summary.clustered:
+        features = add_attributes(time_series_features(histories), items.to_pandas(), dfus.to_pandas())
+        write_table(features, files.matrix)
+        write_table(_pictured_demand(panel, histories), files.panel)
+    write_table(pd.DataFrame({"dfu_ck": exclusions.dfu_ck, "reason": exclusions.reason}, dtype="str"), files.excluded)
+    write_json(summary.model_dump(), files.metadata)
+    return summary
+
+
+def join_parts(config: ClusteringConfig, *, parts: Sequence[Path], output: Path) -> FeatureSummary:
+    """Join what build_features() wrote for every part of the DFUs; the files are those of a single call, byte for byte.
+
+    Args:
+        config: History.
+        parts: The parts' matrices; where a part has none, only the files beside it.
+        output: The matrix, .csv or .parquet.
+
+    Raises:
+        DataError: No part holds a DFU that can be clustered.
+    """
+    pieces, files = [FeatureFiles(part) for part in parts], FeatureFiles(output)
+    summary = _joined_summary(config, [FeatureSummary.model_validate(read_json(piece.metadata)) for piece in pieces])
+    matrix = _in_key_order([piece.matrix for piece in pieces if piece.matrix.exists()])
+    summary = summary.model_copy(update={"keys_digest": _keys_digest(matrix.column("dfu_ck"))})
+    write_table(matrix, files.matrix)
+    write_table(_in_key_order([piece.panel for piece in pieces if piece.panel.exists()]), files.panel)
+    excluded = pd.concat([read_table(piece.excluded, text_columns=_EXCLUDED_COLUMNS) for piece in pieces])
+    known = excluded["reason"] != NOT_IN_DIM_DFU
+    write_table(excluded.assign(known=~known).sort_values(["dfu_ck", "known"]).drop(columns="known"), files.excluded)
+    write_json(summary.model_dump(), files.metadata)
     return summary
 
 
@@ -138,12 +192,12 @@ def sales_span(engine: Engine) -> SalesSpan:
         return source.sales_span()
 
 
-def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None) -> Panel:
+def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part) -> Panel:
     span = source.sales_span()
     as_of_month = span.as_of(wanted)
     keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
     builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month)
-    with progress("reading sales rows", span.rows) as advance:
+    with progress("reading sales rows", span.rows // part.of) as advance:
         for batch in source.sales(as_of_month):
             builder.add(batch)
             advance(batch.num_rows)
@@ -172,6 +226,30 @@ def _summary(config: ClusteringConfig, panel: Panel, histories: Histories, exclu
     )
 
 
+def _joined_summary(config: ClusteringConfig, parts: Sequence[FeatureSummary]) -> FeatureSummary:
+    reasons: Counter[str] = Counter()
+    for part in parts:
+        reasons.update(part.excluded)
+    joined = parts[0].model_copy(
+        update={
+            **{name: sum(getattr(part, name) for part in parts) for name in _COUNTS},
+            "excluded": {reason: reasons[reason] for reason in parts[0].excluded},
+        }
+    )
+    if not joined.clustered:
+        raise DataError(
+            f"At least one DFU must have demand in the window and a history of {config.min_months_history} months",
+            found=", ".join(f"{reason} {count}" for reason, count in joined.excluded.items()),
+            remedy="check that the sales are loaded and as_of_month is right, or lower min_months_history",
+        )
+    return joined
+
+
+def _in_key_order(paths: Sequence[Path]) -> pa.Table:
+    table = pa.concat_tables([parquet.read_table(path) for path in paths])
+    return table.take(pc.sort_indices(table, sort_keys=[("dfu_ck", "ascending")])).combine_chunks()
+
+
 def _keys_digest(keys: ArrayLike) -> str:
     return hashlib.sha256("\n".join(sorted(np.asarray(keys, dtype=object).tolist())).encode()).hexdigest()[:16]
 
@@ -192,20 +270,6 @@ def _report(panel: Panel, summary: FeatureSummary) -> None:
         logger.warning(
             "not_in_dim_dfu=%d DFUs sell but are not in dim_dfu, the first: %s", len(facts.unknown_dfus), first
         )
-
-
-def _write(
-    files: FeatureFiles,
-    features: pd.DataFrame,
-    panel: Panel,
-    histories: Histories,
-    exclusions: Exclusions,
-    summary: FeatureSummary,
-) -> None:
-    write_table(features, files.matrix)
-    write_table(_pictured_demand(panel, histories), files.panel)
-    write_table(pd.DataFrame({"dfu_ck": exclusions.dfu_ck, "reason": exclusions.reason}, dtype="str"), files.excluded)
-    write_json(summary.model_dump(), files.metadata)
 
 
 def _pictured_demand(panel: Panel, histories: Histories) -> pd.DataFrame:

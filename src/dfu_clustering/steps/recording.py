@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.config import OF_THE_DEPLOYMENT, ClusteringConfig
 from dfu_clustering.data_quality import SuiteSummary, read_reports
 from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.runs import Run, Summary, code_version, var_folder
@@ -108,7 +108,7 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
 def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecord:
     return RunRecord(
         name=run.folder.name,
-        params=_flattened(config.model_dump(mode="json", exclude={"warehouse", "tracking"})),
+        params=_flattened(config.model_dump(mode="json", exclude=set(OF_THE_DEPLOYMENT))),
         metrics=_metrics(run, summary),
         tags={
             "as_of_month": summary.as_of_month,

@@ -13,7 +13,7 @@ from pandas.api.types import is_numeric_dtype
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.clusters import Assignment, ClusterModel, assignment_pipeline, fit_clusters
-from dfu_clustering.config import ClusteringConfig, parse_config
+from dfu_clustering.config import OF_THE_DEPLOYMENT, ClusteringConfig, parse_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
 from dfu_clustering.k_selection import KSelection, n_fits, select_k
@@ -196,5 +196,5 @@ def _metadata(
         "k_selection": selection.to_dict(),
         "feature_scales": feature_scales(matrix).to_dict(orient="index"),
         "features": origin.model_dump() if origin else None,
-        "config": config.model_dump(mode="json", exclude={"warehouse", "tracking"}),
+        "config": config.model_dump(mode="json", exclude=set(OF_THE_DEPLOYMENT)),
     }

@@ -1,0 +1,64 @@
+"""Features of many DFUs in parts: on the workers of a Dask cluster, or one after another where there is none."""
+
+import shutil
+from typing import Any
+
+from prefect import task, unmapped
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from dfu_clustering import steps
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.errors import ConfigError
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import FeatureSummary
+from dfu_clustering.warehouse import Part, snapshot
+from tasks.connection import warehouse_engine
+from tasks.retries import RETRY
+
+_TIMEOUT_S = 2 * 3600
+
+
+def build_features_in_parts(config: ClusteringConfig, run: Run, *, as_of_month: str | None) -> FeatureSummary:
+    """Let every part be built in one snapshot of the warehouse, and join what they wrote.
+
+    Workers read the warehouse themselves, by their own DATABASE_URL or the configured block, and write into the run's
+    folder, which must lie where all of them see it.
+    """
+    parts = [Part(number, config.scale.partitions) for number in range(config.scale.partitions)]
+    with snapshot(warehouse_engine(config.warehouse)) as shared, _task_runner(config.scale.dask_address) as runner:
+        arguments = {
+            "config": unmapped(config),
+            "run": unmapped(run),
+            "part": parts,
+            "same_as": unmapped(shared.export()),
+            "as_of_month": unmapped(as_of_month),
+        }
+        runner.map(build_part, arguments).result()
+    summary = steps.join_parts(config, parts=[run.part(part.number) for part in parts], output=run.features)
+    shutil.rmtree(run.part(0).parent)
+    return summary
+
+
+@task(
+    name="build-features-part", timeout_seconds=_TIMEOUT_S, task_run_name="build-features-part-{part.number}", **RETRY
+)
+def build_part(config: ClusteringConfig, run: Run, part: Part, same_as: str, as_of_month: str | None) -> FeatureSummary:
+    """Read the sales of one part of the DFUs and write their features."""
+    engine = warehouse_engine(config.warehouse)
+    return steps.build_features(
+        config, engine, output=run.part(part.number), as_of_month=as_of_month, part=part, same_as=same_as
+    )
+
+
+def _task_runner(dask_address: str | None) -> Any:  # noqa: ANN401  (Prefect's types know no task that is only sync)
+    if dask_address is None:
+        return ThreadPoolTaskRunner(max_workers=1)
+    try:
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError as error:
+        raise ConfigError(
+            "scale.dask_address needs the packages of the extra 'dask'",
+            found=str(error),
+            remedy="install dfu-clustering[dask], here and on the workers",
+        ) from error
+    return DaskTaskRunner(address=dask_address)

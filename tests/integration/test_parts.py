@@ -1,0 +1,134 @@
+"""Features built in parts are those built at once, byte for byte, whoever builds the parts."""
+
+import json
+from pathlib import Path
+
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from dfu_clustering.config import ClusteringConfig, load_config
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.errors import ConfigError, DataError
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import FeatureFiles, build_features, join_parts
+from dfu_clustering.warehouse import Part, connect_engine, snapshot
+from tasks.parts import build_features_in_parts
+
+pytestmark = pytest.mark.integration
+
+AS_OF = "2026-10"
+
+
+@pytest.fixture
+def warehouse(postgres_url, monkeypatch):
+    load_panel(postgres_url, generate_panel(600, 36, 3))
+    monkeypatch.setenv("DATABASE_URL", postgres_url)
+    return connect_engine(postgres_url)
+
+
+@pytest.fixture
+def at_once(warehouse, tmp_path):
+    files = FeatureFiles(tmp_path / "at_once.parquet")
+    build_features(load_config(), warehouse, output=files.matrix, as_of_month=AS_OF)
+    return files
+
+
+def in_parts(warehouse, folder: Path, n_parts: int, config: ClusteringConfig | None = None) -> FeatureFiles:
+    config, parts = config or load_config(), [folder / f"{number}.parquet" for number in range(n_parts)]
+    with snapshot(warehouse) as shared:
+        for number, path in enumerate(parts):
+            part, same_as = Part(number, n_parts), shared.export()
+            build_features(config, warehouse, output=path, as_of_month=AS_OF, part=part, same_as=same_as)
+    files = FeatureFiles(folder / "joined.parquet")
+    join_parts(config, parts=parts, output=files.matrix)
+    return files
+
+
+def content(files: FeatureFiles) -> list[bytes]:
+    return [path.read_bytes() for path in (files.matrix, files.panel, files.excluded, files.metadata)]
+
+
+@pytest.mark.parametrize("n_parts", [2, 5])
+def test_joined_parts_are_the_same_bytes_as_one_call(warehouse, at_once, tmp_path, n_parts):
+    assert content(in_parts(warehouse, tmp_path / "parts", n_parts)) == content(at_once)
+
+
+def test_parts_without_a_dfu_that_can_be_clustered_are_joined_too(warehouse, tmp_path):
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM dim_dfu WHERE dfu_sk > 4")
+    once = FeatureFiles(tmp_path / "at_once.parquet")
+    build_features(load_config(), warehouse, output=once.matrix, as_of_month=AS_OF)
+    joined = in_parts(warehouse, tmp_path / "parts", 8)
+    assert content(joined) == content(once)
+    assert len(list((tmp_path / "parts").glob("?.parquet"))) < 8
+
+
+def test_no_dfu_in_any_part_is_an_error_that_counts_the_reasons(warehouse, tmp_path):
+    config = load_config(min_months_history=60, time_window_months="all")
+    with pytest.raises(DataError, match=r"history of 60 months. Found: insufficient_history \d+"):
+        in_parts(warehouse, tmp_path / "parts", 3, config)
+
+
+def test_parts_see_one_snapshot_whatever_is_loaded_meanwhile(warehouse, at_once, tmp_path):
+    with snapshot(warehouse) as shared:
+        same_as = shared.export()
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM fact_sales_monthly WHERE startdate > '2026-01-01'")
+        paths = [tmp_path / f"{number}.parquet" for number in range(2)]
+        for number, path in enumerate(paths):
+            build_features(load_config(), warehouse, output=path, part=Part(number, 2), same_as=same_as)
+    joined = FeatureFiles(tmp_path / "joined.parquet")
+    join_parts(load_config(), parts=paths, output=joined.matrix)
+    assert content(joined) == content(at_once)
+
+
+def run_in_parts(prefect_server, config: ClusteringConfig, folder: Path) -> tuple[FeatureFiles, set[str]]:
+    """Build the features in a flow; return the files and the names of the tasks that built the parts."""
+    run = Run(folder, AS_OF)
+
+    @flow
+    def only_features() -> None:
+        build_features_in_parts(config, run, as_of_month=AS_OF)
+
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        state = only_features(return_state=True)
+        state.result()
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        with get_client(sync_client=True) as client:
+            names = {task_run.name for task_run in client.read_task_runs(flow_run_filter=wanted)}
+    return FeatureFiles(run.features), names
+
+
+def test_without_dask_the_parts_follow_one_another_in_the_process(prefect_server, warehouse, at_once, tmp_path):
+    files, names = run_in_parts(prefect_server, load_config(scale={"partitions": 3}), tmp_path / "run")
+    assert content(files) == content(at_once)
+    assert names == {f"build-features-part-{number}" for number in range(3)}
+    assert not (tmp_path / "run" / "parts").exists()
+
+
+def test_two_worker_processes_of_a_dask_cluster_build_the_same_bytes(prefect_server, warehouse, at_once, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**options, local_directory=str(tmp_path / "dask")) as cluster:
+        scale = {"partitions": 4, "dask_address": cluster.scheduler_address}
+        files, names = run_in_parts(prefect_server, load_config(scale=scale), tmp_path / "run")
+        with distributed.Client(cluster) as client:
+            built = client.run(lambda dask_worker: dask_worker.state.executed_count)
+    assert sum(built.values()) == 4
+    assert all(count > 0 for count in built.values()), "one of the two workers did nothing"
+    assert content(files) == content(at_once)
+    assert names == {f"build-features-part-{number}" for number in range(4)}
+
+
+def test_settings_of_the_scale_change_no_digest():
+    spread = load_config(scale={"partitions": 64, "dask_address": "tcp://scheduler:8786"})
+    assert spread.digest() == load_config().digest()
+    assert json.loads(spread.model_dump_json())["scale"]["partitions"] == 64
+
+
+def test_a_dask_address_is_a_url():
+    with pytest.raises(ConfigError, match="dask_address"):
+        load_config(scale={"dask_address": "scheduler"})
