@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dfu_clustering.dfu_keys import Objects
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.feature_kernels import Columns, feature_columns
-from dfu_clustering.panel import Histories, Objects
+from dfu_clustering.panel import Histories
 
 DEFAULT_CHUNK_ROWS = 4_096  # a few arrays of 4,096 DFUs x 36 months stay in a core's cache; larger is no faster
 

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dfu_clustering.errors import DataError, WarehouseError
+from dfu_clustering.dfu_keys import KeyIndex, Objects, natural_keys
+from dfu_clustering.errors import DataError
 from dfu_clustering.months import Month, month_range
-
-Objects = NDArray[np.object_]
 
 NEVER_SOLD = "never_sold"
 NO_DEMAND_IN_WINDOW = "no_demand_in_window"
@@ -111,7 +108,7 @@ class PanelBuilder:
     def __init__(self, dims: pa.Table, *, first_month: Month, as_of_month: Month) -> None:
         dims = dims.sort_by("dfu_ck")
         self._dfu_ck: Objects = dims.column("dfu_ck").to_numpy(zero_copy_only=False).astype(object)
-        self._keys = _KeyIndex(dims, self._dfu_ck)
+        self._keys = KeyIndex(dims, self._dfu_ck)
         self._first_month, self._as_of_month = first_month, as_of_month
         self._column_of_day = _column_of_day(first_month, as_of_month)
         shape = (int((as_of_month - first_month).astype(int)) + 1, len(self._dfu_ck))
@@ -153,7 +150,7 @@ class PanelBuilder:
     ) -> None:
         known = dfu >= 0
         if not known.all():
-            self._unknown.update(_natural_keys(batch.filter(pa.array(~known))))
+            self._unknown.update(natural_keys(batch.filter(pa.array(~known))))
             dfu, month, amount = dfu[known], month[known], amount[known]
         cell = month * self._demand.shape[1] + dfu
         self._counts["in_dim"] += len(cell)
@@ -219,42 +216,6 @@ def _exclusions(panel: Panel, clustered: NDArray[np.bool_], reason: Objects) -> 
     return Exclusions(keys[order], reasons[order])
 
 
-class _KeyIndex:
-    """Maps (dmdunit, dmdgroup, loc) to the row of the panel without a Python object per sales row."""
-
-    COLUMNS = ("dmdunit", "dmdgroup", "loc")
-
-    def __init__(self, dims: pa.Table, dfu_ck: Objects) -> None:
-        self._values = [pc.unique(dims.column(name).combine_chunks().drop_null()) for name in self.COLUMNS]
-        combined = self._combined(dims.select(self.COLUMNS).combine_chunks().to_batches()[0]) if len(dims) else _EMPTY
-        position = np.flatnonzero(combined >= 0)
-        self._index = pd.Index(combined[position])
-        _require_unique(self._index, dfu_ck[position])
-        self._position = np.append(position, -1)  # a key that is not found reads the last entry
-
-    def positions(self, batch: pa.RecordBatch) -> NDArray[np.intp]:
-        """Return the (n_rows,) panel row of each sale; -1 where dim_dfu does not know the DFU."""
-        return self._position[self._index.get_indexer(pd.Index(self._combined(batch)))]
-
-    def _combined(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
-        codes = [_codes(batch.column(n), v) for n, v in zip(self.COLUMNS, self._values, strict=True)]
-        unit, group, loc = codes
-        n_groups, n_locs = len(self._values[1]), len(self._values[2])
-        known = (unit >= 0) & (group >= 0) & (loc >= 0)
-        return np.where(known, (unit * n_groups + group) * n_locs + loc, -1)
-
-
-_EMPTY = np.empty(0, dtype=np.int64)
-
-
-def _codes(column: pa.Array, values: pa.Array) -> NDArray[np.int64]:
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    of_dictionary = pc.index_in(encoded.dictionary, value_set=values).fill_null(-1).to_numpy(zero_copy_only=False)
-    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    with_null = np.append(of_dictionary, -1)  # index -1, a null, reads the last entry
-    return np.asarray(with_null[indices], dtype=np.int64)
-
-
 def _column_of_day(first_month: Month, as_of_month: Month) -> NDArray[np.intp]:
     """Return the month, counted from the first, of every day from the first month to the last."""
     days = np.arange(first_month.astype("datetime64[D]"), (as_of_month + 1).astype("datetime64[D]"))
@@ -265,35 +226,14 @@ def _day_number(month: Month) -> int:
     return int(month.astype("datetime64[D]").astype(int))
 
 
-def _natural_keys(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
-    """Return the distinct keys as they are: joined by underscores, different DFUs may read the same."""
-    if not batch.num_rows:
-        return []
-    columns = {name: batch.column(name).cast(pa.string()) for name in _KeyIndex.COLUMNS}
-    distinct = pa.table(columns).group_by(list(columns)).aggregate([])
-    return list(zip(*(distinct.column(name).to_pylist() for name in columns), strict=True))
-
-
 def _require_finite(amount: NDArray[np.float64], batch: pa.RecordBatch) -> None:
     bad = ~np.isfinite(amount)
     if bad.any():
         raise DataError(
             "qty must be a finite number or NULL",
             found=f"{np.unique(amount[bad]).tolist()} in fact_sales_monthly",
-            keys=["_".join(key) for key in _natural_keys(batch.filter(pa.array(bad)))],
+            keys=["_".join(key) for key in natural_keys(batch.filter(pa.array(bad)))],
             remedy="correct these rows in the source and load the month again",
-        )
-
-
-def _require_unique(keys: "pd.Index[int]", dfu_ck: Objects) -> None:
-    if not keys.is_unique:
-        order = np.argsort(keys, kind="stable")
-        again = np.flatnonzero(np.diff(keys[order]) == 0)
-        raise WarehouseError(
-            "dim_dfu must hold one row for each dmdunit, dmdgroup and loc",
-            found="several dfu_ck for one of them",
-            keys=[f"{dfu_ck[order[i]]} = {dfu_ck[order[i + 1]]}" for i in again],
-            remedy="remove the duplicate rows from dim_dfu",
         )
 
 

@@ -3,11 +3,8 @@
 No row becomes a Python object: PostgreSQL writes CSV into a pipe while Arrow parses it on the other side.
 """
 
-import fcntl
-import os
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -23,13 +20,13 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from dfu_clustering.config import WarehouseConfig
+from dfu_clustering.copy_out import CopyOut
 from dfu_clustering.errors import ConfigError, DataError, WarehouseError
 from dfu_clustering.months import Month, last_day
 from dfu_clustering.patience import answer_expected, limit_waiting
 
 DATABASE_URL_VARIABLE = "DATABASE_URL"
 _BLOCK_BYTES = 16 << 20  # each block looks the keys that occur in it up once; larger ones are no faster
-_PIPE_BYTES = 1 << 20  # most that Linux grants
 
 # libpq gives no code for a refused connection, only words; these do not change by waiting
 _REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
@@ -185,8 +182,8 @@ class Snapshot:
         return pa.Table.from_batches(self._copy(query, types), schema=schema)
 
     def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-        copy = _CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)")
-        with answer_expected(self._engine, self._connection), copy as stream:
+        copy = CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)")
+        with schema_errors(), answer_expected(self._engine, self._connection), copy as stream:
             stream.peek(1)  # waits for a lock where a time limit can interrupt it: Arrow's own reading cannot be
             yield from csv.open_csv(
                 stream,
@@ -266,49 +263,6 @@ def fetch_rows(connection: Connection, query: str) -> list[dict[str, Any]]:
         rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     connection.rollback()
     return rows
-
-
-class _CopyOut:
-    """Runs COPY … TO STDOUT in a thread; the ``with`` target is the readable end of the pipe it writes into."""
-
-    def __init__(self, connection: Connection, command: str) -> None:
-        self._connection, self._command = connection, command
-        self._failure: BaseException | None = None
-        reader, self._writer = _pipe()
-        self._stream = os.fdopen(reader, "rb", _PIPE_BYTES)
-        self._thread = threading.Thread(target=self._run, name="copy-out", daemon=True)
-
-    def __enter__(self) -> Any:  # noqa: ANN401  (a binary stream that pyarrow takes)
-        self._thread.start()
-        return self._stream
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # a COPY that nobody reads any more is ended at both sides; the database's own error then comes before
-        # Arrow's, which only saw the stream end too early
-        self._stream.close()
-        if error is not None and self._thread.is_alive():
-            self._connection.cancel()
-        self._thread.join()
-        abandoned = error is not None and isinstance(self._failure, BrokenPipeError | pg_errors.QueryCanceled)
-        if self._failure is not None and not abandoned:
-            with schema_errors():
-                raise self._failure
-
-    def _run(self) -> None:
-        try:
-            with os.fdopen(self._writer, "wb", _PIPE_BYTES) as sink, self._connection.cursor() as cursor:
-                cursor.copy_expert(self._command, sink, 1 << 16)
-        except BaseException as failure:  # handed to the reading thread, which raises it
-            self._failure = failure
-
-
-def _pipe() -> tuple[int, int]:
-    """Return the ends of a pipe; where the system can, one that holds so much that both sides wait less often."""
-    reader, writer = os.pipe()
-    if hasattr(fcntl, "F_SETPIPE_SZ"):
-        with suppress(OSError):  # beyond what this user may have
-            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    return reader, writer
 
 
 @contextmanager
