@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.gap_statistic import gap_statistic
-from dfu_clustering.kmeans import large_enough, nearest_centroids
+from dfu_clustering.kmeans import distinct_rows, large_enough, nearest_centroids
 from dfu_clustering.sampling import stratified_sample
 from dfu_clustering.selection_fits import SelectionFits, SelectionFitter
 from dfu_clustering.silhouette import mean_silhouettes
@@ -19,7 +19,6 @@ from dfu_clustering.single_thread import single_threaded
 
 Floats = NDArray[np.float64]
 
-_DISTINCT_DECIMALS = 9  # rows that agree so far are one point: K-means cannot tell them apart
 _SELECTION_SAMPLE, _SILHOUETTE_SAMPLE = 0, 1
 
 
@@ -129,12 +128,12 @@ def select_k(
     rows = stratified_sample(volume, config.selection_sample, _rng(config.seed, _SELECTION_SAMPLE))
     shown = stratified_sample(volume[rows], config.silhouette_sample, _rng(config.seed, _SILHOUETTE_SAMPLE))
     sample = space[rows]
-    n_distinct = len(np.unique(sample.round(_DISTINCT_DECIMALS), axis=0))
+    n_distinct = distinct_rows(sample)
     low, high = _possible_range(config.k_range, n_rows=len(space), n_distinct=n_distinct)
     fitter = SelectionFitter(config.n_init, config.gap_references, config.seed, n_threads)
     with single_threaded():
         fits = fitter.fit(sample, range(low, min(high + 1, n_distinct) + 1), on_fit or _nothing)
-        measured = _measure(sample, shown, fits, config.min_cluster_size_pct)
+        measured = _measure(sample, shown, fits, config.min_cluster_size_pct, n_threads)
     curves = tuple(at for at in measured if at.k <= high)
     one_past = measured[-1] if measured[-1].k > high else None
     nominations = nominate(curves, one_past)
@@ -194,11 +193,16 @@ def _gap_stops_growing(at: KStatistics, after: KStatistics) -> bool:
 
 
 def _measure(
-    sample: Floats, shown: NDArray[np.int64], fits: SelectionFits, min_cluster_size_pct: float
+    sample: Floats,
+    shown: NDArray[np.int64],
+    fits: SelectionFits,
+    min_cluster_size_pct: float,
+    n_threads: int | None,
 ) -> tuple[KStatistics, ...]:
     curve = gap_statistic(np.array([fit.wcss for fit in fits.of_sample]), fits.reference_wcss)
     partitions = [nearest_centroids(sample, fit.centroids)[0] for fit in fits.of_sample]
-    silhouettes = mean_silhouettes(sample[shown], [labels[shown] for labels in partitions])
+    of_shown = [labels[shown] for labels in partitions]
+    silhouettes = mean_silhouettes(sample[shown], of_shown, n_threads=n_threads)
     sizes = [
         np.sort(np.bincount(labels, minlength=len(fit.centroids)))[::-1]
         for labels, fit in zip(partitions, fits.of_sample, strict=True)

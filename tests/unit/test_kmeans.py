@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from dfu_clustering.kmeans import best_of_starts, large_enough, nearest_centroids, refine_centroids
+from dfu_clustering.kmeans import (
+    best_of_screened_starts,
+    best_of_starts,
+    best_suited,
+    large_enough,
+    nearest_centroids,
+    refine_centroids,
+)
 
 
 def test_nearest_centroid_equals_a_plain_loop():
@@ -59,3 +66,26 @@ def test_a_cluster_exactly_at_the_minimum_is_large_enough():
 
 def test_an_empty_cluster_is_never_large_enough():
     assert large_enough(np.array([5, 0]), 0.0).tolist() == [True, False]
+
+
+def test_screened_starts_end_as_tight_as_starts_on_all_points():
+    points = np.random.default_rng(2).uniform(size=(8000, 3))
+    few = points[::8]
+    plain = best_of_starts(points, 6, seeds=range(10)).wcss
+    screened = best_of_screened_starts(points, few, 6, seeds=range(20))
+    assert screened.wcss <= 1.001 * plain
+    assert screened.wcss == pytest.approx((nearest_centroids(points, screened.centroids)[1] ** 2).sum())
+
+
+def test_what_is_too_rare_for_the_few_points_is_still_seen():
+    rng = np.random.default_rng(3)
+    points = np.vstack([rng.normal(0, 0.1, (3000, 2)), rng.normal(3, 0.1, (3000, 2)), np.full((3, 2), 90.0)])
+    few = points[:6000:10]  # none of the last three rows
+    screened = best_of_screened_starts(points, few, 3, seeds=range(6))
+    assert max(screened.centroids.tolist()) == pytest.approx([90.0, 90.0])
+
+
+def test_the_best_suited_of_equals_is_the_earliest():
+    points = np.array([[0.0], [1.0], [10.0]])
+    near, far, as_near = np.array([[0.5], [10.0]]), np.array([[0.5], [4.0]]), np.array([[10.0], [0.5]])
+    assert best_suited(points, [far, near, as_near]) is near
