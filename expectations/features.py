@@ -12,6 +12,7 @@ from dfu_clustering.data_quality import Suite
 from dfu_clustering.preprocessing import SHAPE_SOURCES
 from dfu_clustering.steps import FeatureSummary
 from expectations.checks import Batch, bounded, declare, parameter
+from expectations.feature_profile import FeatureProfile
 
 SUITE: Suite = "features"
 
@@ -64,48 +65,65 @@ MAY_BE_UNDEFINED = frozenset(
 CLUSTERED = tuple(name for name in SHAPE_SOURCES if name != "peak_month")
 
 
-def batches(matrix: pd.DataFrame, excluded: pd.DataFrame, summary: FeatureSummary) -> list[Batch]:
+def batches(profile: FeatureProfile, excluded: pd.DataFrame, summary: FeatureSummary) -> list[Batch]:
     """Return what is judged.
 
     Args:
-        matrix: The feature matrix.
+        profile: What the feature matrix holds; see profile_features().
         excluded: dfu_ck and reason of the DFUs that are not clustered.
         summary: What the step that made both says of them.
     """
-    distinct = pd.DataFrame({"feature": CLUSTERED, "distinct_values": [matrix[name].nunique() for name in CLUSTERED]})
+    distinct = pd.DataFrame({"feature": CLUSTERED, "distinct_values": map(profile.distinct_values, CLUSTERED)})
     return [
-        Batch("features of every DFU", matrix[["dfu_ck", *RANGES]], _of_every_dfu(), key="dfu_ck"),
+        Batch("features of every DFU", _counts(profile), _of_every_dfu(profile)),
         Batch("features that are clustered", distinct, [_ALIVE], key="feature"),
-        Batch("features cover the DFUs", _coverage(matrix, excluded, summary), _COVERAGE),
+        Batch("features cover the DFUs", _coverage(profile, excluded, summary), _COVERAGE),
     ]
 
 
-def _of_every_dfu() -> list[Expectation]:
-    once = declare(
-        gxe.ExpectColumnValuesToBeUnique, "dfu_occurs_once", "critical", "Every DFU has one row.", column="dfu_ck"
+def bounds(name: str) -> tuple[float, float]:
+    """Return the range of a feature with room for rounding."""
+    low, high = RANGES[name]
+    return max(low - _ROUNDING, -_ANY), min(high + _ROUNDING, _ANY)
+
+
+def _counts(profile: FeatureProfile) -> pd.DataFrame:
+    undefined = {f"{name}_undefined": profile.undefined[name].rows for name in RANGES}
+    outside = {f"{name}_outside": profile.outside[name].rows for name in RANGES}
+    return pd.DataFrame([{"repeated_dfus": profile.repeated.rows, **undefined, **outside}])
+
+
+def _of_every_dfu(profile: FeatureProfile) -> list[Expectation]:
+    once = bounded(
+        "dfu_occurs_once",
+        "critical",
+        "Every DFU has one row (rows of DFUs that have several).",
+        "repeated_dfus",
+        high=0,
+        keys=profile.repeated.keys,
     )
     defined = [
-        declare(
-            gxe.ExpectColumnValuesToNotBeNull,
+        bounded(
             f"{name}_is_defined",
             "critical",
-            f"{name} is defined for every DFU that is clustered.",
-            column=name,
+            f"{name} is defined for every DFU that is clustered (DFUs for which it is not).",
+            f"{name}_undefined",
+            high=0,
+            keys=profile.undefined[name].keys,
         )
         for name in RANGES
         if name not in MAY_BE_UNDEFINED
     ]
     within = [
-        declare(
-            gxe.ExpectColumnValuesToBeBetween,
+        bounded(
             f"{name}_is_in_range",
             "critical",
-            f"{name} is finite and within its range where it is defined.",
-            column=name,
-            min_value=max(low - _ROUNDING, -_ANY),
-            max_value=min(high + _ROUNDING, _ANY),
+            f"{name} is finite and within its range where it is defined (DFUs for which it is not).",
+            f"{name}_outside",
+            high=0,
+            keys=profile.outside[name].keys,
         )
-        for name, (low, high) in RANGES.items()
+        for name in RANGES
     ]
     return [once, *defined, *within]
 
@@ -120,9 +138,9 @@ _ALIVE = declare(
 )
 
 
-def _coverage(matrix: pd.DataFrame, excluded: pd.DataFrame, summary: FeatureSummary) -> pd.DataFrame:
+def _coverage(profile: FeatureProfile, excluded: pd.DataFrame, summary: FeatureSummary) -> pd.DataFrame:
     facts: dict[str, Any] = {
-        "missing_rows": summary.clustered - len(matrix),
+        "missing_rows": summary.clustered - profile.rows,
         "unaccounted_dfus": summary.n_dfus - summary.clustered - len(excluded),
         "dfus_of_dim_dfu": summary.n_dfus - int((excluded["reason"] == "not_in_dim_dfu").sum()),
         "sales_rows": summary.sales_rows,

@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as parquet
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
@@ -34,6 +33,7 @@ from dfu_clustering.warehouse import fetch_rows, private_connection, statement
 from expectations import assignments, dim_dfu, dim_item, fact_sales_monthly, features
 from expectations.checks import Moment
 from expectations.columns import columns_batch
+from expectations.feature_profile import profile_features
 from expectations.validation import Judgement, Validator, left_out
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ def judge_features(run: Run, policy: GatePolicy) -> list[GateReport]:
     started = time.perf_counter()
     files = FeatureFiles(run.features)
     batches = features.batches(
-        _columns_of_features(run, "dfu_ck", *features.RANGES),
+        profile_features(run.features, {name: features.bounds(name) for name in features.RANGES}),
         read_table(files.excluded, text_columns=frozenset({"dfu_ck", "reason"})),
         run.result("build_features", FeatureSummary),
     )
@@ -121,7 +121,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
         return []
     started = time.perf_counter()
     labels = read_table(run.labels, text_columns=frozenset({"dfu_ck", "cluster_label"}))
-    clustered = _columns_of_features(run, "dfu_ck")["dfu_ck"]
+    clustered = parquet.read_table(run.features, columns=["dfu_ck"]).to_pandas()["dfu_ck"]
     validator = Validator(run)
     judgement = validator.judge(assignments.label_batches(config, labels, clustered), {})
     if judgement.complete:
@@ -129,11 +129,6 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
         judgement += validator.judge([assignments.publishing_batch(config, publishing)], {})
     validator.write_docs()
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
-
-
-def _columns_of_features(run: Run, *names: str) -> pd.DataFrame:
-    frame: pd.DataFrame = parquet.read_table(run.features, columns=list(names)).to_pandas()
-    return frame
 
 
 def _moment(connection: Connection, run: Run, *, chosen: bool) -> tuple[Moment, Value]:

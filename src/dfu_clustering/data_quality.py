@@ -179,4 +179,5 @@ def _has_published(run: Run) -> bool:
 
 
 def _sentence(check: Check) -> str:
-    return f"{check.severity} {check.name} (observed {check.observed}, allowed {check.threshold}): {check.description}"
+    description = check.description.rstrip(".")  # the error ends its sentences itself
+    return f"{check.severity} {check.name} (observed {check.observed}, allowed {check.threshold}): {description}"

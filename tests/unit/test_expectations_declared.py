@@ -22,6 +22,7 @@ from dfu_clustering.traits import as_suffix
 from expectations import assignments, dim_dfu, dim_item, fact_sales_monthly, features
 from expectations.checks import PARAMETER, Moment
 from expectations.columns import columns_batch
+from expectations.feature_profile import Broken, FeatureProfile
 from expectations.sales_bounds import sales_bounds
 
 CONFIG = load_config()
@@ -50,12 +51,18 @@ def summary(**counts):
     return FeatureSummary.model_construct(**({"n_dfus": 2, "clustered": 2, "sales_rows": 0} | counts))
 
 
+def profiled(rows):
+    """Return the profile of a matrix in which nothing is wrong."""
+    right = {name: Broken() for name in features.RANGES}
+    same = dict.fromkeys(features.RANGES, 1.0)
+    return FeatureProfile(rows, Broken(), right, right, same, same)
+
+
 def all_batches():
-    matrix = time_series_features(histories())
     excluded = pd.DataFrame({"dfu_ck": [], "reason": []})
     for suite in (fact_sales_monthly, dim_dfu, dim_item):
         yield suite.TABLE, [columns_batch(suite.TABLE, suite.COLUMNS), *suite.batches(CONFIG, MOMENT)]
-    yield "features", features.batches(matrix, excluded, summary())
+    yield "features", features.batches(profiled(1), excluded, summary())
     labels = assignments.label_batches(CONFIG, LABELS, LABELS["dfu_ck"])
     yield "assignments", [*labels, assignments.publishing_batch(CONFIG, publishing())]
 
@@ -195,8 +202,7 @@ def test_coverage_counts_dfus_that_are_missing_on_either_side():
 
 
 def test_features_account_for_every_dfu():
-    matrix = pd.DataFrame({"dfu_ck": ["a"], **{name: [1.0] for name in features.RANGES}})
     excluded = pd.DataFrame({"dfu_ck": ["b", "c"], "reason": ["never_sold", "not_in_dim_dfu"]})
-    *_, coverage = features.batches(matrix, excluded, summary(n_dfus=5, clustered=2, sales_rows=70))
+    *_, coverage = features.batches(profiled(1), excluded, summary(n_dfus=5, clustered=2, sales_rows=70))
     # five DFUs, two clustered of which one is in the matrix, two left out of which one is not in dim_dfu
     assert facts(coverage) == {"missing_rows": 1, "unaccounted_dfus": 1, "dfus_of_dim_dfu": 4, "sales_rows": 70}
