@@ -27,6 +27,7 @@ from pydantic import SecretStr, ValidationError
 from dfu_clustering.errors import ConfigError, InputError
 from dfu_clustering.runs import VAR_VARIABLE
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
+from tasks.heartbeat import RUN_OVER, RUN_TAG
 
 _ROOT = Path(__file__).parents[1]
 _IN_THE_IMAGE = "/app"
@@ -93,9 +94,9 @@ def lost_run_automation() -> Automation:
         description="A run of which nothing is heard for minutes is marked as crashed, so that the next can start",
         trigger=EventTrigger(
             after={heartbeat},
-            expect={"prefect.flow-run.*"},
+            expect={"prefect.flow-run.*", RUN_OVER},
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related={"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.dfu-clustering"},
+            match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{RUN_TAG}"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

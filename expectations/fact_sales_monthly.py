@@ -55,7 +55,10 @@ def profile(connection: Connection, config: ClusteringConfig, moment: Moment) ->
     rows = fetch_rows(connection, "SELECT * FROM sales_months")
     months = SalesMonths.of(rows, as_of)
     facts = {"last_day": values["last_day"], "sales_rows": sum(int(row["rows"]) for row in rows)}
-    return facts | (sales_bounds(config, months, chosen=moment.chosen) if months else {})
+    if months is None:
+        return facts
+    (typical,) = fetch_rows(connection, "SELECT typical_change, typical_change_of_year FROM recent_facts")
+    return facts | sales_bounds(config, months, chosen=moment.chosen, typical_changes=tuple(typical.values()))
 
 
 def batches(config: ClusteringConfig, moment: Moment) -> list[Batch]:

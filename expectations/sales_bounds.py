@@ -1,5 +1,6 @@
 """The bounds that the sales table sets itself: its own history as parameters of its expectations."""
 
+import math
 from datetime import date, datetime
 from typing import Any
 
@@ -22,16 +23,22 @@ from expectations.checks import SEVERITIES
 
 FEWEST_ROWS = 20  # of a month, a group or a share: where there are fewer, chance decides
 
+_ALIKE = math.log(1.25)  # by which most DFUs move where a load brought too much or too little of everything
+
 Parameters = dict[str, Any]
 
 
-def sales_bounds(config: ClusteringConfig, months: SalesMonths, *, chosen: bool) -> Parameters:
+def sales_bounds(
+    config: ClusteringConfig, months: SalesMonths, *, chosen: bool, typical_changes: tuple[float | None, ...] = ()
+) -> Parameters:
     """Return the bounds by name; None where the history does not tell.
 
     Args:
         config: History, window, limits.
         months: What every month holds, up to the as-of month.
         chosen: Whether somebody asked for the as-of month; else it is the newest, which must not be a stale one.
+        typical_changes: By how much the as-of month of the median DFU differs from the month before and from the same
+            month a year ago, in logarithms; None or nothing where that is not known.
     """
     limits = config.data_quality
     as_of = months.month[-1]
@@ -47,14 +54,23 @@ def sales_bounds(config: ClusteringConfig, months: SalesMonths, *, chosen: bool)
         "odd_months": [_day(month) for month in odd_months(months, limits.earlier_months)],
         "before_next_month": None if chosen or due is None else _time(due - np.timedelta64(1, "s")),
         "complete_from": _time(complete_from),
-        **_levels(limits, months),
+        **_levels(limits, months, uneven=_is_uneven(typical_changes)),
         **_shares(limits, months),
         **_largest(limits, months, window),
     }
 
 
-def _levels(limits: DataQualityConfig, months: SalesMonths) -> Parameters:
-    measures = (("rows", ROWS, limits.newest_month_rows), ("volume", VOLUME, limits.newest_month_volume))
+def _is_uneven(typical_changes: tuple[float | None, ...]) -> bool:
+    """Tell whether the typical DFU stayed where it was; one that both changes move the same way did not."""
+    known = [change for change in typical_changes if change is not None]
+    return bool(known) and max(known) >= -_ALIKE and min(known) <= _ALIKE
+
+
+def _levels(limits: DataQualityConfig, months: SalesMonths, *, uneven: bool) -> Parameters:
+    of_volume = limits.newest_month_volume
+    if uneven:
+        of_volume = of_volume.model_copy(update={"critical": max(of_volume.critical, limits.uneven_volume)})
+    measures = (("rows", ROWS, limits.newest_month_rows), ("volume", VOLUME, of_volume))
     bounds: Parameters = {}
     for name, measure, deviation in measures:
         for severity in SEVERITIES:

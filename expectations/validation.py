@@ -21,9 +21,15 @@ from sqlalchemy import StaticPool, event
 from dfu_clustering.data_quality import Check
 from dfu_clustering.runs import Run
 from expectations.checks import PARAMETER, Batch
+from expectations.data_docs import make_self_contained
 from expectations.results import KEYS_KEPT, ExpectationError, Finding, names, one_a_name
 
 Parameters = Mapping[str, Any]
+
+# in the folder of the run
+_SITE = "data_docs"
+_EXPECTATIONS = ("data_quality", "expectations_store")
+_RESULTS = ("data_quality", "validation_results_store")
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,8 @@ class Validator:
     def write_docs(self) -> None:
         """Render the Data Docs of all gates of the run so far."""
         self._context.build_data_docs()
-        for film in (self._run.folder / "data_docs").glob("static/images/*.gif"):
-            film.unlink()  # a tour through Great Expectations, three megabytes in every run
+        results = self._run.folder.joinpath(*_RESULTS)
+        make_self_contained(self._run.folder / _SITE, results, f"Data quality as of {self._run.as_of_month}")
 
     def _judge(self, batch: Batch, parameters: Parameters) -> Judgement:
         known = [e for e in batch.expectations if _is_known(e, parameters)]
@@ -168,16 +174,16 @@ def _context_config(folder: Path) -> DataContextConfig:
 
     defaults = InMemoryStoreBackendDefaults()
     # kept on disk, so that the gates of a run, which are tasks of their own, fill one site
-    for kind, name in (
-        ("ExpectationsStore", defaults.expectations_store_name),
-        ("ValidationResultsStore", defaults.validation_results_store_name),
+    for kind, name, path in (
+        ("ExpectationsStore", defaults.expectations_store_name, _EXPECTATIONS),
+        ("ValidationResultsStore", defaults.validation_results_store_name, _RESULTS),
     ):
-        defaults.stores[name] = {"class_name": kind, "store_backend": on_disk("data_quality", name)}
+        defaults.stores[name] = {"class_name": kind, "store_backend": on_disk(*path)}
     site = {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "store_backend": on_disk("data_docs"),
+        "store_backend": on_disk(_SITE),
     }
     return DataContextConfig(
         store_backend_defaults=defaults,

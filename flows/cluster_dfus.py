@@ -35,6 +35,7 @@ from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import RunSummary
 from tasks import clustering, loads, quality
 from tasks.artifacts import show_run
+from tasks.heartbeat import say_over
 from tasks.run_names import rename_run, run_name
 
 AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -71,7 +72,13 @@ def _described(function: _F) -> _F:
     return function
 
 
-@flow(name="cluster-dfus", flow_run_name=run_name)
+@flow(
+    name="cluster-dfus",
+    flow_run_name=run_name,
+    on_completion=[say_over],
+    on_failure=[say_over],
+    on_crashed=[say_over],
+)
 @_described
 def cluster_dfus(
     as_of_month: AsOfMonth | None = None,

@@ -11,6 +11,7 @@ from pydantic import Field
 from dfu_clustering.config import load_config
 from dfu_clustering.runs import var_folder
 from tasks import watching
+from tasks.heartbeat import say_over
 
 _MESSAGES = {
     "published": "is published",
@@ -20,7 +21,13 @@ _MESSAGES = {
 }
 
 
-@flow(name="watch-sales-load", flow_run_name="look at fact_sales_monthly")
+@flow(
+    name="watch-sales-load",
+    flow_run_name="look at fact_sales_monthly",
+    on_completion=[say_over],
+    on_failure=[say_over],
+    on_crashed=[say_over],
+)
 def watch_sales_load(
     settle_minutes: Annotated[float, Field(ge=0, le=24 * 60)] = 10,
     repeat_hours: Annotated[float, Field(gt=0, le=31 * 24)] = 24,

@@ -47,6 +47,14 @@ class DataQualityConfig(_Section):
     newest_month_volume: Annotated[
         DeviationLimits, Field(description="Units of the as-of month against what the table's own history expects.")
     ]
+    uneven_volume: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            description="Critical limit of the units where the typical DFU has not moved with them: trade, not a load.",
+        ),
+    ]
     earlier_months: Annotated[
         float, Field(ge=0, lt=1, description="The same for each of the twelve months before; beyond it a warning.")
     ]

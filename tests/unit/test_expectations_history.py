@@ -6,6 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
+from dfu_clustering.config import load_config
 from dfu_clustering.months import month_range
 from dfu_clustering.sales_history import (
     ROWS,
@@ -18,6 +19,7 @@ from dfu_clustering.sales_history import (
     odd_months,
     usual_share,
 )
+from expectations.sales_bounds import sales_bounds
 
 OCTOBER = np.datetime64("2026-10", "M")
 MANY_ROWS = 10_000.0
@@ -195,3 +197,28 @@ def test_months_without_rows_become_zero_rows_and_unknown_volume():
     np.testing.assert_array_equal(found.volume, [7.5, np.nan, 7.5])
     assert np.isnat(found.first_load).all()
     assert SalesMonths.of([row | {"month": None, "rows": 3, "volume": 7.5}], OCTOBER) is None
+
+
+# Trade and loads
+
+
+@pytest.mark.parametrize(
+    ("changes", "critical"),
+    [
+        # everything sells twice: the load brought it twice; 100 / 0.6
+        ((0.69, 0.75), 166.7),
+        ((-0.69, -0.6), 166.7),
+        # most DFUs sell as ever, or as they did a year ago: a promotion, a season; 100 / 0.35
+        ((0.02, -0.1), 285.7),
+        ((0.7, 0.05), 285.7),
+        ((0.7, -0.7), 285.7),
+        # not known
+        ((None, None), 166.7),
+        ((), 166.7),
+    ],
+)
+def test_volume_that_only_some_dfus_moved_may_stray_further(changes, critical):
+    found = sales_bounds(load_config(), months([MANY_ROWS] * 24, [100] * 24), chosen=True, typical_changes=changes)
+    assert found["volume_high_critical"] == critical
+    assert found["volume_high_warning"] == 125
+    assert found["rows_high_critical"] == pytest.approx(MANY_ROWS / 0.7, abs=0.1)

@@ -6,6 +6,7 @@ WITH dfus AS (
         dfu_ck IS NULL AS orphan,
         usual_months >= 4 AND newest_qty > 0 AND year_ago_qty > 0 AS has_level,
         abs(ln(newest_qty / usual_qty)) > ln(5) AND abs(ln(newest_qty / year_ago_qty)) > ln(5) AS off_level,
+        newest_qty > 0 AND previous_qty > 0 AND year_ago_qty > 0 AS sells_as_ever,
         newest_qty > 0 AND previous_qty > 0 AS sells_again,
         previous_qty > 0 AND before_previous_qty > 0 AS sold_again
     FROM recent_sales
@@ -23,6 +24,13 @@ SELECT
     CASE WHEN count(*) FILTER (WHERE has_level) >= %(fewest_dfus)s THEN
         avg(off_level::integer) FILTER (WHERE has_level)
     END::float8 AS off_level_share,
+    -- how far the typical DFU is from the month before, and from a year ago, in logarithms
+    CASE WHEN count(*) FILTER (WHERE sells_as_ever) >= %(fewest_rows)s THEN
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY ln(newest_qty / previous_qty)) FILTER (WHERE sells_as_ever)
+    END AS typical_change,
+    CASE WHEN count(*) FILTER (WHERE sells_as_ever) >= %(fewest_rows)s THEN
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY ln(newest_qty / year_ago_qty)) FILTER (WHERE sells_as_ever)
+    END AS typical_change_of_year,
     count(*) FILTER (WHERE usual_months >= 4 AND newest_qty > 100 * usual_qty) AS absurd_dfus,
     -- DFUs that sell what they sold the month before, beyond those of which that was so the month before
     CASE WHEN least(count(*) FILTER (WHERE sells_again), count(*) FILTER (WHERE sold_again)) >= %(fewest_rows)s THEN

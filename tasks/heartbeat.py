@@ -1,0 +1,26 @@
+"""The last sign of life of a run, for the automation that ends lost runs (deploy/register.py)."""
+
+from typing import Any
+
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events import emit_event
+from prefect.flows import Flow
+from prefect.settings import get_current_settings
+
+RUN_OVER = "dfu.run.over"
+RUN_TAG = "dfu-clustering"
+
+
+def say_over(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Emit ``dfu.run.over``, as a hook of a flow that has ended; nothing where runs have no heartbeats.
+
+    It takes the way of the heartbeats and so arrives after the last of them, which the server's own word on the end of
+    a run does not: a run that is over in a second is over before its first heartbeat has a connection.
+    """
+    if get_current_settings().flows.heartbeat_frequency is None:
+        return
+    emit_event(
+        RUN_OVER,
+        resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name},
+        related=[{"prefect.resource.id": f"prefect.tag.{RUN_TAG}", "prefect.resource.role": "tag"}],
+    )
