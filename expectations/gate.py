@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -26,7 +27,7 @@ from dfu_clustering.data_quality import (
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.months import parse_month
 from dfu_clustering.runs import Run
-from dfu_clustering.steps import FeatureSummary
+from dfu_clustering.steps import FeatureSummary, PublishSummary
 from dfu_clustering.steps.features import FeatureFiles
 from dfu_clustering.tables import read_table
 from dfu_clustering.warehouse import fetch_rows, private_connection, statement
@@ -47,6 +48,7 @@ _SOURCES: dict[Suite, ModuleType] = {
 }
 _NEVER = np.datetime64("9000-01", "M")  # later than any month, so that a profile holds all there is
 _FACTS = ("sales_rows", "dfus", "warehouse")
+_LABEL_TEXTS = frozenset({"dfu_ck", "cluster_label"})
 
 
 def as_of(engine: Engine, wanted: str | None) -> str:
@@ -67,7 +69,7 @@ def as_of(engine: Engine, wanted: str | None) -> str:
 
 
 def judge_sources(
-    config: ClusteringConfig, engine: Engine, run: Run, policy: GatePolicy, *, chosen: bool
+    config: ClusteringConfig, engine: Engine, run: Run, policy: GatePolicy, *, chosen: bool, docs: bool = True
 ) -> list[GateReport]:
     """Judge the three source tables as of the run's month, where they are: no table is read into this process.
 
@@ -77,6 +79,7 @@ def judge_sources(
         run: Gets reports and Data Docs.
         policy: Suites to skip, and what failures mean.
         chosen: Whether somebody asked for the month; else it is the newest, which must not be a stale one.
+        docs: Whether to render the Data Docs.
     """
     wanted: list[Suite] = [suite for suite in _SOURCES if suite not in policy.skip_suites]
     if not wanted:
@@ -94,7 +97,8 @@ def judge_sources(
             rest = validator.judge(batches, parameters) if readable else left_out(*batches)
             facts = {"warehouse": warehouse, **{name: parameters[name] for name in _FACTS if name in parameters}}
             reports.append(_report(run, suite, columns[suite] + rest, policy, facts, started))
-        validator.write_docs()
+        if docs:
+            validator.write_docs()
     return reports
 
 
@@ -120,7 +124,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
     if assignments.SUITE in policy.skip_suites:
         return []
     started = time.perf_counter()
-    labels = read_table(run.labels, text_columns=frozenset({"dfu_ck", "cluster_label"}))
+    labels = read_table(run.labels, text_columns=_LABEL_TEXTS)
     clustered = parquet.read_table(run.features, columns=["dfu_ck"]).to_pandas()["dfu_ck"]
     validator = Validator(run)
     judgement = validator.judge(assignments.label_batches(config, labels, clustered), {})
@@ -128,6 +132,19 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
         publishing = steps.update_assignments(engine, labels=run.labels, dry_run=True, unknown="report")
         judgement += validator.judge([assignments.publishing_batch(config, publishing)], {})
     validator.write_docs()
+    return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
+
+
+def judge_labels(
+    config: ClusteringConfig, run: Run, policy: GatePolicy, *, labels: Path, publishing: PublishSummary
+) -> list[GateReport]:
+    """Judge a file of labels of which nothing else is known, and what publishing it would change."""
+    if assignments.SUITE in policy.skip_suites:
+        return []
+    started = time.perf_counter()
+    table = read_table(labels, text_columns=_LABEL_TEXTS)
+    batches = assignments.label_batches(config, table, table["dfu_ck"])
+    judgement = Validator(run).judge([*batches, assignments.publishing_batch(config, publishing)], {})
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
 
 

@@ -9,6 +9,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from dfu_clustering.data_quality import describe
 from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
 from dfu_clustering.demo.server import stop_server
@@ -93,6 +94,11 @@ def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
     console.print(
         f"dim_dfu: {published.updated:,} updated, {published.unchanged:,} unchanged, {published.cleared:,} cleared."
     )
+    failures = [(suite.suite, check) for suite in summary.data_quality for check in suite.failures]
+    checks = sum(suite.checks for suite in summary.data_quality)
+    console.print(f"Gates: {checks} expectations, {len(failures) or 'none'} failed.")
+    for suite, check in failures:
+        console.print(f"  {suite}: {describe(check)}", soft_wrap=True)
     folder = Path(summary.run_folder)
     if summary.report:
         page = (folder / summary.report.name).as_uri()

@@ -12,6 +12,7 @@ from dfu_clustering.steps import restoring as steps
 from dfu_clustering.steps.restoring import RestoreSummary
 from tasks import restoring
 from tasks.artifacts import show_restore
+from tasks.heartbeat import say_over
 
 
 def _run_name() -> str:
@@ -19,7 +20,13 @@ def _run_name() -> str:
     return f"restore {wanted.get('run') or 'what was published before ' + str(wanted.get('before'))}"
 
 
-@flow(name="restore-assignments", flow_run_name=_run_name)
+@flow(
+    name="restore-assignments",
+    flow_run_name=_run_name,
+    on_completion=[say_over],
+    on_failure=[say_over],
+    on_crashed=[say_over],
+)
 def restore_assignments(
     run: Annotated[str, Field(min_length=1, max_length=200)] | None = None,
     before: datetime | None = None,

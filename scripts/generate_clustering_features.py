@@ -1,11 +1,11 @@
-"""Read the sales in the warehouse and write one row of features a DFU."""
+"""Judge the tables in the warehouse, read the sales and write one row of features a DFU."""
 
 import argparse
 from pathlib import Path
 
 from dfu_clustering.config import load_config
-from dfu_clustering.steps import build_features
-from scripts.program import parser, run_program, table_path, warehouse_engine
+from dfu_clustering.steps import build_features, newest_month
+from scripts.program import add_gate_options, gate_policy, parser, run_program, table_path, warehouse_engine
 
 
 def main() -> None:
@@ -34,9 +34,16 @@ def main() -> None:
         metavar="FILE",
         help="feature matrix, .csv or .parquet; metadata, demand and left-out DFUs are written beside it",
     )
+    add_gate_options(arguments, "the three tables")
     options = arguments.parse_args()
     config = load_config(min_months_history=options.min_months, time_window_months=options.time_window)
-    summary = build_features(config, warehouse_engine(), output=options.output, as_of_month=options.as_of)
+    engine, policy = warehouse_engine(), gate_policy(options)
+    if not options.skip_validation:
+        from expectations.programs import require_good_sources  # late: to load Great Expectations takes seconds
+
+        month = newest_month(engine, options.as_of)
+        require_good_sources(config, engine, policy, as_of_month=month, chosen=options.as_of is not None)
+    summary = build_features(config, engine, output=options.output, as_of_month=options.as_of)
     print(f"{options.output}: {summary.clustered} of {summary.n_dfus} DFUs as of {summary.as_of_month}")
     for reason, count in summary.excluded.items():
         print(f"  left out, {reason}: {count}")

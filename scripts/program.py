@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from dfu_clustering.config import load_config
+from dfu_clustering.data_quality import SUITES, GatePolicy
 from dfu_clustering.errors import DfuClusteringError, InputError
 from dfu_clustering.tables import require_known_ending
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE, connect_engine
@@ -33,6 +34,21 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 def parser(description: str) -> argparse.ArgumentParser:
     """Return a parser whose help ends with the environment and the exit codes."""
     return argparse.ArgumentParser(description=description, epilog=ENVIRONMENT, formatter_class=HelpFormatter)
+
+
+def add_gate_options(arguments: argparse.ArgumentParser, judged: str) -> None:
+    """Add the flags by which people get past a gate."""
+    arguments.add_argument("--skip-validation", action="store_true", help=f"do not judge {judged} first")
+    arguments.add_argument(
+        "--override-reason",
+        metavar="TEXT",
+        help=f"go on although {judged} break a critical expectation, for this reason; it is logged",
+    )
+
+
+def gate_policy(options: argparse.Namespace) -> GatePolicy:
+    """Return what these flags say."""
+    return GatePolicy(skip_suites=SUITES if options.skip_validation else (), override_reason=options.override_reason)
 
 
 def warehouse_engine() -> Engine:

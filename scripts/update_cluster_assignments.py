@@ -1,10 +1,14 @@
-"""Write the labels to dim_dfu.cluster_assignment and modified_ts, in one transaction; DFUs without one get NULL."""
+"""Judge the labels, then write them to dim_dfu in one transaction; DFUs without one get NULL.
+
+Only cluster_assignment and modified_ts of rows that change are written.
+"""
 
 from pathlib import Path
 
+from dfu_clustering.config import load_config
 from dfu_clustering.steps import update_assignments
 from scripts.label_counts import show_label_counts
-from scripts.program import parser, run_program, warehouse_engine
+from scripts.program import add_gate_options, gate_policy, parser, run_program, warehouse_engine
 
 
 def main() -> None:
@@ -18,9 +22,19 @@ def main() -> None:
         help="labels that label_clusters.py wrote, .csv or .parquet",
     )
     arguments.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
+    add_gate_options(arguments, "the labels")
     options = arguments.parse_args()
-    summary = update_assignments(warehouse_engine(), labels=options.input, dry_run=options.dry_run)
-    show_label_counts(summary)
+    engine, policy = warehouse_engine(), gate_policy(options)
+    if options.dry_run or not options.skip_validation:
+        planned = update_assignments(engine, labels=options.input, dry_run=True)
+        if options.dry_run:
+            show_label_counts(planned)
+        if not options.skip_validation:
+            from expectations.programs import require_good_labels  # late: to load Great Expectations takes seconds
+
+            require_good_labels(load_config(), policy, labels=options.input, publishing=planned)
+    if not options.dry_run:
+        show_label_counts(update_assignments(engine, labels=options.input))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The last sign of life of a run, for the automation that ends lost runs (deploy/register.py)."""
 
+import time
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun, State
@@ -10,6 +11,8 @@ from prefect.settings import get_current_settings
 RUN_OVER = "dfu.run.over"
 RUN_TAG = "dfu-clustering"
 
+_APART_S = 2.0  # the server works on several events at once: of two that come together the second may be first
+
 
 def say_over(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Emit ``dfu.run.over``, as a hook of a flow that has ended; nothing where runs have no heartbeats.
@@ -19,6 +22,7 @@ def say_over(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None
     """
     if get_current_settings().flows.heartbeat_frequency is None:
         return
+    time.sleep(_APART_S)
     emit_event(
         RUN_OVER,
         resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name},

@@ -142,7 +142,7 @@ def require_passed(reports: Sequence[GateReport]) -> None:
     raise DataQualityError(
         f"{', '.join(report.suite for report in stopping)} must meet the expectations of the data-quality gate as of "
         f"{stopping[0].as_of_month}",
-        found="; ".join(map(_sentence, failures)),
+        found="; ".join(map(describe, failures)),
         keys=list(dict.fromkeys(key for check in failures for key in check.sample_keys)),
         remedy=(
             "correct the data and run again; if they are right after all, raise the limit in data_quality, name the "
@@ -178,6 +178,7 @@ def _has_published(run: Run) -> bool:
     return isinstance(summary, dict) and not summary["dry_run"]
 
 
-def _sentence(check: Check) -> str:
-    description = check.description.rstrip(".")  # the error ends its sentences itself
+def describe(check: Check) -> str:
+    """Return a check that failed in one line."""
+    description = check.description.rstrip(".")  # an error ends its sentences itself
     return f"{check.severity} {check.name} (observed {check.observed}, allowed {check.threshold}): {description}"

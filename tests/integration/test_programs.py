@@ -73,10 +73,10 @@ def test_help_says_defaults_units_and_exit_codes(program, name):
 
 def test_flags_are_the_ones_that_were_asked_for(program):
     expected = {
-        FEATURES: ("--min-months", "--time-window", "--output"),
+        FEATURES: ("--min-months", "--time-window", "--output", "--skip-validation", "--override-reason"),
         TRAIN: ("--input", "--k-range", "--min-cluster-size-pct", "--use-pca", "--output-dir"),
         LABEL: ("--centroids", "--assignments", "--metadata", "--output", "--config"),
-        UPDATE: ("--input", "--dry-run"),
+        UPDATE: ("--input", "--dry-run", "--skip-validation", "--override-reason"),
     }
     for name, flags in expected.items():
         _, out, _ = program(name, "--help")
@@ -121,11 +121,46 @@ def test_features_refuse_bad_settings(program, warehouse, tmp_path, arguments, m
 )
 def test_features_refuse_an_unusable_warehouse(program, warehouse, tmp_path, damage, message):
     execute(warehouse, damage)
-    code, _, error = program(FEATURES)
+    code, _, error = program(FEATURES, "--skip-validation")
     assert code == 2
     assert message in error
     assert "What to do:" in error
     assert list(tmp_path.rglob("*")) == []
+
+
+HALF_LOADED = "DELETE FROM fact_sales_monthly WHERE startdate = '2026-10-01' AND abs(hashtext(sales_ck)) % 2 = 0"
+
+
+def test_features_are_not_made_of_half_a_load_unless_somebody_says_why(program, warehouse, tmp_path, caplog):
+    execute(warehouse, HALF_LOADED)
+    code, out, error = program(FEATURES)
+    assert (code, out) == (2, "")
+    assert "fact_sales_monthly must meet the expectations of the data-quality gate as of 2026-10" in error
+    assert "critical newest_month_rows (observed" in error
+    assert list(tmp_path.rglob("*")) == []
+
+    code, out, _ = program(FEATURES, "--override-reason", "half of the customers closed")
+    assert (code, "DFUs as of 2026-10" in out) == (0, True)
+    assert "suite=fact_sales_monthly overridden, the reason: half of the customers closed" in caplog.text
+    assert {path.name for path in tmp_path.iterdir()} == {"data"}
+    assert program(FEATURES, "--as-of", "2026-09")[0] == 0  # the month before was whole
+
+
+def test_labels_that_would_all_change_are_not_published_unless_somebody_says_why(program, warehouse):
+    for name in (FEATURES, TRAIN, LABEL):
+        assert program(name)[0] == 0
+    execute(warehouse, "UPDATE dim_dfu SET cluster_assignment = 'low_volume_steady_regular'")
+    before = labels_of(warehouse)
+    refused = "critical labels_stay_mostly_the_same (observed 1, allowed <= 0.9)"
+    code, out, error = program(UPDATE)
+    assert (code, out) == (2, "")
+    assert refused in error
+    code, out, error = program(UPDATE, "--dry-run")
+    assert (code, "would be updated" in out, refused in error) == (2, True, True)
+    assert labels_of(warehouse) == before
+    assert program(UPDATE, "--dry-run", "--skip-validation")[0] == 0
+    assert program(UPDATE, "--override-reason", "first labels of our own")[0] == 0
+    assert labels_of(warehouse) != before
 
 
 def test_missing_address_is_explained(program, monkeypatch):
@@ -165,7 +200,7 @@ def test_panel_of_one_dfu_has_features_but_too_few_dfus_to_cluster(program, ware
         " GROUP BY d.dfu_ck HAVING count(DISTINCT s.startdate) = 30 ORDER BY d.dfu_ck LIMIT 1"
     )
     execute(warehouse, f"DELETE FROM dim_dfu WHERE dfu_ck <> ({seller})")
-    code, out, _ = program(FEATURES)
+    code, out, _ = program(FEATURES, "--skip-validation")
     assert (code, "1 of" in out) == (0, True)
     code, _, error = program(TRAIN)
     assert code == 2
@@ -224,6 +259,7 @@ def test_keys_of_any_characters_are_clustered_and_pictured(program, warehouse):
         warehouse,
         f"UPDATE dim_dfu SET dmdunit = {odd}, dfu_ck = {odd} || '_' || dmdgroup || '_' || loc",
         f"UPDATE fact_sales_monthly SET dmdunit = {odd}",
+        f"UPDATE dim_item SET item_no = {odd.replace('dmdunit', 'item_no')}",
     )
     for name in (FEATURES, TRAIN, LABEL, UPDATE):
         code, _, error = program(name)

@@ -1,0 +1,64 @@
+"""The gates for who works without a run: the tables before features are made of them, labels before they are published.
+
+Nothing is kept but what the error or the log says; a run of the flow keeps reports, Data Docs and events, too.
+"""
+
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Engine
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.data_quality import GatePolicy, GateReport, describe, require_passed
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import ModelFiles, PublishSummary
+from dfu_clustering.tables import read_json
+from expectations.gate import judge_labels, judge_sources
+
+logger = logging.getLogger("dfu_clustering.expectations")
+
+
+def require_good_sources(
+    config: ClusteringConfig, engine: Engine, policy: GatePolicy, *, as_of_month: str, chosen: bool
+) -> None:
+    """Check that the three source tables are fit to be clustered; warnings are logged.
+
+    Raises:
+        DataQualityError: A critical expectation fails, and no reason was given to go on.
+    """
+    with TemporaryDirectory() as folder:
+        run = Run(Path(folder), as_of_month)
+        _require_passed(judge_sources(config, engine, run, policy, chosen=chosen, docs=False))
+
+
+def require_good_labels(
+    config: ClusteringConfig, policy: GatePolicy, *, labels: Path, publishing: PublishSummary
+) -> None:
+    """Check that labels may be published; warnings are logged.
+
+    Args:
+        config: Limits; the smallest cluster is that of the training whose metadata lie beside the labels, if they do.
+        policy: What failures mean.
+        labels: The file of labels.
+        publishing: What a dry run of publishing them says.
+
+    Raises:
+        DataQualityError: A critical expectation fails, and no reason was given to go on.
+    """
+    metadata = ModelFiles.in_folder(labels.parent).metadata
+    training = read_json(metadata) if metadata.exists() else {}
+    smallest_pct = training.get("config", {}).get("min_cluster_size_pct", config.min_cluster_size_pct)
+    config = config.model_copy(update={"min_cluster_size_pct": smallest_pct})
+    with TemporaryDirectory() as folder:
+        run = Run(Path(folder), training.get("as_of_month") or "an unknown month")
+        _require_passed(judge_labels(config, run, policy, labels=labels, publishing=publishing))
+
+
+def _require_passed(reports: list[GateReport]) -> None:
+    require_passed(reports)
+    for report in reports:
+        if report.outcome == "overridden":
+            logger.warning("suite=%s overridden, the reason: %s", report.suite, report.override_reason)
+        for check in report.failures:
+            logger.warning("suite=%s %s", report.suite, describe(check))
