@@ -1,6 +1,7 @@
 """The gates on good data, on data that only warn, and what people can do about them; the real flow on a real server."""
 
 import os
+import re
 import threading
 import time
 from contextlib import closing
@@ -79,6 +80,9 @@ def test_good_data_pass_every_suite_and_show_it_everywhere(panel, data_quality_e
         assert batch in index
         (page,) = docs.glob(f"validations/{batch}/**/*.html")
         assert "Succeeded" in page.read_text()
+    # it can be read where the internet cannot be reached
+    foreign = re.compile(r"<script|(?:src|href)=.https?:")
+    assert [page for page in docs.rglob("*.html") if foreign.search(page.read_text())] == []
     assert sum(path.stat().st_size for path in docs.rglob("*") if path.is_file()) < 2e6
 
     recorded = mlflow_client.get_run(summary.mlflow_run_id).data
