@@ -222,11 +222,13 @@ def snapshot(engine: Engine, *, part: Part = WHOLE, same_as: str | None = None) 
 def raw_connection(engine: Engine) -> Iterator[Connection]:
     """Lend a psycopg2 connection of the engine's pool; UTF-8 whatever the server prefers."""
     pooled = engine.raw_connection()
+    connection: Any = pooled.driver_connection
     try:
-        connection: Any = pooled.driver_connection
         connection.set_client_encoding("UTF8")
         yield connection
     finally:
+        if connection.closed:
+            pooled.invalidate()  # nothing is left to roll back, and no error worth a traceback
         pooled.close()
 
 
