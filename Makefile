@@ -74,9 +74,13 @@ cluster-report: $(INSTALLED)  ## one page of what they made: data/clustering/rep
 	$(BIN)/python scripts/build_report.py
 cluster-all: cluster-features cluster-train cluster-label cluster-update cluster-report  ## the four programs in a row, and the page
 
-.PHONY: restore
+.PHONY: restore backfill
 restore: $(INSTALLED)  ## put the labels of an earlier run back (RUN=id or BEFORE=2026-10-05T08:00, DRY_RUN=1)
 	$(BIN)/python scripts/restore_assignments.py $(if $(RUN),--run '$(RUN)') $(if $(BEFORE),--before '$(BEFORE)') $(if $(DRY_RUN),--dry-run)
+
+MONTHS_BACK ?= 12
+backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 months, for forecasters (docs/history.md)
+	$(BIN)/python scripts/backfill_history.py --months $(MONTHS_BACK)
 
 .PHONY: prefect-ui mlflow-ui demo-stop
 prefect-ui: $(INSTALLED) | $(PREFECT_HOME)  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200

@@ -33,7 +33,7 @@ _ROOT = Path(__file__).parents[1]
 _IN_THE_IMAGE = "/app"
 
 POOL_TYPES = ("process", "docker")
-QUEUES = {"clustering": 1, "watching": 1}  # runs at a time, given out oldest first
+QUEUES = {"clustering": 1, "watching": 1, "history": 1}  # runs at a time, given out oldest first
 
 DATABASE_BLOCK = "dfu-database-url"
 _VOLUME = "/var/lib/dfu-clustering"

@@ -7,6 +7,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from dfu_clustering.data_quality import GateReport, Value
 from dfu_clustering.steps import RunSummary
+from dfu_clustering.steps.backfilling import BackfillSummary
 from dfu_clustering.steps.restoring import RestoreSummary
 from tasks.pictures import picture_markdown
 
@@ -73,6 +74,20 @@ def restore_markdown(summary: RestoreSummary) -> str:
         f"- Labels of before: `{summary.folder}`",
     ]
     return "\n".join(lines)
+
+
+def show_backfill(summary: BackfillSummary) -> None:
+    """Attach the months of a backfill."""
+    rows = [
+        {
+            "as of": month.as_of_month,
+            "DFUs": month.clustered,
+            "segments": month.k,
+            "labels": ", ".join(f"{label} {size}" for label, size in month.labels.items()),
+        }
+        for month in summary.months
+    ]
+    create_table_artifact(key="backfill-history", table=rows, description=f"Labels by month, in {summary.folder}")
 
 
 def show_gate(report: GateReport) -> None:

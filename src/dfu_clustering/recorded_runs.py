@@ -27,6 +27,8 @@ class RecordedRuns:
         Raises:
             TrackingUnavailableError: MLflow does not answer or refuses.
         """
+        if not has_store(self.default_folder):
+            return False
         with mlflow_store(self.config, self.default_folder) as store:
             for recorded in store.runs_named(run):
                 mlflow_run_id = recorded.info.run_id

@@ -14,7 +14,7 @@ from dfu_clustering.errors import ConfigError
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-DEPLOYMENTS = {"manual", "monthly", "on-sales-load", "restore-assignments", "watch-sales-load"}
+DEPLOYMENTS = {"backfill-history", "manual", "monthly", "on-sales-load", "restore-assignments", "watch-sales-load"}
 SCHEDULER_SECONDS = 60
 
 
@@ -38,7 +38,14 @@ def test_registering_twice_leaves_no_duplicates(site):
     assert everything(site) == before
     names, schedules, _ = before
     assert set(names["deployments"]) >= DEPLOYMENTS
-    assert schedules == {"manual": 0, "monthly": 1, "on-sales-load": 0, "restore-assignments": 0, "watch-sales-load": 1}
+    assert schedules == {
+        "backfill-history": 0,
+        "manual": 0,
+        "monthly": 1,
+        "on-sales-load": 0,
+        "restore-assignments": 0,
+        "watch-sales-load": 1,
+    }
     for automation in (LOST_RUN, "dfu-sales-loaded"):
         assert names["automations"].count(automation) == 1
 
@@ -50,6 +57,7 @@ def test_all_runs_of_the_clustering_wait_in_one_queue_that_gives_out_one_at_a_ti
     }
     found = {name: limits[deployment["work_queue_id"]] for name, deployment in deployments(site).items()}
     assert found == {
+        "backfill-history": ("history", 1),
         "manual": ("clustering", 1),
         "monthly": ("clustering", 1),
         "on-sales-load": ("clustering", 1),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.errors import DataError
+from dfu_clustering.label_history import LABEL_HISTORY, label_history
 from dfu_clustering.labels import ClusterLabel, label_clusters
 from dfu_clustering.profiles import volume_bounds
 from dfu_clustering.runs import Summary
@@ -118,4 +119,6 @@ def _write(summary: LabelSummary, assignments: pd.DataFrame, origin: dict[str, A
     labelled = assignments[["dfu_ck", "cluster_id"]].copy()
     labelled["cluster_label"] = labelled["cluster_id"].map(names).astype("str")
     write_table(labelled, output)
+    if origin["as_of_month"] is not None:
+        write_table(label_history(assignments, labelled, origin["as_of_month"]), output.with_name(LABEL_HISTORY))
     write_json({**origin, **summary.model_dump()}, output.with_name("cluster_profiles.json"))

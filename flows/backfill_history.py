@@ -1,0 +1,40 @@
+"""The flow backfill-history: labels and features as of past months, for forecasters; it publishes nothing."""
+
+from typing import Annotated
+
+from prefect import flow, runtime
+from pydantic import Field
+
+from dfu_clustering.config import load_config
+from dfu_clustering.runs import short_run_id, var_folder
+from dfu_clustering.steps import backfilling as steps
+from dfu_clustering.steps.backfilling import BackfillSummary
+from tasks import backfilling
+from tasks.artifacts import show_backfill
+
+AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+
+
+@flow(name="backfill-history", flow_run_name="labels as of the last {months} months")
+def backfill_history(
+    months: Annotated[int, Field(ge=1, le=240)] = 12,
+    as_of_month: AsOfMonth | None = None,
+) -> BackfillSummary:
+    """Compute labels and features as of each of the last months, from the sales up to that month alone.
+
+    Args:
+        months: How many, the newest included.
+        as_of_month: The newest of them, as YYYY-MM. Default: the newest month in fact_sales_monthly.
+    """
+    config, var = load_config(), var_folder()
+    backfill_id = short_run_id(runtime.flow_run.id)
+    plan = backfilling.plan_backfill(config, months=months, as_of_month=as_of_month)
+    folder = steps.backfill_folder(var, backfill_id)
+    done = [backfilling.backfill_month(config, folder, month) for month in plan.months]
+    summary = steps.finish_backfill(config, var, backfill_id, plan, done)
+    show_backfill(summary)
+    return summary
+
+
+if __name__ == "__main__":
+    backfill_history()

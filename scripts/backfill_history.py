@@ -1,0 +1,40 @@
+"""Compute labels and features as of each of the last months, from the sales up to that month; nothing is published.
+
+dfu_clustering.history.load() reads them from DFU_CLUSTERING_VAR.
+"""
+
+from pathlib import Path
+from uuid import uuid4
+
+from dfu_clustering.config import config_path, load_config
+from dfu_clustering.runs import short_run_id, var_folder
+from dfu_clustering.steps import backfilling as steps
+from scripts.program import parser, run_program, warehouse_engine
+
+
+def main() -> None:
+    """Parse the arguments and go from month to month."""
+    arguments = parser(__doc__ or "")
+    arguments.add_argument("--months", type=int, default=12, metavar="N", help="how many months, the newest included")
+    arguments.add_argument("--as-of", metavar="YYYY-MM", help="the newest of them; None: the newest with sales")
+    arguments.add_argument(
+        "--resume", metavar="ID", help="go on with a backfill that was cut off, by the id it was begun with"
+    )
+    arguments.add_argument("--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the settings")
+    options = arguments.parse_args()
+    config, engine, var = load_config(options.config), warehouse_engine(), var_folder()
+    plan = steps.plan_backfill(config, engine, months=options.months, as_of_month=options.as_of)
+    backfill_id = options.resume or short_run_id(uuid4())
+    folder = steps.backfill_folder(var, backfill_id)
+    print(f"backfill {backfill_id}: {plan.months[0]} to {plan.months[-1]}, in {folder}")
+    done = []
+    for month in plan.months:
+        done.append(steps.backfill_month(config, engine, folder, month))
+        print(f"{month}: {done[-1].clustered} DFUs in {done[-1].k} segments")
+    summary = steps.finish_backfill(config, var, backfill_id, plan, done)
+    if summary.too_early:
+        print(f"not enough history as of {', '.join(summary.too_early)}")
+
+
+if __name__ == "__main__":
+    run_program(main)

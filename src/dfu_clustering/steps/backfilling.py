@@ -1,0 +1,108 @@
+"""Labels and features as of past months, computed from the sales up to each and published nowhere."""
+
+import logging
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.errors import DataError
+from dfu_clustering.history import backfill_index
+from dfu_clustering.months import parse_month
+from dfu_clustering.runs import Run, Summary
+from dfu_clustering.steps.features import FeatureSummary, build_features, sales_span
+from dfu_clustering.steps.labelling import LabelSummary, label_segments
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.training import TrainingSummary, train_model
+from dfu_clustering.tables import write_json
+
+logger = logging.getLogger(__name__)
+
+
+class BackfillPlan(Summary):
+    """The months of a backfill, the oldest first, and those for which there is not enough history yet."""
+
+    months: list[str]
+    too_early: list[str]
+
+
+class MonthSummary(Summary):
+    """One month of a backfill."""
+
+    as_of_month: str
+    clustered: int
+    k: int
+    labels: dict[str, int]
+
+
+class BackfillSummary(Summary):
+    """A backfill that is finished; history.load() finds it."""
+
+    id: str
+    months: list[MonthSummary]
+    too_early: list[str]
+    folder: str
+
+
+def plan_backfill(config: ClusteringConfig, engine: Engine, *, months: int, as_of_month: str | None) -> BackfillPlan:
+    """Return the last months up to as_of_month, by default the newest with sales.
+
+    Raises:
+        DataError: There are no sales, none for that month, or not one of the months has enough history.
+    """
+    span = sales_span(engine)
+    last = span.as_of(parse_month(as_of_month) if as_of_month else None)
+    wanted = [last - back for back in range(months - 1, -1, -1)]
+    first = span.first_month + config.min_months_history - 1
+    plan = BackfillPlan(
+        months=[str(month) for month in wanted if month >= first],
+        too_early=[str(month) for month in wanted if month < first],
+    )
+    if not plan.months:
+        raise DataError(
+            f"A backfill needs {config.min_months_history} months of sales before its newest month",
+            found=f"sales from {span.first_month} on, for labels as of {last}",
+            remedy="choose a later month, or a smaller min_months_history",
+        )
+    return plan
+
+
+def backfill_month(config: ClusteringConfig, engine: Engine, folder: Path, as_of_month: str) -> MonthSummary:
+    """Compute labels and features as of a month from the sales up to it, in a folder; steps that are done stay done.
+
+    Raises:
+        DataError: The sales of that time cannot be clustered.
+    """
+    run = Run(folder / as_of_month, as_of_month)
+    model = ModelFiles.in_folder(run.folder)
+    features = run.once(
+        "build_features",
+        FeatureSummary,
+        lambda: build_features(config, engine, output=run.features, as_of_month=as_of_month),
+    )
+    training = run.once(
+        "train_model", TrainingSummary, lambda: train_model(config, features=run.features, output_dir=run.folder)
+    )
+    labels = run.once("label_segments", LabelSummary, lambda: label_segments(config, model=model, output=run.labels))
+    return MonthSummary(
+        as_of_month=as_of_month,
+        clustered=features.clustered,
+        k=training.k,
+        labels={segment.label: segment.size for segment in labels.segments},
+    )
+
+
+def finish_backfill(
+    config: ClusteringConfig, var: Path, backfill_id: str, plan: BackfillPlan, months: list[MonthSummary]
+) -> BackfillSummary:
+    """Make a backfill the one that history.load() reads, once all its months are there."""
+    index = {"id": backfill_id, "months": plan.months, "config_digest": config.digest()}
+    write_json(index, backfill_index(var))
+    logger.info("backfill id=%s months=%d too_early=%d", backfill_id, len(plan.months), len(plan.too_early))
+    folder = str(backfill_folder(var, backfill_id))
+    return BackfillSummary(id=backfill_id, months=months, too_early=plan.too_early, folder=folder)
+
+
+def backfill_folder(var: Path, backfill_id: str) -> Path:
+    """Return the folder of a backfill, which holds one folder a month."""
+    return backfill_index(var).parent / backfill_id

@@ -1,0 +1,25 @@
+"""The months of a backfill as tasks; one that was cut off goes on after its last finished step."""
+
+from pathlib import Path
+
+from prefect import task
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.steps import backfilling as steps
+from tasks.connection import warehouse_engine
+from tasks.retries import RETRY
+
+_TIMEOUT_S = 600
+_MONTH_S = 4 * 3600
+
+
+@task(name="plan-backfill", timeout_seconds=_TIMEOUT_S, **RETRY)
+def plan_backfill(config: ClusteringConfig, *, months: int, as_of_month: str | None) -> steps.BackfillPlan:
+    """Find out the months."""
+    return steps.plan_backfill(config, warehouse_engine(config.warehouse), months=months, as_of_month=as_of_month)
+
+
+@task(name="backfill-month", task_run_name="as of {as_of_month}", timeout_seconds=_MONTH_S, **RETRY)
+def backfill_month(config: ClusteringConfig, folder: Path, as_of_month: str) -> steps.MonthSummary:
+    """Compute labels and features as of a month."""
+    return steps.backfill_month(config, warehouse_engine(config.warehouse), folder, as_of_month)

@@ -1,0 +1,180 @@
+"""What was known at each month: nothing of later months, and found by month wherever it lies."""
+
+import re
+import shutil
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import psycopg2
+import pytest
+from gate_runs import execute, fetch, rows_of_dim_dfu
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from dfu_clustering import history
+from dfu_clustering.config import load_config
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
+from dfu_clustering.errors import DataError
+from dfu_clustering.ledger import Ledger
+from dfu_clustering.loads import Publication
+from dfu_clustering.steps.backfilling import backfill_folder, backfill_month, finish_backfill, plan_backfill
+from dfu_clustering.warehouse import connect_engine
+from flows.backfill_history import backfill_history
+
+pytestmark = pytest.mark.integration
+
+DOCS = Path(__file__).parents[2] / "docs" / "history.md"
+QUICK = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}
+MONTHS = ["2026-06", "2026-07", "2026-08"]
+
+
+@pytest.fixture(scope="module")
+def warehouse(postgres_server):
+    """A panel whose newest month is 2026-08."""
+    create_database(postgres_server.url(), "history")
+    load_panel(postgres_server.url("history"), generate_panel(250, 30, 5, "2026-08"))
+    yield postgres_server.url("history")
+    drop_database(postgres_server.url(), "history")
+
+
+@pytest.fixture(scope="module")
+def backfilled(warehouse, tmp_path_factory):
+    """A var folder with a backfill of three months."""
+    var, config, engine = tmp_path_factory.mktemp("history") / "var", load_config(**QUICK), connect_engine(warehouse)
+    plan = plan_backfill(config, engine, months=3, as_of_month=None)
+    folder = backfill_folder(var, "x")
+    before = rows_of_dim_dfu(warehouse)
+    done = []
+    for month in plan.months:
+        assert not history.backfill_index(var).exists()  # nobody reads a backfill that is not whole
+        done.append(backfill_month(config, engine, folder, month))
+    finish_backfill(config, var, "x", plan, done)
+    assert rows_of_dim_dfu(warehouse) == before
+    return var
+
+
+def test_every_month_has_a_label_a_distance_and_features_of_its_clustered_dfus(backfilled):
+    assert history.months(var=backfilled) == MONTHS
+    frame = history.load(features=["mean_demand"], var=backfilled)
+    assert list(frame) == ["dfu_ck", "as_of_month", "label", "distance", "margin", "run", "mean_demand"]
+    for month, rows in frame.groupby("as_of_month"):
+        labels = pd.read_csv(backfilled / "history" / "x" / month / "cluster_labels.csv", dtype=str)
+        assert rows.set_index("dfu_ck")["label"].to_dict() == labels.set_index("dfu_ck")["cluster_label"].to_dict()
+        assert (rows["distance"] >= 0).all()
+        assert (rows["mean_demand"] > 0).all()
+    assert set(frame["run"]) == {"backfill x"}
+
+
+def test_nothing_of_a_later_month_is_in_it(backfilled, warehouse, postgres_server, tmp_path):
+    with closing(psycopg2.connect(postgres_server.url())) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE DATABASE history_then TEMPLATE history")
+    then = postgres_server.url("history_then")
+    execute(then, "DELETE FROM fact_sales_monthly WHERE startdate > '2026-06-01'")
+    engine = connect_engine(then)
+    assert fetch(then, "SELECT to_char(max(startdate), 'YYYY-MM') FROM fact_sales_monthly") == [("2026-06",)]
+    backfill_month(load_config(**QUICK), engine, tmp_path, "2026-06")
+    engine.dispose()
+    for name in ("dfu_label_history.parquet", "clustering_features.parquet"):
+        alone = pd.read_parquet(tmp_path / "2026-06" / name)
+        afterwards = pd.read_parquet(backfilled / "history" / "x" / "2026-06" / name)
+        pd.testing.assert_frame_equal(alone, afterwards)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "months"),
+    [
+        ("2026-07", ["2026-07"]),
+        (("2026-06", "2026-07"), ["2026-06", "2026-07"]),
+        (["2026-08", "2026-06"], ["2026-06", "2026-08"]),
+        (None, MONTHS),
+    ],
+)
+def test_months_are_chosen_one_by_one_by_range_or_all(backfilled, as_of, months):
+    assert list(history.load(as_of, var=backfilled)["as_of_month"].unique()) == months
+
+
+@pytest.mark.parametrize("as_of", ["2026-05", ("2026-05", "2026-06"), ["2026-09"]])
+def test_month_that_is_nowhere_is_an_error_and_not_a_gap(backfilled, as_of):
+    with pytest.raises(DataError, match=r"there are 2026-06, 2026-07, 2026-08 \(1: '2026-0[59]'\).*backfill-history"):
+        history.load(as_of, var=backfilled)
+
+
+def test_published_month_comes_as_it_was_published(backfilled, tmp_path):
+    shutil.copytree(backfilled, tmp_path / "var")
+    name = "2026-07-c0ffee0000-aaaaaaaaaaaa"
+    run = tmp_path / "var" / "runs" / name
+    shutil.copytree(tmp_path / "var" / "history" / "x" / "2026-07", run)
+    (run / "dfu_label_history.parquet").unlink()  # a run of before this file
+    line = Publication(
+        as_of_month="2026-07",
+        load_id=None,
+        fingerprint="f",
+        config_digest="c0ffee0000",
+        run=name,
+        labels={},
+        published_at=datetime.now(UTC),
+    )
+    Ledger(tmp_path / "var" / "runs").append(line)
+    frame = history.load(var=tmp_path / "var")
+    assert frame.groupby("as_of_month")["run"].unique().str[0].to_dict() == {
+        "2026-06": "backfill x",
+        "2026-07": name,
+        "2026-08": "backfill x",
+    }
+    expected = history.load("2026-07", var=backfilled)
+    same = ["dfu_ck", "as_of_month", "label", "distance"]
+    pd.testing.assert_frame_equal(frame[frame["run"] == name][same].reset_index(drop=True), expected[same])
+
+
+def test_backfill_that_was_cut_off_goes_on_after_its_last_step(backfilled, warehouse, tmp_path):
+    shutil.copytree(backfilled / "history" / "x" / "2026-08", tmp_path / "2026-08")
+    written = (tmp_path / "2026-08" / "clustering_features.parquet").stat().st_mtime_ns
+    engine = connect_engine(warehouse)
+    summary = backfill_month(load_config(**QUICK), engine, tmp_path, "2026-08")
+    assert summary.labels
+    assert (tmp_path / "2026-08" / "clustering_features.parquet").stat().st_mtime_ns == written
+
+
+def test_months_without_enough_history_are_named(warehouse):
+    config, engine = load_config(), connect_engine(warehouse)
+    plan = plan_backfill(config, engine, months=21, as_of_month=None)
+    assert (plan.months[0], plan.months[-1], plan.too_early) == ("2025-02", "2026-08", ["2024-12", "2025-01"])
+    with pytest.raises(DataError, match="12 months of sales before its newest month"):
+        plan_backfill(config, engine, months=2, as_of_month="2024-06")
+
+
+def test_example_of_the_docs_trains_on_what_was_known(backfilled, warehouse, monkeypatch):
+    pytest.importorskip("lightgbm")
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(backfilled))
+    example: dict = {}
+    exec(code, example)
+    query = (
+        "SELECT dfu_ck, to_char(startdate, 'YYYY-MM'), sum(qty)::float FROM fact_sales_monthly"
+        " JOIN dim_dfu USING (dmdunit, dmdgroup, loc) GROUP BY 1, 2"
+    )
+    sales = pd.DataFrame(fetch(warehouse, query), columns=["dfu_ck", "month", "qty"]).astype({"month": "str"})
+    rows = example["training_rows"](sales)
+    assert rows[["as_of_month", "month"]].drop_duplicates().to_numpy().tolist()[:2] == [
+        ["2026-06", "2026-07"],
+        ["2026-07", "2026-08"],
+    ]
+    known = rows[rows["month"] <= "2026-08"]
+    assert (known["qty"] > 0).mean() > 0.5
+    model = example["train"](known)
+    assert model.booster_.num_trees() == 50
+
+
+def test_flow_backfills_and_shows_the_months(warehouse, prefect_server, tmp_path, monkeypatch):
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", warehouse)
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        summary = backfill_history(months=1)
+    assert [month.as_of_month for month in summary.months] == ["2026-08"]
+    assert history.months(var=tmp_path) == ["2026-08"]
+    assert not (tmp_path / "runs").exists()
