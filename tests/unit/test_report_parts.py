@@ -89,6 +89,11 @@ def test_band_holds_the_quartiles_of_demand_on_each_dfus_own_scale():
     assert quartile_band(demand[:2], mean[:2]).mid == [1.0, 1.25]
 
 
+def test_mean_tells_the_course_where_the_median_is_zero():
+    band = quartile_band(np.array([[0.0, 6.0], [0.0, 0.0], [3.0, 0.0]]), np.array([1.0, 1.0, 1.0]))
+    assert (band.mid, band.mean) == ([0.0, 0.0], [1.0, 2.0])
+
+
 def test_band_leaves_out_months_in_which_few_dfus_had_begun():
     demand = since_first_sale(np.array([[0.0, 0.0, 5.0]] * 7 + [[1.0, 0.0, 1.0]]))
     assert quartile_band(demand, np.ones(8)).mid == [None, None, 5.0]

@@ -99,7 +99,7 @@ def _demand_by_row(artifacts: RunArtifacts, rows: NDArray[np.int64]) -> pd.DataF
 
 def _bands(members: pd.DataFrame, selection: Selection, demand: pd.DataFrame | None) -> list[Band]:
     if demand is None:
-        return [Band(low=[], mid=[], high=[], dfus=0) for _ in selection.band]
+        return [Band(low=[], mid=[], high=[], mean=[], dfus=0) for _ in selection.band]
     mean = members["mean_demand"].to_numpy(np.float64)
     return [quartile_band(demand.loc[rows].to_numpy(), mean[rows]) for rows in selection.band]
 

@@ -12,7 +12,9 @@ _DECIMALS = 3
 
 
 def quartile_band(demand: Floats, mean_demand: Floats) -> Band:
-    """Return the quartiles by month of demand divided by each DFU's mean.
+    """Return the quartiles and the mean by month of demand divided by each DFU's mean.
+
+    The mean tells the course of a segment whose median is zero, because most of its DFUs pause in any one month.
 
     Args:
         demand: (n_dfus, n_months) units, NaN before a DFU's first sale.
@@ -23,11 +25,13 @@ def quartile_band(demand: Floats, mean_demand: Floats) -> Band:
     """
     n_dfus, n_months = demand.shape
     begun = np.count_nonzero(~np.isnan(demand), axis=0) >= max(1, _LEAST_SHARE_BEGUN * n_dfus)
-    quartiles = np.full((3, n_months), np.nan)
+    course = np.full((4, n_months), np.nan)
     if begun.any():
-        quartiles[:, begun] = np.nanquantile(demand[:, begun] / mean_demand[:, None], [0.25, 0.5, 0.75], axis=0)
-    low, mid, high = (jsonable(row.round(_DECIMALS)) for row in quartiles)
-    return Band(low=low, mid=mid, high=high, dfus=n_dfus)
+        scaled = demand[:, begun] / mean_demand[:, None]
+        course[:3, begun] = np.nanquantile(scaled, [0.25, 0.5, 0.75], axis=0)
+        course[3, begun] = np.nanmean(scaled, axis=0)
+    low, mid, high, mean = (jsonable(row.round(_DECIMALS)) for row in course)
+    return Band(low=low, mid=mid, high=high, mean=mean, dfus=n_dfus)
 
 
 def since_first_sale(demand: Floats) -> Floats:

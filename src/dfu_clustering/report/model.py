@@ -203,11 +203,12 @@ class Mark(_Part):
 
 
 class Band(_Part):
-    """Quartiles of demand by month over a segment's DFUs, each divided by its own mean; None where few have begun."""
+    """Quartiles and mean of demand by month, each DFU divided by its own mean; None where few have begun."""
 
     low: list[float | None]
     mid: list[float | None]
     high: list[float | None]
+    mean: list[float | None]
     dfus: int
 
 

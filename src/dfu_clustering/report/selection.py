@@ -56,10 +56,10 @@ def select_dfus(members: pd.DataFrame, on_map: pd.Series | None) -> Selection:
     by: Borderline = "margin" if "margin" in members else "distance"
     doubt = members["margin"].to_numpy(np.float64) if by == "margin" else -distance
     typical = [_least(rows, distance, key, TYPICAL_DFUS) for rows in by_cluster]
-    borderline = [
-        _least(np.setdiff1d(rows, near), doubt, key, BORDERLINE_DFUS)
-        for rows, near in zip(by_cluster, typical, strict=True)
-    ]
+    # without the typical ones: in a small segment these are also the farthest
+    near = np.zeros(len(members), dtype=bool)
+    near[np.concatenate(typical)] = True
+    borderline = [_least(rows[~near[rows]], doubt, key, BORDERLINE_DFUS) for rows in by_cluster]
     mapped = np.flatnonzero(members["dfu_ck"].isin(on_map)) if on_map is not None else np.empty(0, np.int64)
     return Selection(
         typical=typical,

@@ -24,7 +24,6 @@ from dfu_clustering.tables import atomic_path, read_json, read_table
 logger = logging.getLogger(__name__)
 
 _TEXT_COLUMNS = frozenset({"dfu_ck", "old_label", "new_label", "feature"})
-_BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -124,14 +123,12 @@ def _demand(features: Path | None, metadata: Mapping[str, Any], keys: list[str])
     origin = metadata.get("features")
     if features is None or origin is None or not FeatureFiles(features).panel.exists():
         return None
-    with parquet.ParquetFile(FeatureFiles(features).panel) as file:
-        wanted = pa.array(keys, type=pa.string())
-        batches = [
-            batch.filter(compute.is_in(batch.column("dfu_ck"), value_set=wanted))
-            for batch in file.iter_batches(_BATCH_ROWS)
-        ]
-        schema = batches[0].schema if batches else file.schema_arrow
-    frame: pd.DataFrame = pa.Table.from_batches(batches, schema=schema).to_pandas()
+    wanted = pa.array(keys, type=pa.string())
+    # one row group after the other, so that no more than the wanted rows and one group are in memory
+    with parquet.ParquetFile(FeatureFiles(features).panel, pre_buffer=False) as file:
+        groups = (file.read_row_group(group) for group in range(file.num_row_groups))
+        found = [group.filter(compute.is_in(group["dfu_ck"], value_set=wanted)) for group in groups]
+    frame: pd.DataFrame = pa.concat_tables(found).to_pandas()
     return frame.set_index("dfu_ck")
 
 

@@ -76,7 +76,7 @@ function showDfu(dfu, { scroll }) {
   const segment = element("a", { href: `#segment-${dfu.segment}` }, nameOf(dfu.segment));
   const kinds = ["typical", "borderline"].filter((kind) => data[kind][dfu.segment].some((at) => data.sample[at] === dfu));
   const kind = kinds.length ? `, one of its ${data.borderline_by === "margin" ? kinds[0] : kinds[0].replace("borderline", "farthest")} DFUs` : "";
-  const rest = data.months.length ? " Dashed: what the median DFU of the segment would have sold at this size." : "";
+  const rest = data.months.length ? " Dashed: the segment on average, at this size." : "";
   document.getElementById("dfu-text").replaceChildren("In segment ", segment, `${kind}; ${quantity(dfu.mean)} units a month.${rest}`);
   section.hidden = false;
   const figure = document.getElementById("dfu-chart");

@@ -1,0 +1,149 @@
+"""The page as a file: what it holds, what it leaves out where a run lacks it, how large it may become."""
+
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from report_runs import HOSTILE_KEYS, N_MONTHS, make_run
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import LabelSummary, ModelFiles, ReportSources, build_report
+from dfu_clustering.steps.features import FeatureFiles
+from dfu_clustering.tables import read_json, read_table, write_json, write_table
+
+pytestmark = pytest.mark.integration
+
+LARGEST_MB = 5
+MILLION = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Run:
+    return make_run(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def run(finished, tmp_path) -> Run:
+    """A copy of the run that a test may change."""
+    folder = tmp_path / finished.folder.name
+    shutil.copytree(finished.folder, folder)
+    return Run(folder, finished.as_of_month)
+
+
+def page_of(run):
+    build_report(ReportSources.of_run(run), output=run.report)
+    return run.report.read_text(encoding="utf-8")
+
+
+def test_same_run_gives_the_same_page_byte_for_byte(run):
+    assert page_of(run) == page_of(run)
+
+
+def test_no_key_becomes_markup(run):
+    page = page_of(run)
+    assert page.count("<script") == page.count("</script>") == 4  # the data, two libraries, the page's own
+    for key in HOSTILE_KEYS[:3]:
+        assert key not in page
+    assert "<b>2026-10</b>" not in page
+    assert "&lt;b&gt;2026-10&lt;/b&gt;" in page
+    assert "\u2028" not in page
+
+
+def test_changes_findings_and_exclusions_are_those_of_the_run(run):
+    page = page_of(run)
+    published = read_json(run.manifest)["steps"]["update_assignments"]["summary"]
+    kept = sum(t["dfus"] for t in published["transitions"] if t["old_label"] == t["new_label"] and t["new_label"])
+    assert f"<strong>{kept:,}</strong> DFUs keep their label, <strong>16</strong> get another one" in page
+    assert "5 get their first, 3 lose theirs" in page
+    assert "The newest month holds as many rows as is usual" in page
+    assert re.search(r"never_sold <small>[^<]*</small></th><td class=\"number\">4</td>", page)
+
+
+def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
+    labels = run.result("label_segments", LabelSummary).segments
+    moved = {
+        "dfu_ck": ["000010_CLUB_DC10", HOSTILE_KEYS[0]],
+        "old_label": [labels[0].label] * 2,
+        "new_label": [labels[1].label] * 2,
+        "feature": ["log_growth"] * 2,
+        "before": [0.01, 0.0],
+        "after": [0.5, np.nan],
+    }
+    write_table(pd.DataFrame(moved), run.folder / "label_changes.parquet")
+    write_json({"churn_share": 0.042, "ari": 0.93, "refit": {"decision": "kept"}}, run.folder / "stability.json")
+    page = page_of(run)
+    assert "4.2%" in page
+    assert "The DFUs that moved, and what moved them" in page
+    assert "000010_CLUB_DC10</th>" in page
+    assert HOSTILE_KEYS[0] not in page
+
+
+def test_borderline_dfus_are_those_with_the_smallest_margin(run):
+    assignments = ModelFiles.in_folder(run.folder).assignments
+    members = read_table(assignments, text_columns=frozenset({"dfu_ck"}))
+    write_table(members.assign(margin=np.arange(len(members), dtype=float)), assignments)
+    assert "Borderline: almost as near to another segment" in page_of(run)
+
+
+@pytest.mark.parametrize("absent", ["clustering_features.parquet.panel.parquet", "cluster_map.csv", "data_quality"])
+def test_page_does_without_what_a_run_lacks(run, absent):
+    path = run.folder / absent
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    page = page_of(run)
+    assert "At a glance" in page
+    assert ('id="map"' in page) == (absent != "cluster_map.csv")
+    assert ('id="members"' in page) == ("panel" not in absent)
+
+
+def test_programs_without_a_run_get_a_page_that_says_what_it_does_not_know(run):
+    sources = ReportSources(ModelFiles.in_folder(run.folder), run.labels, run.features)
+    build_report(sources, output=run.report)
+    page = run.report.read_text(encoding="utf-8")
+    assert "Not published by this run" in page
+    assert "This run has no reports of the data-quality gates" in page
+    assert 'id="changes"' not in page
+
+
+def test_missing_model_is_said_and_leaves_the_earlier_page(run):
+    page_of(run)
+    ModelFiles.in_folder(run.folder).metadata.unlink()
+    before = run.report.read_bytes()
+    with pytest.raises(DataError, match=r"cluster_metadata\.json"):
+        page_of(run)
+    assert run.report.read_bytes() == before
+    assert [path.name for path in run.folder.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.slow
+def test_page_of_a_million_dfus_stays_small(run):
+    enlarge(run, MILLION)
+    summary = build_report(ReportSources.of_run(run), output=run.report)
+    assert summary.size_mb < LARGEST_MB
+    assert summary.dfus_shown < 5000
+    assert f"{MILLION:,}" in run.report.read_text(encoding="utf-8")
+
+
+def enlarge(run, n_dfus):
+    """Give a run so many DFUs: its own, again and again, under new keys."""
+    model, features = ModelFiles.in_folder(run.folder), FeatureFiles(run.features)
+    members = read_table(model.assignments, text_columns=frozenset({"dfu_ck"}))
+    rows = np.arange(n_dfus) % len(members)
+    keys = pd.Series([f"ITEM{i:07d}_CUSTOMER GROUP_LOCATION{i % 97:02d}" for i in range(n_dfus)], dtype="str")
+    write_table(members.iloc[rows].reset_index(drop=True).assign(dfu_ck=keys), model.assignments)
+    panel = parquet.read_table(features.panel).to_pandas().drop(columns="dfu_ck").to_numpy()
+    noise = np.random.default_rng(0).lognormal(0, 0.05, n_dfus)
+    columns = {"dfu_ck": pa.array(keys)}
+    months = np.datetime64("2026-10", "M") - np.arange(N_MONTHS - 1, -1, -1)
+    columns |= {str(month): panel[rows, i] * noise for i, month in enumerate(months)}
+    parquet.write_table(pa.table(columns), features.panel, row_group_size=65_536)
+    on_map = np.linspace(0, n_dfus - 1, 4000).astype(int)
+    points = read_table(model.map, text_columns=frozenset({"dfu_ck"})).iloc[rows[on_map]].reset_index(drop=True)
+    write_table(points.assign(dfu_ck=keys.iloc[on_map].to_numpy()), model.map)
+    metadata = read_json(model.metadata)
+    origin = {**metadata["features"], "n_dfus": n_dfus + 8, "clustered": n_dfus}
+    write_json({**metadata, "n_dfus": n_dfus, "features": origin}, model.metadata)
