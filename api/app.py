@@ -1,7 +1,9 @@
 """The application: the router, the newest report at /, health, and problem details for all that goes wrong."""
 
+import json
 import logging
-from typing import Any
+from importlib.resources import files
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +18,8 @@ from api.segments import Segments
 from api.settings import ApiSettings
 from dfu_clustering.runs import code_version
 
+# answers on the demo's made-up sales, by the name of their model
+EXAMPLES: Final[dict[str, dict[str, Any]]] = json.loads((files("api") / "examples.json").read_text(encoding="utf-8"))
 HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "The report"}}
 
 pages = APIRouter(route_class=ProblemRoute)
@@ -39,6 +43,17 @@ def readyz(segments: Service) -> Readiness:
     return segments.readiness()
 
 
+class SegmentsApp(FastAPI):
+    """The application; its OpenAPI shows an answer for each model that has one."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of all addresses."""
+        described = super().openapi()
+        for name, answer in EXAMPLES.items():  # put in here, because FastAPI takes every null out of an example
+            described["components"]["schemas"][name]["examples"] = [answer]
+        return described
+
+
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """Return the application.
 
@@ -51,7 +66,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """
     settings = settings or ApiSettings()  # type: ignore[call-arg]  # from the environment
     logging.getLogger("api").setLevel(settings.log_level)
-    app = FastAPI(
+    app = SegmentsApp(
         title="DFU segments",
         summary="Which demand forecast unit (item x customer group x location) is in which segment, and why",
         version=code_version(),
