@@ -15,6 +15,7 @@ from dfu_clustering.runs import Run
 from dfu_clustering.steps import LabelSummary, ModelFiles, PublishSummary
 from dfu_clustering.steps.features import FeatureFiles
 from dfu_clustering.steps.labelling import SegmentSummary
+from dfu_clustering.steps.restoring import RestoreSummary, restores
 from dfu_clustering.tables import read_json, read_table
 
 REPORT: Final = "report.html"
@@ -62,6 +63,8 @@ class PublishedRun:
         Raises:
             NotFoundError: The run's files are gone.
         """
+        if self.publication.restored:
+            return self._restored()
         self._existing(self._run.manifest)
         return self._run.result("update_assignments", PublishSummary)
 
@@ -101,6 +104,15 @@ class PublishedRun:
     def has_report(self) -> bool:
         """Tell whether the run's report is written."""
         return self._run.report.is_file()
+
+    def _restored(self) -> PublishSummary:
+        """Return what putting the run's labels back has changed; it is written down after the ledger is."""
+        done_at = self.publication.published_at.timestamp()
+        for path in restores(self._run.folder.parent):
+            restore = RestoreSummary.model_validate(read_json(path))
+            if restore.run == self.publication.run and path.stat().st_mtime >= done_at:
+                return restore.published
+        raise NotFoundError(f"The labels of run {self.publication.run} were put back; what that changed is not known.")
 
     @cached_property
     def _excluded(self) -> dict[str, str]:

@@ -73,6 +73,11 @@ def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
     return Run(runs / _FOLDER / f"restore-{restore_id}", earlier.as_of_month)
 
 
+def restores(runs: Path) -> list[Path]:
+    """Return the summaries of the restores that were done, the one written last first."""
+    return sorted((runs / _FOLDER).glob("*/restore.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def restore_labels(
     config: ClusteringConfig, engine: Engine, restore: Run, earlier: EarlierRun, *, dry_run: bool = False
 ) -> PublishSummary:

@@ -1,0 +1,105 @@
+"""What the service reads of a published run: its members, what its publish changed, and what putting it back did."""
+
+import os
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from api.members import Members
+from api.problems import NotFoundError
+from api.published_run import PublishedRun
+from dfu_clustering.loads import Publication
+from dfu_clustering.runs import Run
+from dfu_clustering.steps import PublishSummary
+from dfu_clustering.steps.restoring import RestoreSummary
+from dfu_clustering.steps.updating import TransitionSummary
+from dfu_clustering.tables import write_json, write_table
+
+RUN = "2026-09-d-aaaaaaaaaaaa"
+DONE = datetime(2026, 11, 5, 12, tzinfo=UTC)
+
+
+def publish_summary(dfus):
+    counts = {"updated": dfus, "unchanged": 0, "cleared": 0, "not_found": 0, "unlabelled": 0}
+    transitions = [TransitionSummary(old_label=None, new_label="low", dfus=dfus)]
+    return PublishSummary(**counts, not_found_keys=[], dry_run=False, transitions=transitions)
+
+
+def publication(*, restored):
+    return Publication(
+        as_of_month="2026-09",
+        load_id=None,
+        fingerprint="f",
+        config_digest="d",
+        run=RUN,
+        labels={"low": 3},
+        published_at=DONE,
+        restored=restored,
+    )
+
+
+def write_restore(runs, name, *, of, dfus, seconds_after):
+    path = runs / ".restores" / name / "restore.json"
+    published = publish_summary(dfus)
+    told = RestoreSummary(
+        run=of, as_of_month="2026-09", replaced_run=None, published=published, alias="moved", folder=str(path.parent)
+    )
+    write_json(told.model_dump(), path)
+    os.utime(path, times=(DONE.timestamp() + seconds_after,) * 2)
+
+
+def test_changes_are_those_of_the_publish(tmp_path):
+    Run(tmp_path / RUN, "2026-09").once("update_assignments", PublishSummary, lambda: publish_summary(3))
+    assert PublishedRun(tmp_path, publication(restored=False)).changes.updated == 3
+
+
+def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
+    Run(tmp_path / RUN, "2026-09").once("update_assignments", PublishSummary, lambda: publish_summary(3))
+    write_restore(tmp_path, "earlier", of=RUN, dfus=4, seconds_after=-60)
+    restored = PublishedRun(tmp_path, publication(restored=True))
+    with pytest.raises(NotFoundError, match="were put back"):
+        _ = restored.changes
+    write_restore(tmp_path, "this", of=RUN, dfus=5, seconds_after=2)
+    write_restore(tmp_path, "another run's", of="2026-08-d-bbbbbbbbbbbb", dfus=6, seconds_after=3)
+    assert restored.changes.updated == 5
+
+
+ASSIGNMENTS = pd.DataFrame(
+    {
+        "dfu_ck": ["a", "b", "c", "d"],
+        "cluster_id": [0, 0, 0, 1],
+        "distance": [0.5, 0.1, 0.9, 0.2],
+        "mean_demand": [1.0, 2.0, 3.0, 4.0],
+        "margin": [0.05, 2.0, 0.3, 1.0],
+    }
+)
+
+
+def test_borderline_members_have_the_least_margin():
+    members = Members(ASSIGNMENTS)
+    assert [one.dfu_ck for one in members.typical(0, 2)] == ["b", "a"]
+    assert [one.dfu_ck for one in members.borderline(0, 2)] == ["a", "c"]
+    assert members.borderline(0, 2)[0].margin == 0.05
+
+
+def test_borderline_members_of_a_run_without_margins_are_the_farthest():
+    members = Members(ASSIGNMENTS.drop(columns="margin"))
+    assert [one.dfu_ck for one in members.borderline(0, 2)] == ["c", "a"]
+    assert members.borderline(0, 2)[0].margin is None
+
+
+def test_member_is_found_by_its_key_and_others_are_not():
+    members = Members(ASSIGNMENTS)
+    found = members.get("d")
+    assert found is not None
+    assert (found.cluster_id, found.mean_demand) == (1, 4.0)
+    assert members.get("e") is None
+    assert members.get("") is None
+
+
+def test_keys_that_look_like_numbers_stay_texts(tmp_path):
+    path = tmp_path / "cluster_assignments.csv"
+    write_table(ASSIGNMENTS.assign(dfu_ck=["001", "1", "1.0", "1e3"]), path)
+    members = Members.read(path)
+    assert [members.get(key).distance for key in ("001", "1", "1.0", "1e3")] == [0.5, 0.1, 0.9, 0.2]
