@@ -1,14 +1,14 @@
-"""Everything the service reads from PostgreSQL: through a pool, in read-only transactions, with limits of time."""
+"""Everything the service reads from PostgreSQL: through a pool, read-only, with limits of time."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from api.dfu_table import DIM_DFU
@@ -17,6 +17,7 @@ from api.settings import ApiSettings
 from dfu_clustering.warehouse import connect_engine
 
 Keys = NDArray[np.int64]
+T = TypeVar("T")
 
 _APPLICATION: Final = "dfu-api"
 _POOL_RECYCLE_S: Final = 1800
@@ -84,40 +85,46 @@ class Database:
 
     def change_mark(self) -> tuple[Any, ...]:
         """Return something that differs when rows of dim_dfu were written; a write shows about a second later."""
-        with self._reading() as connection:
-            return tuple(connection.execute(_CHANGE_MARK).one())
+        return tuple(self._read(lambda connection: connection.execute(_CHANGE_MARK).one()))
 
     def label_snapshot(self) -> LabelSnapshot:
         """Return the labels of all DFUs."""
-        with self._reading() as connection:
-            rows = connection.execute(_LABELS).all()
+        rows = self._read(lambda connection: connection.execute(_LABELS).all())
         return LabelSnapshot({label: _sorted_keys(keys) for label, keys in rows})
 
     def page(self, filters: Sequence[Filter], sort: Sort, *, limit: int, offset: int) -> Page:
         """Return a page of the rows that fit all filters; rows and total are of one moment."""
         conditions = [one.condition() for one in filters]
-        rows = select(DIM_DFU).where(*conditions).order_by(*sort.order()).limit(limit).offset(offset)
-        with self._reading() as connection:
-            total = connection.execute(select(func.count()).select_from(DIM_DFU).where(*conditions)).scalar_one()
-            return Page(total, connection.execute(rows).mappings().all() if offset < total else [])
+        counted = select(func.count()).select_from(DIM_DFU).where(*conditions)
+        wanted = select(DIM_DFU).where(*conditions).order_by(*sort.order()).limit(limit).offset(offset)
+
+        def read(connection: Connection) -> Page:
+            snapshot = connection.execution_options(isolation_level="REPEATABLE READ")
+            total = snapshot.execute(counted).scalar_one()
+            return Page(total, snapshot.execute(wanted).mappings().all() if offset < total else [])
+
+        return self._read(read)
 
     def rows(self, keys: Sequence[int]) -> Sequence[RowMapping]:
         """Return the rows of some dfu_sk, ascending; keys that are gone are left out."""
-        return self._rows(DIM_DFU.c[KEY].in_(keys))
+        wanted = select(DIM_DFU).where(DIM_DFU.c[KEY].in_(keys)).order_by(DIM_DFU.c[KEY])
+        return self._read(lambda connection: connection.execute(wanted).mappings().all())
 
     def row(self, dfu_ck: str) -> RowMapping | None:
         """Return the row of a DFU; None where there is none."""
-        return next(iter(self._rows(DIM_DFU.c.dfu_ck == dfu_ck)), None)
+        wanted = select(DIM_DFU).where(DIM_DFU.c.dfu_ck == dfu_ck)
+        return self._read(lambda connection: connection.execute(wanted).mappings().one_or_none())
 
-    def _rows(self, condition: ColumnElement[bool]) -> Sequence[RowMapping]:
-        with self._reading() as connection:
-            return connection.execute(select(DIM_DFU).where(condition).order_by(DIM_DFU.c[KEY])).mappings().all()
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """Lend a connection in one transaction: all statements see the same rows."""
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        """Do some reading on a connection; once more on a new one where the server had closed it meanwhile."""
+        try:
+            with self._engine.connect() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
         with self._engine.connect() as connection:
-            yield connection
+            return work(connection)
 
 
 def _engine(settings: ApiSettings) -> Engine:
@@ -128,7 +135,8 @@ def _engine(settings: ApiSettings) -> Engine:
         max_overflow=0,
         pool_timeout=settings.pool_timeout_s,
         pool_recycle=_POOL_RECYCLE_S,
-        pool_pre_ping=True,
+        # one statement sees one state without BEGIN and ROLLBACK, two round trips less
+        isolation_level="AUTOCOMMIT",
         connect_args={
             "connect_timeout": settings.connect_timeout_s,
             "application_name": _APPLICATION,
@@ -140,20 +148,15 @@ def _engine(settings: ApiSettings) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401  (a psycopg2 connection)
+        limit_ms = int(settings.statement_timeout_s * 1000)
         connection.set_client_encoding("UTF8")
         with connection.cursor() as cursor:
-            cursor.execute("SET TIME ZONE 'UTC'; SET datestyle = 'ISO'")
-            cursor.execute("SELECT set_config('statement_timeout', %s, false)", (_milliseconds(settings),))
-            cursor.execute("SELECT set_config('lock_timeout', %s, false)", (_milliseconds(settings),))
+            cursor.execute("SET default_transaction_read_only = on; SET TIME ZONE 'UTC'; SET datestyle = 'ISO'")
+            cursor.execute(f"SET statement_timeout = {limit_ms}; SET lock_timeout = {limit_ms}")
             cursor.execute("SET idle_in_transaction_session_timeout = '30s'")
         connection.commit()
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
 
     return engine
-
-
-def _milliseconds(settings: ApiSettings) -> str:
-    return str(int(settings.statement_timeout_s * 1000))
 
 
 def _sorted_keys(array: str) -> Keys:

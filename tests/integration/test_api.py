@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from api_site import ApiSite
+from browser import Visit, headless_chromium
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import wait_until
 from psycopg2.extras import RealDictCursor
@@ -298,14 +299,29 @@ def test_pictures_are_those_of_the_run(api, published):
 
 
 def test_root_is_the_report_and_runs_its_own_scripts_only(api, published):
-    report = published.folder / "report.html"
-    if not report.exists():
-        assert api.get("/").status == 404
-        report.write_text("<!doctype html><title>Segments</title><script>document.title = 'drawn'</script>")
     reply = api.get("/")
-    assert (reply.status, reply.body) == (200, report.read_bytes())
+    assert (reply.status, reply.body) == (200, (published.folder / "report.html").read_bytes())
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script-src 'sha256-" in reply.headers["Content-Security-Policy"]
+
+
+def test_report_at_the_root_draws_in_a_browser_under_the_policy_it_is_served_with(api, published):
+    with headless_chromium() as chromium:
+        visit = Visit(chromium, f"{api.url}/")
+        visit.page.wait_for_selector("html[data-ready]", state="attached")
+        charts = visit.page.locator("figure.course svg").count()
+        sample = visit.page.evaluate("JSON.parse(document.getElementById('report-data').textContent).sample")
+        visit.page.fill("#find", sample[0]["key"])
+        visit.page.keyboard.press("Enter")
+        shown = visit.page.locator("#dfu-heading").text_content()
+        complaints = list(visit.complaints)
+        with visit.page.expect_console_message(lambda message: "Content Security Policy" in message.text):
+            visit.page.evaluate("document.body.innerHTML += '<img src=x onerror=\"window.broken = 1\">'")
+        broken = visit.page.evaluate("window.broken ?? null")
+        visit.close()
+    assert complaints == []
+    assert (charts, shown) == (len(published.summary["clusters"]), sample[0]["key"])
+    assert broken is None
 
 
 ADDRESSES = [

@@ -1,0 +1,224 @@
+"""The service when something is missing or away: what clients are told, and that it comes back by itself."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+from api_site import ApiSite
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from prefect_server import free_port, wait_until
+
+from api.app import create_app
+from api.router import router
+from api.settings import ApiSettings
+from dfu_clustering.demo.server import start_server
+from dfu_clustering.warehouse import statement
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+ROWS = """
+INSERT INTO dim_dfu (dfu_ck, dmdunit, loc, cluster_assignment) VALUES ('a', 'a', 'x', 'one'), ('b', 'b', 'x', NULL)
+"""
+CONNECTIONS = """
+SELECT pid FROM pg_stat_activity WHERE application_name = 'dfu-api' AND datname = current_database()
+"""
+PAGE_BY_SQL = "/domains/dfu/page?sort=brand"
+LINE = {
+    "as_of_month": "2026-10",
+    "load_id": None,
+    "fingerprint": "f",
+    "config_digest": "d",
+    "run": "2026-10-d-gone",
+    "labels": {"one": 1},
+    "published_at": "2026-11-24T00:00:00Z",
+}
+
+
+def fill(url):
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statement("005_create_dim_dfu"))
+        cursor.execute(ROWS)
+
+
+@pytest.fixture
+def warehouse(postgres_url):
+    fill(postgres_url)
+    return postgres_url
+
+
+@pytest.fixture
+def settings(warehouse, tmp_path):
+    return ApiSettings(database_url=warehouse, runs=tmp_path, refresh_s=0.01)
+
+
+def assert_unavailable(reply):
+    assert reply.status == 503
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert int(reply.headers["Retry-After"]) > 0
+    told = reply.body.decode().lower()
+    assert [
+        word for word in ("psycopg", "sqlalchemy", "socket", "localhost", "traceback", "select") if word in told
+    ] == []
+
+
+def test_without_a_database_it_is_alive_and_not_ready(tmp_path):
+    site = ApiSite(tmp_path, f"postgresql://u:secret-word@127.0.0.1:{free_port()}/none", tmp_path).start()
+    try:
+        assert site.get("/healthz").status == 200
+        for path in ("/readyz", "/", "/domains/dfu/clusters", PAGE_BY_SQL, "/domains/dfu/a"):
+            assert_unavailable(site.get(path))
+    finally:
+        site.stop()
+    assert "secret-word" not in site.log.read_text()
+    assert "Traceback" not in site.log.read_text()
+
+
+def test_database_that_stops_and_comes_back_needs_no_restart_of_the_service(tmp_path):
+    server = start_server(tmp_path / "pg")
+    fill(server.url())
+    site = ApiSite(tmp_path, server.url(), tmp_path, refresh_s=0.1, grace_s=3600).start()
+    try:
+        before = site.get("/domains/dfu/clusters")
+        assert before.json["total_assigned"] == 1
+        server.stop()
+        assert_unavailable(site.get(PAGE_BY_SQL))
+        assert site.get("/domains/dfu/clusters").body == before.body
+        start_server(tmp_path / "pg")
+        assert site.get(PAGE_BY_SQL).json["total"] == 2
+    finally:
+        site.stop()
+        start_server(tmp_path / "pg").stop()
+
+
+def test_connections_that_the_server_has_cut_are_replaced_unnoticed(warehouse, tmp_path):
+    site = ApiSite(tmp_path, warehouse, tmp_path).start()
+    try:
+        assert site.get(PAGE_BY_SQL).status == 200
+        with closing(psycopg2.connect(warehouse)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_terminate_backend(pid) FROM ({CONNECTIONS}) AS connections")
+            assert cursor.rowcount > 0
+        assert site.get(PAGE_BY_SQL).status == 200
+        assert site.get("/domains/dfu/a").status == 200
+    finally:
+        site.stop()
+
+
+def test_locked_table_is_not_waited_for_and_what_is_known_is_shown(warehouse, tmp_path):
+    site = ApiSite(tmp_path, warehouse, tmp_path, statement_timeout_s=1, pool_size=1, pool_timeout_s=0.2).start()
+    try:
+        assert site.get("/domains/dfu/clusters").status == 200
+        with closing(psycopg2.connect(warehouse)) as connection, connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE dim_dfu IN ACCESS EXCLUSIVE MODE")
+            assert_unavailable(site.get(PAGE_BY_SQL))
+            assert site.get("/domains/dfu/clusters").status == 200
+        assert site.get(PAGE_BY_SQL).status == 200
+    finally:
+        site.stop()
+
+
+def test_no_publish_yet_is_no_error(settings):
+    with TestClient(create_app(settings)) as client:
+        answer = client.get("/domains/dfu/clusters").json()
+        assert (answer["as_of_month"], answer["total_assigned"], answer["unassigned"]) == (None, 1, 1)
+        assert answer["clusters"][0]["avg_demand"] is None
+        dfu = client.get("/domains/dfu/a").json()
+        assert (dfu["label"], dfu["features"], dfu["history"]) == ("one", None, [])
+        for path in (
+            "/",
+            "/domains/dfu/clusters/profiles",
+            "/domains/dfu/clusters/changes",
+            "/domains/dfu/clusters/pictures",
+        ):
+            assert client.get(path).status_code == 404, path
+
+
+def test_run_folder_that_was_cleared_away_takes_only_its_own_answers_with_it(settings):
+    (settings.runs / "published.jsonl").write_text(json.dumps(LINE) + "\n")
+    with TestClient(create_app(settings)) as client:
+        answer = client.get("/domains/dfu/clusters").json()
+        assert (answer["as_of_month"], answer["clusters"][0]["count"]) == ("2026-10", 1)
+        assert client.get("/domains/dfu/clusters/one/dfus").json()["typical"] == []
+        assert client.get("/domains/dfu/a").json()["label"] == "one"
+        for path in ("profiles", "changes", "pictures/cluster_sizes.png"):
+            problem = client.get(f"/domains/dfu/clusters/{path}").json()
+            assert (problem["status"], "2026-10-d-gone" in problem["detail"]) == (404, True), path
+        assert client.get("/domains/dfu/clusters/pictures").json()["pictures"] == []
+
+
+def test_ledger_that_cannot_be_read_is_a_503_until_it_can(settings):
+    ledger = settings.runs / "published.jsonl"
+    ledger.write_text("no ledger\n" + json.dumps(LINE) + "\n")
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/domains/dfu/clusters").status_code == 503
+        ledger.write_text(json.dumps(LINE) + "\n")
+        assert client.get("/domains/dfu/clusters").status_code == 200
+
+
+def test_table_that_may_not_be_read_is_a_503_that_does_not_tell(warehouse, tmp_path):
+    with closing(psycopg2.connect(warehouse)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE dim_dfu RENAME TO another")
+    with TestClient(create_app(ApiSettings(database_url=warehouse, runs=tmp_path))) as client:
+        reply = client.get("/domains/dfu/clusters")
+        assert (reply.status_code, "dim_dfu" in reply.text) == (503, False)
+
+
+def test_fault_of_its_own_is_a_500_that_does_not_tell(settings, caplog):
+    app = create_app(settings)
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise RuntimeError("the inside")
+
+    with TestClient(app) as client:
+        reply = client.get("/broken", headers={"X-Request-ID": "fault-1"})
+    assert (reply.status_code, reply.headers["content-type"]) == (500, "application/problem+json")
+    assert (reply.json()["request_id"], "inside" in reply.text) == ("fault-1", False)
+    assert "failed request_id=fault-1" in caplog.text
+    assert "the inside" in caplog.text
+
+
+def test_router_serves_in_an_application_of_its_users(warehouse, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", warehouse)
+    monkeypatch.setenv("DFU_API_RUNS", str(tmp_path))
+    app = FastAPI()
+    app.include_router(router)
+    with TestClient(app) as client:
+        assert client.get("/domains/dfu/clusters").json()["total_assigned"] == 1
+        problem = client.get("/domains/dfu/page?sort=nope")
+        assert (problem.status_code, problem.headers["content-type"]) == (422, "application/problem+json")
+        assert client.get("/domains/dfu/page?limit=0").headers["content-type"] == "application/problem+json"
+        assert "/domains/dfu/{dfu_ck}" in client.get("/openapi.json").json()["paths"]
+
+    def connections():
+        with closing(psycopg2.connect(warehouse)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM ({CONNECTIONS}) AS connections")
+            return cursor.fetchone()[0]
+
+    wait_until(lambda: connections() == 0, 10, lambda: f"{connections()} connections are left")
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, "DATABASE_URL: Field required"),
+        ({"DATABASE_URL": "mysql://u:secret-word@h/d"}, "The warehouse is a PostgreSQL database"),
+        ({"DATABASE_URL": "postgresql://u@h/d", "DFU_API_POOL_SIZE": "0"}, "DFU_API_POOL_SIZE: Input should be"),
+    ],
+)
+def test_setting_that_cannot_be_used_ends_it_with_exit_code_2(environment, message):
+    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    command = [sys.executable, "-m", "api", "--port", "0"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "secret-word" not in done.stderr
+    assert "Traceback" not in done.stderr
