@@ -64,7 +64,7 @@ def profile_features(path: Path, ranges: Mapping[str, Range]) -> FeatureProfile:
         path: The matrix, .parquet.
         ranges: Smallest and largest value by feature.
     """
-    matrix = pq.ParquetFile(path)
+    matrix = pq.ParquetFile(path, pre_buffer=False)  # else it is read whole, ahead of the slices
     undefined, outside = ({name: Broken() for name in ranges} for _ in range(2))
     lowest, highest = dict.fromkeys(ranges, np.inf), dict.fromkeys(ranges, -np.inf)
     for rows in matrix.iter_batches(_ROWS_AT_A_TIME, columns=["dfu_ck", *ranges]):

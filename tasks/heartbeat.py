@@ -6,21 +6,20 @@ from typing import Any
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
 from prefect.flows import Flow
-from prefect.settings import get_current_settings
 
 RUN_OVER = "dfu.run.over"
-RUN_TAG = "dfu-clustering"
+RUN_TAG = "dfu-clustering"  # of the runs that are watched, those of deployments (prefect.yaml)
 
 _APART_S = 2.0  # the server works on several events at once: of two that come together the second may be first
 
 
 def say_over(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Emit ``dfu.run.over``, as a hook of a flow that has ended; nothing where runs have no heartbeats.
+    """Emit ``dfu.run.over``, as a hook of a flow that has ended; nothing for a run that the automation does not watch.
 
     It takes the way of the heartbeats and so arrives after the last of them, which the server's own word on the end of
     a run does not: a run that is over in a second is over before its first heartbeat has a connection.
     """
-    if get_current_settings().flows.heartbeat_frequency is None:
+    if RUN_TAG not in flow_run.tags:
         return
     time.sleep(_APART_S)
     emit_event(

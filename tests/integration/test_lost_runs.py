@@ -14,7 +14,8 @@ from deploy.register import LOST_RUN, lost_run_automation
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-LOST_AFTER_SECONDS = 20  # minutes outside of tests; a heartbeat comes every ten seconds
+HEARTBEAT_SECONDS = 30  # Prefect allows no less
+LOST_AFTER_SECONDS = 45  # minutes outside of tests
 QUICK = """
 from prefect import flow, tags
 from tasks.heartbeat import RUN_TAG, say_over
@@ -54,7 +55,7 @@ def automation(prefect_server):
 
 
 def start(server, flow):
-    environment = server.environment | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "10"}
+    environment = server.environment | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
     return subprocess.Popen(
         [sys.executable, "-c", flow], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
