@@ -127,7 +127,7 @@ def select_k(
     """
     rows = stratified_sample(volume, config.selection_sample, _rng(config.seed, _SELECTION_SAMPLE))
     shown = stratified_sample(volume[rows], config.silhouette_sample, _rng(config.seed, _SILHOUETTE_SAMPLE))
-    sample = space[rows]
+    sample = np.ascontiguousarray(space[rows])
     n_distinct = distinct_rows(sample)
     low, high = _possible_range(config.k_range, n_rows=len(space), n_distinct=n_distinct)
     fitter = SelectionFitter(config.n_init, config.gap_references, config.seed, n_threads)

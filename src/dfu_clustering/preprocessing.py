@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
@@ -24,6 +23,7 @@ from dfu_clustering.transformers import (
     FrequencyEncoder,
     LowVarianceFilter,
     MatrixColumns,
+    MedianImputer,
     PrincipalComponents,
     Winsorizer,
 )
@@ -122,7 +122,7 @@ def _time_series_block(config: ClusteringConfig) -> Pipeline:
     return Pipeline(
         [
             ("transforms", shape if config.feature_set == "shape" else "passthrough"),
-            ("imputation", _imputer()),
+            ("imputation", MedianImputer()),
             ("winsorising", Winsorizer(quantiles.low, quantiles.high)),
             ("low_variance", LowVarianceFilter(config.min_variance)),
             ("scaling", _scaler(config)),
@@ -132,7 +132,7 @@ def _time_series_block(config: ClusteringConfig) -> Pipeline:
 
 def _attribute_block(attributes: Sequence[Attribute], weight: float, config: ClusteringConfig) -> Pipeline:
     """Return the pipeline of one block; its numeric and frequency columns are scaled, its one-hot columns stay 0/1."""
-    numbers = Pipeline([("imputation", _imputer()), ("scaling", _scaler(config))])
+    numbers = Pipeline([("imputation", MedianImputer()), ("scaling", _scaler(config))])
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False, feature_name_combiner=_category_name)
     frequency = Pipeline([("frequency", FrequencyEncoder()), ("scaling", _scaler(config))])
     which = partial(_categorical_columns, names=_names(attributes, "categorical"), max_categories=config.max_categories)
@@ -152,11 +152,6 @@ def _components(config: ClusteringConfig) -> list[tuple[str, PrincipalComponents
     if not config.use_pca:
         return []
     return [("components", PrincipalComponents(n_components=config.pca_explained_variance, svd_solver="full"))]
-
-
-def _imputer() -> SimpleImputer:
-    # an all-NaN column becomes a constant 0, which the filter of low variance drops with the other constants
-    return SimpleImputer(strategy="median", keep_empty_features=True)
 
 
 def _scaler(config: ClusteringConfig) -> StandardScaler | ClippedRobustScaler:

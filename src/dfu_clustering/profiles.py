@@ -127,12 +127,20 @@ def volume_bounds(mean_demand: ArrayLike, thresholds: VolumeThresholds) -> tuple
 
 
 def _sum_by_cluster(values: pd.Series, cluster_id: NDArray[np.int64]) -> NDArray[np.float64]:
-    order = np.lexsort((values, cluster_id))  # in order of size: the last digit must not depend on the order of rows
-    return np.bincount(cluster_id[order], weights=values.to_numpy(np.float64)[order]).astype(np.float64)
+    numbers = values.to_numpy(np.float64)
+    members = [numbers[cluster_id == cluster] for cluster in range(cluster_id.max() + 1)]
+    return np.array([_ascending_sum(of_cluster) for of_cluster in members])
+
+
+def _ascending_sum(values: NDArray[np.float64]) -> float:
+    # in order of size and one by one: the last digit must not depend on the order of rows
+    return float(np.cumsum(np.sort(values))[-1])
 
 
 def _most_frequent(labels: pd.Series, cluster_id: NDArray[np.int64]) -> pd.Series:
-    return pd.crosstab(cluster_id, labels.to_numpy(dtype=object)).idxmax(axis="columns")
+    codes, names = pd.factorize(labels.to_numpy(dtype=object), sort=True)
+    counts = np.bincount(cluster_id * len(names) + codes, minlength=(cluster_id.max() + 1) * len(names))
+    return pd.Series(names[counts.reshape(-1, len(names)).argmax(axis=1)])
 
 
 def _spread(features: pd.DataFrame, cluster_id: NDArray[np.int64]) -> pd.DataFrame:

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.impute import SimpleImputer
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.transformers import (
@@ -11,6 +12,7 @@ from dfu_clustering.transformers import (
     FrequencyEncoder,
     LowVarianceFilter,
     MatrixColumns,
+    MedianImputer,
     PrincipalComponents,
     Winsorizer,
 )
@@ -38,6 +40,26 @@ class TestMatrixColumns:
     def test_numeric_columns_hold_finite_numbers_only(self, values, found):
         with pytest.raises(DataError, match=f"n must hold finite numbers or nothing.*{found}"):
             MatrixColumns(["n"]).fit_transform(pd.DataFrame({"n": values}))
+
+
+class TestMedianImputer:
+    def test_nothing_known_becomes_the_median_of_what_was_known_when_fitted(self):
+        fitted = np.array([[1.0, np.nan], [np.nan, 5.0], [4.0, 7.0], [2.0, np.nan]])
+        imputer = MedianImputer().fit(fitted)
+        assert imputer.transform(np.array([[np.nan, np.nan], [9.0, np.nan]])).tolist() == [[2.0, 6.0], [9.0, 6.0]]
+
+    def test_a_column_without_any_value_becomes_zero(self):
+        assert MedianImputer().fit_transform(np.array([[np.nan, 1.0], [np.nan, 3.0]])).tolist() == [[0, 1], [0, 3]]
+
+    def test_what_is_given_stays_as_it_is(self):
+        given = pd.DataFrame({"a": [1.0, np.nan]})
+        assert MedianImputer().fit_transform(given).tolist() == [[1.0], [1.0]]
+        assert given["a"].isna().tolist() == [False, True]
+
+    def test_values_are_those_of_scikit_learn(self):
+        space = np.random.default_rng(4).lognormal(size=(501, 3))
+        space[np.random.default_rng(5).random((501, 3)) < 0.2] = np.nan
+        assert (MedianImputer().fit_transform(space) == SimpleImputer(strategy="median").fit_transform(space)).all()
 
 
 def test_winsorizing_pulls_in_to_the_fitted_quantiles():
@@ -129,7 +151,13 @@ def test_components_keep_distances_and_have_signs_of_their_own():
 
 @pytest.mark.parametrize(
     "transformer",
-    [Winsorizer(0.1, 0.9), LowVarianceFilter(0.5, may_drop_all=True), BlockWeight(3.0), MatrixColumns(["a"], ["b"])],
+    [
+        Winsorizer(0.1, 0.9),
+        LowVarianceFilter(0.5, may_drop_all=True),
+        BlockWeight(3.0),
+        MatrixColumns(["a"], ["b"]),
+        MedianImputer(),
+    ],
 )
 def test_transformers_can_be_cloned(transformer):
     assert clone(transformer).get_params() == transformer.get_params()
