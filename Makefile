@@ -55,9 +55,11 @@ lint: $(INSTALLED)  ## ruff, mypy, import arrows
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(INSTALLED)  ## all benchmarks, one JSON line each; half an hour and 20 GB of disk (benchmarks/README.md)
+bench: $(INSTALLED)  ## all benchmarks, one JSON line each; over an hour and 20 GB of disk (benchmarks/README.md)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[bench]'
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/k_selection.py sets
+	$(BIN)/python benchmarks/k_selection.py large
 	$(BIN)/python benchmarks/gates.py
 	$(BIN)/python benchmarks/end_to_end.py --dfus 100000 1000000
 
