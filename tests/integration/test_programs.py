@@ -55,15 +55,16 @@ def labels_of(url):
         return cursor.fetchall()
 
 
-FEATURES, TRAIN, LABEL, UPDATE = (
+FEATURES, TRAIN, LABEL, UPDATE, REPORT = (
     "generate_clustering_features",
     "train_clustering_model",
     "label_clusters",
     "update_cluster_assignments",
+    "build_report",
 )
 
 
-@pytest.mark.parametrize("name", [FEATURES, TRAIN, LABEL, UPDATE])
+@pytest.mark.parametrize("name", [FEATURES, TRAIN, LABEL, UPDATE, REPORT])
 def test_help_says_defaults_units_and_exit_codes(program, name):
     code, out, _ = program(name, "--help")
     assert code == 0
