@@ -21,7 +21,7 @@ from dfu_clustering.loads import sales_loaded_event
 
 ROOT = Path(__file__).parents[2]
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-RUN_SECONDS = 150  # in which a run ends, even where the server's SQLite is locked for a minute
+RUN_SECONDS = 300  # in which a run ends, even where the server's SQLite is locked for a minute
 NEWEST_MONTH = "2026-08"  # so that tests can load two more months that are over
 
 

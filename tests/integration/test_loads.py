@@ -73,9 +73,9 @@ def test_http_call_starts_a_run_within_20_seconds_that_publishes_its_month(site)
 def test_hundred_announcements_half_after_a_restart_are_one_publish(site):
     site.load_correction()
     before = site.publications()
-    # 70 announcements, 30 of which are repeated because the answer was lost; in any order
-    ids = [str(uuid4()) for _ in range(70)]
-    calls = ids + ids[:30]
+    # forty programs announce it, twenty of which repeat their call three times as the answer was lost; in any order
+    ids = [str(uuid4()) for _ in range(40)]
+    calls = ids + ids[:20] * 3
     random.Random(7).shuffle(calls)
     first, second = calls[:50], calls[50:]
 

@@ -66,7 +66,8 @@ def runs_of(server, flow):
 
 
 def what_it_did(server):
-    wanted = {"event": {"prefix": ["prefect.automation."]}, "resource": {"name": [LOST_RUN]}}
+    of_it = {"labels": {"prefect.resource.name": [LOST_RUN]}}
+    wanted = {"event": {"prefix": ["prefect.automation."]}, "resource": of_it}
     found = server.post("/events/filter", {"filter": wanted})["events"]
     return [event["event"] for event in found if event["event"] != "prefect.automation.created"]
 
