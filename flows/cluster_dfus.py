@@ -122,7 +122,7 @@ def cluster_dfus(
         done = loads.published_before(config, state, runs=runs, run_id=run_id, load_id=load_id)
         if done:
             return loads.nothing_to_do(load_id, done)  # type: ignore[return-value]  # a state becomes the run's own
-    run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month)
+    run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month, state=state)
     rename_run(run.as_of_month)
     state = loads.keep_state(run, state)
     quality.validate_sources(config, run, policy, chosen=as_of_month is not None)

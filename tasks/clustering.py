@@ -6,6 +6,7 @@ from prefect import task
 
 from dfu_clustering import steps
 from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.loads import SalesState
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import (
     FeatureFiles,
@@ -27,9 +28,9 @@ _HOUR_S = 3600
 
 
 @task(name="open-run", timeout_seconds=_HOUR_S, **RETRY)
-def open_run(config: ClusteringConfig, *, runs: Path, run_id: str, as_of_month: str | None) -> Run:
-    """Find out the as-of month and open the folder of the run."""
-    month = as_of(warehouse_engine(config.warehouse), as_of_month)
+def open_run(config: ClusteringConfig, *, runs: Path, run_id: str, as_of_month: str | None, state: SalesState) -> Run:
+    """Open the folder of the run; the as-of month is the sales state's, looked for once more where that is unknown."""
+    month = state.as_of_month if state.rows else as_of(warehouse_engine(config.warehouse), as_of_month)
     return Run.open(runs, as_of_month=month, config_digest=config.digest(), run_id=run_id)
 
 

@@ -6,6 +6,7 @@ No row becomes a Python object: PostgreSQL writes CSV into a pipe while Arrow pa
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 from typing import Any
 
@@ -90,6 +91,21 @@ class SalesSpan:
     last_month: Month
     rows: int
 
+    @classmethod
+    def of(cls, oldest: date | None, newest: date | None, rows: int) -> "SalesSpan":
+        """Return the span from the oldest startdate to the newest.
+
+        Raises:
+            DataError: There is none: the table is empty.
+        """
+        if oldest is None:
+            raise DataError(
+                "fact_sales_monthly must hold sales",
+                found="an empty table",
+                remedy="load the sales first",
+            )
+        return cls(np.datetime64(oldest, "M"), np.datetime64(newest, "M"), rows)
+
     def as_of(self, wanted: Month | None) -> Month:
         """Return the wanted as-of month, by default the newest.
 
@@ -151,14 +167,7 @@ class Snapshot:
         """
         with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor, schema_errors():
             cursor.execute("SELECT min(startdate), max(startdate), count(*) FROM fact_sales_monthly")
-            oldest, newest, rows = cursor.fetchone() or (None, None, 0)
-        if oldest is None:
-            raise DataError(
-                "fact_sales_monthly must hold sales",
-                found="an empty table",
-                remedy="load the sales first",
-            )
-        return SalesSpan(np.datetime64(oldest, "M"), np.datetime64(newest, "M"), rows)
+            return SalesSpan.of(*(cursor.fetchone() or (None, None, 0)))
 
     def sales(self, as_of_month: Month) -> Iterator[pa.RecordBatch]:
         """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""

@@ -9,10 +9,10 @@ from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication, SalesState
 from dfu_clustering.months import last_day, parse_month
 from dfu_clustering.runs import Run
-from dfu_clustering.steps.features import FeatureSummary, newest_month
+from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary
 from dfu_clustering.steps.updating import PublishSummary
-from dfu_clustering.warehouse import raw_connection, schema_errors, statement
+from dfu_clustering.warehouse import SalesSpan, raw_connection, schema_errors, statement
 
 
 def read_sales_state(engine: Engine, as_of_month: str | None = None) -> SalesState:
@@ -22,12 +22,14 @@ def read_sales_state(engine: Engine, as_of_month: str | None = None) -> SalesSta
         WarehouseError: A table or column is missing.
         DataError: There are no sales, or none for that month.
     """
-    month = newest_month(engine, as_of_month)
+    wanted = parse_month(as_of_month) if as_of_month else None
     with raw_connection(engine) as connection, connection.cursor() as cursor, schema_errors():
-        cursor.execute(statement("sales_state"), (last_day(parse_month(month)),))
-        (rows, load_ts, modified_ts, total_qty) = cursor.fetchone() or (0, None, None, None)
+        cursor.execute(statement("sales_state"), {"last_day": last_day(wanted) if wanted else None})
+        row: Any = cursor.fetchone()  # one row, of nulls where the table is empty
+    oldest, newest, all_rows, rows, load_ts, modified_ts, total_qty = row
+    month = SalesSpan.of(oldest, newest, all_rows).as_of(wanted)
     return SalesState(
-        as_of_month=month,
+        as_of_month=str(month),
         rows=rows,
         newest_load_ts=load_ts,
         newest_modified_ts=modified_ts,
