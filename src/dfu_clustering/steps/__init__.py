@@ -8,6 +8,7 @@ from dfu_clustering.steps.features import (
     FeatureSummary,
     build_features,
     join_parts,
+    newest_month,
     sales_span,
 )
 from dfu_clustering.steps.labelling import LabelSummary, label_segments
@@ -31,6 +32,7 @@ __all__ = [
     "build_report",
     "join_parts",
     "label_segments",
+    "newest_month",
     "record_early",
     "record_run",
     "sales_span",

@@ -173,6 +173,15 @@ def join_parts(config: ClusteringConfig, *, parts: Sequence[Path], output: Path)
     return summary
 
 
+def newest_month(engine: Engine, as_of_month: str | None) -> str:
+    """Return the as-of month that a run asked for, by default the newest month with sales.
+
+    Raises:
+        DataError: There are no sales, or none for that month.
+    """
+    return str(sales_span(engine).as_of(parse_month(as_of_month) if as_of_month else None))
+
+
 def sales_span(engine: Engine) -> SalesSpan:
     """Return the oldest and the newest month with sales.
 
