@@ -6,7 +6,7 @@ Prints one JSON line a claim.
 plain way fits ``KMeans(n_init=10)`` at every K, takes the silhouette of all rows and the gap over ten references that
 are fitted the same way. The rule that weighs the three nominations is the same for both. Ratios are the plain way's
 seconds over ours, the median over the sets; WCSS ratios are ours over the plain way's, 1 or less being as tight. Each
-set goes to standard error when it is done: twenty take about half an hour.
+set goes to standard error when it is done.
 
 ``k_selection_large``: all of ``select_k``, the final fit and the assignment on many rows, beside one plain
 ``KMeans(n_init=10)`` of the selected K alone on the same rows.
