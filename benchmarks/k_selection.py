@@ -148,7 +148,7 @@ def sets_figures(n_rows: int, n_sets: int, first_seed: int) -> dict[str, object]
         "largest_wcss_ratio": max(of["largest_wcss_ratio"]),
         "mean_wcss_ratio": round(statistics.mean(of["mean_wcss_ratio"]), 6),
         "largest_gap_difference": max(of["largest_gap_difference"]),
-        "sets": rows,
+        "each": rows,
     }
 
 
