@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Visit, headless_chromium
@@ -9,6 +10,7 @@ from report_runs import HOSTILE_KEYS, make_run
 
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import LabelSummary, ReportSources, build_report
+from dfu_clustering.tables import write_json, write_table
 
 pytestmark = pytest.mark.integration
 
@@ -19,6 +21,11 @@ PHONE = {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     run = make_run(tmp_path_factory.mktemp("report"))
+    renamed = {"old_label": "a", "new_label": "b", "reason": "seasonality fell below 0.5"}
+    write_json({"churn_share": 0.05, "renamed": [renamed]}, run.folder / "stability.json")
+    names = ["dfu_ck", "old_label", "new_label", "feature", "before", "after"]
+    moved = pd.DataFrame([[key, "a", "b", "log_growth", 0.1, 0.5] for key in HOSTILE_KEYS], columns=names)
+    write_table(moved, run.folder / "label_changes.parquet")
     build_report(ReportSources.of_run(run), output=run.report)
     return run
 

@@ -75,9 +75,13 @@ def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
         "after": [0.5, np.nan],
     }
     write_table(pd.DataFrame(moved), run.folder / "label_changes.parquet")
-    write_json({"churn_share": 0.042, "ari": 0.93, "refit": {"decision": "kept"}}, run.folder / "stability.json")
+    renamed = {"old_label": "gone_label", "new_label": labels[1].label, "reason": "seasonality fell below 0.5"}
+    measured = {"churn_share": 0.042, "ari": 0.93, "refit": False, "refit_reason": "fits <well>", "renamed": [renamed]}
+    write_json(measured, run.folder / "stability.json")
     page = page_of(run)
     assert "4.2%" in page
+    assert "kept as published <small>fits &lt;well&gt;</small>" in page
+    assert "<td>seasonality fell below 0.5</td>" in page
     assert "The DFUs that moved, and what moved them" in page
     assert "000010_CLUB_DC10</th>" in page
     assert HOSTILE_KEYS[0] not in page

@@ -193,7 +193,10 @@ def test_measures_and_moved_dfus_of_the_comparison_are_shown_where_they_are_ther
         }
     )
     found = changes_of(("a", "b", 300), stability={"churn_share": 0.125, "ari": 0.9}, label_changes=moved)
-    assert [(fact.name, fact.value) for fact in found.facts][:1] == [("DFUs with another label", "12.5%")]
+    assert [(fact.name, fact.value) for fact in found.facts] == [
+        ("DFUs with another label", "12.5%"),
+        ("Agreement of the groupings", "0.90"),
+    ]
     assert len(found.moved_dfus) == 200
     assert found.moved_dfus_total == 300
     assert ("–", "–") in {(dfu.new_label, dfu.after) for dfu in found.moved_dfus}

@@ -8,13 +8,14 @@ import pandas as pd
 
 from dfu_clustering.plot_style import short
 from dfu_clustering.report.artifacts import RunArtifacts
-from dfu_clustering.report.model import ChangedDfu, Changes, Fact, Flow
+from dfu_clustering.report.model import ChangedDfu, Changes, Fact, Flow, RenamedSegment
 
 _DFUS_SHOWN = 200
 _MEASURES = (
     ("churn_share", "DFUs with another label", "of those in both runs"),
     ("churn_share_unchanged_history", "Of DFUs whose past did not change", "these should hardly move"),
-    ("far_share", "DFUs far from every segment", "farther than the published run knew"),
+    ("held_share", "DFUs that stay where they were", "although another segment is a little nearer"),
+    ("far_share", "DFUs far from every segment", "further out than 99% of those fitted on"),
 )
 
 
@@ -36,6 +37,7 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
         new_labels=after,
         flows=flows,
         facts=_measures(artifacts.stability or {}),
+        renamed=_renamed(artifacts.stability or {}),
         moved_dfus=[] if moved is None else _moved_dfus(moved),
         moved_dfus_total=0 if moved is None else len(moved),
     )
@@ -55,7 +57,11 @@ def _by_size(flows: list[Flow], side: str) -> list[str | None]:
 
 def _measures(stability: Mapping[str, Any]) -> list[Fact]:
     """Return what the comparison with the published run measured; every value may be absent."""
-    facts = [
+    facts = []
+    if isinstance(stability.get("refit"), bool):
+        fitted = "fitted anew" if stability["refit"] else "kept as published"
+        facts.append(Fact(name="Clusters", value=fitted, hint=str(stability.get("refit_reason", ""))))
+    facts += [
         Fact(name=name, value=f"{float(stability[key]):.1%}", hint=hint)
         for key, name, hint in _MEASURES
         if isinstance(stability.get(key), int | float)
@@ -66,6 +72,11 @@ def _measures(stability: Mapping[str, Any]) -> list[Fact]:
             Fact(name="Agreement of the groupings", value=f"{ari:.2f}", hint="adjusted Rand index, 1 is equal")
         )
     return facts
+
+
+def _renamed(stability: Mapping[str, Any]) -> list[RenamedSegment]:
+    names = ("old_label", "new_label", "reason")
+    return [RenamedSegment(**{name: str(row[name]) for name in names}) for row in stability.get("renamed", [])]
 
 
 def _moved_dfus(moved: pd.DataFrame) -> list[ChangedDfu]:

@@ -39,6 +39,7 @@ _SETTINGS = (
         ),
     ),
 )
+_TOLD_ELSEWHERE = {"labeling", "data_quality"}
 
 
 def k_choice(artifacts: RunArtifacts) -> KChoice:
@@ -75,6 +76,10 @@ def parameters(artifacts: RunArtifacts) -> list[Parameters]:
         Parameters(heading=heading, facts=[_setting(key, settings[key]) for key in keys if key in settings])
         for heading, keys in _SETTINGS
     ]
+    told = {key for _, keys in _SETTINGS for key in keys} | _TOLD_ELSEWHERE
+    further = [_setting(key, value) for key, value in settings.items() if key not in told]
+    if further:
+        parts.append(Parameters(heading="Further settings", facts=further))
     labeling = [_setting(key, value) for key, value in artifacts.profiles["labeling"].items()]
     return [*parts, Parameters(heading="What segments are called", facts=labeling)]
 

@@ -89,6 +89,14 @@ class ChangedDfu(_Part):
     after: str
 
 
+class RenamedSegment(_Part):
+    """A segment that goes on under another name, and why."""
+
+    old_label: str
+    new_label: str
+    reason: str
+
+
 class Changes(_Part):
     """What a publish changes against the labels that were in dim_dfu before.
 
@@ -102,6 +110,7 @@ class Changes(_Part):
         new_labels: Labels after, in the same order.
         flows: DFUs by old and new label; without those that have none before and after.
         facts: What was measured against the published run.
+        renamed: Segments that go on under another name.
         moved_dfus: Some of the DFUs that moved.
         moved_dfus_total: How many are known by name.
     """
@@ -115,6 +124,7 @@ class Changes(_Part):
     new_labels: list[str | None]
     flows: list[Flow]
     facts: list[Fact]
+    renamed: list[RenamedSegment]
     moved_dfus: list[ChangedDfu]
     moved_dfus_total: int
 
