@@ -115,6 +115,15 @@ class MonthDemand(BaseModel):
     demand: Annotated[float, Field(description="sum of qty; never negative")]
 
 
+class MonthLabel(BaseModel):
+    """What a DFU was called when a month was the newest."""
+
+    as_of_month: Annotated[str, Field(examples=["2026-10"])]
+    label: Annotated[str | None, Field(description="null: it had none")]
+    distance: Distance | None
+    margin: Margin
+
+
 class Dfu(_Answer):
     """One DFU: its row, its label with the reason, and what the published run knows of it."""
 
@@ -130,6 +139,9 @@ class Dfu(_Answer):
         dict[str, float | int | str | None] | None, Field(description="time-series features; null: not clustered")
     ]
     history: Annotated[list[MonthDemand], Field(description="since the first sale, the newest month last")]
+    labels: Annotated[
+        list[MonthLabel], Field(description="as of the last 24 months that were published, the newest last")
+    ]
     attributes: Annotated[DfuRow, Field(description="the row of dim_dfu")]
 
 

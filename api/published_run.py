@@ -10,6 +10,7 @@ import pyarrow.parquet as parquet
 from api.members import Members
 from api.problems import NotFoundError
 from dfu_clustering.features import TIME_SERIES_FEATURES
+from dfu_clustering.label_history import LABEL_HISTORY
 from dfu_clustering.loads import Publication
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import LabelSummary, ModelFiles, PublishSummary
@@ -84,6 +85,18 @@ class PublishedRun:
         months = list((_row(panel, dfu_ck) or {}).items()) if panel.is_file() else []
         begun = next((i for i, (_, demand) in enumerate(months) if demand > 0), len(months))
         return [(month, float(demand)) for month, demand in months[begun:]]
+
+    def known_label(self, dfu_ck: str) -> dict[str, Any] | None:
+        """Return label, distance and margin of a DFU as of the run's month, None for all where it had no label.
+
+        Returns:
+            None where the run kept no labels as of its month, or its files are gone.
+        """
+        path = self._run.folder / LABEL_HISTORY
+        if not path.is_file():
+            return None
+        row = _row(path, dfu_ck, ["label", "distance", "margin"]) or dict.fromkeys(("label", "distance", "margin"))
+        return {name: None if value != value else value for name, value in row.items()}
 
     def excluded_reason(self, dfu_ck: str) -> str | None:
         """Return why the run left a DFU out; None where it did not."""

@@ -20,6 +20,7 @@ from api.models import (
     Dfu,
     DfuPage,
     MonthDemand,
+    MonthLabel,
     Picture,
     Pictures,
     Profile,
@@ -33,6 +34,7 @@ from api.published_run import PICTURES, REPORT
 from api.settings import ApiSettings
 from api.views import View, Views
 
+_LABEL_MONTHS: Final = 24
 _NOBODY: Final[Keys] = np.empty(0, dtype=np.int64)
 
 
@@ -239,8 +241,14 @@ def _dfu(view: View, database: Database, dfu_ck: str) -> Dfu:
         margin=member.margin if member else None,
         features=run.features(dfu_ck) if run and member else None,
         history=[MonthDemand(month=month, demand=demand) for month, demand in run.history(dfu_ck)] if run else [],
+        labels=_labels_over_time(view, dfu_ck),
         attributes=DfuRow.model_validate(dict(row)),
     )
+
+
+def _labels_over_time(view: View, dfu_ck: str) -> list[MonthLabel]:
+    known = ((run.publication.as_of_month, run.known_label(dfu_ck)) for run in view.newest_of_months(_LABEL_MONTHS))
+    return [MonthLabel(as_of_month=month, **label) for month, label in known if label is not None]
 
 
 def _existing_row(database: Database, dfu_ck: str) -> RowMapping:

@@ -56,6 +56,11 @@ class View:
             raise NotFoundError("Nothing has been published yet.")
         return self.newest
 
+    def newest_of_months(self, n: int) -> list[PublishedRun]:
+        """Return the newest publish of each of the last n months that were published, the oldest month first."""
+        by_month = {run.publication.as_of_month: run for run in self.published}
+        return [by_month[month] for month in sorted(by_month)[-n:]]
+
     def newest_with_report(self) -> PublishedRun:
         """Return the newest publish whose report is written: a report comes a minute after its publish.
 

@@ -232,6 +232,9 @@ def test_dfu_tells_label_reason_features_and_history(api, published, label):
     told = (answer["dfu_ck"], answer["label"], answer["cluster_id"], answer["reason"], answer["excluded_reason"])
     assert told == (known["dfu_ck"], label, segment["cluster_id"], segment["reason"], None)
     assert answer["distance"] == known["distance"]
+    assert [(one["as_of_month"], one["label"], one["distance"]) for one in answer["labels"]] == [
+        (published.summary["as_of_month"], label, known["distance"])
+    ]
     features = read_table(published.folder / "clustering_features.parquet").set_index("dfu_ck").loc[known["dfu_ck"]]
     assert answer["features"]["mean_demand"] == features["mean_demand"]
     assert answer["features"]["demand_class"] == features["demand_class"]

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -63,6 +64,16 @@ def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
     write_restore(tmp_path, "this", of=RUN, dfus=5, seconds_after=2)
     write_restore(tmp_path, "another run's", of="2026-08-d-bbbbbbbbbbbb", dfus=6, seconds_after=3)
     assert restored.changes.updated == 5
+
+
+def test_label_as_of_a_month_is_null_for_a_dfu_that_had_none(tmp_path):
+    run = PublishedRun(tmp_path, publication(restored=False))
+    assert run.known_label("a") is None
+    known = {"dfu_ck": ["a", "b"], "as_of_month": "2026-09", "label": "low", "distance": 0.5, "margin": [0.25, np.nan]}
+    write_table(pd.DataFrame(known), tmp_path / RUN / "dfu_label_history.parquet")
+    assert run.known_label("a") == {"label": "low", "distance": 0.5, "margin": 0.25}
+    assert run.known_label("b") == {"label": "low", "distance": 0.5, "margin": None}
+    assert run.known_label("c") == {"label": None, "distance": None, "margin": None}
 
 
 ASSIGNMENTS = pd.DataFrame(
