@@ -1,5 +1,7 @@
 """The service on a database to which a real run has published, through the role that may only read."""
 
+import json
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -306,6 +308,20 @@ def test_root_is_the_report_and_runs_its_own_scripts_only(api, published):
     assert (reply.status, reply.body) == (200, (published.folder / "report.html").read_bytes())
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script-src 'sha256-" in reply.headers["Content-Security-Policy"]
+
+
+def test_report_tells_the_same(api):
+    page = api.get("/").body.decode()
+    told = json.loads(re.search(r'id="report-data">(.*?)</script>', page, re.DOTALL)[1])
+    changes = api.get("/domains/dfu/clusters/changes").json["changes"]
+    counts = {cluster["label"]: cluster["count"] for cluster in api.get("/domains/dfu/clusters").json["clusters"]}
+    assert told["flows"] == [one for one in changes if one["old_label"] or one["new_label"]]
+    for mark, typical in zip(told["marks"], told["typical"], strict=True):
+        assert (
+            sum(flow["dfus"] for flow in told["flows"] if flow["new_label"] == mark["label"]) == counts[mark["label"]]
+        )
+        members = api.get(f"/domains/dfu/clusters/{mark['label']}/dfus", limit=len(typical)).json["typical"]
+        assert [told["sample"][row]["key"] for row in typical] == [member["dfu_ck"] for member in members]
 
 
 def test_report_at_the_root_draws_in_a_browser_under_the_policy_it_is_served_with(api, published):
