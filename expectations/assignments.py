@@ -10,8 +10,8 @@ from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.data_quality import Suite
-from dfu_clustering.labels import PATTERNS
-from dfu_clustering.steps import PublishSummary
+from dfu_clustering.label_rules import PATTERNS
+from dfu_clustering.steps import PublishSummary, StabilitySummary
 from expectations.checks import Batch, bounded, declare, graded
 
 SUITE: Suite = "assignments"
@@ -48,18 +48,39 @@ def _count_missing(wanted: pd.Series, keys: pd.Series) -> int:
     return len(found) - int(pc.sum(found).as_py() or 0)
 
 
-def publishing_batch(config: ClusteringConfig, publishing: PublishSummary) -> Batch:
-    """Return what is judged in a dry run of publishing the labels."""
+def publishing_batch(
+    config: ClusteringConfig, publishing: PublishSummary, stability: StabilitySummary | None = None
+) -> Batch:
+    """Return what is judged in a dry run of publishing the labels.
+
+    Args:
+        config: Limits.
+        publishing: What would be written.
+        stability: How the labels follow those published before; None: nothing to compare DFU by DFU.
+    """
     labelled = [t for t in publishing.transitions if t.old_label is not None]
     changes = [t for t in labelled if t.new_label != t.old_label]
     before = sum(t.dfus for t in labelled)
+    after = sum(t.dfus for t in publishing.transitions if t.new_label is not None)
     written = publishing.updated + publishing.unchanged
+    vanished = _vanished(publishing)
     facts = {
         "changed_share": sum(t.dfus for t in changes) / before if before else None,
         "not_found_share": publishing.not_found / max(publishing.not_found + written, 1),
+        "unexplained_churn": stability.churn_share_unchanged_history if stability else None,
+        "vanished_label_share": max(vanished.values(), default=0) / before if before else None,
+        "coverage_drop": max(1 - after / before, 0.0) if before else None,
     }
     moves = [f"{t.old_label} -> {t.new_label or 'no label'}: {t.dfus}" for t in changes[:_MOVES_SHOWN]]
-    return Batch("labels beside the published ones", pd.DataFrame([facts]), _of_publishing(config, moves))
+    gone = [f"{label}: {dfus}" for label, dfus in list(vanished.items())[:_MOVES_SHOWN]]
+    return Batch("labels beside the published ones", pd.DataFrame([facts]), _of_publishing(config, moves, gone))
+
+
+def _vanished(publishing: PublishSummary) -> dict[str, int]:
+    """Return the labels that no DFU would bear any more and how many bear them, the largest first."""
+    after = publishing.distribution("after")
+    before = publishing.distribution("before")
+    return {label: dfus for label, dfus in before.items() if label is not None and label not in after}
 
 
 _OF_EVERY_DFU = (
@@ -130,14 +151,34 @@ _COVERAGE = (
 )
 
 
-def _of_publishing(config: ClusteringConfig, moves: list[str]) -> list[Expectation]:
+def _of_publishing(config: ClusteringConfig, moves: list[str], gone: list[str]) -> list[Expectation]:
+    limits = config.data_quality
     return [
         *graded(
             "labels_stay_mostly_the_same",
-            config.data_quality.changed_share,
+            limits.changed_share,
             "Few DFUs that have a published label get another one or none (share of them).",
             "changed_share",
             keys=moves,
+        ),
+        *graded(
+            "labels_change_for_a_reason",
+            limits.unexplained_churn,
+            "DFUs whose own history barely changed keep their label (share of them that does not).",
+            "unexplained_churn",
+        ),
+        *graded(
+            "labels_do_not_disappear",
+            limits.vanished_label_share,
+            "Labels that many DFUs bear do not disappear (share of the labelled DFUs under the largest that does).",
+            "vanished_label_share",
+            keys=gone,
+        ),
+        *graded(
+            "coverage_does_not_fall",
+            limits.coverage_drop,
+            "As many DFUs have a label as before (share by which they are fewer).",
+            "coverage_drop",
         ),
         bounded(
             "labelled_dfus_are_in_dim_dfu",

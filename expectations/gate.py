@@ -27,7 +27,7 @@ from dfu_clustering.data_quality import (
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.months import parse_month
 from dfu_clustering.runs import Run
-from dfu_clustering.steps import FeatureSummary, PublishSummary
+from dfu_clustering.steps import FeatureSummary, LabelSummary, PublishSummary, StabilitySummary
 from dfu_clustering.steps.features import FeatureFiles
 from dfu_clustering.tables import read_table
 from dfu_clustering.warehouse import fetch_rows, private_connection, statement
@@ -130,7 +130,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
     judgement = validator.judge(assignments.label_batches(config, labels, clustered), {})
     if judgement.complete:
         publishing = steps.update_assignments(engine, labels=run.labels, dry_run=True, unknown="report")
-        judgement += validator.judge([assignments.publishing_batch(config, publishing)], {})
+        judgement += validator.judge([assignments.publishing_batch(config, publishing, _stability(run))], {})
     validator.write_docs()
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
 
@@ -146,6 +146,10 @@ def judge_labels(
     batches = assignments.label_batches(config, table, table["dfu_ck"])
     judgement = Validator(run).judge([*batches, assignments.publishing_batch(config, publishing)], {})
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
+
+
+def _stability(run: Run) -> StabilitySummary | None:
+    return run.result("label_segments", LabelSummary).stability if "label_segments" in run.finished() else None
 
 
 def _moment(connection: Connection, run: Run, *, chosen: bool) -> tuple[Moment, Value]:

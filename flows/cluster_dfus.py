@@ -21,9 +21,12 @@ from dfu_clustering.config import (
     MinVariance,
     NInit,
     PcaExplainedVariance,
+    Refit,
     Seed,
     SelectionSample,
     SilhouetteSample,
+    StabilityConfig,
+    SwitchMargin,
     TimeWindowMonths,
     UsePca,
     WinsorizeQuantiles,
@@ -33,7 +36,7 @@ from dfu_clustering.data_quality import GatePolicy, Suite
 from dfu_clustering.limits import DataQualityConfig
 from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import RunSummary
-from tasks import clustering, loads, quality
+from tasks import approval, clustering, loads, quality
 from tasks.artifacts import show_run
 from tasks.heartbeat import say_over
 from tasks.run_names import rename_run, run_name
@@ -52,6 +55,8 @@ _DESCRIPTIONS = {
     "dry_run": "Work everything out and show what would change in dim_dfu, but write nothing there.",
     "load_id": "The loader's name for the load that asks for this run; empty for a run by hand.",
     "only_new_load": "End at once where the load is published already, and never go back to an older month.",
+    "continue_published": "Start from what is published, so that labels move only where demand did; off: anew.",
+    "require_approval": "Pause before publishing, show what would change, and wait for a person's answer.",
     "accept_warnings": "Go on where data or labels only warn; off: a warning stops the run too.",
     "skip_suites": "Suites of expectations that are not judged at all.",
     "override_reason": "Go on although a critical expectation fails, for this reason; it is kept with the run.",
@@ -102,8 +107,13 @@ def cluster_dfus(
     silhouette_sample: SilhouetteSample = DEFAULTS.silhouette_sample,
     gap_references: GapReferences = DEFAULTS.gap_references,
     seed: Seed = DEFAULTS.seed,
+    refit: Refit = DEFAULTS.refit,
+    switch_margin: SwitchMargin = DEFAULTS.switch_margin,
+    stability: StabilityConfig = DEFAULTS.stability,
     labeling: LabelingConfig = DEFAULTS.labeling,
     data_quality: DataQualityConfig = DEFAULTS.data_quality,
+    continue_published: bool = True,  # noqa: FBT001, FBT002
+    require_approval: bool = False,  # noqa: FBT001, FBT002
     accept_warnings: bool = True,  # noqa: FBT001, FBT002
     skip_suites: tuple[Suite, ...] = (),
     override_reason: Reason | None = None,
@@ -128,9 +138,14 @@ def cluster_dfus(
     quality.validate_sources(config, run, policy, chosen=as_of_month is not None)
     clustering.build_features(config, run)
     quality.validate_features(run, policy)
-    clustering.train_model(config, run)
-    clustering.label_segments(config, run)
+    published_run = clustering.find_published(config, run).run if continue_published else None
+    clustering.train_model(config, run, published_run)
+    clustering.label_segments(config, run, published_run)
     quality.validate_assignments(config, run, policy)
+    if require_approval and not dry_run and "update_assignments" not in run.finished():
+        answer = approval.ask(config, run)
+        if not answer.publish:
+            return approval.refused(answer)  # type: ignore[return-value]
     published = clustering.update_assignments(config, run, dry_run=dry_run)
     if not dry_run:
         publication = loads.record_publication(run, state, published, load_id=load_id)

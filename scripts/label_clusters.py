@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dfu_clustering.config import config_path, load_config
 from dfu_clustering.steps import ModelFiles, label_segments
-from scripts.program import parser, run_program, table_path
+from scripts.program import parser, published_argument, published_files, run_program, table_path
 
 _FOLDER = Path("data/clustering")
 
@@ -26,9 +26,14 @@ def main() -> None:
     arguments.add_argument(
         "--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the thresholds of the label rules"
     )
+    published_argument(arguments)
     options = arguments.parse_args()
     model = ModelFiles(options.assignments, options.centroids, options.metadata)
-    summary = label_segments(load_config(options.config), model=model, output=options.output)
+    published = published_files(options)
+    summary = label_segments(load_config(options.config), model=model, output=options.output, published=published)
+    if summary.stability:
+        told = summary.stability
+        print(f"{told.churn_share:.1%} of {told.shared_dfus} DFUs have another label than in {told.published_run}")
     for segment in summary.segments:
         print(f"{segment.label}: {segment.size} DFUs ({segment.share:.1%}). {segment.reason}")
 

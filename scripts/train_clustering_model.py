@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dfu_clustering.config import load_config
 from dfu_clustering.steps import train_model
-from scripts.program import parser, run_program
+from scripts.program import parser, published_argument, published_files, run_program
 
 
 def main() -> None:
@@ -47,14 +47,19 @@ def main() -> None:
         metavar="FOLDER",
         help="folder of cluster_assignments.csv, cluster_centroids.csv, cluster_metadata.json and the pictures",
     )
+    published_argument(arguments)
     options = arguments.parse_args()
     config = load_config(
         k_range=options.k_range, min_cluster_size_pct=options.min_cluster_size_pct, use_pca=options.use_pca
     )
-    summary = train_model(config, features=options.input, output_dir=options.output_dir)
+    published = published_files(options)
+    summary = train_model(config, features=options.input, output_dir=options.output_dir, published=published)
     chosen = summary.k_selection
     print(f"{options.output_dir}: {summary.k} clusters of {summary.n_dfus} DFUs, silhouette {summary.silhouette:.3f}")
     print(f"  nominated: elbow {chosen['elbow']}, silhouette {chosen['silhouette']}, gap {chosen['gap']}")
+    if summary.continuity:
+        told = summary.continuity
+        print(f"  {'fitted again' if told.refit else 'kept'} from {told.published_run}: {told.reason}")
     for warning in summary.warnings:
         print(f"  note: {warning}")
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from dfu_clustering.data_quality import GateReport, Value
-from dfu_clustering.steps import RunSummary
+from dfu_clustering.steps import LabelSummary, PublishSummary, RunSummary, StabilitySummary
 from dfu_clustering.steps.backfilling import BackfillSummary
 from dfu_clustering.steps.restoring import RestoreSummary
 from tasks.pictures import picture_markdown
 
 REPORT_URL_VARIABLE = "DFU_REPORT_URL"
+_MOVES_SHOWN = 30
 
 
 def show_run(summary: RunSummary) -> None:
@@ -133,6 +134,7 @@ def summary_markdown(summary: RunSummary) -> str:
             f"{published.unchanged:,} unchanged; {published.not_found:,} have left it meanwhile, "
             f"{published.appeared or 0:,} have come."
         ),
+        *stability_lines(summary.stability),
         "",
         "| left out because | DFUs |",
         "| --- | ---: |",
@@ -145,6 +147,43 @@ def summary_markdown(summary: RunSummary) -> str:
         f"- Configuration `{summary.config_digest}`, code {summary.code_version}, seed {summary.seed}",
     ]
     return "\n".join(lines)
+
+
+def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSummary) -> str:
+    """Return what would be written to dim_dfu, for a person who is asked."""
+    moves = [t for t in changes.transitions if t.old_label != t.new_label]
+    lines = [
+        f"# Publish the labels as of {as_of_month}?",
+        (
+            f"{changes.updated:,} DFUs would get another label, {changes.cleared:,} would lose theirs, "
+            f"{changes.unchanged:,} would keep it. Resume the run to answer."
+        ),
+        *stability_lines(labels.stability),
+        "",
+        "| label now | label then | DFUs |",
+        "| --- | --- | ---: |",
+        *(f"| {t.old_label or '(none)'} | {t.new_label or '(none)'} | {t.dfus:,} |" for t in moves[:_MOVES_SHOWN]),
+    ]
+    if len(moves) > _MOVES_SHOWN:
+        lines.append(f"| … | {len(moves) - _MOVES_SHOWN} more | {sum(t.dfus for t in moves[_MOVES_SHOWN:]):,} |")
+    return "\n".join(lines)
+
+
+def stability_lines(told: StabilitySummary | None) -> list[str]:
+    """Return how the labels follow those published before; nothing where none were."""
+    if told is None:
+        return []
+    unchanged = told.churn_share_unchanged_history
+    calm = "" if unchanged is None else f", {unchanged:.1%} of those whose history barely changed"
+    ari = "" if told.ari is None else f"; ARI {told.ari:.2f}"
+    lines = [
+        "",
+        (
+            f"Against `{told.published_run}`: {told.churn_share:.1%} of {told.shared_dfus:,} DFUs have another label"
+            f"{calm}{ari}. Clusters {'fitted again' if told.refit else 'kept'}: {told.refit_reason}."
+        ),
+    ]
+    return lines + [f"- `{one.old_label}` is now `{one.new_label}`: {one.reason}" for one in told.renamed]
 
 
 def segment_table(summary: RunSummary) -> list[dict[str, str | int]]:

@@ -13,6 +13,7 @@ from dfu_clustering.steps import (
     FeatureSummary,
     LabelSummary,
     ModelFiles,
+    PublishedChoice,
     PublishSummary,
     ReportSources,
     ReportSummary,
@@ -48,22 +49,31 @@ def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
     return run.once("build_features", FeatureSummary, work)
 
 
+@task(name="find-published", timeout_seconds=_HOUR_S, **RETRY)
+def find_published(config: ClusteringConfig, run: Run) -> PublishedChoice:
+    """Find the published run that this one continues."""
+    return run.once("find_published", PublishedChoice, lambda: steps.find_published(config, run))
+
+
 @task(name="train-model", timeout_seconds=2 * _HOUR_S, **RETRY)
-def train_model(config: ClusteringConfig, run: Run) -> TrainingSummary:
-    """Choose K and fit the clusters."""
+def train_model(config: ClusteringConfig, run: Run, published: str | None = None) -> TrainingSummary:
+    """Choose K and fit the clusters, or continue the published ones."""
 
     def work() -> TrainingSummary:
-        return steps.train_model(config, features=run.features, output_dir=run.folder)
+        files = steps.published_files(config, run, published) if published else None
+        return steps.train_model(config, features=run.features, output_dir=run.folder, published=files)
 
     return run.once("train_model", TrainingSummary, work)
 
 
 @task(name="label-segments", timeout_seconds=_HOUR_S, **RETRY)
-def label_segments(config: ClusteringConfig, run: Run) -> LabelSummary:
-    """Give every cluster its business label."""
+def label_segments(config: ClusteringConfig, run: Run, published: str | None = None) -> LabelSummary:
+    """Give every cluster its business label; a published one is kept while its meaning holds."""
 
     def work() -> LabelSummary:
-        return steps.label_segments(config, model=ModelFiles.in_folder(run.folder), output=run.labels)
+        files = steps.published_files(config, run, published) if published else None
+        model = ModelFiles.in_folder(run.folder)
+        return steps.label_segments(config, model=model, output=run.labels, published=files)
 
     return run.once("label_segments", LabelSummary, work)
 

@@ -58,6 +58,14 @@ SelectionSample = Annotated[
 ]
 SilhouetteSample = Annotated[int, Field(ge=100, description="DFUs on which the silhouette is computed, at most.")]
 GapReferences = Annotated[int, Field(ge=2, le=500, description="Uniform reference sets of the gap statistic.")]
+Refit = Annotated[
+    Literal["auto", "always", "never"],
+    Field(description="Clusters fitted again: auto, where the DFUs drifted; always, every run; never, only assigned."),
+]
+SwitchMargin = Annotated[
+    float,
+    Field(ge=0, lt=1, description="Share (0-1) by which another segment must be nearer before it counts for a DFU."),
+]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Same data, configuration and seed: same labels.")]
 
 
@@ -122,6 +130,27 @@ class AttributeWeights(_Section):
     dfu: Annotated[float, Field(ge=0)]
 
 
+class StabilityConfig(_Section):
+    """What moves a DFU, a cluster or a label away from what is published; shares are 0 to 1."""
+
+    switch_evidence: Annotated[
+        float,
+        Field(ge=0, description="Excess over switch_margin, added up over the months, beyond which a DFU switches."),
+    ]
+    refit_psi: Annotated[float, Field(gt=0, description="Stability index of a column beyond which clusters are refit.")]
+    refit_far_share: Annotated[Share, Field(description="DFUs further out than 99 % of those fitted on: refit.")]
+    refit_gain: Annotated[float, Field(ge=0, description="Share by which a refit must improve the silhouette.")]
+    k_gain: Annotated[float, Field(ge=0, description="Share by which another K must have the better silhouette.")]
+    label_margin: Annotated[
+        float,
+        Field(ge=0, lt=1, description="Share of a threshold by which a cluster may miss it and keep its label."),
+    ]
+    unchanged_move: Annotated[
+        float,
+        Field(gt=0, description="Move up to which a history barely changed, in distances to the next segment."),
+    ]
+
+
 class WarehouseConfig(_Section):
     """Where the sales are, and how long the warehouse is waited for."""
 
@@ -182,6 +211,11 @@ class ClusteringConfig(_Section):
     silhouette_sample: SilhouetteSample
     gap_references: GapReferences
     seed: Seed
+    refit: Refit
+    switch_margin: SwitchMargin
+    stability: Annotated[
+        StabilityConfig, Field(description="What moves a DFU, a cluster or a label away from what is published.")
+    ]
     labeling: Annotated[LabelingConfig, Field(description="Thresholds of the label rules.")]
     data_quality: Annotated[DataQualityConfig, Field(description="Limits beyond which data warn or stop a run.")]
     warehouse: WarehouseConfig

@@ -89,3 +89,10 @@ class DataQualityConfig(_Section):
     changed_share: Annotated[
         ShareLimits, Field(description="DFUs with a published label that would get another one, or none.")
     ]
+    unexplained_churn: Annotated[
+        ShareLimits, Field(description="DFUs with another label among those whose own history barely changed.")
+    ]
+    vanished_label_share: Annotated[
+        ShareLimits, Field(description="Labelled DFUs under the largest label that no DFU would bear any more.")
+    ]
+    coverage_drop: Annotated[ShareLimits, Field(description="Fewer DFUs with a label than before.")]

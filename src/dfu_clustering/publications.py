@@ -50,6 +50,19 @@ def newest_publication(publications: Sequence[Publication]) -> Publication | Non
     return publications[-1] if publications else None
 
 
+def publication_to_continue(publications: Sequence[Publication], as_of_month: str) -> Publication | None:
+    """Return the publish whose labels a run as of a month goes on from; None where there is none.
+
+    The newest publish of an earlier month: a month that is run again goes on from where its first run did, and so
+    comes to the same labels. Only where nothing earlier was published is it the newest of the same month. Later months
+    are not looked at: the past knows nothing of them.
+    """
+    newest_first = list(reversed(publications))
+    earlier = [publication for publication in newest_first if publication.as_of_month < as_of_month]
+    same = [publication for publication in newest_first if publication.as_of_month == as_of_month]
+    return next(iter([*earlier, *same]), None)
+
+
 def publication_of_run(publications: Sequence[Publication], run: str) -> Publication | None:
     """Return the newest publish of a run, which is named by its folder, its id or its flow run's UUID."""
     run_id = wanted_run_id(run)

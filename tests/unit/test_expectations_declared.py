@@ -13,7 +13,7 @@ from dfu_clustering.data_quality import SUITES
 from dfu_clustering.demo.archetypes import draw_traits, simulate_demand
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.features import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.labels import PATTERNS
+from dfu_clustering.label_rules import PATTERNS
 from dfu_clustering.months import month_range, parse_month
 from dfu_clustering.panel import Histories
 from dfu_clustering.steps import FeatureSummary, PublishSummary

@@ -9,7 +9,8 @@ import pytest
 
 from dfu_clustering.config import LabelingConfig, load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.labels import PATTERNS, ClusterLabel, label_clusters
+from dfu_clustering.label_rules import PATTERNS
+from dfu_clustering.labels import ClusterLabel, label_clusters
 from dfu_clustering.profiles import COMPARED_FEATURES
 
 BOUNDS = (20.0, 640.0)

@@ -1,7 +1,7 @@
 """Step 3: clusters get their business labels, each with its reason."""
 
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from dfu_clustering.profiles import volume_bounds
 from dfu_clustering.runs import Summary
 from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
 from dfu_clustering.steps.pictures import draw_segments
+from dfu_clustering.steps.published_files import PublishedFiles
+from dfu_clustering.steps.stability import RenamedSegment, StabilitySummary, published_label_of, write_stability
 from dfu_clustering.tables import read_json, read_table, require_columns, write_json, write_table
 
 logger = logging.getLogger(__name__)
@@ -35,21 +37,27 @@ class SegmentSummary(Summary):
     share: float
     volume_share: float
     profile: dict[str, Any]
+    published_label: str | None = None
 
 
 class LabelSummary(Summary):
-    """The segments, the largest first."""
+    """The segments, the largest first, and how they differ from the published ones; None: nothing to compare with."""
 
     segments: list[SegmentSummary]
+    stability: StabilitySummary | None = None
 
 
-def label_segments(config: ClusteringConfig, *, model: ModelFiles, output: Path) -> LabelSummary:
+def label_segments(
+    config: ClusteringConfig, *, model: ModelFiles, output: Path, published: PublishedFiles | None = None
+) -> LabelSummary:
     """Label the clusters of a trained model; write dfu_ck, cluster_id, cluster_label and the profiles beside them.
 
     Args:
         config: Thresholds of the label rules.
         model: Centroids, assignments and metadata that training wrote.
         output: cluster_labels.csv or .parquet; cluster_profiles.json goes into the same folder.
+        published: The run whose labels are kept while their meaning holds, and compared with in stability.json and
+            label_changes.parquet; None: labels by the rules alone.
 
     Raises:
         DataError: A file is unreadable, lacks columns, or the files do not belong together.
@@ -61,13 +69,24 @@ def label_segments(config: ClusteringConfig, *, model: ModelFiles, output: Path)
     profiles = centroids.set_index("cluster_id")
     scales = pd.DataFrame.from_dict(metadata["feature_scales"], orient="index")
     bounds = volume_bounds(assignments["mean_demand"], config.labeling.volume_thresholds)
-    labels = label_clusters(profiles, scales, bounds, config.labeling)
+    borne = published_label_of(assignments, metadata, published) if published else {}
+    margin = config.stability.label_margin
+    labels = label_clusters(profiles, scales, bounds, config.labeling, published=borne, margin=margin)
     by_id = profiles.to_dict(orient="index")
-    summary = LabelSummary(segments=[_segment(label, by_id[label.cluster_id]) for label in labels])
-    _write(summary, assignments, _origin(config, metadata), output)
+    segments = [_segment(label, by_id[label.cluster_id]) for label in labels]
+    labelled = _labelled(assignments, segments)
+    write_table(labelled, output)
+    if metadata["as_of_month"] is not None:
+        write_table(label_history(assignments, labelled, metadata["as_of_month"]), output.with_name(LABEL_HISTORY))
+    _write_profiles(segments, _origin(config, metadata), output.with_name("cluster_profiles.json"))
+    stability = None
+    if published:
+        stability = write_stability(
+            config, labelled, metadata, _renamed(labels), published=published, model=model, folder=output.parent
+        )
     draw_segments(model, {label.cluster_id: label.label for label in labels}, config, output.parent)
-    logger.info("labels=%d %s", len(labels), " ".join(f"{s.label}={s.size}" for s in summary.segments))
-    return summary
+    logger.info("labels=%d %s", len(labels), " ".join(f"{s.label}={s.size}" for s in segments))
+    return LabelSummary(segments=segments, stability=stability)
 
 
 def _require_same_training(
@@ -111,14 +130,26 @@ def _segment(label: ClusterLabel, profile: dict[Hashable, Any]) -> SegmentSummar
         share=float(profile["share"]),
         volume_share=float(profile["volume_share"]),
         profile={str(name): value for name, value in profile.items() if not str(name).startswith(SPACE_PREFIX)},
+        published_label=label.published,
     )
 
 
-def _write(summary: LabelSummary, assignments: pd.DataFrame, origin: dict[str, Any], output: Path) -> None:
-    names = {segment.cluster_id: segment.label for segment in summary.segments}
+def _renamed(labels: Iterable[ClusterLabel]) -> list[RenamedSegment]:
+    return [
+        RenamedSegment(old_label=label.published, new_label=label.label, reason=label.reason)
+        for label in labels
+        if label.published is not None and label.published != label.label
+    ]
+
+
+def _labelled(assignments: pd.DataFrame, segments: Sequence[SegmentSummary]) -> pd.DataFrame:
+    names = {segment.cluster_id: segment.label for segment in segments}
     labelled = assignments[["dfu_ck", "cluster_id"]].copy()
     labelled["cluster_label"] = labelled["cluster_id"].map(names).astype("str")
-    write_table(labelled, output)
-    if origin["as_of_month"] is not None:
-        write_table(label_history(assignments, labelled, origin["as_of_month"]), output.with_name(LABEL_HISTORY))
-    write_json({**origin, **summary.model_dump()}, output.with_name("cluster_profiles.json"))
+    return labelled
+
+
+def _write_profiles(segments: Sequence[SegmentSummary], origin: dict[str, Any], path: Path) -> None:
+    unpublished = [{"published_label"} if segment.published_label is None else None for segment in segments]
+    told = [segment.model_dump(exclude=left_out) for segment, left_out in zip(segments, unpublished, strict=True)]
+    write_json({**origin, "segments": told}, path)

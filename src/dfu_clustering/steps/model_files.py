@@ -11,7 +11,8 @@ class ModelFiles:
     """What training writes and labelling reads.
 
     Attributes:
-        assignments: dfu_ck, cluster_id, distance to the centroid, mean_demand.
+        assignments: dfu_ck, cluster_id, distance to the centroid, margin to the next one, evidence against the cluster,
+            mean_demand.
         centroids: One row a cluster: its profile in original units, then its centroid in the clustered space.
         metadata: How the clusters came about.
     """
@@ -43,3 +44,8 @@ class ModelFiles:
     def typical(self) -> Path:
         """Return the path of the monthly demand of the members nearest to each centroid."""
         return self.centroids.with_name("typical_dfus.csv")
+
+    @property
+    def moves(self) -> Path:
+        """Return the path of how far each DFU moved since it was published, and by which feature."""
+        return self.centroids.with_name("dfu_moves.parquet")

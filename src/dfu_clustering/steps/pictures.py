@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,6 @@ from sklearn.decomposition import PCA
 from dfu_clustering.clusters import Assignment
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.dfu_plots import plot_cluster_map, plot_typical_dfus
-from dfu_clustering.k_selection import KSelection
 from dfu_clustering.plots import plot_k_selection, plot_profile_heatmap, plot_sizes
 from dfu_clustering.single_thread import single_threaded
 from dfu_clustering.steps.model_files import ModelFiles
@@ -73,9 +73,9 @@ def _since_first_sale(demand: pd.DataFrame) -> pd.DataFrame:
     return demand.assign(**demand[months].where(begun))
 
 
-def draw_k_selection(selection: KSelection, config: ClusteringConfig, folder: Path) -> None:
+def draw_k_selection(selection: Mapping[str, Any], config: ClusteringConfig, folder: Path) -> None:
     """Draw k_selection_plots.png: the curves and nominations behind the number of clusters."""
-    figure = plot_k_selection(selection.to_dict(), min_cluster_size_pct=config.min_cluster_size_pct)
+    figure = plot_k_selection(selection, min_cluster_size_pct=config.min_cluster_size_pct)
     _save(figure, folder / "k_selection_plots.png")
 
 

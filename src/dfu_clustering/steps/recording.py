@@ -11,10 +11,12 @@ from dfu_clustering.config import OF_THE_DEPLOYMENT, ClusteringConfig
 from dfu_clustering.data_quality import SuiteSummary, read_reports
 from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.runs import Run, Summary, code_version, var_folder
+from dfu_clustering.steps.continuing import PublishedChoice
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary, SegmentSummary
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.reporting import ReportSummary
+from dfu_clustering.steps.stability import StabilitySummary
 from dfu_clustering.steps.training import TrainingSummary
 from dfu_clustering.steps.updating import PublishSummary
 from dfu_clustering.tables import read_first_rows, write_json
@@ -40,6 +42,7 @@ class RunSummary(Summary):
     data_quality: list[SuiteSummary]
     clusters: list[SegmentSummary]
     published: PublishSummary
+    stability: StabilitySummary | None
     durations_s: dict[str, float]
     peak_memory_mb: float
     config_digest: str
@@ -82,6 +85,7 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
     features = run.result("build_features", FeatureSummary)
     training = run.result("train_model", TrainingSummary)
     report = run.result("build_report", ReportSummary) if "build_report" in run.finished() else None
+    labels = run.result("label_segments", LabelSummary)
     return RunSummary(
         as_of_month=features.as_of_month,
         n_dfus=features.n_dfus,
@@ -90,10 +94,11 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
         k=training.k,
         k_selection=training.k_selection,
         silhouette=training.silhouette,
-        warnings=[*training.warnings, *([] if report else [NO_REPORT])],
+        warnings=[*training.warnings, *_not_continued(run), *([] if report else [NO_REPORT])],
         data_quality=[SuiteSummary.of(report) for report in read_reports(run)],
-        clusters=run.result("label_segments", LabelSummary).segments,
+        clusters=labels.segments,
         published=run.result("update_assignments", PublishSummary),
+        stability=labels.stability,
         durations_s=run.durations_s(),
         peak_memory_mb=_peak_memory_mb(),
         config_digest=config.digest(),
@@ -103,6 +108,13 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
         mlflow_run_id=None,
         run_folder=str(run.folder),
     )
+
+
+def _not_continued(run: Run) -> list[str]:
+    if "find_published" not in run.finished():
+        return []
+    problem = run.result("find_published", PublishedChoice).problem
+    return [problem] if problem else []
 
 
 def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecord:
@@ -131,7 +143,7 @@ def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecor
 
 def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
     training = run.result("train_model", TrainingSummary)
-    numbers: dict[str, float] = {
+    numbers: dict[str, float | None] = {
         "k": training.k,
         "silhouette": training.silhouette,
         "gap": training.gap,
@@ -146,8 +158,14 @@ def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
     for suite in summary.data_quality:
         counts = {"checks": suite.checks, "critical": suite.critical, "warnings": suite.warnings}
         numbers |= {f"data_quality.{suite.suite}.{name}": count for name, count in counts.items()}
+    if summary.stability:
+        told = summary.stability
+        named = ("churn_share", "churn_share_unchanged_history", "ari", "far_share", "held_share")
+        numbers |= {f"stability.{name}": getattr(told, name) for name in named}
+        numbers |= {f"stability.psi.{column}": psi for column, psi in told.psi.items()}
+        numbers |= {"stability.refit": float(told.refit), "stability.renamed": len(told.renamed)}
     numbers |= {f"duration_s.{step}": seconds for step, seconds in summary.durations_s.items()}
-    return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
+    return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}
 
 
 def _flattened(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:

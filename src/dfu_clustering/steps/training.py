@@ -8,22 +8,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
-from sklearn.pipeline import Pipeline
 
-from dfu_clustering.clusters import Assignment, ClusterModel, assignment_pipeline, fit_clusters
+from dfu_clustering.clusters import Assignment, assignment_pipeline
 from dfu_clustering.config import OF_THE_DEPLOYMENT, ClusteringConfig, parse_config
+from dfu_clustering.continuity import Continuity, continue_published
 from dfu_clustering.errors import DataError
 from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
-from dfu_clustering.k_selection import KSelection, n_fits, select_k
-from dfu_clustering.preprocessing import build_preprocessing, column_names
+from dfu_clustering.k_selection import n_fits
+from dfu_clustering.movement import movement
 from dfu_clustering.profiles import feature_scales, profile_clusters
 from dfu_clustering.progress import progress
 from dfu_clustering.runs import Summary, code_version
+from dfu_clustering.segmentation import Segmentation, segment_anew
 from dfu_clustering.steps.features import FeatureFiles, FeatureSummary
 from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
 from dfu_clustering.steps.pictures import draw_k_selection, draw_segments, write_map, write_typical
+from dfu_clustering.steps.published_files import PublishedFiles
 from dfu_clustering.tables import atomic_path, read_table, require_columns, write_json, write_table
 
 logger = logging.getLogger(__name__)
@@ -35,58 +36,81 @@ TEXT_COLUMNS = frozenset(
 )
 
 
+class ContinuitySummary(Summary):
+    """How the clusters continue those of a published run; see Continuity."""
+
+    published_run: str
+    refit: bool
+    reason: str
+    matched: list[int]
+    psi: dict[str, float]
+    far_share: float | None
+    held_share: float
+    silhouettes: dict[str, float]
+
+
 class TrainingSummary(Summary):
     """What was fitted.
 
     Attributes:
         k: Clusters after small ones were merged.
         k_selection: The nominations, the selected K and the feasible ones.
-        silhouette: Of the selected K on the silhouette sample.
-        gap: Of the selected K.
+        silhouette: Of the clusters on the silhouette sample.
+        gap: Of the selected K; None where that lies outside of the range tried.
         inertia: Sum of squared distances of all DFUs to their centroids.
         sizes: DFUs by cluster, the largest first.
         warnings: What did not go by the rules.
+        continuity: How they continue the published ones; None where none were given.
     """
 
     n_dfus: int
     k: int
     k_selection: dict[str, Any]
     silhouette: float
-    gap: float
+    gap: float | None
     inertia: float
     sizes: list[int]
     warnings: list[str]
+    continuity: ContinuitySummary | None = None
 
 
-def train_model(config: ClusteringConfig, *, features: Path, output_dir: Path) -> TrainingSummary:
+def train_model(
+    config: ClusteringConfig, *, features: Path, output_dir: Path, published: PublishedFiles | None = None
+) -> TrainingSummary:
     """Choose K, fit the clusters on all DFUs of the matrix and write what ModelFiles names, with pictures.
 
+    Args:
+        config: The settings.
+        features: The feature matrix.
+        output_dir: Folder of the files.
+        published: The run whose clusters these continue; None: as if nothing had been published.
+
     Raises:
-        DataError: The matrix is unreadable, lacks a column, repeats a DFU, or holds fewer DFUs than clusters.
+        DataError: The matrix is unreadable, lacks a column, repeats a DFU, or holds fewer DFUs than clusters; or the
+            published run's files are missing, unreadable or of a later month.
     """
     matrix = read_matrix(features)
     origin = FeatureSummary.of_matrix(matrix, FeatureFiles(features))
     config = _as_built(config, origin)
-    preprocessing = build_preprocessing(config)
-    space = preprocessing.fit_transform(matrix)
-    selection = _select_k(config, space, matrix)
-    model = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
-    assignment = model.assign(space)
-    summary = _summary(config, selection, model)
+    segmentation, continuity = _segmented(config, matrix, origin, published)
+    summary = _summary(config, segmentation, continuity, published)
     for warning in summary.warnings:
         logger.warning("train_model %s", warning)
 
     # all that can fail on the data comes before the first file, so that no folder holds parts of two trainings
-    centroids = _centroid_table(matrix, preprocessing, model, assignment)
-    metadata = _metadata(config, matrix, preprocessing, selection, summary, origin)
+    centroids = _centroid_table(matrix, segmentation)
+    metadata = _metadata(config, matrix, segmentation, summary, origin)
+    moves = _moves(matrix, segmentation, continuity, published)
     files = ModelFiles.in_folder(output_dir)
     write_table(centroids, files.centroids)
-    write_table(_assignment_table(matrix, assignment), files.assignments)
-    _write_pipeline(files, preprocessing, model)
-    shares = write_map(space, matrix["dfu_ck"], assignment.cluster_id, files.map)
+    write_table(_assignment_table(matrix, segmentation), files.assignments)
+    _write_pipeline(files, segmentation)
+    _write_moves(moves, files.moves)
+    assignment = Assignment(segmentation.assignment.cluster_id, segmentation.assignment.distance)
+    shares = write_map(segmentation.space, matrix["dfu_ck"], assignment.cluster_id, files.map)
     write_json({**metadata, "map_explained_variance": shares}, files.metadata)
     write_typical(FeatureFiles(features).panel if origin else None, matrix["dfu_ck"], assignment, files.typical)
-    draw_k_selection(selection, config, output_dir)
+    draw_k_selection(segmentation.k_selection, config, output_dir)
     draw_segments(files, {i: f"cluster {i}" for i in range(summary.k)}, config, output_dir)
     return summary
 
@@ -125,59 +149,122 @@ def _as_built(config: ClusteringConfig, origin: FeatureSummary | None) -> Cluste
     return parse_config({**config.model_dump(), **built})
 
 
-def _select_k(config: ClusteringConfig, space: NDArray[np.float64], matrix: pd.DataFrame) -> KSelection:
+def _segmented(
+    config: ClusteringConfig, matrix: pd.DataFrame, origin: FeatureSummary | None, published: PublishedFiles | None
+) -> tuple[Segmentation, Continuity | None]:
     with progress("choosing K", n_fits(config)) as advance:
-        volume = matrix["mean_demand"].to_numpy(dtype=np.float64)
-        return select_k(space, volume=volume, config=config, on_fit=lambda: advance(1))
+        if published is None:
+            return segment_anew(config, matrix, on_fit=lambda: advance(1)), None
+        months = published.months_until(origin.as_of_month if origin else None, matrix)
+        segmentation, continuity = continue_published(
+            config, matrix, published.model(), months=months, on_fit=lambda: advance(1)
+        )
+    logger.info(
+        "continued published=%s months=%d refit=%s held_share=%.3f reason=%s",
+        *(published.run, months, continuity.refit, continuity.held_share, continuity.reason),
+    )
+    return segmentation, continuity
 
 
-def _summary(config: ClusteringConfig, selection: KSelection, model: ClusterModel) -> TrainingSummary:
-    chosen = next(at for at in selection.curves if at.k == selection.selected)
-    nominated = asdict(selection.nominations)
+def _summary(
+    config: ClusteringConfig,
+    segmentation: Segmentation,
+    continuity: Continuity | None,
+    published: PublishedFiles | None,
+) -> TrainingSummary:
+    selection = segmentation.k_selection
+    selected = int(selection["selected"])
+    of_selected = next((at for at in selection["curves"] if at["k"] == selected), None)
+    anew = continuity is None or continuity.refit
     return TrainingSummary(
-        n_dfus=int(model.sizes.sum()),
-        k=len(model.centroids),
-        k_selection={**nominated, "selected": selection.selected, "feasible": list(selection.feasible)},
-        silhouette=chosen.silhouette,
-        gap=chosen.gap,
-        inertia=model.inertia,
-        sizes=model.sizes.tolist(),
-        warnings=[text for text in (selection.warning, model.warning, _edge_warning(config, selection)) if text],
+        n_dfus=int(segmentation.model.sizes.sum()),
+        k=len(segmentation.model.centroids),
+        k_selection={**selection["nominations"], "selected": selected, "feasible": list(selection["feasible"])},
+        silhouette=segmentation.silhouette,
+        gap=of_selected["gap"] if of_selected else None,
+        inertia=segmentation.model.inertia,
+        sizes=segmentation.model.sizes.tolist(),
+        warnings=[*segmentation.warnings, *(_edge_warning(config, selected) if anew else ())],
+        continuity=_continuity_summary(continuity, published),
     )
 
 
-def _edge_warning(config: ClusteringConfig, selection: KSelection) -> str | None:
-    low, high = config.k_range
-    if low == high or selection.selected < high:
+def _continuity_summary(continuity: Continuity | None, published: PublishedFiles | None) -> ContinuitySummary | None:
+    if continuity is None or published is None:
         return None
-    return f"K {high} is the largest that was tried; a higher end of k_range may describe the DFUs better"
+    return ContinuitySummary(published_run=published.run, **asdict(continuity))
 
 
-def _assignment_table(matrix: pd.DataFrame, assignment: Assignment) -> pd.DataFrame:
-    members = matrix[["dfu_ck", "mean_demand"]].copy()
-    members.insert(1, "cluster_id", assignment.cluster_id)
-    members.insert(2, "distance", assignment.distance)
-    return members
+def _edge_warning(config: ClusteringConfig, selected: int) -> list[str]:
+    low, high = config.k_range
+    if low == high or selected < high:
+        return []
+    return [f"K {high} is the largest that was tried; a higher end of k_range may describe the DFUs better"]
 
 
-def _centroid_table(
-    matrix: pd.DataFrame, preprocessing: Pipeline, model: ClusterModel, assignment: Assignment
-) -> pd.DataFrame:
-    profiles = profile_clusters(matrix, assignment.cluster_id).reset_index()
-    space = pd.DataFrame(model.centroids, columns=[f"{SPACE_PREFIX}{name}" for name in column_names(preprocessing)])
-    return pd.concat([profiles, space], axis="columns")
+def _assignment_table(matrix: pd.DataFrame, segmentation: Segmentation) -> pd.DataFrame:
+    assignment = segmentation.assignment
+    columns = {
+        "dfu_ck": matrix["dfu_ck"],
+        "cluster_id": assignment.cluster_id,
+        "distance": assignment.distance,
+        "margin": assignment.margin,
+        "evidence": assignment.evidence,
+        "mean_demand": matrix["mean_demand"],
+    }
+    return pd.DataFrame(columns)
 
 
-def _write_pipeline(files: ModelFiles, preprocessing: Pipeline, model: ClusterModel) -> None:
+def _centroid_table(matrix: pd.DataFrame, segmentation: Segmentation) -> pd.DataFrame:
+    profiles = profile_clusters(matrix, segmentation.assignment.cluster_id).reset_index()
+    columns = [f"{SPACE_PREFIX}{name}" for name in segmentation.columns]
+    return pd.concat([profiles, pd.DataFrame(segmentation.model.centroids, columns=columns)], axis="columns")
+
+
+def _write_pipeline(files: ModelFiles, segmentation: Segmentation) -> None:
     with atomic_path(files.pipeline) as draft:
-        draft.write_bytes(pickle.dumps(assignment_pipeline(preprocessing, model)))
+        draft.write_bytes(pickle.dumps(assignment_pipeline(segmentation.preprocessing, segmentation.model)))
+
+
+def _moves(
+    matrix: pd.DataFrame, segmentation: Segmentation, continuity: Continuity | None, published: PublishedFiles | None
+) -> pd.DataFrame | None:
+    """Return how far each published DFU moved; None where nothing, or no matrix of it, was published."""
+    if continuity is None or published is None or len(segmentation.model.centroids) < 2:
+        return None
+    before = published.matrix()
+    if before is None:
+        logger.warning("without the feature matrix of %s nothing says which feature moved a DFU", published.run)
+        return None
+    members = published.model().members
+    shared = matrix["dfu_ck"].isin(members.index).to_numpy() & matrix["dfu_ck"].isin(before["dfu_ck"]).to_numpy()
+    keys = matrix.loc[shared, "dfu_ck"]
+    continues = np.full(members["cluster_id"].max() + 2, -1)
+    continues[list(continuity.matched)] = np.arange(len(continuity.matched))
+    continues[-1] = -1
+    moved = movement(
+        segmentation.preprocessing,
+        segmentation.model.centroids,
+        before.set_index("dfu_ck").loc[keys].reset_index(),
+        matrix[shared].reset_index(drop=True),
+        continues[members.loc[keys, "cluster_id"].to_numpy(np.int64)],
+        segmentation.assignment.cluster_id[shared],
+    )
+    told = {"move": moved.move, "feature": moved.feature, "before": moved.before, "after": moved.after}
+    return pd.DataFrame({"dfu_ck": keys.to_numpy(), **told}).astype({"feature": "str"})
+
+
+def _write_moves(moves: pd.DataFrame | None, path: Path) -> None:
+    if moves is None:
+        path.unlink(missing_ok=True)  # of an earlier training
+    else:
+        write_table(moves, path)
 
 
 def _metadata(
     config: ClusteringConfig,
     matrix: pd.DataFrame,
-    preprocessing: Pipeline,
-    selection: KSelection,
+    segmentation: Segmentation,
     summary: TrainingSummary,
     origin: FeatureSummary | None,
 ) -> dict[str, Any]:
@@ -192,8 +279,10 @@ def _metadata(
         "silhouette": summary.silhouette,
         "inertia": summary.inertia,
         "warnings": summary.warnings,
-        "clustered_columns": list(column_names(preprocessing)),
-        "k_selection": selection.to_dict(),
+        "clustered_columns": list(segmentation.columns),
+        "k_selection": segmentation.k_selection,
+        "drift_reference": segmentation.reference.to_dict(),
+        **({"continuity": summary.continuity.model_dump()} if summary.continuity else {}),
         "feature_scales": feature_scales(matrix).to_dict(orient="index"),
         "features": origin.model_dump() if origin else None,
         "config": config.model_dump(mode="json", exclude=set(OF_THE_DEPLOYMENT)),

@@ -1,0 +1,101 @@
+"""What is published, and how this month's DFUs look from there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.drift import DriftReference
+from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, nearest
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# settings that make the clustered space; where one changed, distances in the published space mean nothing
+SPACE_SETTINGS = (
+    *("min_months_history", "time_window_months", "feature_set", "feature_scaling", "winsorize_quantiles"),
+    *("min_variance", "attributes", "max_categories", "use_pca", "pca_explained_variance"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedModel:
+    """The clusters that the published labels stand for.
+
+    Attributes:
+        settings: The configuration they were made with, as JSON values.
+        preprocessing: The fitted pipeline from the feature matrix to their space.
+        centroids: (k, n_columns).
+        members: Columns ``cluster_id`` and ``evidence``, indexed by dfu_ck.
+        k_selection: What KSelection.to_dict() returned when their K was chosen.
+        reference: What the DFUs were like when they were fitted.
+    """
+
+    settings: Mapping[str, Any]
+    preprocessing: Pipeline
+    centroids: Floats
+    members: pd.DataFrame
+    k_selection: Mapping[str, Any]
+    reference: DriftReference
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedDfus:
+    """The published clusters, and this month's DFUs in their space, row by row of the matrix.
+
+    Attributes:
+        model: The clusters.
+        cluster_id: (n_dfus,) published cluster of each DFU, UNPUBLISHED where it has none.
+        evidence: (n_dfus,) what had built up against it.
+        space: (n_dfus, n_columns).
+        natural: The DFUs by nearest published centroid.
+        psi: By column.
+        far_share: Share (0-1) further out than 99 % of those fitted on.
+    """
+
+    model: PublishedModel
+    cluster_id: Integers
+    evidence: Floats
+    space: Floats
+    natural: HeldAssignment
+    psi: Mapping[str, float]
+    far_share: float
+
+    @classmethod
+    def of(cls, matrix: pd.DataFrame, published: PublishedModel) -> "PublishedDfus":
+        """Look at this month's matrix from the published clusters.
+
+        Raises:
+            DataError: The matrix lacks a column that they are made of.
+        """
+        members = published.members.reindex(matrix["dfu_ck"])
+        space = published.preprocessing.transform(matrix)
+        natural = nearest(space, published.centroids)
+        return cls(
+            model=published,
+            cluster_id=members["cluster_id"].fillna(UNPUBLISHED).to_numpy(np.int64),
+            evidence=members["evidence"].fillna(0.0).to_numpy(np.float64),
+            space=space,
+            natural=natural,
+            psi=published.reference.psi(space),
+            far_share=published.reference.far_share(natural.distance),
+        )
+
+    def drifted(self, limit: float) -> list[str]:
+        """Return the columns whose index exceeds the limit and what chance alone gives samples of this size."""
+        limit += self.model.reference.chance_psi(len(self.space))
+        return [name for name, psi in self.psi.items() if psi > limit]
+
+
+def changed_settings(config: ClusteringConfig, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the settings of the clustered space that differ from those of a published run."""
+    now = config.model_dump(mode="json")
+    unused = {"feature_scaling"} if config.feature_set == "shape" else set()
+    unused |= set() if config.use_pca else {"pca_explained_variance"}
+    unused |= set() if any(now["attributes"].values()) else {"max_categories"}
+    return tuple(name for name in SPACE_SETTINGS if name not in unused and settings.get(name) != now[name])

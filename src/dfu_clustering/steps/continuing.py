@@ -1,0 +1,62 @@
+"""Which published run this one continues, and whether it can."""
+
+import logging
+
+import pyarrow.parquet as parquet
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.earlier_runs import EarlierRuns
+from dfu_clustering.errors import DataError
+from dfu_clustering.ledger import Ledger
+from dfu_clustering.publications import publication_to_continue
+from dfu_clustering.runs import Run, Summary
+from dfu_clustering.steps.published_files import PublishedFiles
+
+logger = logging.getLogger(__name__)
+
+_LEAST_SHARED = 0.5  # of the published DFUs; below it the published run was of another assortment or database
+
+
+class PublishedChoice(Summary):
+    """The run whose labels this one continues.
+
+    Attributes:
+        run: Name of its folder; None: labels are made anew.
+        problem: Why they are although something is published; None where nothing went wrong.
+    """
+
+    run: str | None
+    problem: str | None = None
+
+
+def find_published(config: ClusteringConfig, run: Run) -> PublishedChoice:
+    """Find the run to continue by the ledger; one whose files are gone or do not fit is reported, not an error."""
+    publication = publication_to_continue(Ledger(run.folder.parent).publications(), run.as_of_month)
+    if publication is None:
+        return PublishedChoice(run=None)
+    try:
+        _require_continuable(published_files(config, run, publication.run), run)
+    except DataError as error:
+        problem = f"labels are made anew and not matched to those of {publication.run}: {error}"
+        logger.warning("find_published %s", problem)
+        return PublishedChoice(run=None, problem=problem)
+    return PublishedChoice(run=publication.run)
+
+
+def published_files(config: ClusteringConfig, run: Run, published: str) -> PublishedFiles:
+    """Return the files of an earlier run by its name: from its folder, else from MLflow."""
+    earlier = EarlierRuns.in_folder(run.folder.parents[1], config.tracking).named(published)
+    return PublishedFiles(published, earlier.find_file)
+
+
+def _require_continuable(published: PublishedFiles, run: Run) -> None:
+    members = published.model().members
+    published.labels()
+    keys = parquet.read_table(run.features, columns=["dfu_ck"]).to_pandas()["dfu_ck"]
+    shared = float(members.index.isin(keys).mean())
+    if shared < _LEAST_SHARED:
+        raise DataError(
+            f"At least {_LEAST_SHARED:.0%} of the DFUs of a published run must still be there",
+            found=f"{shared:.0%} of {len(members)} in the features of this run",
+            remedy="check that the database is the one that was published to; if so, nothing needs to be done",
+        )

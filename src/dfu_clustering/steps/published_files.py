@@ -1,0 +1,140 @@
+"""The files that a published run left, as far as this month's run continues from them."""
+
+import logging
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dfu_clustering.drift import DriftReference
+from dfu_clustering.errors import DataError
+from dfu_clustering.months import parse_month
+from dfu_clustering.published_model import PublishedModel
+from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
+from dfu_clustering.tables import read_json, read_table, require_columns
+
+logger = logging.getLogger(__name__)
+
+LABELS = "cluster_labels.csv"
+MATRIX = "clustering_features.parquet"
+NEEDED = ("cluster_assignments.csv", "cluster_centroids.csv", "cluster_metadata.json", "cluster_pipeline.pkl", LABELS)
+
+_TEXT_COLUMNS = frozenset({"dfu_ck", "demand_class", "cluster_label"})
+_REMEDY = "name the output folder of a run that is whole, or run without it: labels are then made anew"
+
+
+@dataclass(frozen=True)
+class PublishedFiles:
+    """Where the files of a published run lie.
+
+    Attributes:
+        run: Its name, for people.
+        find: Returns the path of a file by its name; None where there is none.
+    """
+
+    run: str
+    find: Callable[[str], Path | None]
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> "PublishedFiles":
+        """Return the files of one folder."""
+
+        def find(name: str) -> Path | None:
+            return path if (path := folder / name).exists() else None
+
+        return cls(folder.resolve().name, find)
+
+    def path(self, name: str) -> Path:
+        """Return the path of a file that must be there.
+
+        Raises:
+            DataError: It is not.
+        """
+        path = self.find(name)
+        if path is None:
+            raise DataError(
+                "A published run must have left its files", found=f"no {name} of {self.run}", remedy=_REMEDY
+            )
+        return path
+
+    def metadata(self) -> dict[str, Any]:
+        """Return how its clusters came about.
+
+        Raises:
+            DataError: The file is missing or unreadable.
+        """
+        return read_json(self.path("cluster_metadata.json"))
+
+    def model(self) -> PublishedModel:
+        """Return its clusters.
+
+        Raises:
+            DataError: A file is missing or unreadable, or was written before runs kept what continuing needs.
+        """
+        metadata = self.metadata()
+        assignments = read_table(self.path("cluster_assignments.csv"), text_columns=_TEXT_COLUMNS)
+        if "drift_reference" not in metadata or "evidence" not in assignments:
+            raise DataError(
+                "A published run must have kept what the next one continues from",
+                found=f"files of {self.run} by {metadata.get('code_version')}, which did not",
+                remedy=_REMEDY,
+            )
+        require_columns(assignments, ("dfu_ck", "cluster_id", "evidence"), of="A file of cluster assignments")
+        centroids = read_table(self.path("cluster_centroids.csv"), text_columns=_TEXT_COLUMNS).set_index("cluster_id")
+        space = [name for name in centroids if str(name).startswith(SPACE_PREFIX)]
+        return PublishedModel(
+            settings=metadata["config"],
+            preprocessing=self._pipeline()[:-1],
+            centroids=centroids.sort_index()[space].to_numpy(dtype=float),
+            members=assignments.set_index("dfu_ck")[["cluster_id", "evidence"]],
+            k_selection=metadata["k_selection"],
+            reference=DriftReference(**metadata["drift_reference"]),
+        )
+
+    def labels(self) -> pd.DataFrame:
+        """Return dfu_ck, cluster_id and cluster_label.
+
+        Raises:
+            DataError: The file is missing or unreadable.
+        """
+        return read_table(self.path(LABELS), text_columns=_TEXT_COLUMNS)
+
+    def matrix(self) -> pd.DataFrame | None:
+        """Return the feature matrix that the clusters were made of; None where it was not kept."""
+        path = self.find(MATRIX)
+        return None if path is None else read_table(path)
+
+    def months_until(self, as_of_month: str | None, matrix: pd.DataFrame) -> int:
+        """Return the months from its as-of month to another.
+
+        Where one of them is not known it is 1, but 0 where the feature matrix is the one that was published.
+
+        Raises:
+            DataError: It is of a later month.
+        """
+        before = self.metadata().get("as_of_month")
+        if before is None or as_of_month is None:
+            published = self.matrix()
+            return 1 if published is None or not published.equals(matrix) else 0
+        months = int((parse_month(as_of_month) - parse_month(before)).astype(int))
+        if months < 0:
+            raise DataError(
+                "Labels continue those of an earlier month, or of the same",
+                found=f"features as of {as_of_month} and {self.run} as of {before}",
+                remedy="name a run of an earlier month, or run without it",
+            )
+        return months
+
+    def _pipeline(self) -> Any:  # noqa: ANN401
+        path = self.path(ModelFiles.in_folder(Path()).pipeline.name)
+        try:
+            return pickle.loads(path.read_bytes())  # noqa: S301  (an earlier run of this project wrote it)
+        except (pickle.UnpicklingError, AttributeError, ImportError, EOFError, TypeError, ValueError) as error:
+            raise DataError(
+                "The fitted pipeline of a published run must be readable",
+                found=f"{path}: {type(error).__name__}: {error}",
+                remedy=_REMEDY,
+            ) from error

@@ -1,0 +1,152 @@
+"""What changed against the published labels, as files for people and programs."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.label_changes import LabelComparison, compare_labels
+from dfu_clustering.matching import match_clusters
+from dfu_clustering.runs import Summary
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.published_files import PublishedFiles
+from dfu_clustering.tables import read_table, write_json, write_table
+
+STABILITY = "stability.json"
+LABEL_CHANGES = "label_changes.parquet"
+
+
+class LabelFlow(Summary):
+    """So many DFUs went from one label to another; null is no label."""
+
+    old_label: str | None
+    new_label: str | None
+    dfus: int
+
+
+class RenamedSegment(Summary):
+    """A segment that continues a published one under another name, and why."""
+
+    old_label: str
+    new_label: str
+    reason: str
+
+
+class StabilitySummary(Summary):
+    """Labels beside the published ones; written to stability.json.
+
+    Attributes:
+        published_run: The run compared with.
+        refit: Whether the clusters were fitted again.
+        refit_reason: Why, or why not.
+        churn_share: Share (0-1) of the DFUs labelled in both runs whose label changed.
+        churn_share_unchanged_history: The same among those whose own history barely changed; None: not known.
+        ari: Adjusted Rand index of both groupings.
+        flow: From label to label, the largest first.
+        renamed: Segments that go on under another name.
+        psi: Population stability index by column, against the DFUs that the clusters were fitted on.
+        far_share: Share (0-1) of the DFUs further out than 99 % of those.
+        held_share: Share (0-1) of the DFUs that stay in a segment although another one is nearer.
+        silhouette: Of the labels, in the clustered space.
+        silhouette_nearest: With every DFU in the segment that is nearest; None after a change of settings.
+    """
+
+    published_run: str
+    refit: bool
+    refit_reason: str
+    shared_dfus: int
+    new_dfus: int
+    left_dfus: int
+    churn_share: float
+    unchanged_dfus: int | None
+    churn_share_unchanged_history: float | None
+    ari: float | None
+    flow: list[LabelFlow]
+    renamed: list[RenamedSegment]
+    psi: dict[str, float]
+    far_share: float | None
+    held_share: float | None
+    silhouette: float
+    silhouette_nearest: float | None
+
+
+def published_label_of(
+    assignments: pd.DataFrame, metadata: dict[str, Any], published: PublishedFiles
+) -> dict[int, str]:
+    """Return for each cluster the label of the published cluster that it continues, if it continues one.
+
+    Clusters that were trained beside the same published run know it; others are matched by the DFUs they share.
+
+    Raises:
+        DataError: The published labels are missing or unreadable.
+    """
+    labels = published.labels()
+    name_of = labels.drop_duplicates("cluster_id").set_index("cluster_id")["cluster_label"].to_dict()
+    continuity = metadata.get("continuity")
+    if continuity is not None and continuity["published_run"] == published.run:
+        matched = continuity["matched"]
+    else:
+        both = assignments[["dfu_ck", "cluster_id"]].merge(labels[["dfu_ck", "cluster_id"]], on="dfu_ck")
+        n_published, n_clusters = int(labels["cluster_id"].max()) + 1, int(assignments["cluster_id"].max()) + 1
+        before, now = both["cluster_id_y"].to_numpy(), both["cluster_id_x"].to_numpy()
+        matched = match_clusters(before, now, n_published, n_clusters).tolist()
+    return {cluster: name_of[before] for cluster, before in enumerate(matched) if before in name_of}
+
+
+def write_stability(
+    config: ClusteringConfig,
+    labelled: pd.DataFrame,
+    metadata: dict[str, Any],
+    renamed: list[RenamedSegment],
+    *,
+    published: PublishedFiles,
+    model: ModelFiles,
+    folder: Path,
+) -> StabilitySummary:
+    """Compare the labels with the published ones and write stability.json and label_changes.parquet.
+
+    Args:
+        config: What a barely changed history is.
+        labelled: dfu_ck and cluster_label.
+        metadata: How the clusters came about.
+        renamed: Segments that go on under another name.
+        published: The run compared with.
+        model: The files of the training.
+        folder: Where the two files go.
+
+    Raises:
+        DataError: The published labels are missing or unreadable.
+    """
+    moves = read_table(model.moves) if model.moves.exists() else None
+    comparison = compare_labels(published.labels(), labelled, moves, unchanged_move=config.stability.unchanged_move)
+    summary = _summary(comparison, metadata, renamed, published)
+    write_table(comparison.changes, folder / LABEL_CHANGES)
+    write_json(summary.model_dump(), folder / STABILITY)
+    return summary
+
+
+def _summary(
+    comparison: LabelComparison, metadata: dict[str, Any], renamed: list[RenamedSegment], published: PublishedFiles
+) -> StabilitySummary:
+    continuity = metadata.get("continuity") or {}
+    silhouettes = continuity.get("silhouettes", {})
+    return StabilitySummary(
+        published_run=published.run,
+        refit=continuity.get("refit", True),
+        refit_reason=continuity.get("reason", "trained without the published run"),
+        shared_dfus=comparison.shared_dfus,
+        new_dfus=comparison.new_dfus,
+        left_dfus=comparison.left_dfus,
+        churn_share=comparison.churn_share,
+        unchanged_dfus=comparison.unchanged_dfus,
+        churn_share_unchanged_history=comparison.churn_share_unchanged_history,
+        ari=comparison.ari,
+        flow=[LabelFlow.model_validate(row) for row in comparison.flow.to_dict(orient="records")],
+        renamed=renamed,
+        psi=continuity.get("psi", {}),
+        far_share=continuity.get("far_share"),
+        held_share=continuity.get("held_share"),
+        silhouette=metadata["silhouette"],
+        silhouette_nearest=silhouettes.get("nearest"),
+    )

@@ -1,0 +1,134 @@
+"""Two months through the flow on a real PostgreSQL and Prefect server: labels go on, a person may be asked."""
+
+import contextvars
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import psycopg2
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterName,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_server import wait_until
+
+from dfu_clustering import steps
+from dfu_clustering.config import load_config
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.steps import ModelFiles, PublishedFiles
+from dfu_clustering.tables import read_json, read_table
+from flows.cluster_dfus import cluster_dfus
+
+pytestmark = pytest.mark.integration
+
+SETTINGS = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
+FIRST, SECOND = "2026-09", "2026-10"
+
+
+@pytest.fixture
+def warehouse(postgres_url, prefect_server, tmp_path, monkeypatch, tracking_store):
+    load_panel(postgres_url, generate_panel(400, 40, 21))
+    monkeypatch.setenv("DATABASE_URL", postgres_url)
+    monkeypatch.chdir(tmp_path)  # MLflow keeps the artifacts of a store in SQLite below the current folder
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_store)
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        yield postgres_url
+
+
+def labels_in(url):
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT dfu_ck, cluster_assignment FROM dim_dfu WHERE cluster_assignment IS NOT NULL")
+        return dict(cursor.fetchall())
+
+
+def cluster(month, **parameters):
+    return cluster_dfus(as_of_month=month, **SETTINGS, **parameters)
+
+
+def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(warehouse, tmp_path):
+    first = cluster(FIRST)
+    assert first.stability is None
+    before = labels_in(warehouse)
+    second = cluster(SECOND)
+    told, folder = second.stability, Path(second.run_folder)
+    assert told.published_run == Path(first.run_folder).name
+    assert read_json(folder / "stability.json")["churn_share"] == told.churn_share
+
+    # the figures are those of the labels in the database
+    after = labels_in(warehouse)
+    shared = before.keys() & after.keys()
+    changed = {dfu for dfu in shared if before[dfu] != after[dfu]}
+    assert told.shared_dfus == len(shared)
+    assert told.churn_share == pytest.approx(len(changed) / len(shared))
+    assert told.churn_share < 0.1
+    changes = pd.read_parquet(folder / "label_changes.parquet")
+    assert set(changes["dfu_ck"]) == changed
+    assert changes["feature"].notna().all()
+    held = read_table(folder / "cluster_assignments.csv", text_columns=frozenset({"dfu_ck"}))
+    assert told.held_share == pytest.approx((held["margin"] < 0).mean())
+
+    # the month once more: it goes on from the first month again and comes to the same labels
+    again = cluster(SECOND)
+    assert again.published.updated == again.published.cleared == 0
+    assert again.stability.published_run == told.published_run
+
+    # the programs beside the same published run leave the same bytes
+    config, other = load_config(**SETTINGS), tmp_path / "programs"
+    published = PublishedFiles.in_folder(Path(first.run_folder))
+    shutil.copytree(
+        folder, other, ignore=lambda _, names: [n for n in names if not n.startswith("clustering_features")]
+    )
+    steps.train_model(config, features=other / "clustering_features.parquet", output_dir=other, published=published)
+    model = ModelFiles.in_folder(other)
+    steps.label_segments(config, model=model, output=other / "cluster_labels.csv", published=published)
+    names = ("cluster_assignments.csv", "cluster_metadata.json", "cluster_labels.csv", "cluster_profiles.json",
+             "stability.json", "label_changes.parquet", "dfu_moves.parquet", "cluster_pipeline.pkl")  # fmt: skip
+    assert [name for name in names if (folder / name).read_bytes() != (other / name).read_bytes()] == []
+
+
+def test_a_published_run_whose_files_are_gone_is_reported_and_labels_are_made_anew(warehouse, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
+    first = cluster(FIRST)
+    shutil.rmtree(first.run_folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'empty.db'}")
+    second = cluster(SECOND, override_reason="made anew")
+    assert second.stability is None
+    (problem,) = [warning for warning in second.warnings if "made anew" in warning]
+    assert Path(first.run_folder).name in problem
+
+
+def asked(name):
+    """Return the run that waits for an answer, if it does by now."""
+    paused = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=paused, name=FlowRunFilterName(like_=name)))
+        return found[0] if found else None
+
+
+@pytest.mark.parametrize("publish", [True, False])
+def test_a_run_that_needs_approval_waits_and_does_what_the_person_says(warehouse, publish):
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(context.run, lambda: cluster(FIRST, require_approval=True, return_state=True))
+        waiting = wait_until(lambda: running.done() or asked(f"as of {FIRST}"), 180, lambda: "no run asked")
+        assert not running.done(), running.result()
+        assert labels_in(warehouse) == {}
+        with get_client(sync_client=True) as client:
+            answer = {"publish": publish, "answered_by": "a planner", "reason": "as discussed"}
+            client.resume_flow_run(waiting.id, run_input=answer)
+        state = running.result(timeout=180)
+    if publish:
+        assert state.is_completed()
+        assert len(labels_in(warehouse)) == state.result().clustered
+    else:
+        assert (state.name, state.message) == ("NotPublished", "not published, a planner refused: as discussed")
+        assert labels_in(warehouse) == {}
