@@ -152,7 +152,7 @@ def test_labels_that_would_all_change_are_not_published_unless_somebody_says_why
         assert program(name)[0] == 0
     execute(warehouse, "UPDATE dim_dfu SET cluster_assignment = 'low_volume_steady_regular'")
     before = labels_of(warehouse)
-    refused = "critical labels_stay_mostly_the_same (observed 1, allowed <= 0.9)"
+    refused = "critical labels_stay_mostly_the_same (observed 1, allowed <= 0.5)"
     code, out, error = program(UPDATE)
     assert (code, out) == (2, "")
     assert refused in error
