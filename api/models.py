@@ -74,6 +74,9 @@ class Profile(BaseModel):
     share: Annotated[float, Field(ge=0, le=1, description="of the clustered DFUs")]
     volume_share: Annotated[float, Field(ge=0, le=1, description="of their demand in the window")]
     profile: Annotated[dict[str, Any], Field(description="medians of the features in original units, and quartiles")]
+    published_label: Annotated[
+        str | None, Field(description="what the segment that it goes on from was called; null: it goes on from none")
+    ]
 
 
 class Profiles(_Answer):
