@@ -192,6 +192,22 @@ def test_changed_share_counts_labels_that_change_or_go_among_those_that_were_the
     assert batch.expectations[0].meta["keys"] == ["a -> b: 3", "c -> no label: 1"]
 
 
+def test_a_label_that_disappears_counts_with_the_dfus_that_bore_it():
+    # "gone" is borne by no DFU afterwards, "a" still is; of 10 labelled DFUs 3 bore the larger label that goes
+    moves = publishing(("a", "a", 6), ("gone", "b", 3), ("small", None, 1), (None, "b", 5))
+    batch = assignments.publishing_batch(CONFIG, moves)
+    assert facts(batch)["vanished_label_share"] == 0.3
+    keys = {e.meta["name"]: e.meta["keys"] for e in batch.expectations}["labels_do_not_disappear"]
+    assert keys == ["gone: 3", "small: 1"]
+
+
+def test_coverage_falls_by_the_dfus_that_are_fewer_and_never_by_less_than_none():
+    fewer = publishing(("a", "a", 6), ("a", None, 4), (None, "a", 1))
+    assert facts(assignments.publishing_batch(CONFIG, fewer))["coverage_drop"] == pytest.approx(0.3)
+    more = publishing(("a", "a", 6), (None, "a", 9))
+    assert facts(assignments.publishing_batch(CONFIG, more))["coverage_drop"] == 0.0
+
+
 def test_first_labels_change_nothing_that_could_be_judged():
     assert facts(assignments.publishing_batch(CONFIG, publishing((None, "b", 5))))["changed_share"] is None
 

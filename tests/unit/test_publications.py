@@ -11,6 +11,7 @@ from dfu_clustering.publications import (
     newest_publication,
     publication_before,
     publication_of_run,
+    publication_to_continue,
     require_publication_of_run,
     wanted_run_id,
 )
@@ -32,6 +33,21 @@ def publication(month, run_id, hours):
 
 
 LEDGER = [publication("2026-08", "aaaaaaaaaaaa", 0), publication("2026-09", "ea88c1d8c467", 24)]
+
+
+def test_a_run_continues_the_newest_publish_of_an_earlier_month():
+    assert publication_to_continue(LEDGER, "2026-10") == LEDGER[1]
+    assert publication_to_continue([LEDGER[1], LEDGER[0]], "2026-10") == LEDGER[0]  # an earlier run that was put back
+    assert publication_to_continue([], "2026-10") is None
+
+
+def test_a_month_that_is_run_again_continues_what_its_first_run_did():
+    assert publication_to_continue(LEDGER, "2026-09") == LEDGER[0]
+    assert publication_to_continue(LEDGER[1:], "2026-09") == LEDGER[1]  # nothing earlier: the month itself
+
+
+def test_a_past_month_does_not_know_what_came_later():
+    assert publication_to_continue(LEDGER, "2026-07") is None
 
 
 def test_champion_is_what_was_published_last():
