@@ -62,6 +62,7 @@ bench: $(INSTALLED)  ## all benchmarks, one JSON line each; over an hour and 20 
 	$(BIN)/python benchmarks/k_selection.py large
 	$(BIN)/python benchmarks/stability.py $(wildcard ../shared/data/*.parquet)
 	$(BIN)/python benchmarks/gates.py
+	$(BIN)/python benchmarks/publishing.py
 	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/end_to_end.py --dfus 100000 1000000
 

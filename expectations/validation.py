@@ -1,5 +1,7 @@
 """Great Expectations at work: batches are judged, and the Data Docs of a run grow with every gate."""
 
+import json
+import logging
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from dfu_clustering.runs import Run
 from expectations.checks import PARAMETER, Batch
 from expectations.data_docs import make_self_contained
 from expectations.results import KEYS_KEPT, ExpectationError, Finding, names, one_a_name
+
+logger = logging.getLogger(__name__)
 
 Parameters = Mapping[str, Any]
 
@@ -69,6 +73,7 @@ class Validator:
     def __init__(self, run: Run, connection: Connection | None = None) -> None:
         self._run = run
         self._connection = connection
+        _remove_cut_off_files(run.folder)
         self._context = gx.get_context(project_config=_context_config(run.folder), mode="ephemeral")
         self._frames = self._context.data_sources.add_pandas("run")
         self._definitions: dict[str, BatchDefinition[Any]] = {}  # by source; each new one costs a save of all
@@ -166,6 +171,17 @@ class Validator:
             self._connection.rollback()
             return keys
         return finding.keys if isinstance(finding.keys, list) else finding.listed_keys(batch.key)
+
+
+def _remove_cut_off_files(folder: Path) -> None:
+    """Remove what a full disk or a kill has left half written: Great Expectations writes its files in place."""
+    for store in (_EXPECTATIONS, _RESULTS):
+        for path in folder.joinpath(*store).rglob("*.json"):
+            try:
+                json.loads(path.read_bytes())
+            except ValueError:
+                logger.warning("removed %s, which an earlier try has left half written", path)
+                path.unlink()
 
 
 def _context_config(folder: Path) -> DataContextConfig:

@@ -30,7 +30,7 @@ def backfill_history(
     backfill_id = short_run_id(runtime.flow_run.id)
     plan = backfilling.plan_backfill(config, months=months, as_of_month=as_of_month)
     folder = steps.backfill_folder(var, backfill_id)
-    done = [backfilling.backfill_month(config, folder, month) for month in plan.months]
+    done = [backfilling.backfill_month(config, folder, month, before) for before, month in plan.chain()]
     summary = steps.finish_backfill(config, var, backfill_id, plan, done)
     show_backfill(summary)
     return summary

@@ -28,8 +28,8 @@ def main() -> None:
     folder = steps.backfill_folder(var, backfill_id)
     print(f"backfill {backfill_id}: {plan.months[0]} to {plan.months[-1]}, in {folder}")
     done = []
-    for month in plan.months:
-        done.append(steps.backfill_month(config, engine, folder, month))
+    for before, month in plan.chain():
+        done.append(steps.backfill_month(config, engine, folder, month, before))
         print(f"{month}: {done[-1].clustered} DFUs in {done[-1].k} segments")
     summary = steps.finish_backfill(config, var, backfill_id, plan, done)
     if summary.too_early:

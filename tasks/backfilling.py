@@ -20,6 +20,6 @@ def plan_backfill(config: ClusteringConfig, *, months: int, as_of_month: str | N
 
 
 @task(name="backfill-month", task_run_name="as of {as_of_month}", timeout_seconds=_MONTH_S, **RETRY)
-def backfill_month(config: ClusteringConfig, folder: Path, as_of_month: str) -> steps.MonthSummary:
-    """Compute labels and features as of a month."""
-    return steps.backfill_month(config, warehouse_engine(config.warehouse), folder, as_of_month)
+def backfill_month(config: ClusteringConfig, folder: Path, as_of_month: str, before: str | None) -> steps.MonthSummary:
+    """Compute labels and features as of a month; they continue those of the month before."""
+    return steps.backfill_month(config, warehouse_engine(config.warehouse), folder, as_of_month, before)

@@ -21,6 +21,7 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
 from dfu_clustering.steps.backfilling import backfill_folder, backfill_month, finish_backfill, plan_backfill
+from dfu_clustering.tables import read_json
 from dfu_clustering.warehouse import connect_engine
 from flows.backfill_history import backfill_history
 
@@ -48,9 +49,9 @@ def backfilled(warehouse, tmp_path_factory):
     folder = backfill_folder(var, "x")
     before = rows_of_dim_dfu(warehouse)
     done = []
-    for month in plan.months:
+    for before_it, month in plan.chain():
         assert not history.backfill_index(var).exists()  # nobody reads a backfill that is not whole
-        done.append(backfill_month(config, engine, folder, month))
+        done.append(backfill_month(config, engine, folder, month, before_it))
     finish_backfill(config, var, "x", plan, done)
     assert rows_of_dim_dfu(warehouse) == before
     return var
@@ -66,6 +67,12 @@ def test_every_month_has_a_label_a_distance_and_features_of_its_clustered_dfus(b
         assert (rows["distance"] >= 0).all()
         assert (rows["mean_demand"] > 0).all()
     assert set(frame["run"]) == {"backfill x"}
+
+
+def test_every_month_continues_the_one_before(backfilled):
+    stability = read_json(backfilled / "history" / "x" / "2026-08" / "stability.json")
+    assert "2026-07" in str(stability)
+    assert history.load(var=backfilled)["margin"].notna().all()
 
 
 def test_nothing_of_a_later_month_is_in_it(backfilled, warehouse, postgres_server, tmp_path):

@@ -13,6 +13,7 @@ from dfu_clustering.runs import Run, Summary
 from dfu_clustering.steps.features import FeatureSummary, build_features, sales_span
 from dfu_clustering.steps.labelling import LabelSummary, label_segments
 from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.published_files import PublishedFiles
 from dfu_clustering.steps.training import TrainingSummary, train_model
 from dfu_clustering.tables import write_json
 
@@ -24,6 +25,10 @@ class BackfillPlan(Summary):
 
     months: list[str]
     too_early: list[str]
+
+    def chain(self) -> list[tuple[str | None, str]]:
+        """Return each month with the one that it continues; None before the first."""
+        return list(zip([None, *self.months], self.months, strict=False))
 
 
 class MonthSummary(Summary):
@@ -67,23 +72,39 @@ def plan_backfill(config: ClusteringConfig, engine: Engine, *, months: int, as_o
     return plan
 
 
-def backfill_month(config: ClusteringConfig, engine: Engine, folder: Path, as_of_month: str) -> MonthSummary:
+def backfill_month(
+    config: ClusteringConfig, engine: Engine, folder: Path, as_of_month: str, before: str | None = None
+) -> MonthSummary:
     """Compute labels and features as of a month from the sales up to it, in a folder; steps that are done stay done.
+
+    Args:
+        config: The settings.
+        engine: The warehouse; only read.
+        folder: Of the backfill.
+        as_of_month: ``2026-10``.
+        before: The month of the backfill whose clusters and labels this one continues; None: it is the first.
 
     Raises:
         DataError: The sales of that time cannot be clustered.
     """
     run = Run(folder / as_of_month, as_of_month)
     model = ModelFiles.in_folder(run.folder)
+    published = PublishedFiles.in_folder(folder / before) if before else None
     features = run.once(
         "build_features",
         FeatureSummary,
         lambda: build_features(config, engine, output=run.features, as_of_month=as_of_month),
     )
     training = run.once(
-        "train_model", TrainingSummary, lambda: train_model(config, features=run.features, output_dir=run.folder)
+        "train_model",
+        TrainingSummary,
+        lambda: train_model(config, features=run.features, output_dir=run.folder, published=published),
     )
-    labels = run.once("label_segments", LabelSummary, lambda: label_segments(config, model=model, output=run.labels))
+    labels = run.once(
+        "label_segments",
+        LabelSummary,
+        lambda: label_segments(config, model=model, output=run.labels, published=published),
+    )
     return MonthSummary(
         as_of_month=as_of_month,
         clustered=features.clustered,
