@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, Row, RowMapping, create_engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -30,6 +30,7 @@ SELECT pg_stat_get_tuples_inserted(oid), pg_stat_get_tuples_updated(oid), pg_sta
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text END
 FROM pg_class WHERE oid = 'dim_dfu'::regclass
 """)
+_SNAPSHOT_LIMIT: Final = text("SELECT set_config('statement_timeout', :limit, true)")  # SET LOCAL
 # one row a label: an array as text is read many times faster than a row a DFU
 _LABELS: Final = text("SELECT cluster_assignment, array_agg(dfu_sk)::text FROM dim_dfu GROUP BY cluster_assignment")
 
@@ -78,6 +79,7 @@ class Database:
             ConfigError: The address names no PostgreSQL database.
         """
         self._engine = _engine(settings)
+        self._snapshot_timeout_s = settings.snapshot_timeout_s
 
     def close(self) -> None:
         """Close the pool's connections."""
@@ -89,8 +91,14 @@ class Database:
 
     def label_snapshot(self) -> LabelSnapshot:
         """Return the labels of all DFUs."""
-        rows = self._read(lambda connection: connection.execute(_LABELS).all())
-        return LabelSnapshot({label: _sorted_keys(keys) for label, keys in rows})
+
+        def read(connection: Connection) -> Sequence[Row[Any]]:
+            # all rows are read: a limit of its own, which holds for this transaction only
+            transaction = connection.execution_options(isolation_level="READ COMMITTED")
+            transaction.execute(_SNAPSHOT_LIMIT, {"limit": f"{int(self._snapshot_timeout_s * 1000)}ms"})
+            return transaction.execute(_LABELS).all()
+
+        return LabelSnapshot({label: _sorted_keys(keys) for label, keys in self._read(read)})
 
     def page(self, filters: Sequence[Filter], sort: Sort, *, limit: int, offset: int) -> Page:
         """Return a page of the rows that fit all filters; rows and total are of one moment."""

@@ -29,6 +29,7 @@ class ApiSettings(BaseSettings):
         pool_timeout_s: How long a request waits for one before it is refused with 503.
         connect_timeout_s: How long a new connection may take.
         statement_timeout_s: How long a statement may take.
+        snapshot_timeout_s: How long the one statement may take that reads the labels of all DFUs.
         refresh_s: How old an answer may be before the service looks whether dim_dfu or the ledger has changed.
         grace_s: How long the last known numbers are shown while the database does not answer.
         rebuild_s: After how long the labels are read again, although no change of dim_dfu was counted.
@@ -45,6 +46,7 @@ class ApiSettings(BaseSettings):
     pool_timeout_s: Seconds = 10.0
     connect_timeout_s: Annotated[int, Field(ge=1, le=60)] = 3
     statement_timeout_s: Seconds = 5.0
+    snapshot_timeout_s: Seconds = 60.0
     refresh_s: Seconds = 1.0
     grace_s: Seconds = 10.0
     rebuild_s: Seconds = 60.0
