@@ -1,5 +1,6 @@
 """The files of the published run: what its segments are, who is in them, and what its publish changed."""
 
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 import pyarrow.dataset as dataset
 import pyarrow.parquet as parquet
 
-from api.members import Members
+from api.members import Member, Members
 from api.problems import NotFoundError
 from dfu_clustering.features import TIME_SERIES_FEATURES
 from dfu_clustering.label_history import LABEL_HISTORY
@@ -41,21 +42,30 @@ class PublishedRun:
     def __init__(self, runs: Path, publication: Publication) -> None:
         self.publication = publication
         self._run = Run(runs / publication.run, publication.as_of_month)
+        self._files = FeatureFiles(self._run.features)
+        self._profiles = self._run.folder / "cluster_profiles.json"
+        self._assignments = ModelFiles.in_folder(self._run.folder).assignments
+        self._reading = threading.RLock()  # a million members are read once, not by every thread that wants them
 
-    @cached_property
+    @property
     def segments(self) -> tuple[SegmentSummary, ...]:
-        """The segments, the largest first; none where the run's files are gone."""
-        path = self._run.folder / "cluster_profiles.json"
-        return tuple(LabelSummary.model_validate(read_json(path)).segments) if path.is_file() else ()
+        """Return the segments, the largest first; none where the run's files are gone."""
+        return self._read_segments if self._profiles.is_file() else ()
 
-    @cached_property
+    @property
     def members(self) -> Members:
-        """Who is in them.
+        """Return who is in them.
 
         Raises:
             NotFoundError: The run's files are gone.
         """
-        return Members.read(self._existing(ModelFiles.in_folder(self._run.folder).assignments))
+        self._existing(self._assignments)
+        with self._reading:
+            return self._read_members
+
+    def member(self, dfu_ck: str) -> Member | None:
+        """Return a DFU in its segment; None where the run did not cluster it, or its files are gone."""
+        return self.members.get(dfu_ck) if self._assignments.is_file() else None
 
     @cached_property
     def changes(self) -> PublishSummary:
@@ -74,14 +84,16 @@ class PublishedRun:
         return next((segment for segment in self.segments if segment.label == label), None)
 
     def features(self, dfu_ck: str) -> dict[str, Any] | None:
-        """Return the time-series features of a DFU; None where the run did not cluster it."""
-        matrix = self._existing(FeatureFiles(self._run.features).matrix)
+        """Return the time-series features of a DFU; None where the run did not cluster it, or its files are gone."""
+        matrix = self._files.matrix
+        if not matrix.is_file():
+            return None
         names = [name for name in parquet.read_schema(matrix).names if name in _FEATURES]
         return _row(matrix, dfu_ck, names)
 
     def history(self, dfu_ck: str) -> list[tuple[str, float]]:
         """Return month and demand of a DFU since its first sale, as far back as the run kept them."""
-        panel = FeatureFiles(self._run.features).panel
+        panel = self._files.panel
         months = list((_row(panel, dfu_ck) or {}).items()) if panel.is_file() else []
         begun = next((i for i, (_, demand) in enumerate(months) if demand > 0), len(months))
         return [(month, float(demand)) for month, demand in months[begun:]]
@@ -99,8 +111,11 @@ class PublishedRun:
         return {name: None if value != value else value for name, value in row.items()}
 
     def excluded_reason(self, dfu_ck: str) -> str | None:
-        """Return why the run left a DFU out; None where it did not."""
-        return self._excluded.get(dfu_ck)
+        """Return why the run left a DFU out; None where it did not, or its files are gone."""
+        if not self._files.excluded.is_file():
+            return None
+        with self._reading:
+            return self._read_excluded.get(dfu_ck)
 
     def pictures(self) -> list[str]:
         """Return the names of the pictures that the run has left."""
@@ -128,11 +143,16 @@ class PublishedRun:
         raise NotFoundError(f"The labels of run {self.publication.run} were put back; what that changed is not known.")
 
     @cached_property
-    def _excluded(self) -> dict[str, str]:
-        path = FeatureFiles(self._run.features).excluded
-        if not path.is_file():
-            return {}
-        table = read_table(path, text_columns=frozenset({"dfu_ck", "reason"}))
+    def _read_segments(self) -> tuple[SegmentSummary, ...]:
+        return tuple(LabelSummary.model_validate(read_json(self._profiles)).segments)
+
+    @cached_property
+    def _read_members(self) -> Members:
+        return Members.read(self._assignments)
+
+    @cached_property
+    def _read_excluded(self) -> dict[str, str]:
+        table = read_table(self._files.excluded, text_columns=frozenset({"dfu_ck", "reason"}))
         return dict(zip(table["dfu_ck"], table["reason"], strict=True))
 
     def _existing(self, path: Path) -> Path:

@@ -229,7 +229,7 @@ def _dfu(view: View, database: Database, dfu_ck: str) -> Dfu:
     row = _existing_row(database, dfu_ck)
     run = view.newest
     segment = run.segment(row[LABEL]) if run else None
-    member = run.members.get(dfu_ck) if run and run.segments else None
+    member = run.member(dfu_ck) if run else None
     return Dfu(
         dfu_ck=dfu_ck,
         label=row[LABEL],

@@ -8,11 +8,12 @@ whether rows of dim_dfu or the ledger have changed, and reads again only then.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.answers import Answers
@@ -20,6 +21,7 @@ from api.database import Database, LabelSnapshot
 from api.problems import NotFoundError, UnavailableError
 from api.published_run import PublishedRun
 from api.settings import ApiSettings
+from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ class View:
         answers: What has been answered from this state.
     """
 
-    def __init__(self, labels: LabelSnapshot, published: list[PublishedRun]) -> None:
+    def __init__(self, labels: LabelSnapshot, published: Sequence[PublishedRun]) -> None:
         self.labels = labels
         self.published = published
         self.newest = published[-1] if published else None
@@ -92,10 +94,13 @@ class Views:
         self._lock = threading.Lock()
         self._view: View | None = None
         self._marks: _Marks | None = None
+        self._reading_labels = False
         self._read_at = self._confirmed_at = float("-inf")
 
     def current(self) -> View:
-        """Return a view that was right at most ``refresh_s`` ago, or ``grace_s`` where a change is being read.
+        """Return a view that was right at most ``refresh_s`` ago.
+
+        It may be older: by ``snapshot_timeout_s`` while new labels are read, by ``grace_s`` while the database is away.
 
         Raises:
             OperationalError: The database does not answer, and the last view is older than that.
@@ -104,7 +109,8 @@ class Views:
         view = self._view
         if view is not None and self._age_s() < self._settings.refresh_s:
             return view
-        return self._refreshed(view if self._age_s() < self._settings.grace_s else None)
+        bearable_s = self._settings.grace_s + (self._settings.snapshot_timeout_s if self._reading_labels else 0.0)
+        return self._refreshed(view if self._age_s() < bearable_s else None)
 
     def _refreshed(self, usable: View | None) -> View:
         patience_s = 0.0 if usable else self._settings.connect_timeout_s + 2 * self._settings.statement_timeout_s
@@ -114,7 +120,7 @@ class Views:
             return usable
         try:
             return self._refresh()
-        except (OperationalError, PoolTimeoutError):
+        except (OperationalError, InterfaceError, PoolTimeoutError):
             if usable is None:
                 raise
             logger.warning("the database does not answer, showing labels confirmed %.1f s ago", self._age_s())
@@ -142,13 +148,38 @@ class Views:
         if self._view is not None and same_table and now - self._read_at < self._settings.rebuild_s:
             labels = self._view.labels
         else:
-            labels = self._database.label_snapshot()
+            with self._labels_being_read():
+                labels = self._database.label_snapshot()
             self._read_at = now
-        published = [PublishedRun(self._settings.runs, line) for line in self._ledger.publications()]
-        view = View(labels, published)
+        view = View(labels, self._published(marks.ledger))
         told = (view.as_of_month, labels.n_dfus, len(labels.counts()), time.perf_counter() - started)
         logger.info("view as_of=%s dfus=%d labels=%d duration_s=%.2f", *told)
         return view
+
+    @contextmanager
+    def _labels_being_read(self) -> Iterator[None]:
+        self._reading_labels = True
+        try:
+            yield
+        finally:
+            self._reading_labels = False
+
+    def _published(self, mark: tuple[int, ...]) -> Sequence[PublishedRun]:
+        """Return the publishes; where the ledger is the same, with all that was read of their folders before.
+
+        A ledger that became unreadable does not make the labels wrong: the publishes that are known go on to be shown.
+        """
+        known = self._view.published if self._view else None
+        try:
+            lines = self._ledger.publications()
+        except (DataError, OSError):
+            if known is None:
+                raise
+            logger.exception("ledger unreadable, showing the publishes known before")
+            return known
+        same_ledger = self._marks is not None and mark == self._marks.ledger
+        kept = {run.publication.model_dump_json(): run for run in known or ()} if same_ledger else {}
+        return [kept.get(line.model_dump_json()) or PublishedRun(self._settings.runs, line) for line in lines]
 
     def _age_s(self) -> float:
         return self._clock() - self._confirmed_at
@@ -158,4 +189,9 @@ class Views:
             found = self._ledger.path.stat()
         except FileNotFoundError:
             return ()
+        except OSError:
+            if self._marks is None:
+                raise
+            logger.exception("ledger out of reach, showing the publishes known before")
+            return self._marks.ledger
         return found.st_ino, found.st_mtime_ns, found.st_size

@@ -13,7 +13,10 @@ from api_site import ApiSite
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prefect_server import free_port, wait_until
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from api import database
 from api.app import create_app
 from api.router import router
 from api.settings import ApiSettings
@@ -150,6 +153,46 @@ def test_run_folder_that_was_cleared_away_takes_only_its_own_answers_with_it(set
             problem = client.get(f"/domains/dfu/clusters/{path}").json()
             assert (problem["status"], "2026-10-d-gone" in problem["detail"]) == (404, True), path
         assert client.get("/domains/dfu/clusters/pictures").json()["pictures"] == []
+
+
+SEGMENT = {"cluster_id": 0, "label": "one", "base": "low_volume", "traits": [], "reason": "low volume", "size": 1}
+SHARES = {"share": 1.0, "volume_share": 1.0, "profile": {}}
+LEFT = {
+    "cluster_profiles.json": json.dumps({"segments": [SEGMENT | SHARES]}),
+    "cluster_assignments.csv": "dfu_ck,cluster_id,distance,mean_demand\na,0,0.5,2.0\n",
+    "clustering_features.parquet.excluded.csv": "dfu_ck,reason\na,no demand\n",
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_dfu_is_told_from_what_is_left_of_a_run_folder(settings, left):
+    (settings.runs / "published.jsonl").write_text(json.dumps(LINE) + "\n")
+    (settings.runs / LINE["run"]).mkdir()
+    (settings.runs / LINE["run"] / left).write_text(LEFT[left])
+    with TestClient(create_app(settings)) as client:
+        told = client.get("/domains/dfu/a").json()
+    found = {name: told[name] for name in ("label", "reason", "distance", "excluded_reason", "features", "history")}
+    known = {
+        "cluster_profiles.json": {"reason": "low volume"},
+        "cluster_assignments.csv": {"distance": 0.5},
+        "clustering_features.parquet.excluded.csv": {"excluded_reason": "no demand"},
+    }
+    nothing = {"reason": None, "distance": None, "excluded_reason": None, "features": None, "history": []}
+    assert found == {"label": "one", **nothing, **known[left]}
+
+
+def test_labels_may_take_longer_to_read_than_any_other_statement(settings, monkeypatch):
+    slow = text("SELECT cluster_assignment, array_agg(dfu_sk)::text FROM dim_dfu, pg_sleep(0.5) GROUP BY 1")
+    monkeypatch.setattr(database, "_LABELS", slow)
+    impatient = settings.model_copy(update={"statement_timeout_s": 0.2})
+    with closing(database.Database(impatient)) as warehouse:
+        assert warehouse.label_snapshot().n_dfus == 2
+        assert warehouse.label_snapshot().n_dfus == 2
+        with pytest.raises(OperationalError, match="statement timeout"):
+            warehouse._read(lambda connection: connection.execute(text("SELECT pg_sleep(0.5)")))
+    hasty = settings.model_copy(update={"snapshot_timeout_s": 0.2})
+    with closing(database.Database(hasty)) as warehouse, pytest.raises(OperationalError, match="statement timeout"):
+        warehouse.label_snapshot()
 
 
 def test_ledger_that_cannot_be_read_is_a_503_until_it_can(settings):

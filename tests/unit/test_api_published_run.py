@@ -1,6 +1,9 @@
 """What the service reads of a published run: its members, what its publish changed, and what putting it back did."""
 
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import numpy as np
@@ -74,6 +77,27 @@ def test_label_as_of_a_month_is_null_for_a_dfu_that_had_none(tmp_path):
     assert run.known_label("a") == {"label": "low", "distance": 0.5, "margin": 0.25}
     assert run.known_label("b") == {"label": "low", "distance": 0.5, "margin": None}
     assert run.known_label("c") == {"label": None, "distance": None, "margin": None}
+
+
+def test_members_are_read_once_by_however_many_threads_want_them(tmp_path, monkeypatch):
+    write_table(ASSIGNMENTS, tmp_path / RUN / "cluster_assignments.csv")
+    run, reads, read = PublishedRun(tmp_path, publication(restored=False)), [], Members.read
+    all_want_them = threading.Barrier(4)
+
+    def slowly(path):
+        reads.append(path)
+        time.sleep(0.05)  # long enough for the others to come
+        return read(path)
+
+    monkeypatch.setattr(Members, "read", slowly)
+
+    def want(_):
+        all_want_them.wait(30)
+        return run.members
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(want, range(4)))) == 1
+    assert len(reads) == 1
 
 
 ASSIGNMENTS = pd.DataFrame(
