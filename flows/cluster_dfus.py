@@ -146,6 +146,8 @@ def cluster_dfus(
         answer = approval.ask(config, run)
         if not answer.publish:
             return approval.refused(answer)  # type: ignore[return-value]
+        if newer := approval.published_since(run):
+            return approval.superseded(answer, newer)  # type: ignore[return-value]
     published = clustering.update_assignments(config, run, dry_run=dry_run)
     if not dry_run:
         publication = loads.record_publication(run, state, published, load_id=load_id)

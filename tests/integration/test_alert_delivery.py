@@ -23,6 +23,7 @@ pytestmark = pytest.mark.integration
 ALERTS = (
     "dfu-data-quality-failed",
     "dfu-data-quality-warned",
+    "dfu-approval-requested",
     "dfu-run-failed",
     "dfu-watch-failed",
     "dfu-automation-failed",

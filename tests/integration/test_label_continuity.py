@@ -114,18 +114,40 @@ def asked(name):
         return found[0] if found else None
 
 
-@pytest.mark.parametrize("publish", [True, False])
-def test_a_run_that_needs_approval_waits_and_does_what_the_person_says(warehouse, publish):
+def state_after(publish, while_it_waits):
+    """Run the first month with approval, do something while it waits, answer, and return how the run ended."""
     context = contextvars.copy_context()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(context.run, lambda: cluster(FIRST, require_approval=True, return_state=True))
         waiting = wait_until(lambda: running.done() or asked(f"as of {FIRST}"), 180, lambda: "no run asked")
         assert not running.done(), running.result()
-        assert labels_in(warehouse) == {}
+        while_it_waits()
         with get_client(sync_client=True) as client:
             answer = {"publish": publish, "answered_by": "a planner", "reason": "as discussed"}
             client.resume_flow_run(waiting.id, run_input=answer)
-        state = running.result(timeout=180)
+        return running.result(timeout=180)
+
+
+def test_a_yes_publishes_nothing_once_a_newer_run_has_published(warehouse):
+    newer = {}
+
+    def publish_the_second_month():
+        newer["run"] = Path(cluster(SECOND).run_folder).name
+        newer["labels"] = labels_in(warehouse)
+
+    state = state_after(publish=True, while_it_waits=publish_the_second_month)
+    assert state.name == "NotPublished"
+    assert f"as of {SECOND} by run {newer['run']}" in state.message
+    assert "run again" in state.message
+    assert labels_in(warehouse) == newer["labels"]
+
+
+@pytest.mark.parametrize("publish", [True, False])
+def test_a_run_that_needs_approval_waits_and_does_what_the_person_says(warehouse, publish):
+    def nothing_is_published():
+        assert labels_in(warehouse) == {}
+
+    state = state_after(publish, while_it_waits=nothing_is_published)
     if publish:
         assert state.is_completed()
         assert len(labels_in(warehouse)) == state.result().clustered

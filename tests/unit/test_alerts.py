@@ -14,6 +14,8 @@ from deploy.alert_channel import notification_block
 from deploy.alerts import TEST_ALERT, read_alerts, switched_off
 from dfu_clustering.data_quality import Check, GateReport
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.steps import PublishSummary
+from tasks.approval import APPROVAL_REQUESTED, PATIENCE_S, question_payload
 from tasks.findings import FAILED_EVENT, WARNED_EVENT, findings_payload
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +109,19 @@ def test_warnings_are_told_as_warnings():
     subject, body = rendered("dfu-data-quality-warned", warned)
     assert subject == "DFU clustering: warnings in fact_sales_monthly for 2026-10"
     assert body.startswith("These are warnings, the run goes on.\n")
+
+
+def test_a_run_that_waits_for_approval_is_told_with_what_would_change_and_the_link():
+    changes = PublishSummary(
+        updated=31, unchanged=460, cleared=9, not_found=0, not_found_keys=[], unlabelled=0, dry_run=True, transitions=[]
+    )
+    asked = event(APPROVAL_REQUESTED, question_payload("2026-10", RUN_ID, changes, patience_s=PATIENCE_S))
+    assert asked.event in ALERTS["dfu-approval-requested"].expect
+    subject, body = rendered("dfu-approval-requested", asked)
+    assert subject == "DFU clustering: labels as of 2026-10 wait for your answer"
+    assert "31 labels would change, 9 would\nbe cleared and 460 would stay" in body
+    assert "after 72 hours" in body
+    assert body.endswith(f"Run: http://prefect.test/runs/flow-run/{RUN_ID}")
 
 
 def test_a_hundred_failed_expectations_and_a_thousand_keys_stay_one_readable_message():
