@@ -28,7 +28,7 @@ def require_good_sources(
         DataQualityError: A critical expectation fails, and no reason was given to go on.
     """
     with TemporaryDirectory() as folder:
-        run = Run(Path(folder), as_of_month)
+        run = _run_without_others(folder, as_of_month)
         _require_passed(judge_sources(config, engine, run, policy, chosen=chosen, docs=False))
 
 
@@ -51,8 +51,13 @@ def require_good_labels(
     smallest_pct = training.get("config", {}).get("min_cluster_size_pct", config.min_cluster_size_pct)
     config = config.model_copy(update={"min_cluster_size_pct": smallest_pct})
     with TemporaryDirectory() as folder:
-        run = Run(Path(folder), training.get("as_of_month") or "an unknown month")
+        run = _run_without_others(folder, training.get("as_of_month") or "an unknown month")
         _require_passed(judge_labels(config, run, policy, labels=labels, publishing=publishing))
+
+
+def _run_without_others(folder: str, as_of_month: str) -> Run:
+    # a gate compares a run with those beside it, and beside the folder itself lies all that is temporary
+    return Run(Path(folder) / "run", as_of_month)
 
 
 def _require_passed(reports: list[GateReport]) -> None:

@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -145,6 +146,18 @@ def test_features_are_not_made_of_half_a_load_unless_somebody_says_why(program, 
     assert "suite=fact_sales_monthly overridden, the reason: half of the customers closed" in caplog.text
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
     assert program(FEATURES, "--as-of", "2026-09")[0] == 0  # the month before was whole
+
+
+def test_gates_of_programs_read_nothing_that_others_left_in_the_temporary_folder(
+    program, warehouse, tmp_path_factory, monkeypatch
+):
+    temporary = tmp_path_factory.mktemp("temporary")
+    reports = temporary / "of-somebody-else" / "data_quality"
+    reports.mkdir(parents=True)
+    (reports / "dim_dfu.json").write_text("not ours")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    code, _, error = program(FEATURES)
+    assert (code, error) == (0, "")
 
 
 def test_labels_that_would_all_change_are_not_published_unless_somebody_says_why(program, warehouse):
