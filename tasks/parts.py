@@ -4,16 +4,18 @@ import shutil
 from typing import Any
 
 from prefect import task, unmapped
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import Task
 
 from dfu_clustering import steps
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import FeatureSummary
-from dfu_clustering.warehouse import Part, snapshot
+from dfu_clustering.warehouse import Part, SnapshotGoneError, snapshot
 from tasks.connection import warehouse_engine
-from tasks.retries import RETRY
+from tasks.retries import RETRY, may_heal
 
 _TIMEOUT_S = 2 * 3600
 
@@ -24,6 +26,8 @@ def build_features_in_parts(config: ClusteringConfig, run: Run, *, as_of_month: 
     Workers read the warehouse themselves, by their own DATABASE_URL or the configured block, and write into the run's
     folder, which must lie where all of them see it.
     """
+    # a part without a DFU that can be clustered writes no matrix: one of an earlier try would be taken for its own
+    shutil.rmtree(run.part(0).parent, ignore_errors=True)
     parts = [Part(number, config.scale.partitions) for number in range(config.scale.partitions)]
     with snapshot(warehouse_engine(config.warehouse)) as shared, _task_runner(config.scale.dask_address) as runner:
         arguments = {
@@ -39,8 +43,16 @@ def build_features_in_parts(config: ClusteringConfig, run: Run, *, as_of_month: 
     return summary
 
 
+def _may_heal_in_this_snapshot(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Tell whether another try of a part is worth it; all parts are tried again where their snapshot is gone."""
+    return may_heal(task, task_run, state) and not isinstance(state.data, SnapshotGoneError)
+
+
 @task(
-    name="build-features-part", timeout_seconds=_TIMEOUT_S, task_run_name="build-features-part-{part.number}", **RETRY
+    name="build-features-part",
+    timeout_seconds=_TIMEOUT_S,
+    task_run_name="build-features-part-{part.number}",
+    **(RETRY | {"retry_condition_fn": _may_heal_in_this_snapshot}),
 )
 def build_part(config: ClusteringConfig, run: Run, part: Part, same_as: str, as_of_month: str | None) -> FeatureSummary:
     """Read the sales of one part of the DFUs and write their features."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
@@ -41,10 +42,21 @@ _SCHEMA_ERRORS = (
     pg_errors.InsufficientPrivilege,
 )
 
+# what PostgreSQL says of a snapshot whose owner is gone, in words that differ by version
+_GONE_SNAPSHOT = (
+    pg_errors.InvalidParameterValue,
+    pg_errors.UndefinedObject,
+    pg_errors.ObjectNotInPrerequisiteState,
+)
+
 _KEY_TYPES = {name: pa.dictionary(pa.int32(), pa.string()) for name in ("dmdunit", "dmdgroup", "loc")}
 _SALES_TYPES = {**_KEY_TYPES, "startdate": pa.date32(), "qty": pa.float64()}
 _NUMERIC = ("execution_lag", "total_lt", "alcoh_pct", "proof")
 _ITEM_NUMERIC = ("case_weight", "item_proof", "bpc", "bottle_pack", "pack_case")
+
+
+class SnapshotGoneError(ConnectionError):
+    """The connection that shared a snapshot was lost, and the snapshot with it; only a new one helps."""
 
 
 def statement(name: str) -> str:
@@ -212,19 +224,29 @@ def snapshot(engine: Engine, *, part: Part = WHOLE, same_as: str | None = None) 
         engine: The warehouse.
         part: DFUs to which dim_dfu and the sales are confined.
         same_as: Name of a snapshot that is still open; see Snapshot.export().
+
+    Raises:
+        SnapshotGoneError: That snapshot is not open any more.
     """
     with raw_connection(engine) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         try:
             with connection.cursor() as cursor:
                 if same_as is not None:
-                    cursor.execute("SET TRANSACTION SNAPSHOT %s", (same_as,))
+                    _open_same(cursor, same_as)
                 # rows in physical order, so that a rerun reads what the first run read
                 cursor.execute("SET LOCAL synchronize_seqscans = off")
             yield Snapshot(engine, connection, part)
         finally:
             connection.rollback()
             connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def _open_same(cursor: Cursor, same_as: str) -> None:
+    try:
+        cursor.execute("SET TRANSACTION SNAPSHOT %s", (same_as,))
+    except _GONE_SNAPSHOT as error:
+        raise SnapshotGoneError(f"the shared snapshot {same_as} is gone, and the connection that held it") from error
 
 
 @contextmanager

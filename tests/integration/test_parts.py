@@ -1,12 +1,17 @@
 """Features built in parts are those built at once, byte for byte, whoever builds the parts."""
 
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 from prefect import flow, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_server import wait_until
 
 from dfu_clustering.config import ClusteringConfig, load_config
 from dfu_clustering.demo.generated import generate_panel
@@ -14,7 +19,8 @@ from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import FeatureFiles, build_features, join_parts
-from dfu_clustering.warehouse import Part, connect_engine, snapshot
+from dfu_clustering.warehouse import Part, SnapshotGoneError, connect_engine, is_transient, snapshot
+from tasks import clustering
 from tasks.parts import build_features_in_parts
 
 pytestmark = pytest.mark.integration
@@ -107,6 +113,67 @@ def test_without_dask_the_parts_follow_one_another_in_the_process(prefect_server
     assert content(files) == content(at_once)
     assert names == {f"build-features-part-{number}" for number in range(3)}
     assert not (tmp_path / "run" / "parts").exists()
+
+
+def test_a_part_that_an_earlier_try_left_is_not_joined(prefect_server, warehouse, at_once, tmp_path):
+    run = Run(tmp_path / "run", AS_OF)
+    for number in range(8):
+        run.part(number).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(at_once.matrix, run.part(number))
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM dim_dfu WHERE dfu_sk > 4")
+    once = FeatureFiles(tmp_path / "of_four_dfus.parquet")
+    build_features(load_config(), warehouse, output=once.matrix, as_of_month=AS_OF)
+    files, _ = run_in_parts(prefect_server, load_config(scale={"partitions": 8}), run.folder)
+    assert content(files) == content(once)
+
+
+def test_a_shared_snapshot_that_is_gone_is_said_to_be_and_may_heal(warehouse):
+    with snapshot(warehouse) as shared:
+        same_as = shared.export()
+    with (
+        pytest.raises(SnapshotGoneError, match=f"snapshot {same_as} is gone") as gone,
+        snapshot(warehouse, same_as=same_as),
+    ):
+        pass
+    assert is_transient(gone.value)
+
+
+def drop_the_connection_that_shares(url: str) -> None:
+    """End the session that has exported a snapshot, as a restart of the server does."""
+
+    def dropped() -> bool:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%export_snapshot%'"
+        )
+        return bool(cursor.fetchall())
+
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        wait_until(dropped, 60, lambda: "no session shares a snapshot")
+
+
+def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(
+    prefect_server, warehouse, postgres_url, at_once, tmp_path
+):
+    run, config = Run(tmp_path / "run", AS_OF), load_config(scale={"partitions": 8})
+
+    @flow
+    def only_features() -> None:
+        clustering.build_features(config, run)
+
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}), ThreadPoolExecutor(1) as pool:
+        dropped = pool.submit(drop_the_connection_that_shares, postgres_url)
+        state = only_features(return_state=True)
+        dropped.result()
+        state.result()
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        with get_client(sync_client=True) as client:
+            tries = {task_run.name: task_run.run_count for task_run in client.read_task_runs(flow_run_filter=wanted)}
+    assert content(FeatureFiles(run.features)) == content(at_once)
+    assert [count for name, count in tries.items() if not name.startswith("build-features-part")] == [2]
+    assert {count for name, count in tries.items() if name.startswith("build-features-part")} == {1}
 
 
 def test_two_worker_processes_of_a_dask_cluster_build_the_same_bytes(prefect_server, warehouse, at_once, tmp_path):
