@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 import pandas as pd
 import psycopg2
 import pytest
+from prefect_server import wait_until
 
 from dfu_clustering import publishing
 from dfu_clustering.config import load_config
@@ -112,13 +113,21 @@ def test_dfu_that_left_dim_dfu_is_reported_when_asked_for(engine):
     assert published(engine)["a"] == "new"
 
 
+def waits_for_the_lock(url):
+    with closing(psycopg2.connect(url)) as other, other.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return cursor.fetchone()[0]
+
+
 def test_second_publisher_waits_for_the_first(engine, postgres_url):
     with psycopg2.connect(postgres_url) as first, first.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (0x0DF0_C1A5,))
         second = threading.Thread(target=publish_labels, args=(engine, labels(a="new")))
         second.start()
-        time.sleep(0.5)
-        assert second.is_alive()
+        wait_until(lambda: waits_for_the_lock(postgres_url), 30, lambda: "nobody waits for the publishers' lock")
         assert published(engine)["a"] == "old"
         first.rollback()
         second.join(timeout=10)
