@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import re
 import threading
-from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from pydantic import BaseModel
 
 _SMALLEST_COMPRESSED: Final = 1000  # bytes; below, the headers weigh more than what is saved
 _CACHE_BYTES: Final = 64 << 20
+_CACHE_ANSWERS: Final = 10_000
+_OVERHEAD_BYTES: Final = 2_000  # of the objects around an answer
 _COMPRESSIBLE: Final = ("application/json", "text/html")
 
 
@@ -50,6 +51,12 @@ class Answer:
         worth_it = self.media_type in _COMPRESSIBLE and len(self.body) >= _SMALLEST_COMPRESSED
         return gzip.compress(self.body, compresslevel=5, mtime=0) if worth_it else None
 
+    @property
+    def kept_bytes(self) -> int:
+        """Return what keeping it takes at most: content, perhaps compressed beside it, and the objects around them."""
+        forms = 2 if self.media_type in _COMPRESSIBLE else 1
+        return forms * len(self.body) + _OVERHEAD_BYTES
+
     def response(self, request: Request) -> Response:
         """Return 304 where the client has this content, else the content in an encoding that it takes."""
         # no-cache: keep it, but ask each time whether it still holds
@@ -80,26 +87,14 @@ class Answers:
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = answer
-                self._bytes += len(answer.body)
-            while self._bytes > _CACHE_BYTES:
-                _, dropped = self._kept.popitem(last=False)
-                self._bytes -= len(dropped.body)
+                self._bytes += _bytes_of(key, answer)
+            while self._bytes > _CACHE_BYTES or len(self._kept) > _CACHE_ANSWERS:
+                self._bytes -= _bytes_of(*self._kept.popitem(last=False))
         return answer
 
 
-def report_headers(html: str) -> dict[str, str]:
-    """Return the content security policy of a self-contained page: its own inline scripts run, and nothing else.
-
-    A script is allowed by the hash of its text (CSP Level 3), so that one smuggled in by a label or a key stays text.
-    """
-    scripts = re.findall(r"<script\b[^>]*>(.*?)</script\s*>", html, re.DOTALL | re.IGNORECASE)
-    hashes = {b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts}
-    allowed = " ".join(f"'sha256-{digest}'" for digest in sorted(hashes)) or "'none'"
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return {"Content-Security-Policy": policy}
+def _bytes_of(key: Hashable, answer: Answer) -> int:
+    return answer.kept_bytes + len(repr(key))
 
 
 def _matches(if_none_match: str, etag: str) -> bool:

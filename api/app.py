@@ -3,9 +3,9 @@
 import json
 import logging
 from importlib.resources import files
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
@@ -16,7 +16,7 @@ from api.problems import ProblemRoute, documented, foreseen, problem, response
 from api.router import NOT_MODIFIED, Service, router
 from api.segments import Segments
 from api.settings import ApiSettings
-from dfu_clustering.runs import code_version
+from dfu_clustering.runs import RUN_NAME, code_version
 
 # answers on the demo's made-up sales, by the name of their model
 EXAMPLES: Final[dict[str, dict[str, Any]]] = json.loads((files("api") / "examples.json").read_text(encoding="utf-8"))
@@ -29,6 +29,28 @@ pages = APIRouter(route_class=ProblemRoute)
 def report(request: Request, segments: Service) -> Response:
     """The report of the newest published run that has one: a page that needs nothing else."""
     return segments.report().response(request)
+
+
+@pages.get(
+    "/reports/{run}",
+    response_class=Response,
+    responses=HTML | NOT_MODIFIED | documented(404, 422, 503),
+    tags=["report"],
+)
+def report_of(
+    request: Request,
+    segments: Service,
+    run: Annotated[
+        str,
+        Path(
+            pattern=f"^{RUN_NAME}$",
+            description="name of a run's folder, as Prefect and the ledger show it",
+            examples=["2026-10-0123456789-0123456789ab"],
+        ),
+    ],
+) -> Response:
+    """The report of one run, published or a dry run."""
+    return segments.report_of(run).response(request)
 
 
 @pages.get("/healthz", responses=documented(), tags=["health"])

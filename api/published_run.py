@@ -20,7 +20,6 @@ from dfu_clustering.steps.labelling import SegmentSummary
 from dfu_clustering.steps.restoring import RestoreSummary, restores
 from dfu_clustering.tables import read_json, read_table
 
-REPORT: Final = "report.html"
 PICTURES: Final = {
     "cluster_sizes.png": "Size of the segments, in DFUs and in volume",
     "cluster_profiles.png": "What is unusual of each segment, by feature",
@@ -122,16 +121,17 @@ class PublishedRun:
         return [name for name in PICTURES if (self._run.folder / name).is_file()]
 
     def file(self, name: str) -> bytes:
-        """Return the content of a picture or of the report.
+        """Return the content of a picture.
 
         Raises:
             NotFoundError: The run has left none.
         """
         return self._existing(self._run.folder / name).read_bytes()
 
-    def has_report(self) -> bool:
-        """Tell whether the run's report is written."""
-        return self._run.report.is_file()
+    @property
+    def report(self) -> Path:
+        """Return the path of the run's report, which is written after its publish."""
+        return self._run.report
 
     def _restored(self) -> PublishSummary:
         """Return what putting the run's labels back has changed; it is written down after the ledger is."""

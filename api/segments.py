@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from sqlalchemy import RowMapping
 
-from api.answers import Answer, report_headers
+from api.answers import Answer, Answers
 from api.database import Database, Keys, Page
 from api.dfu_table import DfuRow
 from api.filters import LABEL, Filter, Sort, parse_filters, parse_sort
@@ -30,11 +31,17 @@ from api.models import (
     SegmentMembers,
 )
 from api.problems import NotFoundError
-from api.published_run import PICTURES, REPORT
+from api.published_run import PICTURES
 from api.settings import ApiSettings
 from api.views import View, Views
+from dfu_clustering.runs import Run
 
 _LABEL_MONTHS: Final = 24
+# besides the policy in the page itself, which allows the scripts that it was written with and no other: what a page
+# cannot say of itself, or should not alone
+_REPORT_HEADERS: Final = {
+    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+}
 _NOBODY: Final[Keys] = np.empty(0, dtype=np.int64)
 
 
@@ -70,6 +77,8 @@ class Segments:
         """
         self._database = Database(settings)
         self._views = Views(settings, self._database)
+        self._runs = settings.runs
+        self._reports = Answers()
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -125,14 +134,23 @@ class Segments:
 
     def report(self) -> Answer:
         """Return the newest report."""
-        view = self._views.current()
-        run = view.newest_with_report()
+        return self._report(self._views.current().newest_with_report().report)
 
-        def read() -> Answer:
-            content = run.file(REPORT)
-            return Answer(content, "text/html", report_headers(content.decode()))
+    def report_of(self, run: str) -> Answer:
+        """Return the report of a run, published or not; whether the database answers plays no part.
 
-        return view.answers.get((REPORT, run.publication.run), read)
+        Args:
+            run: Name of its folder, which must be one of a run: no part of a path is.
+        """
+        return self._report(Run.named(self._runs, run).report)
+
+    def _report(self, path: Path) -> Answer:
+        try:
+            found = path.stat()
+        except FileNotFoundError as error:
+            raise NotFoundError(f"The run {path.parent.name} has left no report, or it was cleared away.") from error
+        key = (path.parent.name, found.st_mtime_ns, found.st_size)  # a report can be made again
+        return self._reports.get(key, lambda: Answer(path.read_bytes(), "text/html", _REPORT_HEADERS))
 
 
 def _clusters(view: View) -> Clusters:

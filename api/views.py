@@ -70,7 +70,7 @@ class View:
             NotFoundError: There is none.
         """
         for run in reversed(self.published):
-            if run.has_report():
+            if run.report.is_file():
                 return run
         raise NotFoundError("No run that was published has left a report.")
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,12 +15,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from dfu_clustering.errors import ConfigError
 from dfu_clustering.tables import read_json, write_json
 
 logger = logging.getLogger(__name__)
 
 REVISION_VARIABLE = "DFU_CLUSTERING_REVISION"
 VAR_VARIABLE = "DFU_CLUSTERING_VAR"
+RUN_NAME = r"[0-9]{4}-[0-9]{2}-[0-9a-f]{10}-[0-9a-f]{12}"  # the name of a run's folder: as-of month, digest, id
 
 
 class Summary(BaseModel):
@@ -78,6 +81,21 @@ class Run:
     def open(cls, runs: Path, *, as_of_month: str, config_digest: str, run_id: str) -> "Run":
         """Open the run's folder, which the first file makes: a run that fails before leaves none."""
         return cls(runs / f"{as_of_month}-{config_digest}-{run_id}", as_of_month)
+
+    @classmethod
+    def named(cls, runs: Path, name: str) -> "Run":
+        """Return the run whose folder has a name.
+
+        Raises:
+            ConfigError: It is none of a run: such a name leads to no other folder.
+        """
+        if not re.fullmatch(RUN_NAME, name):
+            raise ConfigError(
+                "A run is named by month, configuration and id",
+                found=repr(name),
+                remedy="name a folder of the runs' folder, such as 2026-10-0123456789-0123456789ab",
+            )
+        return cls(runs / name, name[:7])
 
     @property
     def features(self) -> Path:

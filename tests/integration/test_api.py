@@ -307,7 +307,30 @@ def test_root_is_the_report_and_runs_its_own_scripts_only(api, published):
     reply = api.get("/")
     assert (reply.status, reply.body) == (200, (published.folder / "report.html").read_bytes())
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "script-src 'sha256-" in reply.headers["Content-Security-Policy"]
+    policy = reply.headers["Content-Security-Policy"]
+    assert policy == "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    in_the_page = re.search(r'<meta http-equiv="Content-Security-Policy" content="(.*?)">', reply.body.decode())[1]
+    assert "script-src &#39;sha256-" in in_the_page
+
+
+def test_report_of_every_run_has_its_own_address(api, published):
+    name = published.folder.name
+    assert api.get(f"/reports/{name}").body == (published.folder / "report.html").read_bytes()
+    dry = published.folder.with_name(f"{name[:-12]}{'0' * 12}")
+    dry.mkdir()
+    assert api.get(f"/reports/{dry.name}").status == 404
+    for content in (b"a dry run's", b"made again"):
+        (dry / "report.html").write_bytes(content)
+        assert api.get(f"/reports/{dry.name}").body == content
+    assert api.get("/").body != b"made again"
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "%2e%2e", "..%2f..%2fetc", "2026-10", ".restores", "%00", "2026-10-0123456789-0123456789ab%0a"]
+)
+def test_report_address_leads_to_no_other_file(api, name):
+    assert api.get(f"/reports/{name}").status in (404, 422)
+    assert api.get(f"/reports/{name}/report.html").status == 404
 
 
 def test_report_tells_the_same(api):
@@ -432,6 +455,7 @@ def test_openapi_shows_every_address_with_its_problems(api):
     paths = api.get("/openapi.json").json["paths"]
     assert set(paths) == {
         "/",
+        "/reports/{run}",
         "/healthz",
         "/readyz",
         "/domains/dfu/clusters",
@@ -460,5 +484,5 @@ def test_schemathesis_finds_no_server_error_and_nothing_undocumented(api, tmp_pa
         [*command, *options, *excluded], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stdout[-5000:]
-    assert "Tested: 11" in done.stdout
+    assert "Tested: 12" in done.stdout
     assert [line for line in api.access_lines() if line["status"].startswith("5")] == []

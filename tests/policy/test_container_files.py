@@ -49,6 +49,14 @@ def test_stack_is_valid_with_and_without_the_demo():
         assert (found.returncode, found.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("given", [None, "https://dfu.example/reports/{run}"])
+def test_link_to_a_report_is_that_of_its_run(services, monkeypatch, given):
+    if given:
+        monkeypatch.setenv("DFU_REPORT_URL", given)
+        services = json.loads(run("docker-compose", *COMPOSE, "config", "--format", "json").stdout)["services"]
+    assert services["worker"]["environment"]["DFU_REPORT_URL"] == (given or "http://localhost:8000/reports/{run}")
+
+
 def test_containers_of_the_project_have_no_rights_that_they_do_not_need(services):
     own = {name: service for name, service in services.items() if "build" in service}
     assert set(own) >= {"prefect-server", "mlflow", "worker", "deployments", "api"}

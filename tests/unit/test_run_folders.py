@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+import pytest
+
+from dfu_clustering.errors import ConfigError
 from dfu_clustering.runs import Run, Summary, short_run_id
 
 
@@ -41,3 +44,11 @@ def test_step_that_is_not_finished_yet_is_done_again_and_then_kept(tmp_path):
 
     results = [run.once("record_run", Counted, work, finished_if=lambda s: s.times >= 2).times for _ in range(4)]
     assert results == [1, 2, 2, 2]
+
+
+def test_run_is_named_by_its_folder_and_no_other_name_leads_anywhere(tmp_path):
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest="0123456789", run_id="0123456789ab")
+    assert Run.named(tmp_path, run.folder.name) == run
+    for name in ("..", "", "2026-10", f"{run.folder.name}/..", f"{run.folder.name}\n", "2026-10-0123456789-../../etc"):
+        with pytest.raises(ConfigError, match="named by month"):
+            Run.named(tmp_path, name)
