@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dfu_clustering.exemplars import exemplars
 from dfu_clustering.tables import read_table
 
 _TEXT_COLUMNS: Final = frozenset({"dfu_ck"})
@@ -37,8 +39,7 @@ class Members:
         """Take dfu_ck, cluster_id, distance, mean_demand and, where the run knows it, margin."""
         known = "margin" in assignments.columns
         self._table = assignments if known else assignments.assign(margin=float("nan"))
-        # without a margin, those farthest from their own centroid are the nearest to a border
-        self._to_border = assignments["margin"] if known else -assignments["distance"]
+        self._margin = assignments["margin"].to_numpy(np.float64) if known else None
         self._keys = pa.array(assignments["dfu_ck"], type=pa.large_string(), from_pandas=True)
 
     @classmethod
@@ -50,22 +51,21 @@ class Members:
         """
         return cls(read_table(path, text_columns=_TEXT_COLUMNS))
 
-    def typical(self, cluster_id: int, n: int) -> list[Member]:
-        """Return the n members nearest to the centroid, the nearest first."""
-        return self._first(self._table["distance"], cluster_id, n)
-
-    def borderline(self, cluster_id: int, n: int) -> list[Member]:
-        """Return the n members nearest to another cluster, the nearest first."""
-        return self._first(self._to_border, cluster_id, n)
+    def typical_and_borderline(self, cluster_id: int, n: int) -> tuple[list[Member], list[Member]]:
+        """Return the n members nearest to the centroid, and of the others the n nearest to another cluster."""
+        chosen = exemplars(
+            np.flatnonzero(self._table["cluster_id"] == cluster_id),
+            distance=self._table["distance"].to_numpy(np.float64),
+            margin=self._margin,
+            dfu_ck=self._table["dfu_ck"].to_numpy(),
+            n=n,
+        )
+        return _members(self._table.iloc[chosen.typical]), _members(self._table.iloc[chosen.borderline])
 
     def get(self, dfu_ck: str) -> Member | None:
         """Return a DFU; None where the run did not cluster it."""
         position = pc.index(self._keys, pa.scalar(dfu_ck, self._keys.type)).as_py()
         return None if position < 0 else _members(self._table.iloc[[position]])[0]
-
-    def _first(self, order: "pd.Series[float]", cluster_id: int, n: int) -> list[Member]:
-        of_cluster = order[self._table["cluster_id"] == cluster_id]
-        return _members(self._table.loc[of_cluster.nsmallest(n).index])
 
 
 def _members(rows: pd.DataFrame) -> list[Member]:

@@ -107,7 +107,9 @@ class SegmentMembers(_Answer):
     typical: Annotated[list[SegmentMember], Field(description="nearest to the centroid, the nearest first")]
     borderline: Annotated[
         list[SegmentMember],
-        Field(description="least margin first; where the run kept none, the farthest from the centroid"),
+        Field(
+            description="those not typical, least margin first; where the run kept none, the farthest from the centroid"
+        ),
     ]
 
 

@@ -204,15 +204,18 @@ def _members(view: View, label: str, limit: int) -> SegmentMembers:
     count = len(view.labels.members.get(label, ()))
     if segment is None and not count:
         raise NotFoundError("No DFU carries this label.")
-    members = view.newest.members if view.newest and segment else None
+    typical: list[Member] = []
+    borderline: list[Member] = []
+    if view.newest and segment:
+        typical, borderline = view.newest.members.typical_and_borderline(segment.cluster_id, limit)
     return SegmentMembers(
         label=label,
         cluster_id=segment.cluster_id if segment else None,
         as_of_month=view.as_of_month,
         count=count,
         reason=segment.reason if segment else None,
-        typical=_told(members.typical(segment.cluster_id, limit)) if members and segment else [],
-        borderline=_told(members.borderline(segment.cluster_id, limit)) if members and segment else [],
+        typical=_told(typical),
+        borderline=_told(borderline),
     )
 
 

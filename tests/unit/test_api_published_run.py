@@ -113,15 +113,18 @@ ASSIGNMENTS = pd.DataFrame(
 
 def test_borderline_members_have_the_least_margin():
     members = Members(ASSIGNMENTS)
-    assert [one.dfu_ck for one in members.typical(0, 2)] == ["b", "a"]
-    assert [one.dfu_ck for one in members.borderline(0, 2)] == ["a", "c"]
-    assert members.borderline(0, 2)[0].margin == 0.05
+    typical, borderline = members.typical_and_borderline(0, 1)
+    assert [one.dfu_ck for one in typical] == ["b"]
+    assert [(one.dfu_ck, one.margin) for one in borderline] == [("a", 0.05)]
+    typical, borderline = members.typical_and_borderline(0, 2)
+    assert [one.dfu_ck for one in typical] == ["b", "a"]
+    assert [one.dfu_ck for one in borderline] == ["c"]
 
 
 def test_borderline_members_of_a_run_without_margins_are_the_farthest():
     members = Members(ASSIGNMENTS.drop(columns="margin"))
-    assert [one.dfu_ck for one in members.borderline(0, 2)] == ["c", "a"]
-    assert members.borderline(0, 2)[0].margin is None
+    _, borderline = members.typical_and_borderline(0, 1)
+    assert [(one.dfu_ck, one.margin) for one in borderline] == [("c", None)]
 
 
 def test_member_is_found_by_its_key_and_others_are_not():

@@ -9,7 +9,7 @@ from dfu_clustering.report.artifacts import RunArtifacts
 from dfu_clustering.report.bands import quartile_band, rounded, since_first_sale
 from dfu_clustering.report.changes import changes
 from dfu_clustering.report.page import script_json, share_text
-from dfu_clustering.report.selection import BORDERLINE_DFUS, TYPICAL_DFUS, select_dfus
+from dfu_clustering.report.selection import DFUS_OF_A_KIND, select_dfus
 from dfu_clustering.report.wording import label_title, month_in_words, profile_words, reason_lines
 
 LABELING = load_config().labeling.model_dump()
@@ -126,10 +126,10 @@ def test_typical_dfus_are_the_nearest_and_borderline_ones_have_the_smallest_marg
     assert selection.borderline_by == "margin"
     for cluster in range(3):
         own = members[members["cluster_id"] == cluster]
-        nearest = own.nsmallest(TYPICAL_DFUS, "distance").index.tolist()
+        nearest = own.nsmallest(DFUS_OF_A_KIND, "distance").index.tolist()
         rest = own.drop(index=nearest)
         assert selection.typical[cluster].tolist() == nearest
-        assert selection.borderline[cluster].tolist() == rest.nsmallest(BORDERLINE_DFUS, "margin").index.tolist()
+        assert selection.borderline[cluster].tolist() == rest.nsmallest(DFUS_OF_A_KIND, "margin").index.tolist()
 
 
 def test_without_margins_the_farthest_dfus_are_shown():
@@ -137,7 +137,7 @@ def test_without_margins_the_farthest_dfus_are_shown():
     selection = select_dfus(members, None)
     assert selection.borderline_by == "distance"
     own = members[members["cluster_id"] == 1]
-    assert selection.borderline[1].tolist() == own.nlargest(BORDERLINE_DFUS, "distance").index.tolist()
+    assert selection.borderline[1].tolist() == own.nlargest(DFUS_OF_A_KIND, "distance").index.tolist()
 
 
 def test_equal_distances_are_taken_in_the_order_of_their_keys():
@@ -151,7 +151,7 @@ def test_sample_is_bounded_and_the_same_each_time():
     assert [len(rows) for rows in one.band] == [2000, 2000, 2000]
     assert np.array_equal(one.needed, other.needed)
     assert set(range(0, 90_000, 1000)) <= set(one.shown.tolist())
-    assert len(one.shown) <= 90 + 3 * (TYPICAL_DFUS + BORDERLINE_DFUS)
+    assert len(one.shown) <= 90 + 3 * 2 * DFUS_OF_A_KIND
 
 
 def test_segment_smaller_than_the_samples_shows_every_dfu_once():
