@@ -104,6 +104,16 @@ def test_page_does_without_what_a_run_lacks(run, absent):
     assert ('id="members"' in page) == ("panel" not in absent)
 
 
+@pytest.mark.parametrize("other", [{"as_of_month": "2026-11"}, {"keys_digest": "0" * 16}, None])
+def test_demand_of_another_matrix_than_the_trained_one_is_not_shown(run, other):
+    metadata = FeatureFiles(run.features).metadata
+    assert 'id="members"' in page_of(run)
+    write_json(read_json(metadata) | other, metadata) if other else metadata.unlink()
+    page = page_of(run)
+    assert 'id="members"' not in page
+    assert "At a glance" in page
+
+
 def test_programs_without_a_run_get_a_page_that_says_what_it_does_not_know(run):
     sources = ReportSources(ModelFiles.in_folder(run.folder), run.labels, run.features)
     build_report(sources, output=run.report)

@@ -123,6 +123,10 @@ def _demand(features: Path | None, metadata: Mapping[str, Any], keys: list[str])
     origin = metadata.get("features")
     if features is None or origin is None or not FeatureFiles(features).panel.exists():
         return None
+    lying_there = _json_or_none(FeatureFiles(features).metadata) or {}
+    if any(lying_there.get(name) != origin.get(name) for name in ("as_of_month", "keys_digest")):
+        logger.warning("features=%s were built again since the training, the report leaves their demand out", features)
+        return None
     wanted = pa.array(keys, type=pa.string())
     # one row group after the other, so that no more than the wanted rows and one group are in memory
     with parquet.ParquetFile(FeatureFiles(features).panel, pre_buffer=False) as file:
