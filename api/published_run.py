@@ -17,16 +17,9 @@ from dfu_clustering.runs import Run
 from dfu_clustering.steps import LabelSummary, ModelFiles, PublishSummary
 from dfu_clustering.steps.features import FeatureFiles
 from dfu_clustering.steps.labelling import SegmentSummary
+from dfu_clustering.steps.model_files import PICTURES
 from dfu_clustering.steps.restoring import RestoreSummary, restores
 from dfu_clustering.tables import read_json, read_table
-
-PICTURES: Final = {
-    "cluster_sizes.png": "Size of the segments, in DFUs and in volume",
-    "cluster_profiles.png": "What is unusual of each segment, by feature",
-    "cluster_visualization.png": "Map of the DFUs on the first two principal components",
-    "typical_dfus.png": "Demand of the most typical DFUs of each segment",
-    "k_selection_plots.png": "How the number of segments was chosen",
-}
 
 _FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
 

@@ -31,10 +31,10 @@ from api.models import (
     SegmentMembers,
 )
 from api.problems import NotFoundError
-from api.published_run import PICTURES
 from api.settings import ApiSettings
 from api.views import View, Views
 from dfu_clustering.runs import Run
+from dfu_clustering.steps.model_files import PICTURES
 
 _LABEL_MONTHS: Final = 24
 # besides the policy in the page itself, which allows the scripts that it was written with and no other: what a page

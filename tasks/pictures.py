@@ -6,21 +6,15 @@ from pathlib import Path
 
 from PIL import Image
 
-# file -> what it shows, in the order in which they are looked at
-_PICTURES = {
-    "cluster_sizes.png": "Where the DFUs are and where the volume is",
-    "cluster_profiles.png": "What sets the segments apart",
-    "typical_dfus.png": "What typical DFUs of each segment look like",
-    "cluster_visualization.png": "Map of the DFUs",
-    "k_selection_plots.png": "How many clusters",
-}
+from dfu_clustering.steps.model_files import PICTURES
+
 _WIDTH_PX = 1100  # the UI shows no more
 _COLORS = 64  # these are drawings: a palette keeps an artifact small in Prefect's database
 
 
 def picture_markdown(folder: Path) -> str:
     """Return the pictures of a run folder one below the other; those that are not there are left out."""
-    present = {folder / name: text for name, text in _PICTURES.items() if (folder / name).exists()}
+    present = {folder / name: text for name, text in PICTURES.items() if (folder / name).exists()}
     return "\n\n".join(f"![{text}]({_data_address(path)})" for path, text in present.items())
 
 

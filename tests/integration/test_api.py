@@ -21,6 +21,7 @@ from api.dfu_table import DIM_DFU
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
+from dfu_clustering.steps.model_files import PICTURES
 from dfu_clustering.tables import read_json, read_table
 from flows.cluster_dfus import cluster_dfus
 
@@ -296,7 +297,7 @@ def test_changes_are_those_of_the_summary(api, published):
 
 def test_pictures_are_those_of_the_run(api, published):
     listed = api.get("/domains/dfu/clusters/pictures").json["pictures"]
-    assert len(listed) == 5
+    assert {one["name"]: one["title"] for one in listed} == PICTURES
     for picture in listed:
         reply = api.get(picture["href"])
         assert reply.headers["Content-Type"] == "image/png"

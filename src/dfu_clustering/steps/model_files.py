@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 SPACE_PREFIX = "space_"  # of the centroids' columns in the clustered space, beside the profiles in original units
+
+# the pictures that are drawn of it -> what each shows, in the order in which they are looked at
+PICTURES: Final = {
+    "cluster_sizes.png": "Where the DFUs are and where the volume is",
+    "cluster_profiles.png": "What sets the segments apart",
+    "typical_dfus.png": "What typical DFUs of each segment look like",
+    "cluster_visualization.png": "Map of the DFUs on the first two principal components",
+    "k_selection_plots.png": "How the number of segments was chosen",
+}
 
 
 @dataclass(frozen=True)
