@@ -27,8 +27,8 @@ _PARTS: Final = (
     "tables.js",
     "main.js",
 )
-# what would end a script element, or a line in old browsers; all of them occur only inside of JSON's strings
 _LEAST_SHOWN_SHARE, _WHOLE_SHARES_FROM = 0.001, 0.1
+# what would end a script element, or a line in old browsers; all of them occur only inside of JSON's strings
 _ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 

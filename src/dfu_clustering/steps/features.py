@@ -167,8 +167,9 @@ def join_parts(config: ClusteringConfig, *, parts: Sequence[Path], output: Path)
     write_table(matrix, files.matrix)
     write_table(_in_key_order([piece.panel for piece in pieces if piece.panel.exists()]), files.panel)
     excluded = pd.concat([read_table(piece.excluded, text_columns=_EXCLUDED_COLUMNS) for piece in pieces])
-    known = excluded["reason"] != NOT_IN_DIM_DFU
-    write_table(excluded.assign(known=~known).sort_values(["dfu_ck", "known"]).drop(columns="known"), files.excluded)
+    unknown = excluded["reason"] == NOT_IN_DIM_DFU
+    in_order = excluded.assign(unknown=unknown).sort_values(["dfu_ck", "unknown"])
+    write_table(in_order.drop(columns="unknown"), files.excluded)
     write_json(summary.model_dump(), files.metadata)
     return summary
 
