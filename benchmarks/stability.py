@@ -157,7 +157,7 @@ def rolled(config: ClusteringConfig, months: Sequence[pd.DataFrame]) -> list[Mon
     """Label month after month, each continuing the one before."""
     done = [labelled(config, months[0], segment_anew(config, months[0]), {}, refit=True)]
     for before, matrix in pairwise(months):
-        published = as_published(config, before, done[-1].segmentation)
+        published = as_published(before, done[-1].segmentation)
         segmentation, continuity = continue_published(config, matrix, published, months=1)
         borne = {i: done[-1].labels[of] for i, of in enumerate(continuity.matched) if of >= 0}
         done.append(labelled(config, matrix, segmentation, borne, refit=continuity.refit))

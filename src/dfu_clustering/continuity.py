@@ -21,7 +21,7 @@ from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, SwitchRule, h
 from dfu_clustering.k_selection import select_k
 from dfu_clustering.kmeans import large_enough
 from dfu_clustering.matching import UNMATCHED, match_clusters
-from dfu_clustering.preprocessing import build_preprocessing, column_names
+from dfu_clustering.preprocessing import build_preprocessing, column_names, space_settings
 from dfu_clustering.published_model import PublishedDfus, PublishedModel, changed_settings
 from dfu_clustering.segmentation import Segmentation, sampled_silhouettes, segment_anew, volume_of
 
@@ -62,6 +62,7 @@ class _Clusters:
         continues: (k,) published cluster that each continues, UNMATCHED where it is new.
     """
 
+    settings: Mapping[str, Any]
     preprocessing: Pipeline
     space: Floats
     centroids: Floats
@@ -110,11 +111,11 @@ def continue_published(
     return _finished(config, matrix, before, refitted, _held(config, refitted, before, rule), refit=True, reason=cause)
 
 
-def as_published(config: ClusteringConfig, matrix: pd.DataFrame, segmentation: Segmentation) -> PublishedModel:
+def as_published(matrix: pd.DataFrame, segmentation: Segmentation) -> PublishedModel:
     """Return the clusters as the next month continues them."""
     assignment = segmentation.assignment
     return PublishedModel(
-        settings=config.model_dump(mode="json"),
+        settings=segmentation.settings,
         preprocessing=segmentation.preprocessing,
         centroids=segmentation.model.centroids,
         members=pd.DataFrame(
@@ -129,7 +130,7 @@ def _kept(before: PublishedDfus, warnings: tuple[str, ...]) -> _Clusters:
     model = before.model
     continues = np.arange(len(model.centroids))
     return _Clusters(
-        *(model.preprocessing, before.space, model.centroids, continues),
+        *(model.settings, model.preprocessing, before.space, model.centroids, continues),
         *(model.k_selection, model.reference, warnings),
     )
 
@@ -180,7 +181,8 @@ def _refitted(
     selected = {"selected": len(model.centroids)}
     natural = nearest(space, model.centroids)
     clusters = _Clusters(
-        *(preprocessing, space, model.centroids, _continues(before, natural, len(model.centroids))),
+        *(space_settings(config), preprocessing, space),
+        *(model.centroids, _continues(before, natural, len(model.centroids))),
         {**selection.to_dict(), **selected},
         DriftReference.of(space, column_names(preprocessing), natural.distance),
         tuple(text for text in (selection.warning, model.warning) if text),
@@ -268,6 +270,7 @@ def _finished(
     natural = nearest(clusters.space, clusters.centroids).cluster_id
     by_label, by_nearest = sampled_silhouettes(config, matrix, clusters.space, [assignment.cluster_id, natural])
     segmentation = Segmentation(
+        settings=clusters.settings,
         preprocessing=clusters.preprocessing,
         space=clusters.space,
         model=ClusterModel(clusters.centroids[order], sizes[order], inertia, (), None),

@@ -28,6 +28,12 @@ from dfu_clustering.transformers import (
     Winsorizer,
 )
 
+# settings that make the clustered space; where one changed, distances in the space of before mean nothing
+SPACE_SETTINGS = (
+    *("min_months_history", "time_window_months", "feature_set", "feature_scaling", "winsorize_quantiles"),
+    *("min_variance", "attributes", "max_categories", "use_pca", "pca_explained_variance"),
+)
+
 _TREND_LIMIT = 2.0  # times the mean, a year
 
 SHAPE_SOURCES = (
@@ -83,6 +89,11 @@ def build_preprocessing(config: ClusteringConfig) -> Pipeline:
     ]
     space = ColumnTransformer(blocks, verbose_feature_names_out=False)
     return Pipeline([("matrix", MatrixColumns(numeric, categorical)), ("space", space), *_components(config)])
+
+
+def space_settings(config: ClusteringConfig) -> dict[str, Any]:
+    """Return the settings that make the clustered space, as JSON values."""
+    return config.model_dump(mode="json", include=set(SPACE_SETTINGS))
 
 
 def column_names(pipeline: Pipeline) -> tuple[str, ...]:

@@ -12,15 +12,10 @@ from sklearn.pipeline import Pipeline
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.drift import DriftReference
 from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, nearest
+from dfu_clustering.preprocessing import SPACE_SETTINGS, space_settings
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-# settings that make the clustered space; where one changed, distances in the published space mean nothing
-SPACE_SETTINGS = (
-    *("min_months_history", "time_window_months", "feature_set", "feature_scaling", "winsorize_quantiles"),
-    *("min_variance", "attributes", "max_categories", "use_pca", "pca_explained_variance"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +23,7 @@ class PublishedModel:
     """The clusters that the published labels stand for.
 
     Attributes:
-        settings: The configuration they were made with, as JSON values.
+        settings: Those that made their space, as JSON values; where a later run kept it, still those of the fit.
         preprocessing: The fitted pipeline from the feature matrix to their space.
         centroids: (k, n_columns).
         members: Columns ``cluster_id`` and ``evidence``, indexed by dfu_ck.
@@ -94,7 +89,7 @@ class PublishedDfus:
 
 def changed_settings(config: ClusteringConfig, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the settings of the clustered space that differ from those of a published run."""
-    now = config.model_dump(mode="json")
+    now = space_settings(config)
     unused = {"feature_scaling"} if config.feature_set == "shape" else set()
     unused |= set() if config.use_pca else {"pca_explained_variance"}
     unused |= set() if any(now["attributes"].values()) else {"max_categories"}

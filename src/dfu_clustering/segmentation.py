@@ -14,7 +14,7 @@ from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.drift import DriftReference
 from dfu_clustering.hysteresis import HeldAssignment, nearest
 from dfu_clustering.k_selection import select_k
-from dfu_clustering.preprocessing import build_preprocessing, column_names
+from dfu_clustering.preprocessing import build_preprocessing, column_names, space_settings
 from dfu_clustering.sampling import stratified_sample
 from dfu_clustering.silhouette import mean_silhouettes
 from dfu_clustering.single_thread import single_threaded
@@ -28,6 +28,7 @@ class Segmentation:
     """Clusters of all DFUs and how they came about.
 
     Attributes:
+        settings: Those that made the space, as JSON values.
         preprocessing: The fitted pipeline from the feature matrix to the space.
         space: (n_dfus, n_columns).
         model: The clusters, numbered by descending size.
@@ -38,6 +39,7 @@ class Segmentation:
         warnings: What did not go by the rules.
     """
 
+    settings: Mapping[str, Any]
     preprocessing: Pipeline
     space: Floats
     model: ClusterModel
@@ -73,6 +75,7 @@ def segment_anew(
     assignment = nearest(space, model.centroids)
     chosen = next(at for at in selection.curves if at.k == selection.selected)
     return Segmentation(
+        settings=space_settings(config),
         preprocessing=preprocessing,
         space=space,
         model=model,

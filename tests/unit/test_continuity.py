@@ -33,7 +33,7 @@ def matrix_of(seed=0, n_dfus=240, growth=0.0):
 
 MATRIX = matrix_of()
 ANEW = segment_anew(CONFIG, MATRIX)
-PUBLISHED = as_published(CONFIG, MATRIX, ANEW)
+PUBLISHED = as_published(MATRIX, ANEW)
 
 
 def continued(matrix=MATRIX, config=CONFIG, published=PUBLISHED, months=1):
@@ -117,6 +117,15 @@ def test_never_keeps_the_published_space_and_says_so():
     assert segmentation.warnings == ("refit is never: feature_set stay as published",)
 
 
+def test_a_setting_that_never_held_back_takes_effect_once_clusters_may_be_fitted():
+    other = {"feature_set": "all", "time_window_months": 18}
+    never, _ = continued(config=config_with(refit="never", **other))
+    assert (never.settings["feature_set"], never.settings["time_window_months"]) == ("shape", 24)
+    segmentation, continuity = continued(config=config_with(**other), published=as_published(MATRIX, never))
+    assert continuity.reason == "settings changed: time_window_months, feature_set"
+    assert (segmentation.settings["feature_set"], segmentation.settings["time_window_months"]) == ("all", 18)
+
+
 def test_settings_that_change_nothing_in_this_space_are_no_change():
     published = CONFIG.model_dump(mode="json")
     assert changed_settings(config_with(feature_scaling="robust", max_categories=5), published) == ()
@@ -124,7 +133,7 @@ def test_settings_that_change_nothing_in_this_space_are_no_change():
 
 
 def test_new_dfus_go_to_the_nearest_cluster_and_those_that_left_are_not_missed():
-    published = as_published(CONFIG, MATRIX, ANEW)
+    published = as_published(MATRIX, ANEW)
     fewer = published.members.iloc[40:]
     segmentation, _ = continued(published=type(published)(**{**vars(published), "members": fewer}))
     assert segmentation.assignment.cluster_id.tolist() == ANEW.assignment.cluster_id.tolist()

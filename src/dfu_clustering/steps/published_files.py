@@ -86,7 +86,7 @@ class PublishedFiles:
         centroids = read_table(self.path("cluster_centroids.csv"), text_columns=_TEXT_COLUMNS).set_index("cluster_id")
         space = [name for name in centroids if str(name).startswith(SPACE_PREFIX)]
         return PublishedModel(
-            settings=metadata["config"],
+            settings=metadata.get("space_settings", metadata["config"]),  # older runs wrote the configuration only
             preprocessing=self._pipeline()[:-1],
             centroids=centroids.sort_index()[space].to_numpy(dtype=float),
             members=assignments.set_index("dfu_ck")[["cluster_id", "evidence"]],

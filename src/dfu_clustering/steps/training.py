@@ -279,6 +279,7 @@ def _metadata(
         "silhouette": summary.silhouette,
         "inertia": summary.inertia,
         "warnings": summary.warnings,
+        "space_settings": dict(segmentation.settings),
         "clustered_columns": list(segmentation.columns),
         "k_selection": segmentation.k_selection,
         "drift_reference": segmentation.reference.to_dict(),
