@@ -6,6 +6,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
+from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.publish_report import ConcurrentChangeError
 from dfu_clustering.warehouse import is_transient
 
@@ -13,7 +14,8 @@ from dfu_clustering.warehouse import is_transient
 def may_heal(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Tell whether the failure of a task run is worth another try: a dropped connection is, bad input is not."""
     error = state.data
-    return isinstance(error, ConcurrentChangeError) or (isinstance(error, BaseException) and is_transient(error))
+    passing = ConcurrentChangeError | TrackingUnavailableError
+    return isinstance(error, passing) or (isinstance(error, BaseException) and is_transient(error))
 
 
 RETRY: dict[str, Any] = {

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -39,19 +39,22 @@ def write_table(frame: pd.DataFrame | pa.Table, path: Path) -> None:
             parquet.write_table(table, draft, row_group_size=_ROW_GROUP_ROWS)
 
 
-def read_table(path: Path, *, text_columns: frozenset[str] = frozenset()) -> pd.DataFrame:
+def read_table(
+    path: Path, *, text_columns: frozenset[str] = frozenset(), columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Read a frame that write_table or another program wrote.
 
     Args:
         path: A .csv or .parquet file.
         text_columns: Columns that are text in CSV even where every value looks like a number (item numbers).
+        columns: Of parquet, those to read, as far as the file has them; None: all.
 
     Raises:
         DataError: The file is missing, unreadable, or of another ending.
     """
     require_known_ending(path)
     try:
-        table = _read_csv(path, text_columns) if path.suffix == ".csv" else parquet.read_table(path)
+        table = _read_csv(path, text_columns) if path.suffix == ".csv" else parquet.read_table(path, columns=columns)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
             "A table must be a readable .csv or .parquet file",

@@ -6,6 +6,7 @@ from prefect.states import Failed
 from sqlalchemy.exc import OperationalError
 
 from dfu_clustering.errors import ConfigError, DataError
+from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.publish_report import ConcurrentChangeError
 from tasks.retries import RETRY, may_heal
 
@@ -26,6 +27,7 @@ def wrapped(cause):
         psycopg2.errors.DeadlockDetected("deadlock"),
         wrapped(psycopg2.OperationalError("server closed the connection unexpectedly")),
         ConnectionResetError(),
+        TrackingUnavailableError("MLflow did not answer"),
         ConcurrentChangeError("dim_dfu changed"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import logging
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,33 +32,23 @@ class PublishedFiles:
 
     Attributes:
         run: Its name, for people.
-        find: Returns the path of a file by its name; None where there is none.
+        file: Returns the path of a file by its name, and raises DataError where there is none.
     """
 
     run: str
-    find: Callable[[str], Path | None]
+    file: Callable[[str], Path]
 
     @classmethod
     def in_folder(cls, folder: Path) -> "PublishedFiles":
         """Return the files of one folder."""
+        run = folder.resolve().name
 
-        def find(name: str) -> Path | None:
-            return path if (path := folder / name).exists() else None
+        def file(name: str) -> Path:
+            if (path := folder / name).exists():
+                return path
+            raise DataError("A published run must have left its files", found=f"no {name} of {run}", remedy=_REMEDY)
 
-        return cls(folder.resolve().name, find)
-
-    def path(self, name: str) -> Path:
-        """Return the path of a file that must be there.
-
-        Raises:
-            DataError: It is not.
-        """
-        path = self.find(name)
-        if path is None:
-            raise DataError(
-                "A published run must have left its files", found=f"no {name} of {self.run}", remedy=_REMEDY
-            )
-        return path
+        return cls(run, file)
 
     def metadata(self) -> dict[str, Any]:
         """Return how its clusters came about.
@@ -66,7 +56,7 @@ class PublishedFiles:
         Raises:
             DataError: The file is missing or unreadable.
         """
-        return read_json(self.path("cluster_metadata.json"))
+        return read_json(self.file("cluster_metadata.json"))
 
     def model(self) -> PublishedModel:
         """Return its clusters.
@@ -75,7 +65,7 @@ class PublishedFiles:
             DataError: A file is missing or unreadable, or was written before runs kept what continuing needs.
         """
         metadata = self.metadata()
-        assignments = read_table(self.path("cluster_assignments.csv"), text_columns=_TEXT_COLUMNS)
+        assignments = read_table(self.file("cluster_assignments.csv"), text_columns=_TEXT_COLUMNS)
         if "drift_reference" not in metadata or "evidence" not in assignments:
             raise DataError(
                 "A published run must have kept what the next one continues from",
@@ -83,7 +73,7 @@ class PublishedFiles:
                 remedy=_REMEDY,
             )
         require_columns(assignments, ("dfu_ck", "cluster_id", "evidence"), of="A file of cluster assignments")
-        centroids = read_table(self.path("cluster_centroids.csv"), text_columns=_TEXT_COLUMNS).set_index("cluster_id")
+        centroids = read_table(self.file("cluster_centroids.csv"), text_columns=_TEXT_COLUMNS).set_index("cluster_id")
         space = [name for name in centroids if str(name).startswith(SPACE_PREFIX)]
         return PublishedModel(
             settings=metadata.get("space_settings", metadata["config"]),  # older runs wrote the configuration only
@@ -100,12 +90,19 @@ class PublishedFiles:
         Raises:
             DataError: The file is missing or unreadable.
         """
-        return read_table(self.path(LABELS), text_columns=_TEXT_COLUMNS)
+        return read_table(self.file(LABELS), text_columns=_TEXT_COLUMNS)
 
-    def matrix(self) -> pd.DataFrame | None:
-        """Return the feature matrix that the clusters were made of; None where it was not kept."""
-        path = self.find(MATRIX)
-        return None if path is None else read_table(path)
+    def matrix(self, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
+        """Return the feature matrix that the clusters were made of; None where it was not kept.
+
+        Args:
+            columns: Those to read; None: all.
+        """
+        try:
+            path = self.file(MATRIX)
+        except DataError:
+            return None
+        return read_table(path, columns=columns)
 
     def months_until(self, as_of_month: str | None, matrix: pd.DataFrame) -> int:
         """Return the months from its as-of month to another.
@@ -129,10 +126,18 @@ class PublishedFiles:
         return months
 
     def _pipeline(self) -> Any:  # noqa: ANN401
-        path = self.path(ModelFiles.in_folder(Path()).pipeline.name)
+        path = self.file(ModelFiles.in_folder(Path()).pipeline.name)
         try:
             return pickle.loads(path.read_bytes())  # noqa: S301  (an earlier run of this project wrote it)
-        except (pickle.UnpicklingError, AttributeError, ImportError, EOFError, TypeError, ValueError) as error:
+        except (
+            pickle.UnpicklingError,
+            AttributeError,
+            ImportError,
+            EOFError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise DataError(
                 "The fitted pipeline of a published run must be readable",
                 found=f"{path}: {type(error).__name__}: {error}",
