@@ -163,38 +163,55 @@ def base_of(
         published: The label that it bears so far.
         margin: Share of a threshold or bound by which the published base may miss it.
     """
-    by_rule = _base(profile, bounds, config, None, 0.0)
+    by_rule = _pattern(profile, config)
+    base = _with_tier(by_rule, profile, bounds, config)
     if published is None:
-        return by_rule
-    base = _base(profile, bounds, config, published, margin)
-    if base.name == by_rule.name:
-        return base._replace(reason=by_rule.reason)
-    return base._replace(
-        reason=f"{base.reason}; published and kept within {margin:.0%} of the thresholds (by these: {by_rule.name})"
+        return base
+    kept = _pattern(profile, config, published.pattern, margin)
+    if kept[0] not in (published.pattern, by_rule[0]):
+        # the published pattern holds no more, and a margin against the next one protects nobody
+        kept = by_rule
+    held = _with_tier(kept, profile, bounds, config, published.tier, margin)
+    if held.name == base.name:
+        return held._replace(reason=base.reason)
+    return held._replace(
+        reason=f"{held.reason}; published and kept within {margin:.0%} of the thresholds (by these: {base.name})"
     )
 
 
-def _base(
+def _with_tier(
+    found: tuple[Pattern, str],
     profile: Mapping[str, float],
     bounds: Bounds,
     config: LabelingConfig,
-    published: PublishedLabel | None,
-    margin: float,
+    published: str | None = None,
+    margin: float = 0.0,
 ) -> Base:
-    tier, tier_reason = _tier(profile["mean_demand"], bounds, config, published.tier if published else None, margin)
+    tier, reason = _tier(profile["mean_demand"], bounds, config, published, margin)
+    return Base(tier, found[0], f"{found[1]}; {reason}")
+
+
+def _pattern(
+    profile: Mapping[str, float], config: LabelingConfig, published: Pattern | None = None, margin: float = 0.0
+) -> tuple[Pattern, str]:
     for pattern in PATTERNS:
-        slack = 0.0 if published is None else margin if pattern == published.pattern else -margin
+        slack = 0.0 if published is None else margin if pattern == published else -margin
         if pattern.holds(profile, config, slack):
             because = ", ".join(condition.text(profile, config) for condition in pattern.conditions)
-            return Base(tier, pattern, f"{pattern.name}: {because}; {tier_reason}")
-    return Base(tier, NO_PATTERN, f"no pattern: {_what_fails(profile, config)}; {tier_reason}")
+            return pattern, f"{pattern.name}: {because}"
+    return NO_PATTERN, f"no pattern: {_what_fails(profile, config)}"
 
 
 def _what_fails(profile: Mapping[str, float], config: LabelingConfig) -> str:
-    failing = (
-        (p.name, next((c for c in p.conditions if not c.holds(profile, config)), p.conditions[0])) for p in PATTERNS
-    )
-    return ", ".join(f"not {name} ({condition.text(profile, config)})" for name, condition in failing)
+    return ", ".join(_why_not(pattern, profile, config) for pattern in PATTERNS)
+
+
+def _why_not(pattern: Pattern, profile: Mapping[str, float], config: LabelingConfig) -> str:
+    """Return the first condition that fails; where none does, a published name was kept although all hold."""
+    failing = next((c for c in pattern.conditions if not c.holds(profile, config)), None)
+    if failing is None:
+        return f"hardly {pattern.name} ({pattern.conditions[0].text(profile, config)})"
+    return f"not {pattern.name} ({failing.text(profile, config)})"
 
 
 def _tier(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfu_clustering.config import load_config
-from dfu_clustering.label_rules import PATTERNS
+from dfu_clustering.label_rules import NO_PATTERN, PATTERNS, TIERS, PublishedLabel, base_of
 from dfu_clustering.labels import ClusterLabel, label_clusters
 from dfu_clustering.profiles import COMPARED_FEATURES
 from dfu_clustering.traits import MOST_WORDS, PEAK_AGREEMENT
@@ -57,6 +57,35 @@ def labels_of(profiles: pd.DataFrame, published: dict[int, str] | None = None) -
 def test_no_label_occurs_twice_whatever_was_published(profiles: pd.DataFrame, published: dict[int, str]) -> None:
     labels = [label.label for label in labels_of(profiles, published)]
     assert len(set(labels)) == len(labels) == len(profiles)
+
+
+# values all along the numbers between thresholds and margins
+close_profile = profile.flatmap(
+    lambda values: st.fixed_dictionaries(
+        {
+            **{name: st.just(value) for name, value in values.items()},
+            "mean_demand": st.floats(1.0, 2000.0),
+            "cv_demand": st.floats(0.0, 2.0),
+            "zero_demand_pct": st.floats(0.0, 1.0),
+            "seasonality_strength": st.floats(0.0, 1.0),
+            "growth_rate": st.floats(-0.5, 0.5),
+        }
+    )
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(close_profile, st.sampled_from([*PATTERNS, NO_PATTERN]), st.sampled_from(TIERS), st.sampled_from([0.1, 0.3]))
+def test_a_base_has_the_published_pattern_or_that_of_todays_rule(values, pattern, tier, margin) -> None:
+    published = PublishedLabel.parse(pattern.base.format(tier=tier))
+    by_rule = base_of(values, BOUNDS, CONFIG)
+    kept = base_of(values, BOUNDS, CONFIG, published, margin)
+    assert kept.pattern in (published.pattern, by_rule.pattern)
+    assert kept.tier in (published.tier, by_rule.tier)
+    # no reason denies what its own numbers say
+    for name, value, sign, limit in re.findall(r"not (\w+) \(median \w+ (\S+) (\S+) (\S+)\)", kept.reason):
+        shown = {"volatile": ("<=", CONFIG.cv_thresholds.volatile), "steady": (">", CONFIG.cv_thresholds.steady)}
+        assert name not in shown or sign == shown[name][0], (value, limit)
 
 
 @settings(max_examples=100, deadline=None)

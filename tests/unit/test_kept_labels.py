@@ -54,6 +54,20 @@ def test_a_published_base_is_kept_within_the_margin_and_not_beyond(feature, insi
     assert labels_of({feature: beyond}, published={0: published})[0] == [otherwise]
 
 
+def test_a_pattern_that_is_given_up_makes_room_for_that_of_todays_rule_and_its_reason():
+    _, (label,) = labels_of({"seasonality_strength": 0.2, "cv_demand": 0.85}, published={0: "seasonal_medium_volume"})
+    assert label.label == "medium_volume_volatile"
+    assert "volatile: median cv_demand 0.85 > 0.8" in label.reason
+    assert "not volatile" not in label.reason
+
+
+def test_a_kept_name_without_a_pattern_does_not_deny_the_numbers_it_shows():
+    _, (label,) = labels_of({"cv_demand": 0.85}, published={0: "medium_volume"})
+    assert label.label == "medium_volume"
+    assert "hardly volatile (median cv_demand 0.85 > 0.8)" in label.reason
+    assert "not volatile" not in label.reason
+
+
 def test_the_same_values_without_a_published_label_go_by_the_thresholds():
     assert labels_of({"seasonality_strength": 0.41})[0] == ["medium_volume"]
     assert labels_of({"seasonality_strength": 0.59})[0] == ["seasonal_medium_volume"]
