@@ -101,6 +101,11 @@ def column_names(pipeline: Pipeline) -> tuple[str, ...]:
     return tuple(pipeline.get_feature_names_out().tolist())
 
 
+def matrix_columns(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return the columns of a feature matrix that a preprocessing pipeline takes."""
+    return tuple(pipeline.named_steps["matrix"].get_feature_names_out().tolist())
+
+
 def shape_columns(matrix: pd.DataFrame) -> pd.DataFrame:
     """Return the eleven scale-free columns of feature_set "shape", SHAPE_COLUMNS, from SHAPE_SOURCES.
 

@@ -11,8 +11,9 @@ from dfu_clustering.config import load_config
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import TrackingUnavailableError
+from dfu_clustering.preprocessing import SHAPE_SOURCES
 from dfu_clustering.steps import ModelFiles, PublishedFiles, find_published, train_model
-from dfu_clustering.tables import read_json
+from dfu_clustering.tables import read_json, read_table
 
 pytestmark = pytest.mark.integration
 
@@ -90,6 +91,22 @@ def test_pipeline_that_would_not_be_applied_need_not_be_able_to(run):
     break_pipeline(published_folder(run))
     other = load_config(k_range=(3, 5), gap_references=2, n_init=5, feature_set="all")
     assert find_published(other, run).run == published_folder(run).name
+
+
+def test_published_clusters_are_read_once_and_of_the_matrix_only_what_is_compared(run, tmp_path, monkeypatch):
+    asked, read = [], []
+    folder = PublishedFiles.in_folder(published_folder(run))
+    files = PublishedFiles(folder.run, lambda name: asked.append(name) or folder.file(name))
+    whole = PublishedFiles.matrix
+    monkeypatch.setattr(
+        PublishedFiles, "matrix", lambda self, columns=None: read.append(whole(self, columns)) or read[-1]
+    )
+    train_model(CONFIG, features=run.features, output_dir=tmp_path, published=files)
+    assert sorted(asked.count(name) for name in ("cluster_assignments.csv", "cluster_pipeline.pkl")) == [1, 1]
+    assert [list(frame) for frame in read] == [["dfu_ck", *SHAPE_SOURCES]]
+    moves = read_table(tmp_path / "dfu_moves.parquet")
+    assert len(moves) == len(read[0])
+    assert moves["move"].max() == 0.0
 
 
 def test_setting_that_never_held_back_is_not_written_as_that_of_the_space(published_run, tmp_path):

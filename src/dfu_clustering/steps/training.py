@@ -4,7 +4,7 @@ import logging
 import pickle
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,10 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
 from dfu_clustering.k_selection import n_fits
 from dfu_clustering.movement import movement
+from dfu_clustering.preprocessing import matrix_columns
 from dfu_clustering.profiles import feature_scales, profile_clusters
 from dfu_clustering.progress import progress
+from dfu_clustering.published_model import PublishedModel
 from dfu_clustering.runs import Summary, code_version
 from dfu_clustering.segmentation import Segmentation, segment_anew
 from dfu_clustering.steps.features import FeatureFiles, FeatureSummary
@@ -47,6 +49,13 @@ class ContinuitySummary(Summary):
     far_share: float | None
     held_share: float
     silhouettes: dict[str, float]
+
+
+class _Published(NamedTuple):
+    """The published run: its files, and its clusters, which are read once."""
+
+    files: PublishedFiles
+    model: PublishedModel
 
 
 class TrainingSummary(Summary):
@@ -92,7 +101,8 @@ def train_model(
     matrix = read_matrix(features)
     origin = FeatureSummary.of_matrix(matrix, FeatureFiles(features))
     config = _as_built(config, origin)
-    segmentation, continuity = _segmented(config, matrix, origin, published)
+    before = _Published(published, published.model()) if published else None
+    segmentation, continuity = _segmented(config, matrix, origin, before)
     summary = _summary(config, segmentation, continuity, published)
     for warning in summary.warnings:
         logger.warning("train_model %s", warning)
@@ -100,7 +110,7 @@ def train_model(
     # all that can fail on the data comes before the first file, so that no folder holds parts of two trainings
     centroids = _centroid_table(matrix, segmentation)
     metadata = _metadata(config, matrix, segmentation, summary, origin)
-    moves = _moves(matrix, segmentation, continuity, published)
+    moves = _moves(matrix, segmentation, continuity, before)
     files = ModelFiles.in_folder(output_dir)
     write_table(centroids, files.centroids)
     write_table(_assignment_table(matrix, segmentation), files.assignments)
@@ -150,18 +160,18 @@ def _as_built(config: ClusteringConfig, origin: FeatureSummary | None) -> Cluste
 
 
 def _segmented(
-    config: ClusteringConfig, matrix: pd.DataFrame, origin: FeatureSummary | None, published: PublishedFiles | None
+    config: ClusteringConfig, matrix: pd.DataFrame, origin: FeatureSummary | None, before: _Published | None
 ) -> tuple[Segmentation, Continuity | None]:
     with progress("choosing K", n_fits(config)) as advance:
-        if published is None:
+        if before is None:
             return segment_anew(config, matrix, on_fit=lambda: advance(1)), None
-        months = published.months_until(origin.as_of_month if origin else None, matrix)
+        months = before.files.months_until(origin.as_of_month if origin else None, matrix)
         segmentation, continuity = continue_published(
-            config, matrix, published.model(), months=months, on_fit=lambda: advance(1)
+            config, matrix, before.model, months=months, on_fit=lambda: advance(1)
         )
     logger.info(
         "continued published=%s months=%d refit=%s held_share=%.3f reason=%s",
-        *(published.run, months, continuity.refit, continuity.held_share, continuity.reason),
+        *(before.files.run, months, continuity.refit, continuity.held_share, continuity.reason),
     )
     return segmentation, continuity
 
@@ -227,17 +237,18 @@ def _write_pipeline(files: ModelFiles, segmentation: Segmentation) -> None:
 
 
 def _moves(
-    matrix: pd.DataFrame, segmentation: Segmentation, continuity: Continuity | None, published: PublishedFiles | None
+    matrix: pd.DataFrame, segmentation: Segmentation, continuity: Continuity | None, before: _Published | None
 ) -> pd.DataFrame | None:
     """Return how far each published DFU moved; None where nothing, or no matrix of it, was published."""
-    if continuity is None or published is None or len(segmentation.model.centroids) < 2:
+    if continuity is None or before is None or len(segmentation.model.centroids) < 2:
         return None
-    before = published.matrix()
-    if before is None:
-        logger.warning("without the feature matrix of %s nothing says which feature moved a DFU", published.run)
+    columns = ["dfu_ck", *matrix_columns(segmentation.preprocessing)]
+    old = before.files.matrix(columns)
+    if old is None:
+        logger.warning("without the feature matrix of %s nothing says which feature moved a DFU", before.files.run)
         return None
-    members = published.model().members
-    shared = matrix["dfu_ck"].isin(members.index).to_numpy() & matrix["dfu_ck"].isin(before["dfu_ck"]).to_numpy()
+    members = before.model.members
+    shared = matrix["dfu_ck"].isin(members.index).to_numpy() & matrix["dfu_ck"].isin(old["dfu_ck"]).to_numpy()
     keys = matrix.loc[shared, "dfu_ck"]
     continues = np.full(members["cluster_id"].max() + 2, -1)
     continues[list(continuity.matched)] = np.arange(len(continuity.matched))
@@ -245,8 +256,8 @@ def _moves(
     moved = movement(
         segmentation.preprocessing,
         segmentation.model.centroids,
-        before.set_index("dfu_ck").loc[keys].reset_index(),
-        matrix[shared].reset_index(drop=True),
+        old.set_index("dfu_ck").loc[keys].reset_index(),
+        matrix.loc[shared, columns].reset_index(drop=True),
         continues[members.loc[keys, "cluster_id"].to_numpy(np.int64)],
         segmentation.assignment.cluster_id[shared],
     )
