@@ -210,10 +210,11 @@ def _gain(silhouette: float, other: float) -> float:
 
 
 def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, rule: SwitchRule) -> HeldAssignment:
-    """Return the DFUs by hysteresis; where that leaves a cluster too small, by nearest centroid.
+    """Return the DFUs by hysteresis, and as many freed from it as clusters need to be large enough.
 
     A DFU whose published cluster is gone, or whose nearest cluster is new, is free: a new cluster is there because the
-    evidence asked for it.
+    evidence asked for it. Where hysteresis leaves a cluster too small those go free that are nearest to it, and all
+    where that is not enough.
     """
     natural = nearest(clusters.space, clusters.centroids)
     new_id = np.full(len(before.model.centroids) + 1, UNPUBLISHED)  # the last entry is read by UNPUBLISHED, -1
@@ -221,9 +222,17 @@ def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, 
     new_id[clusters.continues[known]] = np.flatnonzero(known)
     own = np.where(known[natural.cluster_id], new_id[before.cluster_id], UNPUBLISHED)
     held = hold(clusters.space, clusters.centroids, own, before.evidence, rule)
-    sizes = [np.bincount(of.cluster_id, minlength=len(known)) for of in (held, natural)]
-    enough = [large_enough(size, config.min_cluster_size_pct).all() for size in sizes]
-    return natural if enough[1] and not enough[0] else held
+    small = ~_large_enough(config, held, len(known))
+    if not small.any():
+        return held
+    own = np.where(small[natural.cluster_id], UNPUBLISHED, own)
+    freed = hold(clusters.space, clusters.centroids, own, before.evidence, rule)
+    possible = (of for of in (freed, natural) if _large_enough(config, of, len(known)).all())
+    return next(possible, held)
+
+
+def _large_enough(config: ClusteringConfig, assignment: HeldAssignment, n_clusters: int) -> NDArray[np.bool_]:
+    return large_enough(np.bincount(assignment.cluster_id, minlength=n_clusters), config.min_cluster_size_pct)
 
 
 def _in_another_space(

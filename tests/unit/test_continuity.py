@@ -156,6 +156,24 @@ def test_a_dfu_stays_for_a_small_step_and_goes_for_a_large_one():
     assert (number[segmentation.assignment.cluster_id[same]] == ids[same]).all()
 
 
+def test_a_cluster_that_hysteresis_leaves_too_small_takes_its_own_and_sets_nobody_else_free():
+    # one published cluster has no member left: all who are nearest to it were published in another one
+    ids, k = ANEW.assignment.cluster_id, len(ANEW.model.centroids)
+    emptied, others = k - 1, np.arange(k - 1)
+    members = PUBLISHED.members.copy()
+    members.loc[ids == emptied, "cluster_id"] = 0
+    strays = np.flatnonzero(ids == 0)[:5]
+    members.iloc[strays, members.columns.get_loc("cluster_id")] = 1
+    published = type(PUBLISHED)(**{**vars(PUBLISHED), "members": members})
+    stubborn = config_with(switch_margin=0.99)
+    segmentation, continuity = continued(config=stubborn, published=published)
+    now = np.array(continuity.matched)[segmentation.assignment.cluster_id]
+    assert (now[ids == emptied] == emptied).all()
+    assert (now[strays] == 1).all()
+    assert set(others) < set(now.tolist())
+    assert continuity.held_share == pytest.approx(len(strays) / len(MATRIX))
+
+
 def test_the_order_of_the_published_dfus_does_not_matter():
     shuffled = PUBLISHED.members.sample(frac=1, random_state=3)
     louder = MATRIX.assign(log_recent=MATRIX["log_recent"] + 0.1)
