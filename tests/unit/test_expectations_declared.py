@@ -70,6 +70,13 @@ def all_batches():
 DECLARED = [(suite, e) for suite, batches in all_batches() for batch in batches for e in batch.expectations]
 
 
+@pytest.mark.parametrize(("refit", "severity"), [("auto", "critical"), ("always", "critical"), ("never", "warning")])
+def test_small_segment_stops_a_run_only_where_clusters_may_be_fitted_again(refit, severity):
+    batches = assignments.label_batches(load_config(refit=refit), LABELS, LABELS["dfu_ck"])
+    by_name = {e.meta["name"]: e.severity.value for batch in batches for e in batch.expectations}
+    assert by_name["segment_is_large_enough"] == severity
+
+
 def test_every_suite_is_declared_and_has_a_name_that_may_be_skipped():
     assert tuple(dict.fromkeys(suite for suite, _ in DECLARED)) == SUITES
 
