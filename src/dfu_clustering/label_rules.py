@@ -226,11 +226,12 @@ def _tier(
     tier = _tier_between(mean_demand, low, high)
     if published is not None:
         # the published tier reaches a margin further
-        tier = _tier_between(
+        wider = _tier_between(
             mean_demand,
             low * (1 + margin if published == "low" else 1 - margin),
             high * (1 - margin if published == "high" else 1 + margin),
         )
+        tier = wider if wider == published else tier
     compared = f"between {low_text} and {high_text}"
     if tier == "high" and mean_demand >= high:
         compared = f">= {high_text}"
