@@ -3,7 +3,9 @@
 Only cluster_assignment and modified_ts of rows that change are written.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from dfu_clustering.config import load_config
 from dfu_clustering.steps import update_assignments
@@ -34,7 +36,14 @@ def main() -> None:
 
             require_good_labels(load_config(), policy, labels=options.input, publishing=planned)
     if not options.dry_run:
-        show_label_counts(update_assignments(engine, labels=options.input))
+        journal = _journal_folder(options.input)
+        show_label_counts(update_assignments(engine, labels=options.input, journal_folder=journal))
+        print(f"labels of before: {journal}")
+
+
+def _journal_folder(labels: Path) -> Path:
+    """Return a folder of this publish alone: the labels lie in the same one every month."""
+    return labels.parent / "publishes" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
 
 
 if __name__ == "__main__":

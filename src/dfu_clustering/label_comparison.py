@@ -1,5 +1,6 @@
 """New labels beside those in dim_dfu, within one transaction: what changes, and what was there before."""
 
+import hashlib
 import io
 from typing import Literal
 
@@ -121,12 +122,18 @@ def was_committed(connection: Connection, attempt: Attempt) -> bool:
     return bool(status == "committed")
 
 
-def attempt_of(connection: Connection, report: PublishReport) -> Attempt:
-    """Return the transaction under way as an attempt to do what the report says."""
+def transaction_id(connection: Connection) -> int:
+    """Return the id of the transaction under way, by which PostgreSQL tells later whether it was committed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         (transaction,) = cursor.fetchone() or (0,)
-    return Attempt(transaction=transaction, report=report)
+    return int(transaction)
+
+
+def labels_digest(labels: pd.DataFrame) -> str:
+    """Return a digest of which DFU gets which label, whatever the order of the rows."""
+    rows = pd.util.hash_pandas_object(labels[["dfu_ck", "cluster_label"]], index=False).sort_values()
+    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
 
 
 def find_changes(connection: Connection) -> None:

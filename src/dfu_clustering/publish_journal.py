@@ -22,12 +22,17 @@ class Attempt(BaseModel):
     Attributes:
         transaction: Its PostgreSQL id, which tells later whether it was committed.
         report: What it does.
+        labels_digest: Of the labels that it publishes; an attempt to publish other labels is none of the same run.
+        after_committed: Whether an earlier attempt with the same labels was committed, so that the labels of before
+            are those of its file.
     """
 
     model_config = ConfigDict(frozen=True)
 
     transaction: int
     report: PublishReport
+    labels_digest: str = ""
+    after_committed: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,17 @@ class PublishJournal:
         """
         return Attempt.model_validate(read_json(self.attempt)) if self.attempt.exists() else None
 
-    def write(self, attempt: Attempt, previous: pd.DataFrame, *, after_committed: bool) -> None:
+    def write(self, attempt: Attempt, previous: pd.DataFrame) -> None:
         """Keep an attempt; whole, and on disk when this returns.
+
+        After an attempt that was committed the labels of before the run are those of its file; only rows that are new
+        to it are added.
 
         Args:
             attempt: What is about to be committed.
             previous: dfu_ck, cluster_assignment of the rows that change.
-            after_committed: Whether an earlier attempt of this run was committed, so that the labels of before the run
-                are those of the earlier file; only rows that are new to it are added.
         """
-        if after_committed and self.previous_labels.exists():
+        if attempt.after_committed and self.previous_labels.exists():
             earlier = read_table(self.previous_labels)
             previous = pd.concat([earlier, previous]).drop_duplicates("dfu_ck", ignore_index=True)
         write_table(previous[_KEYS].sort_values("dfu_ck", ignore_index=True), self.previous_labels)

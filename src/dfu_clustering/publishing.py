@@ -14,11 +14,12 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
 from dfu_clustering.label_comparison import (
-    attempt_of,
     compare_labels,
     find_changes,
+    labels_digest,
     previous_labels,
     require_valid_labels,
+    transaction_id,
     was_committed,
 )
 from dfu_clustering.patience import answer_expected
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 _ADVISORY_LOCK = 0x0DF0_C1A5  # one publisher at a time, whatever program it runs in
 _PAUSES_S = (0.5, 1, 2)  # before another try, where dim_dfu changed meanwhile or a deadlock was broken
 
-Keep = Callable[[Attempt, pd.DataFrame, bool], None]
+Keep = Callable[[Attempt, pd.DataFrame], None]
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class Publishing:
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
         known_unlabelled: Keys of DFUs that rightly have no label, so that others without one count as new; None: do
             not count them.
-        last_attempt: Of the same run, which a fault may have cut off after its COMMIT.
-        keep: Gets the attempt, the previous labels (dfu_ck, cluster_assignment) of all rows that change, and whether
-            last_attempt was committed; once it has returned, the change is committed.
+        last_attempt: Of the same run, which a fault may have cut off after its COMMIT; one with other labels counts
+            for nothing.
+        keep: Gets the attempt and the previous labels (dfu_ck, cluster_assignment) of all rows that change; once it
+            has returned, the change is committed.
     """
 
     dry_run: bool = False
@@ -117,18 +119,27 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
             report = compare_labels(connection, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
         if how.dry_run:
             return replace(report, dry_run=True)
-        changes = report.updated + report.cleared
-        committed = how.last_attempt is not None and was_committed(connection, how.last_attempt)
-        if committed and not changes and how.last_attempt is not None:
+        changes, digest, last = report.updated + report.cleared, labels_digest(labels), how.last_attempt
+        if last is not None and last.labels_digest != digest:
+            last = None
+        committed = last is not None and was_committed(connection, last)
+        if last is not None and committed and not changes:
             logger.info("these labels were published before the run was cut off")
-            return how.last_attempt.report
+            return last.report
         if changes:
             with answer_expected(engine, connection):
                 find_changes(connection)
         if how.keep is not None:
             with answer_expected(engine, connection):
-                attempt, previous = attempt_of(connection, report), previous_labels(connection, changes)
-            how.keep(attempt, previous, committed)
+                transaction = transaction_id(connection)
+            with answer_expected(engine, connection):
+                previous = previous_labels(connection, changes)
+            # a committed attempt whose end nobody saw still counts where a later one was rolled back
+            after_committed = committed or (last is not None and last.after_committed)
+            how.keep(
+                Attempt(transaction=transaction, report=report, labels_digest=digest, after_committed=after_committed),
+                previous,
+            )
         with answer_expected(engine, connection):
             _write(connection, changes)
         with answer_expected(engine, connection):

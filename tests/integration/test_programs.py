@@ -177,6 +177,31 @@ def test_labels_that_would_all_change_are_not_published_unless_somebody_says_why
     assert labels_of(warehouse) != before
 
 
+def test_second_publish_tells_what_it_did_itself_and_keeps_the_labels_of_before_apart(program, warehouse, tmp_path):
+    execute(warehouse, "UPDATE dim_dfu SET cluster_assignment = NULL")
+    keys = [key for key, *_ in labels_of(warehouse)]
+
+    def publish(label, dfus):
+        rows = {"dfu_ck": keys[:dfus], "cluster_id": 0, "cluster_label": label}
+        pd.DataFrame(rows).to_csv("labels.csv", index=False)
+        code, out, error = program(UPDATE, "--input", "labels.csv", "--skip-validation")
+        assert code == 0, error
+        return out
+
+    def kept():
+        return {path: pd.read_parquet(path) for path in tmp_path.glob("publishes/*/previous_labels.parquet")}
+
+    assert "updated 20, cleared 0" in publish("august", 20)
+    assert "updated 0, cleared 0" in publish("august", 20)
+    before = kept()
+    assert "updated 10, cleared 10" in publish("september", 10)
+    (own,) = set(kept()) - set(before)
+    frame = pd.read_parquet(own)
+    assert (len(frame), set(frame["cluster_assignment"])) == (20, {"august"})
+    assert {path: len(frame) for path, frame in before.items()} == {path: len(kept()[path]) for path in before}
+    assert sorted(map(len, before.values())) == [0, 20]
+
+
 def test_missing_address_is_explained(program, monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     code, _, error = program(FEATURES)

@@ -139,7 +139,7 @@ def before_the_update(url, *statements, times=1):
     """Do something on another connection just before the update of each of the first so many tries."""
     left = list(range(times))
 
-    def keep(attempt, previous, after_committed):
+    def keep(attempt, previous):
         if left:
             left.pop()
             with closing(psycopg2.connect(url)) as other, other, other.cursor() as cursor:
@@ -249,8 +249,8 @@ def fetched(url, query):
 def test_labels_of_before_are_on_disk_before_the_change_is_committed(engine, tmp_path):
     journal, seen = PublishJournal(tmp_path), []
 
-    def keep(attempt, previous, after_committed):
-        journal.write(attempt, previous, after_committed=after_committed)
+    def keep(attempt, previous):
+        journal.write(attempt, previous)
         seen.append(published(engine))
 
     publish_labels(engine, labels(a="new", b="kept", c="new"), Publishing(keep=keep))
@@ -266,8 +266,8 @@ def test_run_that_is_cut_off_after_its_commit_reports_what_it_did_and_keeps_the_
     journal = PublishJournal(tmp_path)
 
     def publish(table):
-        def keep(attempt, previous, after_committed):
-            journal.write(attempt, previous, after_committed=after_committed)
+        def keep(attempt, previous):
+            journal.write(attempt, previous)
 
         return publish_labels(engine, table, Publishing(keep=keep, last_attempt=journal.last_attempt()))
 
@@ -286,8 +286,8 @@ def test_run_that_is_cut_off_after_its_commit_reports_what_it_did_and_keeps_the_
 def test_attempt_that_was_rolled_back_is_made_anew(engine, postgres_url, tmp_path):
     journal = PublishJournal(tmp_path)
 
-    def keep_and_fail(attempt, previous, after_committed):
-        journal.write(attempt, previous, after_committed=after_committed)
+    def keep_and_fail(attempt, previous):
+        journal.write(attempt, previous)
         raise OSError("no space left on device")
 
     with pytest.raises(OSError, match="no space left"):
@@ -297,9 +297,43 @@ def test_attempt_that_was_rolled_back_is_made_anew(engine, postgres_url, tmp_pat
     assert published(engine)["a"] == "new"
 
 
+def test_later_publish_of_other_labels_into_the_same_folder_begins_anew(engine, tmp_path):
+    journal = PublishJournal(tmp_path)
+
+    def publish(table):
+        return publish_labels(engine, table, Publishing(keep=journal.write, last_attempt=journal.last_attempt()))
+
+    publish(labels(a="august", b="august"))
+    publish(labels(b="september", c="september"))
+    report = publish(labels(a="october", b="september"))
+    assert (report.updated, report.cleared) == (1, 1)
+    before = read_table(journal.previous_labels)
+    assert before.astype(object).where(before.notna(), None).to_numpy().tolist() == [["a", None], ["c", "september"]]
+
+
+def test_labels_of_before_outlive_an_attempt_that_was_rolled_back_after_one_that_was_committed(engine, tmp_path):
+    journal, table = PublishJournal(tmp_path), labels(a="new", b="kept")
+
+    def publish(keep):
+        return publish_labels(engine, table, Publishing(keep=keep, last_attempt=journal.last_attempt()))
+
+    def keep_and_fail(attempt, previous):
+        journal.write(attempt, previous)
+        raise OSError("no space left on device")
+
+    publish(journal.write)  # committed, and nobody saw it
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE dim_dfu SET cluster_assignment = 'hand' WHERE dfu_ck = 'a'")
+    with pytest.raises(OSError, match="no space left"):
+        publish(keep_and_fail)
+    assert publish(journal.write).updated == 1
+    before = read_table(journal.previous_labels).set_index("dfu_ck")["cluster_assignment"]
+    assert before.to_dict() == {"a": "old", "d": "stale"}
+
+
 def test_attempt_of_a_database_that_is_no_more_counts_for_nothing(engine, tmp_path):
     journal = PublishJournal(tmp_path)
-    publish_labels(engine, labels(a="new"), Publishing(keep=lambda a, p, c: journal.write(a, p, after_committed=c)))
+    publish_labels(engine, labels(a="new"), Publishing(keep=journal.write))
     future = journal.last_attempt().model_copy(update={"transaction": 2**40})
     assert publish_labels(engine, labels(a="new"), Publishing(last_attempt=future)).updated == 0
 
@@ -321,9 +355,7 @@ def test_connection_lost_at_the_commit_is_all_or_nothing_and_the_next_try_knows(
         real(connection)
 
     def publish():
-        how = Publishing(
-            keep=lambda a, p, c: journal.write(a, p, after_committed=c), last_attempt=journal.last_attempt()
-        )
+        how = Publishing(keep=journal.write, last_attempt=journal.last_attempt())
         return publish_labels(engine, labels(a="new"), how)
 
     monkeypatch.setattr(publishing, "_commit", lost)

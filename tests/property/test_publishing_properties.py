@@ -126,8 +126,8 @@ class Publishes(RuleBasedStateMachine):
         return PublishJournal(self.folder / str(self.journals))
 
     def try_to_publish(self, labels, journal, before_update=None):
-        def keep(attempt, previous, after_committed):
-            journal.write(attempt, previous, after_committed=after_committed)
+        def keep(attempt, previous):
+            journal.write(attempt, previous)
             if before_update is not None:
                 before_update()
 

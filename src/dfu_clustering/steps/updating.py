@@ -86,7 +86,8 @@ def update_assignments(
         dry_run: Report what would change and write nothing.
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
         excluded: DFUs that the run knows and left out, by reason; with it, DFUs that have come since are counted.
-        journal_folder: Where the previous labels are kept; default: beside the labels.
+        journal_folder: Where the previous labels are kept, one folder a publish: a second publish of the same labels
+            into it is taken for the first one, resumed. Default: beside the labels.
         record: Takes the previous labels elsewhere, too, once they are on disk and before the change is committed.
 
     Raises:
@@ -98,8 +99,8 @@ def update_assignments(
     table = read_table(labels, text_columns=_TEXT_COLUMNS)
     journal = PublishJournal(journal_folder or labels.parent)
 
-    def keep(attempt: Attempt, previous: pd.DataFrame, after_committed: bool) -> None:  # noqa: FBT001
-        journal.write(attempt, previous, after_committed=after_committed)
+    def keep(attempt: Attempt, previous: pd.DataFrame) -> None:
+        journal.write(attempt, previous)
         if record is not None and len(previous):
             record(journal.previous_labels)
 
