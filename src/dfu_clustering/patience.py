@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine, event
 
 from dfu_clustering.config import WarehouseConfig
@@ -61,7 +62,7 @@ def answer_expected(engine: Engine, connection: Connection) -> Iterator[None]:
     """Cut the connection where one statement is not answered for longer than the server itself would let it run.
 
     The server's limit does not help where the network to it is dead: its word does not arrive, and libpq waits for
-    ever. Statements within the block share one limit.
+    ever. A block holds one statement: several would share its limit.
 
     Raises:
         psycopg2.OperationalError: The limit has passed; waiting may heal it.
@@ -77,6 +78,24 @@ def answer_expected(engine: Engine, connection: Connection) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def patient_cursor(engine: Engine) -> type[Cursor]:
+    """Return a kind of cursor, for a connection of the engine, each statement of which is answered in time or cut off.
+
+    It is set as the connection's ``cursor_factory``.
+    """
+
+    class PatientCursor(Cursor):
+        def execute(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
+            with answer_expected(engine, self.connection):
+                super().execute(*args, **named)
+
+        def copy_expert(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
+            with answer_expected(engine, self.connection):
+                super().copy_expert(*args, **named)
+
+    return PatientCursor
 
 
 def _cut(connection: Connection) -> None:

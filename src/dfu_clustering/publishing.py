@@ -22,7 +22,7 @@ from dfu_clustering.label_comparison import (
     transaction_id,
     was_committed,
 )
-from dfu_clustering.patience import answer_expected
+from dfu_clustering.patience import answer_expected, patient_cursor
 from dfu_clustering.publish_journal import Attempt
 from dfu_clustering.publish_report import (
     CommitUnknownError,
@@ -114,34 +114,28 @@ def _log(report: PublishReport) -> None:
 
 
 def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishReport:
-    with raw_connection(engine) as connection, _clear_words(engine, connection), _only_publisher(engine, connection):
-        with answer_expected(engine, connection):
-            report = compare_labels(connection, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
+    with raw_connection(engine) as connection, _clear_words(connection), _only_publisher(engine, connection):
+        report = compare_labels(connection, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
         if how.dry_run:
             return replace(report, dry_run=True)
-        changes, digest, last = report.updated + report.cleared, labels_digest(labels), how.last_attempt
-        if last is not None and last.labels_digest != digest:
-            last = None
+        changes, digest = report.updated + report.cleared, labels_digest(labels)
+        last = how.last_attempt if how.last_attempt and how.last_attempt.labels_digest == digest else None
         committed = last is not None and was_committed(connection, last)
         if last is not None and committed and not changes:
             logger.info("these labels were published before the run was cut off")
             return last.report
         if changes:
-            with answer_expected(engine, connection):
-                find_changes(connection)
+            find_changes(connection)
         if how.keep is not None:
-            with answer_expected(engine, connection):
-                transaction = transaction_id(connection)
-            with answer_expected(engine, connection):
-                previous = previous_labels(connection, changes)
-            # a committed attempt whose end nobody saw still counts where a later one was rolled back
-            after_committed = committed or (last is not None and last.after_committed)
-            how.keep(
-                Attempt(transaction=transaction, report=report, labels_digest=digest, after_committed=after_committed),
-                previous,
+            attempt = Attempt(
+                transaction=transaction_id(connection),
+                report=report,
+                labels_digest=digest,
+                # a committed attempt whose end nobody saw still counts where a later one was rolled back
+                after_committed=committed or (last is not None and last.after_committed),
             )
-        with answer_expected(engine, connection):
-            _write(connection, changes)
+            how.keep(attempt, previous_labels(connection, changes))
+        _write(connection, changes)
         with answer_expected(engine, connection):
             _commit(connection)
         return report
@@ -153,31 +147,35 @@ def _only_publisher(engine: Engine, connection: Connection) -> Iterator[None]:
 
     The lock belongs to the session: a transaction that waited for it would look at the labels of before the wait.
     """
-    with answer_expected(engine, connection), connection.cursor() as cursor:
+    connection.cursor_factory = patient_cursor(engine)
+    with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
-    connection.commit()
+    with answer_expected(engine, connection):
+        connection.commit()
     connection.set_session(isolation_level="REPEATABLE READ")
     try:
         yield
     finally:
         # on a connection that is lost both are gone anyway, and its loss is what is to be heard
-        with suppress(psycopg2.OperationalError, psycopg2.InterfaceError), answer_expected(engine, connection):
-            connection.rollback()
+        with suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
+            with answer_expected(engine, connection):
+                connection.rollback()
             connection.set_session(isolation_level="DEFAULT")
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", (_ADVISORY_LOCK,))
-            connection.commit()
+            with answer_expected(engine, connection):
+                connection.commit()
 
 
 @contextmanager
-def _clear_words(engine: Engine, connection: Connection) -> Iterator[None]:
+def _clear_words(connection: Connection) -> Iterator[None]:
     """Say who is in the way where a lock was waited for too long, and which limit a statement has reached."""
     try:
         yield
     except pg_errors.LockNotAvailable as error:
         connection.rollback()
         raise ConcurrentChangeError(
-            f"dim_dfu was not free within lock_timeout_s: {_lock_holders(engine, connection)}. Nothing was written; "
+            f"dim_dfu was not free within lock_timeout_s: {_lock_holders(connection)}. Nothing was written; "
             "publish again when they have finished."
         ) from error
     except pg_errors.QueryCanceled as error:
@@ -187,8 +185,8 @@ def _clear_words(engine: Engine, connection: Connection) -> Iterator[None]:
         ) from error
 
 
-def _lock_holders(engine: Engine, connection: Connection) -> str:
-    with answer_expected(engine, connection), connection.cursor() as cursor:
+def _lock_holders(connection: Connection) -> str:
+    with connection.cursor() as cursor:
         cursor.execute(statement("lock_holders"), {"advisory_lock": _ADVISORY_LOCK})
         holders = cursor.fetchall()
     connection.rollback()

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from prefect_server import wait_until
 
-from dfu_clustering import publishing
+from dfu_clustering import patience, publishing
 from dfu_clustering.config import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.publish_journal import PublishJournal
@@ -213,6 +213,18 @@ def test_statement_that_takes_too_long_is_ended_and_named(engine, postgres_url):
             publish_labels(impatient(postgres_url, statement_timeout_s=0.2), labels(a="new"))
     assert is_transient(caught.value)
     assert published(engine) == before
+
+
+def test_statements_that_are_long_only_together_are_not_cut_off(engine, postgres_url, monkeypatch):
+    class Slow(psycopg2.extensions.cursor):
+        def execute(self, *arguments):
+            super().execute("SELECT pg_sleep(0.4)")
+            super().execute(*arguments)
+
+    monkeypatch.setattr(patience, "Cursor", Slow)
+    monkeypatch.setattr(patience, "_GRACE_S", 0)
+    publish_labels(impatient(postgres_url, statement_timeout_s=1.5), labels(a="new", b="kept", c="new"))
+    assert published(engine)["a"] == "new"
 
 
 def test_deadlock_is_broken_and_publishing_starts_anew(engine, postgres_url, caplog):
