@@ -14,6 +14,7 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.events.schemas.events import Event
 from prefect_server import wait_until
 
+from dfu_clustering.config import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import EmbeddedServer, create_database
@@ -23,6 +24,12 @@ TEMPLATE = "gates_clean"
 EVENT_SECONDS = 10
 # what a run on good data costs is not what these tests look at
 QUICK = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}
+
+
+def any_change() -> dict[str, Any]:
+    """Return the parameter with which a run may replace the clean panel's labels, which no clusters have made."""
+    limits = load_config().data_quality.model_dump()
+    return {"data_quality": limits | {"changed_share": {"warning": 1.0, "critical": 1.0}}}
 
 
 def load_clean_panel(server: EmbeddedServer) -> None:
