@@ -122,12 +122,14 @@ def summary_markdown(summary: RunSummary) -> str:
     published = summary.published
     wrote = "would write (dry run)" if published.dry_run else "wrote"
     chosen = summary.k_selection
+    kept = summary.stability is not None and not summary.stability.refit
     nominated = f"elbow {chosen['elbow']}, silhouette {chosen['silhouette']}, gap {chosen['gap']}"
+    number = "the published number" if kept else f"nominated: {nominated}"
     lines = [
         f"# DFU segments as of {summary.as_of_month}",
         (
             f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs in **{summary.k}** segments "
-            f"(nominated: {nominated}; silhouette {summary.silhouette:.2f})."
+            f"({number}; silhouette {summary.silhouette:.2f})."
         ),
         (
             f"dim_dfu: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "

@@ -8,6 +8,7 @@ from dfu_clustering.config import load_config
 from dfu_clustering.report.artifacts import RunArtifacts
 from dfu_clustering.report.bands import quartile_band, rounded, since_first_sale
 from dfu_clustering.report.changes import changes
+from dfu_clustering.report.choices import k_choice
 from dfu_clustering.report.page import script_json, share_text
 from dfu_clustering.report.selection import DFUS_OF_A_KIND, select_dfus
 from dfu_clustering.report.wording import label_title, month_in_words, profile_words, reason_lines
@@ -211,3 +212,22 @@ def test_json_in_a_script_cannot_end_it():
 )
 def test_shares_are_told_with_two_digits(share, text):
     assert share_text(share) == text
+
+
+@pytest.mark.parametrize(
+    ("continuity", "told"),
+    [
+        (None, "at which every cluster holds at least 1 % of the DFUs."),
+        (
+            {"refit": False, "published_run": "r1", "reason": "no drift"},
+            "in which the number was chosen.",
+        ),
+        ({"refit": True, "published_run": "r1", "reason": "refit is always"}, "; else that one."),
+    ],
+)
+def test_choice_of_k_says_when_the_published_number_is_kept(continuity, told):
+    selection = {"selected": 5, "feasible": [4, 5], "nominations": {"elbow": 5, "silhouette": 4, "gap": 6}}
+    metadata = {"k": 5, "k_selection": selection, "warnings": [], "config": {"min_cluster_size_pct": 1.0}}
+    if continuity:
+        metadata["continuity"] = continuity
+    assert k_choice(RunArtifacts({}, metadata, pd.DataFrame())).explanation.endswith(told)

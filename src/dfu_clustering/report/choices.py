@@ -53,7 +53,7 @@ def k_choice(artifacts: RunArtifacts) -> KChoice:
         selected=selected,
         final=final,
         nominations=nominations,
-        explanation=_explanation(chosen, _least_pct(artifacts)),
+        explanation=_explanation(artifacts),
         notes=list(artifacts.metadata["warnings"]),
     )
 
@@ -101,16 +101,27 @@ def provenance(artifacts: RunArtifacts) -> list[Fact]:
     return [Fact(name=name, value=str(value)) for name, value in known.items() if value not in (None, "")]
 
 
-def _explanation(chosen: Mapping[str, Any], least_pct: float) -> str:
-    if not chosen["feasible"]:
+def _explanation(artifacts: RunArtifacts) -> str:
+    least_pct, continuity = _least_pct(artifacts), artifacts.metadata.get("continuity")
+    if continuity and not continuity["refit"]:
+        return (
+            f"Kept from the published run {continuity['published_run']}: {continuity['reason']}. "
+            "Nominations and curves are those of the run in which the number was chosen."
+        )
+    if not artifacts.metadata["k_selection"]["feasible"]:
         return (
             f"At no K does every cluster hold {least_pct:g} % of the DFUs, so the smallest was taken "
             "and clusters that are too small were merged into their nearest neighbour."
         )
-    return (
+    rule = (
         f"The middle one of the three nominations, moved to the nearest K at which every cluster holds "
-        f"at least {least_pct:g} % of the DFUs."
+        f"at least {least_pct:g} % of the DFUs"
     )
+    if continuity:
+        return (
+            f"{rule}, where it describes the DFUs clearly better than the published number; else the published number."
+        )
+    return f"{rule}."
 
 
 def _point(at: Mapping[str, Any]) -> KPoint:
