@@ -66,15 +66,20 @@ bench: $(INSTALLED)  ## all benchmarks, one JSON line each; over an hour and 20 
 	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/end_to_end.py --dfus 100000 1000000
 
+# What the programs published last: the next month goes on from it, as a run of the flow does (docs/stability.md)
+PUBLISHED := data/published
+CONTINUE = $(if $(wildcard $(PUBLISHED)/cluster_labels.csv),--published $(PUBLISHED))
+
 .PHONY: cluster-features cluster-train cluster-label cluster-update cluster-report cluster-all
 cluster-features: $(INSTALLED)  ## program 1: features from DATABASE_URL to data/
 	$(BIN)/python scripts/generate_clustering_features.py
 cluster-train: $(INSTALLED)  ## program 2: clusters
-	$(BIN)/python scripts/train_clustering_model.py
+	$(BIN)/python scripts/train_clustering_model.py $(CONTINUE)
 cluster-label: $(INSTALLED)  ## program 3: labels
-	$(BIN)/python scripts/label_clusters.py
-cluster-update: $(INSTALLED)  ## program 4: labels to dim_dfu
+	$(BIN)/python scripts/label_clusters.py $(CONTINUE)
+cluster-update: $(INSTALLED)  ## program 4: labels to dim_dfu; keeps them in data/published, from where the next month goes on
 	$(BIN)/python scripts/update_cluster_assignments.py
+	@rm -rf $(PUBLISHED).new && cp -R data/clustering $(PUBLISHED).new && rm -rf $(PUBLISHED) && mv $(PUBLISHED).new $(PUBLISHED)
 cluster-report: $(INSTALLED)  ## one page of what they made: data/clustering/report.html
 	$(BIN)/python scripts/build_report.py
 cluster-all: cluster-features cluster-train cluster-label cluster-update cluster-report  ## the four programs in a row, and the page
