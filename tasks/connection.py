@@ -6,7 +6,7 @@ from prefect_sqlalchemy import SqlAlchemyConnector
 from sqlalchemy import Engine
 from sqlalchemy.pool import NullPool
 
-from dfu_clustering.config import WarehouseConfig
+from dfu_clustering.deployment import WarehouseConfig
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.patience import limit_waiting
 from dfu_clustering.warehouse import DATABASE_URL_VARIABLE, connect_engine

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from dfu_clustering.deployment import OF_THE_DEPLOYMENT, ScaleConfig, TrackingConfig, WarehouseConfig
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.limits import DataQualityConfig, Share
+from dfu_clustering.limits import DataQualityConfig, Section, Share
 
 CONFIG_PATH_VARIABLE = "DFU_CLUSTERING_CONFIG"
 _IN_CHECKOUT = Path(__file__).parents[2] / "config" / "clustering_config.yaml"
@@ -54,9 +55,14 @@ MinClusterSizePct = Annotated[
 ]
 NInit = Annotated[int, Field(ge=5, le=100, description="k-means++ starts for every K.")]
 SelectionSample = Annotated[
-    int, Field(ge=1000, description="DFUs on which K is chosen, at most; stratified by volume.")
+    int, Field(ge=1000, le=1_000_000, description="DFUs on which K is chosen, at most; stratified by volume.")
 ]
-SilhouetteSample = Annotated[int, Field(ge=100, description="DFUs on which the silhouette is computed, at most.")]
+SilhouetteSample = Annotated[
+    int,
+    Field(
+        ge=100, le=100_000, description="DFUs on which the silhouette is computed, at most; twice as many: 4 x as long."
+    ),
+]
 GapReferences = Annotated[int, Field(ge=2, le=500, description="Uniform reference sets of the gap statistic.")]
 Refit = Annotated[
     Literal["auto", "always", "never"],
@@ -69,33 +75,25 @@ SwitchMargin = Annotated[
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Same data, configuration and seed: same labels.")]
 
 
-# sections that say where and how a run works, never what comes out; they are no parameters of a run
-OF_THE_DEPLOYMENT = frozenset({"warehouse", "scale", "tracking"})
+_S = TypeVar("_S", bound=Section)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-_S = TypeVar("_S", bound=_Section)
-
-
-class VolumeThresholds(_Section):
+class VolumeThresholds(Section):
     """Quantiles of mean_demand over all clustered DFUs that bound the tiers high, medium and low."""
 
-    high: Share
-    low: Share
+    high: Annotated[Share, Field(description="Quantile of mean_demand from which a cluster is high_volume.")]
+    low: Annotated[Share, Field(description="Quantile of mean_demand up to which a cluster is low_volume.")]
 
     @model_validator(mode="after")
     def _low_is_below_high(self) -> Self:
         return _require(self, self.low < self.high, f"low must be below high, not {self.low} and {self.high}")
 
 
-class CvThresholds(_Section):
+class CvThresholds(Section):
     """Bounds of cv_demand: steady up to and including the first, volatile above the second."""
 
-    steady: Annotated[float, Field(ge=0)]
-    volatile: Annotated[float, Field(ge=0)]
+    steady: Annotated[float, Field(ge=0, description="cv_demand up to which a cluster is steady.")]
+    volatile: Annotated[float, Field(ge=0, description="cv_demand above which a cluster is volatile.")]
 
     @model_validator(mode="after")
     def _steady_is_below_volatile(self) -> Self:
@@ -103,11 +101,13 @@ class CvThresholds(_Section):
         return _require(self, self.steady < self.volatile, f"steady must be below volatile, not {found}")
 
 
-class LabelingConfig(_Section):
+class LabelingConfig(Section):
     """Thresholds of the label rules, in the units of the features they judge."""
 
-    volume_thresholds: VolumeThresholds
-    cv_thresholds: CvThresholds
+    volume_thresholds: Annotated[
+        VolumeThresholds, Field(description="Quantiles (0-1) of mean_demand over all clustered DFUs: high, low.")
+    ]
+    cv_thresholds: Annotated[CvThresholds, Field(description="Bounds of cv_demand: steady, volatile.")]
     seasonality_threshold: Annotated[Share, Field(description="seasonality_strength from which a cluster is seasonal.")]
     zero_demand_threshold: Annotated[Share, Field(description="zero_demand_pct above which it is intermittent.")]
     growth_threshold: Annotated[float, Field(ge=0, description="abs(growth_rate) a year: growing, declining.")]
@@ -116,21 +116,21 @@ class LabelingConfig(_Section):
     erratic_threshold: Annotated[float, Field(ge=0, description="cv2_demand from which _erratic, below it _regular.")]
 
 
-class WinsorizeQuantiles(_Section):
+class WinsorizeQuantiles(Section):
     """Quantiles beyond which a column's values are pulled in before scaling."""
 
-    low: Annotated[float, Field(ge=0, lt=0.5)]
-    high: Annotated[float, Field(gt=0.5, le=1)]
+    low: Annotated[float, Field(ge=0, lt=0.5, description="Quantile (0-1) to which lower values are raised.")]
+    high: Annotated[float, Field(gt=0.5, le=1, description="Quantile (0-1) to which higher values are lowered.")]
 
 
-class AttributeWeights(_Section):
+class AttributeWeights(Section):
     """Total variance of each attribute block in the clustered space; 0 leaves the block out."""
 
-    item: Annotated[float, Field(ge=0)]
-    dfu: Annotated[float, Field(ge=0)]
+    item: Annotated[float, Field(ge=0, description="Total variance of the columns from dim_item.")]
+    dfu: Annotated[float, Field(ge=0, description="Total variance of the columns from dim_dfu.")]
 
 
-class StabilityConfig(_Section):
+class StabilityConfig(Section):
     """What moves a DFU, a cluster or a label away from what is published; shares are 0 to 1."""
 
     switch_evidence: Annotated[
@@ -151,43 +151,7 @@ class StabilityConfig(_Section):
     ]
 
 
-class WarehouseConfig(_Section):
-    """Where the sales are, and how long the warehouse is waited for."""
-
-    connection_block: Annotated[
-        str | None, Field(description="Name of a SqlAlchemyConnector block; null: the DATABASE_URL variable.")
-    ]
-    lock_timeout_s: Annotated[
-        float, Field(gt=0, le=3600, description="Seconds to wait for a lock, also for another publisher.")
-    ]
-    statement_timeout_s: Annotated[
-        float, Field(gt=0, le=86400, description="Seconds that one statement may take; the longest reads all sales.")
-    ]
-
-
-class ScaleConfig(_Section):
-    """How extraction and features are spread out; the result is the same to the last byte."""
-
-    partitions: Annotated[
-        int, Field(ge=1, le=4096, description="Parts of the DFUs that are read and computed apart; 1: all at once.")
-    ]
-    dask_address: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[a-z]+://\S+$",
-            description="Dask scheduler whose workers take the parts, tcp://host:8786; null: this process, one by one.",
-        ),
-    ]
-
-
-class TrackingConfig(_Section):
-    """Names under which MLflow keeps the runs."""
-
-    experiment: str
-    registered_model: str
-
-
-class ClusteringConfig(_Section):
+class ClusteringConfig(Section):
     """Everything that a run may be told, with bounds; the defaults are in config/clustering_config.yaml."""
 
     min_months_history: MinMonthsHistory
@@ -218,9 +182,9 @@ class ClusteringConfig(_Section):
     ]
     labeling: Annotated[LabelingConfig, Field(description="Thresholds of the label rules.")]
     data_quality: Annotated[DataQualityConfig, Field(description="Limits beyond which data warn or stop a run.")]
-    warehouse: WarehouseConfig
-    scale: ScaleConfig
-    tracking: TrackingConfig
+    warehouse: Annotated[WarehouseConfig, Field(description="Where the sales are, and how long it is waited for.")]
+    scale: Annotated[ScaleConfig, Field(description="How extraction and features are spread out.")]
+    tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
 
     @model_validator(mode="after")
     def _ranges_are_consistent(self) -> Self:

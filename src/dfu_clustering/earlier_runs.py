@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dfu_clustering.config import TrackingConfig
+from dfu_clustering.deployment import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.mlflow_store import TrackingUnavailableError

@@ -7,11 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of the configuration: frozen, and no key is unknown."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Limits(_Section):
+class Limits(Section):
     """How far something may go before it is reported, and before it stops a run."""
 
     warning: Annotated[float, Field(ge=0)]
@@ -38,7 +40,7 @@ class DeviationLimits(Limits):
     critical: Annotated[float, Field(ge=0, lt=1)]
 
 
-class DataQualityConfig(_Section):
+class DataQualityConfig(Section):
     """Limits of the gates: beyond ``critical`` a run stops, beyond ``warning`` it reports; shares are 0 to 1."""
 
     newest_month_rows: Annotated[

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dfu_clustering.config import TrackingConfig
+from dfu_clustering.deployment import TrackingConfig
 from dfu_clustering.errors import DfuClusteringError
 
 if TYPE_CHECKING:

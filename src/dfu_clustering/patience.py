@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine, event
 
-from dfu_clustering.config import WarehouseConfig
+from dfu_clustering.deployment import WarehouseConfig
 
 logger = logging.getLogger(__name__)
 

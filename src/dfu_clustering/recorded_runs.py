@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfu_clustering.config import TrackingConfig
+from dfu_clustering.deployment import TrackingConfig
 from dfu_clustering.mlflow_store import CHAMPION, has_store, mlflow_store
 
 

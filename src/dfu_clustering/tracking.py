@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from dfu_clustering.config import TrackingConfig
+from dfu_clustering.deployment import TrackingConfig
 from dfu_clustering.mlflow_store import CHAMPION, MlflowStore, mlflow_store
 
 logger = logging.getLogger(__name__)

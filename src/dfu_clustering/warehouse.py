@@ -21,8 +21,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from dfu_clustering.config import WarehouseConfig
 from dfu_clustering.copy_out import CopyOut
+from dfu_clustering.deployment import WarehouseConfig
 from dfu_clustering.errors import ConfigError, DataError, WarehouseError
 from dfu_clustering.months import Month, last_day
 from dfu_clustering.patience import answer_expected, limit_waiting

@@ -17,9 +17,10 @@ from prefect.utilities.callables import parameter_schema
 from prefect_sqlalchemy import SqlAlchemyConnector
 
 from dfu_clustering import steps
-from dfu_clustering.config import OF_THE_DEPLOYMENT, ClusteringConfig, load_config
+from dfu_clustering.config import ClusteringConfig, load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.deployment import OF_THE_DEPLOYMENT
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.steps.recording import NO_REPORT
 from flows.cluster_dfus import cluster_dfus

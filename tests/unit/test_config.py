@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from dfu_clustering.config import DEFAULTS_PATH, ClusteringConfig, load_config
 from dfu_clustering.errors import ConfigError
@@ -44,6 +45,19 @@ def test_model_itself_holds_no_default():
     assert [name for name, field in ClusteringConfig.model_fields.items() if not field.is_required()] == []
 
 
+def undescribed(model, prefix=""):
+    for name, field in model.model_fields.items():
+        if not field.description:
+            yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from undescribed(field.annotation, f"{prefix}{name}.")
+
+
+def test_every_key_says_what_it_means():
+    bounds_of_limits = ("warning", "critical")  # Limits says once what they are
+    assert [key for key in undescribed(ClusteringConfig) if not key.endswith(bounds_of_limits)] == []
+
+
 def test_override_changes_only_its_key():
     changed = load_config(k_range=(4, 6), labeling={"seasonality_threshold": 0.7})
     assert changed.k_range == (4, 6)
@@ -66,6 +80,10 @@ def test_override_by_none_leaves_the_files_value():
         ({"time_window_months": "some"}, r"time_window_months.*'some'"),
         ({"min_cluster_size_pct": 80}, r"min_cluster_size_pct = 80: .*less than or equal to 50"),
         ({"feature_set": "shapes"}, r"feature_set = 'shapes'"),
+        ({"silhouette_sample": 1_000_000}, r"silhouette_sample = 1000000: .*less than or equal to 100000"),
+        ({"selection_sample": 2_000_000}, r"selection_sample = 2000000: .*less than or equal to 1000000"),
+        ({"tracking": {"registered_model": "dfu' OR '1"}}, r"tracking.registered_model = .*match pattern"),
+        ({"tracking": {"experiment": ""}}, r"tracking.experiment = '': .*match pattern"),
         ({"labeling": {"volume_thresholds": {"low": 0.9}}}, r"low must be below high, not 0.9 and 0.75"),
     ],
 )

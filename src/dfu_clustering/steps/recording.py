@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dfu_clustering.config import OF_THE_DEPLOYMENT, ClusteringConfig
+from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.data_quality import SuiteSummary, read_reports
+from dfu_clustering.deployment import OF_THE_DEPLOYMENT
 from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.runs import Run, Summary, code_version, var_folder
 from dfu_clustering.steps.continuing import PublishedChoice

@@ -11,8 +11,9 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from dfu_clustering.clusters import Assignment, assignment_pipeline
-from dfu_clustering.config import OF_THE_DEPLOYMENT, ClusteringConfig, parse_config
+from dfu_clustering.config import ClusteringConfig, parse_config
 from dfu_clustering.continuity import Continuity, continue_published
+from dfu_clustering.deployment import OF_THE_DEPLOYMENT
 from dfu_clustering.errors import DataError
 from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
 from dfu_clustering.k_selection import n_fits
