@@ -91,7 +91,7 @@ def _journalled(folder: Path) -> Callable[[Engine, pd.DataFrame], None]:
     journal = PublishJournal(folder)
 
     def work(engine: Engine, labels: pd.DataFrame) -> None:
-        how = Publishing(keep=lambda attempt, rows, again: journal.write(attempt, rows, after_committed=again))
+        how = Publishing(keep=journal.write)
         publish_labels(engine, labels, how)
 
     return work
