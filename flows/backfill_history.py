@@ -11,11 +11,18 @@ from dfu_clustering.steps import backfilling as steps
 from dfu_clustering.steps.backfilling import BackfillSummary
 from tasks import backfilling
 from tasks.artifacts import show_backfill
+from tasks.heartbeat import say_over
 
 AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
-@flow(name="backfill-history", flow_run_name="labels as of the last {months} months")
+@flow(
+    name="backfill-history",
+    flow_run_name="labels as of the last {months} months",
+    on_completion=[say_over],
+    on_failure=[say_over],
+    on_crashed=[say_over],
+)
 def backfill_history(
     months: Annotated[int, Field(ge=1, le=240)] = 12,
     as_of_month: AsOfMonth | None = None,

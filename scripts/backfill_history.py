@@ -3,6 +3,7 @@
 dfu_clustering.history.load() reads them from DFU_CLUSTERING_VAR.
 """
 
+import argparse
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,20 +12,23 @@ from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import backfilling as steps
 from scripts.program import parser, run_program, warehouse_engine
 
+_MOST_MONTHS = 240
+
 
 def main() -> None:
     """Parse the arguments and go from month to month."""
     arguments = parser(__doc__ or "")
-    arguments.add_argument("--months", type=int, default=12, metavar="N", help="how many months, the newest included")
+    arguments.add_argument("--months", type=_months, default=12, metavar="N", help="how many, the newest included")
     arguments.add_argument("--as-of", metavar="YYYY-MM", help="the newest of them; None: the newest with sales")
     arguments.add_argument(
         "--resume", metavar="ID", help="go on with a backfill that was cut off, by the id it was begun with"
     )
     arguments.add_argument("--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the settings")
     options = arguments.parse_args()
-    config, engine, var = load_config(options.config), warehouse_engine(), var_folder()
+    config, var = load_config(options.config), var_folder()
+    engine = warehouse_engine(config)
     plan = steps.plan_backfill(config, engine, months=options.months, as_of_month=options.as_of)
-    backfill_id = options.resume or short_run_id(uuid4())
+    backfill_id = steps.require_begun(var, options.resume) if options.resume else short_run_id(uuid4())
     folder = steps.backfill_folder(var, backfill_id)
     print(f"backfill {backfill_id}: {plan.months[0]} to {plan.months[-1]}, in {folder}")
     done = []
@@ -34,6 +38,12 @@ def main() -> None:
     summary = steps.finish_backfill(config, var, backfill_id, plan, done)
     if summary.too_early:
         print(f"not enough history as of {', '.join(summary.too_early)}")
+
+
+def _months(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_MONTHS:
+        raise argparse.ArgumentTypeError(f"a number of months from 1 to {_MOST_MONTHS}, not {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

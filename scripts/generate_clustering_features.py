@@ -37,7 +37,7 @@ def main() -> None:
     add_gate_options(arguments, "the three tables")
     options = arguments.parse_args()
     config = load_config(min_months_history=options.min_months, time_window_months=options.time_window)
-    engine, policy = warehouse_engine(), gate_policy(options)
+    engine, policy = warehouse_engine(config), gate_policy(options)
     if not options.skip_validation:
         from expectations.programs import require_good_sources  # late: to load Great Expectations takes seconds
 

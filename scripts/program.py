@@ -11,7 +11,7 @@ import psycopg2
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from dfu_clustering.config import load_config
+from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.data_quality import SUITES, GatePolicy
 from dfu_clustering.errors import DfuClusteringError, InputError
 from dfu_clustering.steps import PublishedFiles
@@ -52,9 +52,9 @@ def gate_policy(options: argparse.Namespace) -> GatePolicy:
     return GatePolicy(skip_suites=SUITES if options.skip_validation else (), override_reason=options.override_reason)
 
 
-def warehouse_engine() -> Engine:
+def warehouse_engine(config: ClusteringConfig) -> Engine:
     """Return an engine for DATABASE_URL, with the time limits of the configuration."""
-    return connect_engine(os.environ.get(DATABASE_URL_VARIABLE), load_config().warehouse)
+    return connect_engine(os.environ.get(DATABASE_URL_VARIABLE), config.warehouse)
 
 
 def table_path(text: str) -> Path:

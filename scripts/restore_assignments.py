@@ -25,7 +25,8 @@ from scripts.program import parser, run_program, warehouse_engine
 def main() -> None:
     """Parse the arguments and restore."""
     options = _arguments().parse_args()
-    config, engine, runs = load_config(options.config), warehouse_engine(), var_folder() / "runs"
+    config, runs = load_config(options.config), var_folder() / "runs"
+    engine = warehouse_engine(config)
     earlier = steps.find_run_to_restore(config, runs=runs, run=options.run, before=options.before)
     restore_id = uuid4()
     restore = steps.open_restore(runs, earlier, short_run_id(restore_id))
@@ -34,14 +35,14 @@ def main() -> None:
     done = "would be put back" if options.dry_run else "are put back"
     print(f"labels of run {earlier.name} {done} for those of {replaced or 'an unknown run'}")
     show_label_counts(published)
-    alias: steps.Alias = "not moved (dry run)"
-    if not options.dry_run:
-        publication = steps.record_restore_in_ledger(runs, earlier, published_at=datetime.now(UTC))
-        alias = steps.move_champion(config, restore, earlier)
-        _say(publication, published, restore_id)
-        print(f"labels of before: {restore.folder}")
-    print(f"MLflow's alias champion: {alias}")
+    if options.dry_run:
+        return
+    publication = steps.record_restore_in_ledger(runs, earlier, published_at=datetime.now(UTC))
+    alias = steps.move_champion(config, restore, earlier)
     steps.summarize_restore(restore, earlier, published, replaced=replaced, alias=alias)
+    print(f"MLflow's alias champion: {alias}\nlabels of before: {restore.folder}")
+    # last: all is done and written down by now, also where the server does not hear of it
+    _say(publication, published, restore_id)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -62,7 +63,10 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a time is written as 2026-10-05T08:00, not {text!r}") from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

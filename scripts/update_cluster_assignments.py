@@ -26,7 +26,8 @@ def main() -> None:
     arguments.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
     add_gate_options(arguments, "the labels")
     options = arguments.parse_args()
-    engine, policy = warehouse_engine(), gate_policy(options)
+    config, policy = load_config(), gate_policy(options)
+    engine = warehouse_engine(config)
     if options.dry_run or not options.skip_validation:
         planned = update_assignments(engine, labels=options.input, dry_run=True)
         if options.dry_run:
@@ -34,7 +35,7 @@ def main() -> None:
         if not options.skip_validation:
             from expectations.programs import require_good_labels  # late: to load Great Expectations takes seconds
 
-            require_good_labels(load_config(), policy, labels=options.input, publishing=planned)
+            require_good_labels(config, policy, labels=options.input, publishing=planned)
     if not options.dry_run:
         journal = _journal_folder(options.input)
         show_label_counts(update_assignments(engine, labels=options.input, journal_folder=journal))

@@ -87,8 +87,7 @@ def backfill_index(var: Path) -> Path:
 
 def _published(var: Path) -> dict[str, MonthSource]:
     earlier = EarlierRuns.in_folder(var, load_config().tracking)
-    publications = [line for line in Ledger(var / "runs").publications() if not line.restored]
-    runs = {line.as_of_month: earlier.named(line.run) for line in publications}
+    runs = {line.as_of_month: earlier.named(line.run) for line in Ledger(var / "runs").publications()}
     return {month: MonthSource(run.name, run.file, run.find_file) for month, run in runs.items()}
 
 

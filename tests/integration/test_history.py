@@ -20,7 +20,13 @@ from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
-from dfu_clustering.steps.backfilling import backfill_folder, backfill_month, finish_backfill, plan_backfill
+from dfu_clustering.steps.backfilling import (
+    backfill_folder,
+    backfill_month,
+    finish_backfill,
+    plan_backfill,
+    require_begun,
+)
 from dfu_clustering.tables import read_json
 from dfu_clustering.warehouse import connect_engine
 from flows.backfill_history import backfill_history
@@ -185,3 +191,28 @@ def test_flow_backfills_and_shows_the_months(warehouse, prefect_server, tmp_path
     assert [month.as_of_month for month in summary.months] == ["2026-08"]
     assert history.months(var=tmp_path) == ["2026-08"]
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("backfill_id", ["../runs", "0123456789ab", "x"])
+def test_backfill_that_was_not_begun_cannot_go_on(tmp_path, backfill_id):
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(DataError, match="no backfill"):
+        require_begun(tmp_path, backfill_id)
+
+
+def test_month_whose_earlier_run_was_put_back_has_the_labels_of_that_run(tmp_path):
+    ledger = Ledger(tmp_path / "runs")
+    first = Publication(
+        as_of_month="2026-10",
+        load_id=None,
+        fingerprint="f",
+        config_digest="d",
+        run="2026-10-d-first",
+        labels={"medium_volume": 1},
+        published_at=datetime(2026, 11, 5, tzinfo=UTC),
+    )
+    ledger.append(first)
+    ledger.append(first.model_copy(update={"run": "2026-10-d-second"}))
+    assert history.month_sources(tmp_path)["2026-10"].name == "2026-10-d-second"
+    ledger.append(first.model_copy(update={"restored": True}))
+    assert history.month_sources(tmp_path)["2026-10"].name == "2026-10-d-first"

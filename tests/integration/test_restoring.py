@@ -199,6 +199,13 @@ def test_mlflow_that_is_down_does_not_stop_a_restore_from_a_folder(restore, site
     assert published(postgres_url)["a"] == "low"
 
 
+def test_server_that_does_not_hear_of_a_restore_does_not_cost_its_record(restore, site):
+    shown, _ = restore("--run", AUGUST, code=1, PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert "labels of before" in shown
+    (folder,) = (site / "runs" / ".restores").iterdir()
+    assert read_json(folder / "restore.json")["run"] == AUGUST
+
+
 def test_labels_that_are_nowhere_leave_everything(restore, site, postgres_url):
     shutil.rmtree(site / "runs" / AUGUST)
     rows = rows_of_dim_dfu(postgres_url)
@@ -213,7 +220,7 @@ def test_labels_that_are_nowhere_leave_everything(restore, site, postgres_url):
     [
         (("--run", "nobody"), "A run must have published labels"),
         (("--before", "2020-01-01"), "Something must have been published before 2020-01-01"),
-        (("--before", "yesterday"), "invalid"),
+        (("--before", "yesterday"), "a time is written as 2026-10-05T08:00"),
         ((), "one of the arguments --run --before is required"),
     ],
 )

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = re.compile(r"https?://[\w.-]*(pypi|pythonhosted|debian|npmjs)[\w.-]*", re.IGNORECASE)
@@ -73,3 +74,18 @@ def test_modules_that_the_readme_names_exist():
     named = set(re.findall(r"\b([a-z]+_[a-z_]+|panel|features|clusters|labels|profiles|traits|plots)\b", block))
     existing = {path.stem for path in tracked("src/dfu_clustering/*.py")} | {"build_features", "train_model"}
     assert named - existing - {"label_segments", "update_assignments", "build_report"} == set()
+
+
+def test_every_watched_flow_says_when_it_is_over():
+    from flows.backfill_history import backfill_history
+    from flows.cluster_dfus import cluster_dfus
+    from flows.restore_assignments import restore_assignments
+    from flows.watch_sales_load import watch_sales_load
+    from tasks.heartbeat import say_over
+
+    flows = {flow.name: flow for flow in (backfill_history, cluster_dfus, restore_assignments, watch_sales_load)}
+    deployed = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    assert {deployment["entrypoint"].rpartition(":")[2].replace("_", "-") for deployment in deployed} == set(flows)
+    for flow in flows.values():
+        hooks = (flow.on_completion_hooks, flow.on_failure_hooks, flow.on_crashed_hooks)
+        assert [say_over in of_state for of_state in hooks] == [True] * 3, flow.name

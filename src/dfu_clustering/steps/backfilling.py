@@ -1,6 +1,7 @@
 """Labels and features as of past months, computed from the sales up to each and published nowhere."""
 
 import logging
+import re
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -18,6 +19,8 @@ from dfu_clustering.steps.training import TrainingSummary, train_model
 from dfu_clustering.tables import write_json
 
 logger = logging.getLogger(__name__)
+
+_ID = re.compile(r"[0-9a-f]{12}")
 
 
 class BackfillPlan(Summary):
@@ -47,6 +50,21 @@ class BackfillSummary(Summary):
     months: list[MonthSummary]
     too_early: list[str]
     folder: str
+
+
+def require_begun(var: Path, backfill_id: str) -> str:
+    """Return the id of a backfill that is to go on.
+
+    Raises:
+        DataError: None was begun with it.
+    """
+    if _ID.fullmatch(backfill_id) and backfill_folder(var, backfill_id).is_dir():
+        return backfill_id
+    raise DataError(
+        "A backfill goes on by the id that it was begun with",
+        found=f"no backfill {backfill_id!r} in {var / 'history'}",
+        remedy="give the 12 hex digits that it printed when it began, or begin a new one",
+    )
 
 
 def plan_backfill(config: ClusteringConfig, engine: Engine, *, months: int, as_of_month: str | None) -> BackfillPlan:
