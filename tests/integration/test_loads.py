@@ -214,7 +214,9 @@ def test_publish_starts_the_training_downstream_with_labels_and_transitions(site
         capture_output=True,
         timeout=120,
     )
-    by_hand = site.wait_for_run_end(site.start_run("cluster-dfus/manual", as_of_month="2026-06", k_range=[3, 5]))
+    # other settings change most labels: a person says why that is right
+    settings = {"as_of_month": "2026-06", "k_range": [3, 5], "override_reason": "Fewer segments from now on."}
+    by_hand = site.wait_for_run_end(site.start_run("cluster-dfus/manual", **settings))
     assert by_hand["state_type"] == "COMPLETED", by_hand["state"]
     publication = site.publications()[-1]
     assert (publication.as_of_month, publication.load_id) == ("2026-06", None)
