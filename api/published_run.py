@@ -18,7 +18,7 @@ from dfu_clustering.steps import LabelSummary, ModelFiles, PublishSummary
 from dfu_clustering.steps.features import FeatureFiles
 from dfu_clustering.steps.labelling import SegmentSummary
 from dfu_clustering.steps.model_files import PICTURES
-from dfu_clustering.steps.restoring import RestoreSummary, restores
+from dfu_clustering.steps.restoring import find_restore
 from dfu_clustering.tables import read_json, read_table
 
 _FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
@@ -128,11 +128,9 @@ class PublishedRun:
 
     def _restored(self) -> PublishSummary:
         """Return what putting the run's labels back has changed; it is written down after the ledger is."""
-        done_at = self.publication.published_at.timestamp()
-        for path in restores(self._run.folder.parent):
-            restore = RestoreSummary.model_validate(read_json(path))
-            if restore.run == self.publication.run and path.stat().st_mtime >= done_at:
-                return restore.published
+        restore = find_restore(self._run.folder.parent, self.publication)
+        if restore is not None:
+            return restore.published
         raise NotFoundError(f"The labels of run {self.publication.run} were put back; what that changed is not known.")
 
     @cached_property

@@ -43,13 +43,16 @@ def restore_assignments(
     config, runs = load_config(), var_folder() / "runs"
     earlier = restoring.find_run(config, runs=runs, run=run, before=before)
     restore = steps.open_restore(runs, earlier, short_run_id(runtime.flow_run.id))
-    replaced = steps.replaced_run(runs)
+    replaced = steps.replaced_run(runs, restore, dry_run=dry_run)
     published = restoring.restore_labels(config, restore, earlier, dry_run=dry_run)
     alias: steps.Alias = "not moved (dry run)"
+    published_at: datetime | None = None
     if not dry_run:
-        restoring.record_restore(restore, earlier, published)
+        published_at = restoring.record_restore(restore, earlier, published).published_at
         alias = restoring.move_champion(config, restore, earlier)
-    summary = steps.summarize_restore(restore, earlier, published, replaced=replaced, alias=alias)
+    summary = steps.summarize_restore(
+        restore, earlier, published, replaced=replaced, alias=alias, published_at=published_at
+    )
     show_restore(summary)
     return summary
 

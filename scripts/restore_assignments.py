@@ -30,7 +30,7 @@ def main() -> None:
     earlier = steps.find_run_to_restore(config, runs=runs, run=options.run, before=options.before)
     restore_id = uuid4()
     restore = steps.open_restore(runs, earlier, short_run_id(restore_id))
-    replaced = steps.replaced_run(runs)
+    replaced = steps.replaced_run(runs, restore, dry_run=options.dry_run)
     published = steps.restore_labels(config, engine, restore, earlier, dry_run=options.dry_run)
     done = "would be put back" if options.dry_run else "are put back"
     print(f"labels of run {earlier.name} {done} for those of {replaced or 'an unknown run'}")
@@ -39,7 +39,9 @@ def main() -> None:
         return
     publication = steps.record_restore_in_ledger(runs, earlier, published_at=datetime.now(UTC))
     alias = steps.move_champion(config, restore, earlier)
-    steps.summarize_restore(restore, earlier, published, replaced=replaced, alias=alias)
+    steps.summarize_restore(
+        restore, earlier, published, replaced=replaced, alias=alias, published_at=publication.published_at
+    )
     print(f"MLflow's alias champion: {alias}\nlabels of before: {restore.folder}")
     # last: all is done and written down by now, also where the server does not hear of it
     _say(publication, published, restore_id)

@@ -21,6 +21,7 @@ from dfu_clustering.earlier_runs import EarlierRuns
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import mlflow_store
+from dfu_clustering.steps import restoring as steps
 from dfu_clustering.tables import read_json, read_table
 from dfu_clustering.warehouse import statement
 from flows.restore_assignments import restore_assignments
@@ -165,7 +166,8 @@ def test_run_that_is_wanted_back_is_published_recorded_and_said(restore, site, p
     (folder,) = (site / "runs" / ".restores").iterdir()
     before = read_table(folder / "previous_labels.parquet").set_index("dfu_ck")["cluster_assignment"]
     assert before.to_dict() == {"a": "high", "c": "low"}
-    assert read_json(folder / "restore.json")["replaced_run"] == SEPTEMBER
+    told = read_json(folder / "restore.json")
+    assert (told["replaced_run"], datetime.fromisoformat(told["published_at"])) == (SEPTEMBER, line.published_at)
 
 
 def test_restore_is_taken_back_by_another(restore, site, postgres_url):
@@ -197,6 +199,16 @@ def test_mlflow_that_is_down_does_not_stop_a_restore_from_a_folder(restore, site
     assert "MLflow's alias champion: MLflow did not answer" in shown
     assert "hunter2" not in shown
     assert published(postgres_url)["a"] == "low"
+
+
+def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(site):
+    runs = site / "runs"
+    earlier = EarlierRuns.in_folder(site, CONFIG).find(AUGUST)
+    cut_off = steps.open_restore(runs, earlier, "0123456789ab")
+    assert steps.replaced_run(runs, cut_off, dry_run=False) == SEPTEMBER
+    steps.record_restore_in_ledger(runs, earlier, published_at=NOON + timedelta(days=1))
+    resumed = steps.open_restore(runs, earlier, "0123456789ab")
+    assert steps.replaced_run(runs, resumed, dry_run=False) == SEPTEMBER
 
 
 def test_server_that_does_not_hear_of_a_restore_does_not_cost_its_record(restore, site):
@@ -241,6 +253,7 @@ def test_flow_restores_an_earlier_run_and_a_repeated_announcement_leaves_it(pane
     state = restore_assignments(run=str(older.flow_run_id), return_state=True)
     summary = state.result()
     assert (summary.run, summary.replaced_run, summary.alias) == (lines[0].run, lines[1].run, "moved")
+    assert summary.published_at == Ledger(tmp_path / "runs").publications()[-1].published_at
     labels = read_table(tmp_path / "runs" / lines[0].run / "cluster_labels.csv", text_columns=frozenset({"dfu_ck"}))
     expected = labels.set_index("dfu_ck")["cluster_label"].to_dict()
     assert {k: v for k, v in published(panel).items() if v is not None} == expected != wanted

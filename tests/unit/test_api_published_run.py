@@ -1,10 +1,9 @@
 """What the service reads of a published run: its members, what its publish changed, and what putting it back did."""
 
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,15 @@ import pytest
 from api.members import Members
 from api.problems import NotFoundError
 from api.published_run import PublishedRun
+from dfu_clustering.config import load_config
+from dfu_clustering.earlier_runs import EarlierRun
 from dfu_clustering.loads import Publication
+from dfu_clustering.recorded_runs import RecordedRuns
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import PublishSummary
-from dfu_clustering.steps.restoring import RestoreSummary
+from dfu_clustering.steps.restoring import summarize_restore
 from dfu_clustering.steps.updating import TransitionSummary
-from dfu_clustering.tables import write_json, write_table
+from dfu_clustering.tables import write_table
 
 RUN = "2026-09-d-aaaaaaaaaaaa"
 DONE = datetime(2026, 11, 5, 12, tzinfo=UTC)
@@ -43,14 +45,16 @@ def publication(*, restored):
     )
 
 
-def write_restore(runs, name, *, of, dfus, seconds_after):
-    path = runs / ".restores" / name / "restore.json"
-    published = publish_summary(dfus)
-    told = RestoreSummary(
-        run=of, as_of_month="2026-09", replaced_run=None, published=published, alias="moved", folder=str(path.parent)
+def write_restore(runs, name, *, of, dfus, published_at):
+    folder = runs / ".restores" / name
+    summarize_restore(
+        Run(folder, "2026-09"),
+        EarlierRun(of, runs / of, runs / "fetched" / of, RecordedRuns(load_config().tracking, runs)),
+        publish_summary(dfus),
+        replaced=None,
+        alias="moved",
+        published_at=published_at,
     )
-    write_json(told.model_dump(), path)
-    os.utime(path, times=(DONE.timestamp() + seconds_after,) * 2)
 
 
 def test_changes_are_those_of_the_publish(tmp_path):
@@ -60,12 +64,13 @@ def test_changes_are_those_of_the_publish(tmp_path):
 
 def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
     Run(tmp_path / RUN, "2026-09").once("update_assignments", PublishSummary, lambda: publish_summary(3))
-    write_restore(tmp_path, "earlier", of=RUN, dfus=4, seconds_after=-60)
+    write_restore(tmp_path, "earlier", of=RUN, dfus=4, published_at=DONE - timedelta(days=30))
     restored = PublishedRun(tmp_path, publication(restored=True))
     with pytest.raises(NotFoundError, match="were put back"):
         _ = restored.changes
-    write_restore(tmp_path, "this", of=RUN, dfus=5, seconds_after=2)
-    write_restore(tmp_path, "another run's", of="2026-08-d-bbbbbbbbbbbb", dfus=6, seconds_after=3)
+    write_restore(tmp_path, "this", of=RUN, dfus=5, published_at=DONE)
+    write_restore(tmp_path, "later", of=RUN, dfus=6, published_at=DONE + timedelta(microseconds=1))
+    write_restore(tmp_path, "another run's", of="2026-08-d-bbbbbbbbbbbb", dfus=7, published_at=DONE)
     assert restored.changes.updated == 5
 
 

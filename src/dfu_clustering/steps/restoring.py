@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from pydantic import AwareDatetime
 from sqlalchemy import Engine
 
 from dfu_clustering.config import ClusteringConfig
@@ -17,7 +18,7 @@ from dfu_clustering.publications import newest_publication, require_publication_
 from dfu_clustering.runs import Run, Summary, var_folder
 from dfu_clustering.steps.recording import record_early
 from dfu_clustering.steps.updating import PublishSummary, update_assignments
-from dfu_clustering.tables import write_json
+from dfu_clustering.tables import read_json, write_json
 from dfu_clustering.tracking import record_restore as record_in_mlflow
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class RestoreSummary(Summary):
         published: What changed in dim_dfu.
         alias: What became of MLflow's alias ``champion``.
         folder: Where the labels of before and this summary are kept.
+        published_at: When, as the ledger has it; None with dry_run.
     """
 
     run: str
@@ -46,6 +48,13 @@ class RestoreSummary(Summary):
     published: PublishSummary
     alias: Alias
     folder: str
+    published_at: AwareDatetime | None = None
+
+
+class ReplacedRun(Summary):
+    """The run whose labels a restore replaces; None: the ledger knows none."""
+
+    run: str | None
 
 
 def find_run_to_restore(
@@ -73,9 +82,13 @@ def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
     return Run(runs / _FOLDER / f"restore-{restore_id}", earlier.as_of_month)
 
 
-def restores(runs: Path) -> list[Path]:
-    """Return the summaries of the restores that were done, the one written last first."""
-    return sorted((runs / _FOLDER).glob("*/restore.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+def find_restore(runs: Path, publication: Publication) -> RestoreSummary | None:
+    """Return what the restore did that a line of the ledger stands for; None where it is not written down."""
+    for path in (runs / _FOLDER).glob("*/restore.json"):
+        summary = RestoreSummary.model_validate(read_json(path))
+        if (summary.run, summary.published_at) == (publication.run, publication.published_at):
+            return summary
+    return None
 
 
 def restore_labels(
@@ -111,10 +124,17 @@ def record_restore_in_ledger(runs: Path, earlier: EarlierRun, *, published_at: d
     return publication
 
 
-def replaced_run(runs: Path) -> str | None:
-    """Return the name of the run whose labels are published now; None where the ledger knows none."""
-    newest = newest_publication(Ledger(runs).publications())
-    return newest.run if newest else None
+def replaced_run(runs: Path, restore: Run, *, dry_run: bool) -> str | None:
+    """Return the name of the run whose labels are replaced; None where the ledger knows none.
+
+    A restore that goes on after it was cut off says what it said at first: by now the ledger may name the restored run.
+    """
+
+    def work() -> ReplacedRun:
+        newest = newest_publication(Ledger(runs).publications())
+        return ReplacedRun(run=newest.run if newest else None)
+
+    return (work() if dry_run else restore.once("find_replaced", ReplacedRun, work)).run
 
 
 def move_champion(config: ClusteringConfig, restore: Run, earlier: EarlierRun) -> Alias:
@@ -130,7 +150,13 @@ def move_champion(config: ClusteringConfig, restore: Run, earlier: EarlierRun) -
 
 
 def summarize_restore(
-    restore: Run, earlier: EarlierRun, published: PublishSummary, *, replaced: str | None, alias: Alias
+    restore: Run,
+    earlier: EarlierRun,
+    published: PublishSummary,
+    *,
+    replaced: str | None,
+    alias: Alias,
+    published_at: datetime | None = None,
 ) -> RestoreSummary:
     """Return what was done, and keep it beside the labels of before, unless nothing was written."""
     summary = RestoreSummary(
@@ -140,7 +166,8 @@ def summarize_restore(
         published=published,
         alias=alias,
         folder=str(restore.folder),
+        published_at=published_at,
     )
     if not published.dry_run:
-        write_json(summary.model_dump(), restore.folder / "restore.json")
+        write_json(summary.model_dump(mode="json"), restore.folder / "restore.json")
     return summary
