@@ -68,16 +68,18 @@ def mlflow_store(config: TrackingConfig, default_folder: Path) -> Iterator[Mlflo
 
     Raises:
         TrackingUnavailableError: MLflow does not answer or refuses, also while the block works with it.
+        OSError: A file of this machine cannot be read or written; MLflow has no part in it.
     """
     uri, artifacts = _address(default_folder)
     with _environment_of_mlflow():
         import mlflow
+        import requests  # of MLflow, whose client lets some of its errors through
         from mlflow.exceptions import MlflowException
 
         mlflow.set_tracking_uri(uri)
         try:
             yield MlflowStore(mlflow.MlflowClient(), config, artifacts)
-        except (MlflowException, OSError) as error:
+        except (MlflowException, requests.RequestException) as error:
             reason = _CREDENTIALS.sub("//", str(error).partition("\n")[0])[:300]
             raise TrackingUnavailableError(f"MLflow did not answer or refused: {reason}") from None
 

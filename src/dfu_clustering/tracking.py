@@ -81,11 +81,15 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
 def record_file(name: str, file: Path, *, config: TrackingConfig, default_folder: Path) -> None:
     """Upload one file of a run before the rest of it: record_run goes on with the same MLflow run.
 
+    Until then that run counts as failed, and so it does where the rest never comes.
+
     Raises:
         TrackingUnavailableError: MLflow does not answer or refuses.
     """
     with mlflow_store(config, default_folder) as store:
-        store.client.log_artifact(_open_run(store, name), str(file))
+        mlflow_run_id = _open_run(store, name)
+        store.client.log_artifact(mlflow_run_id, str(file))
+        store.client.set_terminated(mlflow_run_id, "FAILED")
 
 
 def record_restore(name: str, run: str, *, config: TrackingConfig, default_folder: Path) -> bool:

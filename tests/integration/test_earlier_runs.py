@@ -100,6 +100,14 @@ def test_nothing_published_yet_is_no_champion(tmp_path, monkeypatch):
     assert list(tmp_path.glob("mlflow/*.db")) == []  # it is not worth making a store
 
 
+def test_folder_that_cannot_be_written_is_not_called_an_outage_of_mlflow(copied):
+    shutil.rmtree(copied.runs / AUGUST)
+    run = copied.find(AUGUST)
+    run.fetched.parent.write_text("a file where a folder is wanted")
+    with pytest.raises(NotADirectoryError):
+        run.file("cluster_labels.csv")
+
+
 def test_mlflow_that_is_down_only_matters_where_the_folder_is_gone(copied, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:hunter2@127.0.0.1:9")
     assert copied.champion().file("cluster_labels.csv").read_text() == SEPTEMBER

@@ -1,5 +1,6 @@
 """A run's folder: the same inputs give the same files, finished steps are not done again, MLflow may be down."""
 
+import logging
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from dfu_clustering.config import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.runs import Run
+from dfu_clustering.mlflow_store import mlflow_store
 from dfu_clustering.steps import FeatureSummary, LabelSummary, ModelFiles, PublishSummary, TrainingSummary
 from dfu_clustering.tables import read_json
 from dfu_clustering.warehouse import connect_engine
@@ -79,3 +81,34 @@ def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monk
     assert summary.mlflow_run_id is None
     assert read_json(run.summary)["mlflow_run_id"] is None
     assert read_json(run.summary)["published"]["updated"] == summary.clustered
+
+
+def test_mlflow_run_counts_as_failed_until_the_whole_run_is_recorded(engine, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
+    config = load_config()
+    run = Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest=config.digest(), run_id="x")
+    do_all(engine, run, config)
+    steps.record_early(config, run, run.folder / "previous_labels.parquet")
+    assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
+    steps.record_run(config, run)
+    assert states_in_mlflow(config, tmp_path, run) == ["FINISHED"]
+
+
+def test_file_that_cannot_be_copied_costs_the_record_and_is_named(engine, tmp_path, monkeypatch, caplog):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
+    config = load_config()
+    run = Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest=config.digest(), run_id="x")
+    do_all(engine, run, config)
+    ModelFiles.in_folder(run.folder).pipeline.unlink()
+    with caplog.at_level(logging.WARNING, logger="dfu_clustering"):
+        summary = steps.record_run(config, run)
+    assert summary.mlflow_run_id is None
+    assert "the run is not in MLflow: [Errno 2] No such file or directory" in caplog.text
+    assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
+
+
+def states_in_mlflow(config, var, run):
+    with mlflow_store(config.tracking, var / "mlflow") as store:
+        return [found.info.status for found in store.runs_named(run.folder.name)]

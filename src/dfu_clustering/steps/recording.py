@@ -57,6 +57,8 @@ class RunSummary(Summary):
 def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
     """Write the run to MLflow and its summary.json; where MLflow is down the run goes on and the summary says so.
 
+    The labels are published by now: a file that cannot be read or copied, too, costs the record and not the run.
+
     Raises:
         KeyError: A step before this one has not finished.
     """
@@ -66,7 +68,7 @@ def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
         mlflow_run_id = record_in_mlflow(
             _record(config, run, summary), config=config.tracking, default_folder=var_folder() / "mlflow"
         )
-    except TrackingUnavailableError as error:
+    except (TrackingUnavailableError, OSError) as error:
         logger.warning("the run is not in MLflow: %s", error)
         return summary
     recorded = summary.model_copy(update={"mlflow_run_id": mlflow_run_id})
@@ -78,7 +80,7 @@ def record_early(config: ClusteringConfig, run: Run, file: Path) -> None:
     """Take a file of a run that is still under way to its MLflow run; where MLflow is down, say so and go on."""
     try:
         record_file(run.folder.name, file, config=config.tracking, default_folder=var_folder() / "mlflow")
-    except TrackingUnavailableError as error:
+    except (TrackingUnavailableError, OSError) as error:
         logger.warning("%s is only in the run's folder: %s", file.name, error)
 
 
