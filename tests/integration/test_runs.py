@@ -9,8 +9,8 @@ from dfu_clustering import steps
 from dfu_clustering.config import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
-from dfu_clustering.runs import Run
 from dfu_clustering.mlflow_store import mlflow_store
+from dfu_clustering.runs import Run
 from dfu_clustering.steps import FeatureSummary, LabelSummary, ModelFiles, PublishSummary, TrainingSummary
 from dfu_clustering.tables import read_json
 from dfu_clustering.warehouse import connect_engine
