@@ -1,5 +1,6 @@
 """Tables in files: .csv or .parquet by the file's ending, whole or not at all, exact to the last bit in both forms."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -133,6 +134,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -23,8 +23,9 @@ from dfu_clustering import steps
 from dfu_clustering.config import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.ledger import Ledger
 from dfu_clustering.steps import ModelFiles, PublishedFiles
-from dfu_clustering.tables import read_json, read_table
+from dfu_clustering.tables import read_json, read_table, sha256
 from flows.cluster_dfus import cluster_dfus
 
 pytestmark = pytest.mark.integration
@@ -62,6 +63,9 @@ def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(wareho
     told, folder = second.stability, Path(second.run_folder)
     assert told.published_run == Path(first.run_folder).name
     assert read_json(folder / "stability.json")["churn_share"] == told.churn_share
+    assert [line.pipeline_sha256 for line in Ledger(tmp_path / "runs").publications()] == [
+        sha256(ModelFiles.in_folder(Path(run.run_folder)).pipeline) for run in (first, second)
+    ]
 
     # the figures are those of the labels in the database
     after = labels_in(warehouse)

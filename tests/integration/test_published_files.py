@@ -3,6 +3,7 @@
 import pickle
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from report_runs import CONFIG, make_run
@@ -13,7 +14,7 @@ from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.preprocessing import SHAPE_SOURCES
 from dfu_clustering.steps import ModelFiles, PublishedFiles, find_published, train_model
-from dfu_clustering.tables import read_json, read_table
+from dfu_clustering.tables import read_json, read_table, sha256
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +38,7 @@ def run(published_run, tmp_path):
             run=published_run.folder.name,
             labels={},
             published_at=datetime(2026, 11, 5, tzinfo=UTC),
+            pipeline_sha256=sha256(ModelFiles.in_folder(published_run.folder).pipeline),
         )
     )
     following = type(published_run).open(
@@ -72,12 +74,34 @@ def test_run_that_is_in_neither_place_is_reported_and_labels_are_made_anew(run, 
     assert f"labels are made anew and not matched to those of {name}" in choice.problem
 
 
+class Unwanted:
+    """A pickle that does something when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_pipeline_that_is_not_the_published_one_is_never_loaded(run, tmp_path):
+    path = ModelFiles.in_folder(published_folder(run)).pipeline
+    path.write_bytes(pickle.dumps(Unwanted(tmp_path / "loaded")))
+    choice = find_published(CONFIG, run)
+    assert choice.run is None
+    assert "must be the one that the ledger names" in choice.problem
+    assert not (tmp_path / "loaded").exists()
+
+
 def break_pipeline(folder):
     """Leave a pipeline as an upgrade of scikit-learn may: it can be read, and lacks what it needs when applied."""
     path = ModelFiles.in_folder(folder).pipeline
     pipeline = pickle.loads(path.read_bytes())
     del pipeline.named_steps["space"].transformers_
     path.write_bytes(pickle.dumps(pipeline))
+    ledger = Ledger(folder.parent)
+    (line,) = ledger.publications()
+    ledger.append(line.model_copy(update={"pipeline_sha256": sha256(path)}))
 
 
 def test_pipeline_that_fails_only_when_applied_is_reported_and_labels_are_made_anew(run):

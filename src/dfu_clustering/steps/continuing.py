@@ -9,7 +9,7 @@ from dfu_clustering.earlier_runs import EarlierRuns
 from dfu_clustering.errors import DataError
 from dfu_clustering.hysteresis import nearest
 from dfu_clustering.ledger import Ledger
-from dfu_clustering.publications import publication_to_continue
+from dfu_clustering.publications import publication_to_continue, require_publication_of_run
 from dfu_clustering.published_model import PublishedModel, changed_settings
 from dfu_clustering.runs import Run, Summary
 from dfu_clustering.steps.published_files import PublishedFiles
@@ -54,7 +54,8 @@ def find_published(config: ClusteringConfig, run: Run) -> PublishedChoice:
 def published_files(config: ClusteringConfig, run: Run, published: str) -> PublishedFiles:
     """Return the files of an earlier run by its name: from its folder, else from MLflow."""
     earlier = EarlierRuns.in_folder(run.folder.parents[1], config.tracking).named(published)
-    return PublishedFiles(published, earlier.file)
+    publication = require_publication_of_run(Ledger(run.folder.parent).publications(), published)
+    return PublishedFiles(published, earlier.file, publication.pipeline_sha256)
 
 
 def _require_continuable(config: ClusteringConfig, published: PublishedFiles, run: Run) -> None:

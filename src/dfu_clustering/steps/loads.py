@@ -11,7 +11,9 @@ from dfu_clustering.months import last_day, parse_month
 from dfu_clustering.runs import Run
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary
+from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.updating import PublishSummary
+from dfu_clustering.tables import sha256
 from dfu_clustering.warehouse import SalesSpan, raw_connection, schema_errors, statement
 
 
@@ -59,6 +61,7 @@ def record_publication(run: Run, state: SalesState, *, load_id: str | None, publ
         run=run.folder.name,
         labels={segment.label: segment.size for segment in run.result("label_segments", LabelSummary).segments},
         published_at=published_at,
+        pipeline_sha256=sha256(ModelFiles.in_folder(run.folder).pipeline),
     )
     Ledger(run.folder.parent).append(publication)
     return publication

@@ -1,5 +1,6 @@
 """The files that a published run left, as far as this month's run continues from them."""
 
+import hashlib
 import logging
 import pickle
 from collections.abc import Callable, Sequence
@@ -33,10 +34,12 @@ class PublishedFiles:
     Attributes:
         run: Its name, for people.
         file: Returns the path of a file by its name, and raises DataError where there is none.
+        pipeline_sha256: What the ledger says of its pipeline; None: nothing does, and the folder is trusted.
     """
 
     run: str
     file: Callable[[str], Path]
+    pipeline_sha256: str | None = None
 
     @classmethod
     def in_folder(cls, folder: Path) -> "PublishedFiles":
@@ -127,8 +130,10 @@ class PublishedFiles:
 
     def _pipeline(self) -> Any:  # noqa: ANN401
         path = self.file(ModelFiles.in_folder(Path()).pipeline.name)
+        content = path.read_bytes()
+        self._require_unchanged(path, content)
         try:
-            return pickle.loads(path.read_bytes())  # noqa: S301  (an earlier run of this project wrote it)
+            return pickle.loads(content)  # noqa: S301  (an earlier run of this project wrote it)
         except (
             pickle.UnpicklingError,
             AttributeError,
@@ -143,3 +148,13 @@ class PublishedFiles:
                 found=f"{path}: {type(error).__name__}: {error}",
                 remedy=_REMEDY,
             ) from error
+
+    def _require_unchanged(self, path: Path, content: bytes) -> None:
+        """Check a pickle before it is loaded: loading runs what is in it, and it may come from MLflow."""
+        found = hashlib.sha256(content).hexdigest()
+        if self.pipeline_sha256 not in (None, found):
+            raise DataError(
+                "The fitted pipeline of a published run must be the one that the ledger names",
+                found=f"{path} with SHA-256 {found} instead of {self.pipeline_sha256}",
+                remedy="find out who changed it; put it back from a backup, or delete it if MLflow has it unchanged",
+            )
