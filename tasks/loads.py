@@ -10,6 +10,7 @@ from prefect.events import emit_event
 from prefect.states import Completed
 
 from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.earlier_runs import RECORD_PUBLICATION
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import (
@@ -68,7 +69,7 @@ def record_publication(run: Run, state: SalesState, published: PublishSummary, *
     def work() -> Publication:
         return steps.record_publication(run, state, load_id=load_id, published_at=datetime.now(UTC))
 
-    publication = run.once("record_publication", Publication, work)
+    publication = run.once(RECORD_PUBLICATION, Publication, work)
     say_published(publication, published)
     return publication
 

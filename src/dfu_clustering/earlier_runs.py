@@ -8,12 +8,22 @@ from pathlib import Path
 from dfu_clustering.deployment import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
+from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import TrackingUnavailableError
-from dfu_clustering.publications import RunName, newest_publication, publication_before, require_publication_of_run
+from dfu_clustering.publications import (
+    RunName,
+    newest_publication,
+    publication_before,
+    publication_of_run,
+    require_publication_of_run,
+    wanted_run_id,
+)
 from dfu_clustering.recorded_runs import RecordedRuns
+from dfu_clustering.tables import read_json
 
 logger = logging.getLogger(__name__)
 
+RECORD_PUBLICATION = "record_publication"  # the step of a run whose summary is its line in the ledger
 _FETCHED = ".from-mlflow"  # beside the runs' folders; may be deleted at any time
 
 
@@ -36,12 +46,21 @@ class EarlierRun:
     @property
     def as_of_month(self) -> str:
         """Return the newest month that counted."""
-        return self._parts().as_of_month
+        parts = RunName.parse(self.name)
+        if parts is None:
+            raise DataError(
+                "A run's folder is named <as-of>-<digest>-<id>",
+                found=self.name,
+                remedy="correct the line of the ledger that names it",
+            )
+        return parts.as_of_month
 
     @property
-    def config_digest(self) -> str:
-        """Return the digest of its configuration."""
-        return self._parts().config_digest
+    def publication(self) -> Publication | None:
+        """Return the line that it wrote into the ledger, as its own manifest keeps it; None where it wrote none."""
+        manifest = self.find_file("manifest.json")
+        entry = read_json(manifest)["steps"].get(RECORD_PUBLICATION) if manifest else None
+        return Publication.model_validate(entry["summary"]) if entry else None
 
     def file(self, name: str) -> Path:
         """Return the path of one of its files, ``cluster_labels.csv``; downloaded where the folder has it no more.
@@ -69,16 +88,6 @@ class EarlierRun:
         except (DataError, TrackingUnavailableError) as error:
             logger.info("without %s of run %s: %s", name, self.name, error)
             return None
-
-    def _parts(self) -> RunName:
-        parts = RunName.parse(self.name)
-        if parts is None:
-            raise DataError(
-                "A run's folder is named <as-of>-<digest>-<id>",
-                found=self.name,
-                remedy="correct the line of the ledger that names it",
-            )
-        return parts
 
 
 @dataclass(frozen=True)
@@ -125,9 +134,33 @@ class EarlierRuns:
         """Return a run that has published, named by its folder, the id at the folder's end, or its flow run's id.
 
         Raises:
-            DataError: The ledger has no publish of it.
+            DataError: Neither the ledger nor MLflow knows a publish of it.
         """
-        return self.named(require_publication_of_run(Ledger(self.runs).publications(), run).run)
+        return self.named(self.publication(run).run)
+
+    def publication(self, run: str) -> Publication:
+        """Return the newest publish of a run, named as in find().
+
+        The ledger says it. Where it was lost, or is another machine's, the run's manifest in MLflow does.
+
+        Raises:
+            DataError: Neither knows one.
+        """
+        lines = Ledger(self.runs).publications()
+        found = publication_of_run(lines, run) or self._recorded_publication(run)
+        return found if found is not None else require_publication_of_run(lines, run)
+
+    def _recorded_publication(self, run: str) -> Publication | None:
+        run_id = wanted_run_id(run)
+        if run_id is None:
+            return None
+        try:
+            names = self.recorded.names(run_id)
+        except TrackingUnavailableError as error:
+            logger.warning("the ledger does not know run %s, and MLflow cannot be asked: %s", run, error)
+            return None
+        runs = [self.named(name) for name in names if RunName.parse(name)]
+        return next((found for one in runs if (found := one.publication) is not None), None)
 
     def named(self, name: str) -> EarlierRun:
         """Return the run of a folder's name as it stands in the ledger."""

@@ -55,10 +55,17 @@ class MlflowStore:
 
     def runs_named(self, name: str) -> "list[MlflowRun]":
         """Return the runs recorded under the name of a run's folder, the newest first."""
+        return self._runs_whose_name(f"= '{name}'") if _RUN_NAME.fullmatch(name) else []
+
+    def runs_with_id(self, run_id: str) -> "list[MlflowRun]":
+        """Return the runs recorded under the name of a folder that ends with an id, the newest first."""
+        return self._runs_whose_name(f"LIKE '%-{run_id}'") if _RUN_NAME.fullmatch(run_id) else []
+
+    def _runs_whose_name(self, condition: str) -> "list[MlflowRun]":
         experiment = self.client.get_experiment_by_name(self.config.experiment)
-        if experiment is None or not _RUN_NAME.fullmatch(name):
+        if experiment is None:
             return []
-        wanted, newest_first = f"attributes.run_name = '{name}'", ["attributes.start_time DESC"]
+        wanted, newest_first = f"attributes.run_name {condition}", ["attributes.start_time DESC"]
         return list(self.client.search_runs([experiment.experiment_id], wanted, order_by=newest_first))
 
 

@@ -41,6 +41,17 @@ class RecordedRuns:
                 return True
         return False
 
+    def names(self, run_id: str) -> list[str]:
+        """Return the names of the runs whose folder's name ends with an id, the newest first.
+
+        Raises:
+            TrackingUnavailableError: MLflow does not answer or refuses.
+        """
+        if not has_store(self.default_folder):
+            return []
+        with mlflow_store(self.config, self.default_folder) as store:
+            return [str(recorded.info.run_name) for recorded in store.runs_with_id(run_id)]
+
     def champion(self) -> str | None:
         """Return the name of the run whose model bears the alias ``champion``; None where no model does.
 

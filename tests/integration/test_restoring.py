@@ -17,10 +17,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
 from dfu_clustering.config import load_config
-from dfu_clustering.earlier_runs import EarlierRuns
+from dfu_clustering.earlier_runs import RECORD_PUBLICATION, EarlierRuns
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import mlflow_store
+from dfu_clustering.runs import Run
 from dfu_clustering.steps import restoring as steps
 from dfu_clustering.tables import read_json, read_table
 from dfu_clustering.warehouse import statement
@@ -71,22 +72,27 @@ def recorded(tmp_path_factory):
             folder.mkdir(parents=True)
             rows = [f"{key},0,{label}" for key, label in LABELS[name].items()]
             (folder / "cluster_labels.csv").write_text("\n".join(["dfu_ck,cluster_id,cluster_label", *rows]))
+            publication = publish(var, name, NOON + timedelta(hours=hours))
+            Run(folder, name[:7]).once(RECORD_PUBLICATION, Publication, lambda publication=publication: publication)
             run = store.client.create_run(store.experiment_id(), run_name=name)
             store.client.log_artifacts(run.info.run_id, str(folder))
             model = store.client.create_model_version(CONFIG.registered_model, str(folder), run.info.run_id)
             store.client.set_registered_model_alias(CONFIG.registered_model, "champion", model.version)
-            Ledger(var / "runs").append(
-                Publication(
-                    as_of_month=name[:7],
-                    load_id=f"load-of-{name[:7]}",
-                    fingerprint=name[:7],
-                    config_digest="c0ffee0000",
-                    run=name,
-                    labels={},
-                    published_at=NOON + timedelta(hours=hours),
-                )
-            )
     return var
+
+
+def publish(var, name, published_at):
+    publication = Publication(
+        as_of_month=name[:7],
+        load_id=f"load-of-{name[:7]}",
+        fingerprint=name[:7],
+        config_digest="c0ffee0000",
+        run=name,
+        labels={},
+        published_at=published_at,
+    )
+    Ledger(var / "runs").append(publication)
+    return publication
 
 
 @pytest.fixture
@@ -192,6 +198,17 @@ def test_labels_come_from_mlflow_once_the_folder_is_gone(restore, site, postgres
     shutil.rmtree(site / "runs" / AUGUST)
     restore("--run", AUGUST)
     assert published(postgres_url)["a"] == "low"
+
+
+@pytest.mark.parametrize("wanted", [AUGUST, "aaaaaaaaaaaa"])
+def test_run_is_found_in_mlflow_once_ledger_and_folders_are_lost(restore, site, postgres_url, wanted):
+    published_then = Ledger(site / "runs").publications()[0]
+    shutil.rmtree(site / "runs")
+    restore("--run", wanted)
+    assert published(postgres_url) == {"a": "low", "b": "high", "c": None, "d": None}
+    (line,) = Ledger(site / "runs").publications()
+    told = {"load_id": None, "restored": True, "published_at": line.published_at}
+    assert line == published_then.model_copy(update=told)
 
 
 def test_mlflow_that_is_down_does_not_stop_a_restore_from_a_folder(restore, site, postgres_url):

@@ -14,7 +14,7 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import TrackingUnavailableError
-from dfu_clustering.publications import newest_publication, require_publication_of_run
+from dfu_clustering.publications import newest_publication
 from dfu_clustering.runs import Run, Summary, var_folder
 from dfu_clustering.steps.recording import record_early
 from dfu_clustering.steps.updating import PublishSummary, update_assignments
@@ -117,10 +117,9 @@ def record_restore_in_ledger(runs: Path, earlier: EarlierRun, *, published_at: d
     No load asked for it, so a load that was published before stays published: its announcement, repeated, starts
     nothing.
     """
-    ledger = Ledger(runs)
-    before = require_publication_of_run(ledger.publications(), earlier.name)
+    before = EarlierRuns(runs, earlier.recorded).publication(earlier.name)
     publication = before.model_copy(update={"load_id": None, "published_at": published_at, "restored": True})
-    ledger.append(publication)
+    Ledger(runs).append(publication)
     return publication
 
 
