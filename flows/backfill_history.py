@@ -35,8 +35,8 @@ def backfill_history(
     """
     config, var = load_config(), var_folder()
     backfill_id = short_run_id(runtime.flow_run.id)
-    plan = backfilling.plan_backfill(config, months=months, as_of_month=as_of_month)
     folder = steps.backfill_folder(var, backfill_id)
+    plan = backfilling.open_backfill(config, folder, months=months, as_of_month=as_of_month)
     done = [backfilling.backfill_month(config, folder, month, before) for before, month in plan.chain()]
     summary = steps.finish_backfill(config, var, backfill_id, plan, done)
     show_backfill(summary)

@@ -21,15 +21,17 @@ def main() -> None:
     arguments.add_argument("--months", type=_months, default=12, metavar="N", help="how many, the newest included")
     arguments.add_argument("--as-of", metavar="YYYY-MM", help="the newest of them; None: the newest with sales")
     arguments.add_argument(
-        "--resume", metavar="ID", help="go on with a backfill that was cut off, by the id it was begun with"
+        "--resume",
+        metavar="ID",
+        help="go on with a backfill that was cut off, by the id it was begun with; its months are those of then",
     )
     arguments.add_argument("--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the settings")
     options = arguments.parse_args()
     config, var = load_config(options.config), var_folder()
     engine = warehouse_engine(config)
-    plan = steps.plan_backfill(config, engine, months=options.months, as_of_month=options.as_of)
     backfill_id = steps.require_begun(var, options.resume) if options.resume else short_run_id(uuid4())
     folder = steps.backfill_folder(var, backfill_id)
+    plan = steps.open_backfill(config, engine, folder, months=options.months, as_of_month=options.as_of)
     print(f"backfill {backfill_id}: {plan.months[0]} to {plan.months[-1]}, in {folder}")
     done = []
     for before, month in plan.chain():

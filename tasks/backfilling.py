@@ -13,10 +13,13 @@ _TIMEOUT_S = 600
 _MONTH_S = 4 * 3600
 
 
-@task(name="plan-backfill", timeout_seconds=_TIMEOUT_S, **RETRY)
-def plan_backfill(config: ClusteringConfig, *, months: int, as_of_month: str | None) -> steps.BackfillPlan:
-    """Find out the months."""
-    return steps.plan_backfill(config, warehouse_engine(config.warehouse), months=months, as_of_month=as_of_month)
+@task(name="open-backfill", timeout_seconds=_TIMEOUT_S, **RETRY)
+def open_backfill(
+    config: ClusteringConfig, folder: Path, *, months: int, as_of_month: str | None
+) -> steps.BackfillPlan:
+    """Find out the months; a backfill that was cut off keeps those that it was begun with."""
+    engine = warehouse_engine(config.warehouse)
+    return steps.open_backfill(config, engine, folder, months=months, as_of_month=as_of_month)
 
 
 @task(name="backfill-month", task_run_name="as of {as_of_month}", timeout_seconds=_MONTH_S, **RETRY)

@@ -195,10 +195,13 @@ class ClusteringConfig(Section):
         rule = f"time_window_months ({window}) must not be shorter than min_months_history ({self.min_months_history})"
         return _require(self, enough, rule)
 
+    def of_the_result(self) -> dict[str, Any]:
+        """Return the settings that can change a result, as JSON values."""
+        return self.model_dump(mode="json", exclude={"data_quality", *OF_THE_DEPLOYMENT})
+
     def digest(self) -> str:
         """Return 10 hex digits that change whenever a setting that can change a result does."""
-        settings = self.model_dump(mode="json", exclude={"data_quality", *OF_THE_DEPLOYMENT})
-        canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(self.of_the_result(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
 

@@ -24,6 +24,7 @@ from dfu_clustering.steps.backfilling import (
     backfill_folder,
     backfill_month,
     finish_backfill,
+    open_backfill,
     plan_backfill,
     require_begun,
 )
@@ -51,8 +52,8 @@ def warehouse(postgres_server):
 def backfilled(warehouse, tmp_path_factory):
     """A var folder with a backfill of three months."""
     var, config, engine = tmp_path_factory.mktemp("history") / "var", load_config(**QUICK), connect_engine(warehouse)
-    plan = plan_backfill(config, engine, months=3, as_of_month=None)
     folder = backfill_folder(var, "x")
+    plan = open_backfill(config, engine, folder, months=3, as_of_month=None)
     before = rows_of_dim_dfu(warehouse)
     done = []
     for before_it, month in plan.chain():
@@ -153,6 +154,15 @@ def test_backfill_that_was_cut_off_goes_on_after_its_last_step(backfilled, wareh
     assert (tmp_path / "2026-08" / "clustering_features.parquet").stat().st_mtime_ns == written
 
 
+def test_backfill_that_goes_on_keeps_its_months_and_takes_no_other_settings(backfilled, warehouse):
+    folder, engine = backfill_folder(backfilled, "x"), connect_engine(warehouse)
+    assert open_backfill(load_config(**QUICK), engine, folder, months=1, as_of_month="2026-07").months == MONTHS
+    elsewhere = {"statement_timeout_s": 5, "lock_timeout_s": 5, "connection_block": None}
+    open_backfill(load_config(**QUICK, warehouse=elsewhere), engine, folder, months=3, as_of_month=None)
+    with pytest.raises(DataError, match=r"begun with. Found: other values now \(2: 'k_range', 'n_init'\)"):
+        open_backfill(load_config(gap_references=2), engine, folder, months=3, as_of_month=None)
+
+
 def test_months_without_enough_history_are_named(warehouse):
     config, engine = load_config(), connect_engine(warehouse)
     plan = plan_backfill(config, engine, months=21, as_of_month=None)
@@ -196,6 +206,7 @@ def test_flow_backfills_and_shows_the_months(warehouse, prefect_server, tmp_path
 @pytest.mark.parametrize("backfill_id", ["../runs", "0123456789ab", "x"])
 def test_backfill_that_was_not_begun_cannot_go_on(tmp_path, backfill_id):
     (tmp_path / "runs").mkdir()
+    (tmp_path / "history" / "0123456789ab").mkdir(parents=True)  # nothing was planned in it
     with pytest.raises(DataError, match="no backfill"):
         require_begun(tmp_path, backfill_id)
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -16,18 +17,26 @@ from dfu_clustering.steps.labelling import LabelSummary, label_segments
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.published_files import PublishedFiles
 from dfu_clustering.steps.training import TrainingSummary, train_model
-from dfu_clustering.tables import write_json
+from dfu_clustering.tables import read_json, write_json
 
 logger = logging.getLogger(__name__)
 
 _ID = re.compile(r"[0-9a-f]{12}")
+_PLAN = "plan.json"
 
 
 class BackfillPlan(Summary):
-    """The months of a backfill, the oldest first, and those for which there is not enough history yet."""
+    """What a backfill is to compute; written down before its first month.
+
+    Attributes:
+        months: Its months, the oldest first.
+        too_early: Months that were asked for, but for which there is not enough history yet.
+        settings: Those that can change a result.
+    """
 
     months: list[str]
     too_early: list[str]
+    settings: dict[str, Any]
 
     def chain(self) -> list[tuple[str | None, str]]:
         """Return each month with the one that it continues; None before the first."""
@@ -58,13 +67,43 @@ def require_begun(var: Path, backfill_id: str) -> str:
     Raises:
         DataError: None was begun with it.
     """
-    if _ID.fullmatch(backfill_id) and backfill_folder(var, backfill_id).is_dir():
+    if _ID.fullmatch(backfill_id) and (backfill_folder(var, backfill_id) / _PLAN).is_file():
         return backfill_id
     raise DataError(
         "A backfill goes on by the id that it was begun with",
         found=f"no backfill {backfill_id!r} in {var / 'history'}",
         remedy="give the 12 hex digits that it printed when it began, or begin a new one",
     )
+
+
+def open_backfill(
+    config: ClusteringConfig, engine: Engine, folder: Path, *, months: int, as_of_month: str | None
+) -> BackfillPlan:
+    """Return the plan with which a backfill was begun in a folder; where none was, make and write one.
+
+    Raises:
+        DataError: It was begun with other settings, or no month can be planned.
+    """
+    path = folder / _PLAN
+    if path.exists():
+        plan = BackfillPlan.model_validate(read_json(path))
+        _require_same_settings(config, plan)
+        return plan
+    plan = plan_backfill(config, engine, months=months, as_of_month=as_of_month)
+    write_json(plan.model_dump(), path)
+    return plan
+
+
+def _require_same_settings(config: ClusteringConfig, plan: BackfillPlan) -> None:
+    settings = config.of_the_result()
+    other = [name for name, value in settings.items() if plan.settings.get(name) != value]
+    if other:
+        raise DataError(
+            "A backfill goes on with the settings that it was begun with",
+            found="other values now",
+            keys=other,
+            remedy="use the configuration of then, or begin a new backfill",
+        )
 
 
 def plan_backfill(config: ClusteringConfig, engine: Engine, *, months: int, as_of_month: str | None) -> BackfillPlan:
@@ -80,6 +119,7 @@ def plan_backfill(config: ClusteringConfig, engine: Engine, *, months: int, as_o
     plan = BackfillPlan(
         months=[str(month) for month in wanted if month >= first],
         too_early=[str(month) for month in wanted if month < first],
+        settings=config.of_the_result(),
     )
     if not plan.months:
         raise DataError(
