@@ -136,15 +136,21 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
 
 
 def judge_labels(
-    config: ClusteringConfig, run: Run, policy: GatePolicy, *, labels: Path, publishing: PublishSummary
+    config: ClusteringConfig,
+    run: Run,
+    policy: GatePolicy,
+    *,
+    labels: Path,
+    publishing: PublishSummary,
+    stability: StabilitySummary | None,
 ) -> list[GateReport]:
-    """Judge a file of labels of which nothing else is known, and what publishing it would change."""
+    """Judge a file of labels of which no features are known, and what publishing it would change."""
     if assignments.SUITE in policy.skip_suites:
         return []
     started = time.perf_counter()
     table = read_table(labels, text_columns=_LABEL_TEXTS)
     batches = assignments.label_batches(config, table, table["dfu_ck"])
-    judgement = Validator(run).judge([*batches, assignments.publishing_batch(config, publishing)], {})
+    judgement = Validator(run).judge([*batches, assignments.publishing_batch(config, publishing, stability)], {})
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
 
 

@@ -13,6 +13,7 @@ from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.data_quality import GatePolicy, GateReport, describe, require_passed
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import ModelFiles, PublishSummary
+from dfu_clustering.steps.stability import read_stability
 from dfu_clustering.tables import read_json
 from expectations.gate import judge_labels, judge_sources
 
@@ -33,15 +34,16 @@ def require_good_sources(
 
 
 def require_good_labels(
-    config: ClusteringConfig, policy: GatePolicy, *, labels: Path, publishing: PublishSummary
+    config: ClusteringConfig, policy: GatePolicy, *, labels: Path, publishing: PublishSummary, dry_run: bool
 ) -> None:
     """Check that labels may be published; warnings are logged.
 
     Args:
         config: Limits; the smallest cluster is that of the training whose metadata lie beside the labels, if they do.
         policy: What failures mean.
-        labels: The file of labels.
+        labels: The file of labels; beside it lies how they follow the published ones, where that was compared.
         publishing: What a dry run of publishing them says.
+        dry_run: Whether nothing follows: what would stop a publish is logged then, too.
 
     Raises:
         DataQualityError: A critical expectation fails, and no reason was given to go on.
@@ -52,7 +54,11 @@ def require_good_labels(
     config = config.model_copy(update={"min_cluster_size_pct": smallest_pct})
     with TemporaryDirectory() as folder:
         run = _run_without_others(folder, training.get("as_of_month") or "an unknown month")
-        _require_passed(judge_labels(config, run, policy, labels=labels, publishing=publishing))
+        stability = read_stability(labels.parent)
+        _require_passed(
+            judge_labels(config, run, policy, labels=labels, publishing=publishing, stability=stability),
+            dry_run=dry_run,
+        )
 
 
 def _run_without_others(folder: str, as_of_month: str) -> Run:
@@ -60,10 +66,10 @@ def _run_without_others(folder: str, as_of_month: str) -> Run:
     return Run(Path(folder) / "run", as_of_month)
 
 
-def _require_passed(reports: list[GateReport]) -> None:
-    require_passed(reports)
+def _require_passed(reports: list[GateReport], *, dry_run: bool = False) -> None:
+    require_passed(reports, dry_run=dry_run)
     for report in reports:
         if report.outcome == "overridden":
             logger.warning("suite=%s overridden, the reason: %s", report.suite, report.override_reason)
-        for check in report.failures:
+        for check in report.failures if report.outcome != "failed" else ():
             logger.warning("suite=%s %s", report.suite, describe(check))

@@ -52,7 +52,7 @@ logging.getLogger("dfu_clustering").setLevel(logging.INFO)
 
 _DESCRIPTIONS = {
     "as_of_month": "Newest month that counts, as YYYY-MM. Default: the newest month in fact_sales_monthly.",
-    "dry_run": "Work everything out and show what would change in dim_dfu, but write nothing there.",
+    "dry_run": "Work everything out, show what would change in dim_dfu and whether it might, but write nothing there.",
     "load_id": "The loader's name for the load that asks for this run; empty for a run by hand.",
     "only_new_load": "End at once where the load is published already, and never go back to an older month.",
     "continue_published": "Start from what is published, so that labels move only where demand did; off: anew.",
@@ -141,7 +141,7 @@ def cluster_dfus(
     published_run = clustering.find_published(config, run).run if continue_published else None
     clustering.train_model(config, run, published_run)
     clustering.label_segments(config, run, published_run)
-    quality.validate_assignments(config, run, policy)
+    quality.validate_assignments(config, run, policy, dry_run=dry_run)
     if require_approval and not dry_run and "update_assignments" not in run.finished():
         answer = approval.ask(config, run)
         if not answer.publish:

@@ -35,7 +35,7 @@ def main() -> None:
         if not options.skip_validation:
             from expectations.programs import require_good_labels  # late: to load Great Expectations takes seconds
 
-            require_good_labels(config, policy, labels=options.input, publishing=planned)
+            require_good_labels(config, policy, labels=options.input, publishing=planned, dry_run=options.dry_run)
     if not options.dry_run:
         journal = _journal_folder(options.input)
         show_label_counts(update_assignments(engine, labels=options.input, journal_folder=journal))

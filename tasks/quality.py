@@ -3,7 +3,7 @@
 from prefect import task
 
 from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.data_quality import GatePolicy
+from dfu_clustering.data_quality import GatePolicy, GateReport
 from dfu_clustering.runs import Run
 from expectations import gate
 from tasks.connection import warehouse_engine
@@ -27,7 +27,11 @@ def validate_features(run: Run, policy: GatePolicy) -> None:
 
 
 @task(name="validate-assignments", timeout_seconds=_HOUR_S, **RETRY)
-def validate_assignments(config: ClusteringConfig, run: Run, policy: GatePolicy) -> None:
-    """Judge the labels before they are published."""
+def validate_assignments(config: ClusteringConfig, run: Run, policy: GatePolicy, *, dry_run: bool) -> None:
+    """Judge the labels before they are published; a dry run says what would stop that and goes on."""
     engine = warehouse_engine(config.warehouse)
-    let_through(run, "update_assignments", lambda: gate.judge_assignments(config, engine, run, policy))
+
+    def judge() -> list[GateReport]:
+        return gate.judge_assignments(config, engine, run, policy)
+
+    let_through(run, "update_assignments", judge, dry_run=dry_run)

@@ -1,5 +1,6 @@
 """What a gate found: checks, reports, whether the run may go on, and the error where it may not."""
 
+import logging
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -13,6 +14,8 @@ Outcome = Literal["passed", "warned", "failed", "overridden"]
 Value = int | float | str | None
 
 SUITES: tuple[Suite, ...] = get_args(Suite)
+
+logger = logging.getLogger(__name__)
 
 _PUBLISHING = "update_assignments"
 
@@ -71,7 +74,7 @@ class GateReport(Summary):
     Attributes:
         suite: A table's name, ``features`` or ``assignments``.
         as_of_month: The run's, ``2026-10``.
-        outcome: What it means for the run.
+        outcome: What it means for the run; of the labels of a dry run, what it would mean for their publish.
         override_reason: Why a person let the failures through.
         checks: Every expectation that was judged.
         not_judged: Expectations for which there is nothing to judge them by.
@@ -129,8 +132,12 @@ def worst_severity(checks: Sequence[Check]) -> Severity | None:
     return "critical" if "critical" in failed else "warning" if failed else None
 
 
-def require_passed(reports: Sequence[GateReport]) -> None:
+def require_passed(reports: Sequence[GateReport], *, dry_run: bool = False) -> None:
     """Check that the run may go on.
+
+    Args:
+        reports: What its suites found.
+        dry_run: Whether the gate guards a publish that will not be: what would stop it is logged, and the run goes on.
 
     Raises:
         DataQualityError: A suite stops it; suites, expectations, observed values, thresholds and keys are named.
@@ -139,6 +146,9 @@ def require_passed(reports: Sequence[GateReport]) -> None:
     if not stopping:
         return
     failures = [check for report in stopping for check in report.failures]
+    if dry_run:
+        logger.warning("dry_run=true %s", "; ".join(refusals(reports)))
+        return
     raise DataQualityError(
         f"{', '.join(report.suite for report in stopping)} must meet the expectations of the data-quality gate as of "
         f"{stopping[0].as_of_month}",
@@ -149,6 +159,12 @@ def require_passed(reports: Sequence[GateReport]) -> None:
             "suite in skip_suites or give an override_reason. Nothing was published"
         ),
     )
+
+
+def refusals(reports: Sequence[GateReport]) -> list[str]:
+    """Return what would keep the labels of a dry run from being published, a line each."""
+    failed = [check for report in reports if report.outcome == "failed" for check in report.failures]
+    return [f"these labels would not be published without an override_reason: {describe(check)}" for check in failed]
 
 
 def write_report(report: GateReport, run: Run) -> None:

@@ -272,14 +272,25 @@ def cut_waiting_connection(url: str) -> None:
         time.sleep(0.1)
 
 
-def test_labels_that_would_all_change_are_not_published(panel, data_quality_events):
+def test_labels_that_would_all_change_are_not_published_and_a_dry_run_says_so(panel, data_quality_events):
     execute(panel, ALL_LABELS_CHANGE)
     before = rows_of_dim_dfu(panel)
+    dry = run_flow(dry_run=True)
+    assert dry.state.is_completed(), dry.state.message
+    summary = dry.state.result()
+    assert summary.data_quality[-1].outcome == "failed"
+    told = "would not be published without an override_reason: critical labels_stay_mostly_the_same (observed 1, "
+    assert [told in warning for warning in summary.warnings].count(True) == 1
+    shown = artifacts(dry)
+    assert told in shown["cluster-dfus-summary"]
+    assert "labels_stay_mostly_the_same" in shown["data-quality-assignments"]
+
     ran = run_flow()
     assert "critical labels_stay_mostly_the_same (observed 1, allowed <= 0.5)" in ran.state.message
     assert rows_of_dim_dfu(panel) == before
     payload = data_quality_events.wait_for(ran.flow_run_id, "assignments").payload
     assert payload["failed_expectations"][0]["sample_keys"][0].startswith("low_volume_steady_regular -> ")
+    assert data_quality_events.of_run(dry.flow_run_id) == {}  # it ran before, and nobody is sent an alert of it
 
 
 # The run's own results, each broken in its files

@@ -16,7 +16,13 @@ from dfu_clustering.runs import Summary
 from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
 from dfu_clustering.steps.pictures import draw_segments
 from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.steps.stability import RenamedSegment, StabilitySummary, published_label_of, write_stability
+from dfu_clustering.steps.stability import (
+    RenamedSegment,
+    StabilitySummary,
+    clear_stability,
+    published_label_of,
+    write_stability,
+)
 from dfu_clustering.tables import read_json, read_table, require_columns, write_json, write_table
 
 logger = logging.getLogger(__name__)
@@ -80,6 +86,7 @@ def label_segments(
         write_table(label_history(assignments, labelled, metadata["as_of_month"]), output.with_name(LABEL_HISTORY))
     _write_profiles(segments, _origin(config, metadata), output.with_name("cluster_profiles.json"))
     stability = None
+    clear_stability(output.parent)
     if published:
         stability = write_stability(
             config, labelled, metadata, _renamed(labels), published=published, model=model, folder=output.parent

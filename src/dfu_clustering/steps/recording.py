@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.data_quality import SuiteSummary, read_reports
+from dfu_clustering.data_quality import SuiteSummary, read_reports, refusals
 from dfu_clustering.deployment import OF_THE_DEPLOYMENT
 from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.runs import Run, Summary, code_version, var_folder
@@ -89,6 +89,7 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
     training = run.result("train_model", TrainingSummary)
     report = run.result("build_report", ReportSummary) if "build_report" in run.finished() else None
     labels = run.result("label_segments", LabelSummary)
+    gates = read_reports(run)
     return RunSummary(
         as_of_month=features.as_of_month,
         n_dfus=features.n_dfus,
@@ -97,8 +98,8 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
         k=training.k,
         k_selection=training.k_selection,
         silhouette=training.silhouette,
-        warnings=[*training.warnings, *_not_continued(run), *([] if report else [NO_REPORT])],
-        data_quality=[SuiteSummary.of(report) for report in read_reports(run)],
+        warnings=[*training.warnings, *_not_continued(run), *refusals(gates), *([] if report else [NO_REPORT])],
+        data_quality=[SuiteSummary.of(report) for report in gates],
         clusters=labels.segments,
         published=run.result("update_assignments", PublishSummary),
         stability=labels.stability,

@@ -11,7 +11,7 @@ from dfu_clustering.matching import match_clusters
 from dfu_clustering.runs import Summary
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.tables import read_table, write_json, write_table
+from dfu_clustering.tables import read_json, read_table, write_json, write_table
 
 STABILITY = "stability.json"
 LABEL_CHANGES = "label_changes.parquet"
@@ -124,6 +124,22 @@ def write_stability(
     write_table(comparison.changes, folder / LABEL_CHANGES)
     write_json(summary.model_dump(), folder / STABILITY)
     return summary
+
+
+def read_stability(folder: Path) -> StabilitySummary | None:
+    """Return how the labels in a folder follow the published ones; None where they were compared with none.
+
+    Raises:
+        DataError: The file is unreadable.
+    """
+    path = folder / STABILITY
+    return StabilitySummary.model_validate(read_json(path)) if path.exists() else None
+
+
+def clear_stability(folder: Path) -> None:
+    """Remove what was written of earlier labels in a folder."""
+    for name in (STABILITY, LABEL_CHANGES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _summary(
