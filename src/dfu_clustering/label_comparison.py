@@ -6,6 +6,7 @@ from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -18,13 +19,11 @@ from dfu_clustering.warehouse import schema_errors, statement
 
 LABEL_COLUMNS = ("dfu_ck", "cluster_id", "cluster_label")
 _KEYS_KEPT = 5
-_NOT_FOUND = (
-    "SELECT n.dfu_ck FROM new_labels AS n LEFT JOIN dim_dfu AS d USING (dfu_ck)"
-    " WHERE d.dfu_ck IS NULL AND n.cluster_label IS NOT NULL ORDER BY n.dfu_ck"
-)
-_APPEARED = (
-    "SELECT d.dfu_ck FROM dim_dfu AS d LEFT JOIN new_labels AS n USING (dfu_ck)"
-    " WHERE n.dfu_ck IS NULL ORDER BY d.dfu_ck"
+_NOT_FOUND = "SELECT dfu_ck FROM label_changes WHERE place IS NULL ORDER BY dfu_ck"
+_APPEARED = "SELECT dfu_ck FROM label_changes WHERE appeared ORDER BY dfu_ck"
+_PREVIOUS = (
+    "SELECT dfu_ck, old_label AS cluster_assignment FROM label_changes"
+    " WHERE place IS NOT NULL AND old_label IS DISTINCT FROM new_label"
 )
 _PARSE = csv.ParseOptions(newlines_in_values=True)
 _CONVERT = csv.ConvertOptions(
@@ -67,13 +66,14 @@ def compare_labels(
     unknown: Literal["error", "report"],
     known_unlabelled: "pd.Series[str] | None",
 ) -> PublishReport:
-    """Return what publishing would do; leaves the temporary table new_labels.
+    """Return what publishing would do; leaves the temporary table label_changes, which the update works through.
 
     Raises:
         DataError: With unknown="error", a label belongs to a DFU that is not in dim_dfu.
     """
     with connection.cursor() as cursor, schema_errors():
         _copy_labels(cursor, labels, known_unlabelled)
+        cursor.execute(statement("label_changes"))
         not_found = _keys(cursor, _NOT_FOUND)
         if unknown == "error":
             _require_known(not_found)
@@ -90,18 +90,24 @@ def compare_labels(
 
 
 def _copy_labels(cursor: Cursor, labels: pd.DataFrame, known_unlabelled: "pd.Series[str] | None") -> None:
-    cursor.execute("CREATE TEMPORARY TABLE new_labels (dfu_ck text PRIMARY KEY, cluster_label text) ON COMMIT DROP")
+    cursor.execute("CREATE TEMPORARY TABLE new_labels (dfu_ck text, cluster_label text) ON COMMIT DROP")
     tables = [pa.Table.from_pandas(labels[["dfu_ck", "cluster_label"]], preserve_index=False)]
     if known_unlabelled is not None:
-        rest = known_unlabelled[~known_unlabelled.isin(labels["dfu_ck"])].drop_duplicates()
-        nulls = pa.nulls(len(rest), pa.string())
-        tables.append(pa.table({"dfu_ck": pa.array(rest, pa.string()), "cluster_label": nulls}))
+        rest = _others(known_unlabelled, labels["dfu_ck"])
+        tables.append(pa.table({"dfu_ck": rest, "cluster_label": pa.nulls(len(rest), pa.string())}))
     for table in tables:
         content = io.BytesIO()
         csv.write_csv(table, content)
         content.seek(0)
         cursor.copy_expert("COPY new_labels FROM STDIN WITH (FORMAT csv, HEADER)", content)
     cursor.execute("ANALYZE new_labels")
+
+
+def _others(keys: "pd.Series[str]", known: "pd.Series[str]") -> pa.Array:
+    """Return the keys that are not among the known ones, each once."""
+    # Arrow's hash of a million keys, where isin() makes an object of each
+    own, labelled = (pa.array(values, pa.large_string(), from_pandas=True) for values in (keys, known))
+    return own.filter(pc.invert(pc.is_in(own, labelled))).unique()
 
 
 def _keys(cursor: Cursor, query: str) -> list[str]:
@@ -136,21 +142,13 @@ def labels_digest(labels: pd.DataFrame) -> str:
     return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
 
 
-def find_changes(connection: Connection) -> None:
-    """Leave the temporary table label_changes: every row that changes, with its old and its new label."""
-    with connection.cursor() as cursor, schema_errors():
-        cursor.execute(statement("label_changes"))
-        cursor.execute("ANALYZE label_changes")
-
-
 def previous_labels(connection: Connection, changes: int) -> pd.DataFrame:
     """Return dfu_ck, cluster_assignment of the rows that change."""
     if not changes:
         return pd.DataFrame({"dfu_ck": [], "cluster_assignment": []}, dtype="str")
     content = io.BytesIO()
     with connection.cursor() as cursor:
-        query = "SELECT dfu_ck, old_label AS cluster_assignment FROM label_changes"
-        cursor.copy_expert(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)", content)
+        cursor.copy_expert(f"COPY ({_PREVIOUS}) TO STDOUT WITH (FORMAT csv, HEADER)", content)
     content.seek(0)
     frame: pd.DataFrame = csv.read_csv(content, parse_options=_PARSE, convert_options=_CONVERT).to_pandas()
     return frame

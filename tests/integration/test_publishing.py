@@ -66,6 +66,27 @@ def test_only_changed_rows_get_a_new_modified_ts(engine):
     assert touched(engine) == ["a", "c", "d"]
 
 
+def test_rows_are_written_in_the_order_in_which_the_table_lies(engine):
+    with engine.begin() as connection:  # so that it is not the order of the keys
+        connection.exec_driver_sql("UPDATE dim_dfu SET brand = 'x' WHERE dfu_ck IN ('a', 'b')")
+    publish_labels(engine, labels(a="new", b="new", c="new", d="new", e="new"))
+    with engine.connect() as connection:
+        keys = connection.exec_driver_sql("SELECT dfu_ck FROM dim_dfu ORDER BY ctid").scalars().all()
+    assert keys == ["c", "d", "e", "a", "b"]
+
+
+def test_labels_find_their_rows_in_a_partitioned_table(engine):
+    partitions = "CREATE TABLE part_{n} PARTITION OF dim_dfu FOR VALUES WITH (MODULUS 4, REMAINDER {n})"
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE dim_dfu RENAME TO whole")
+        connection.exec_driver_sql("CREATE TABLE dim_dfu (LIKE whole) PARTITION BY HASH (dfu_ck)")
+        for number in range(4):
+            connection.exec_driver_sql(partitions.format(n=number))
+        connection.exec_driver_sql("INSERT INTO dim_dfu SELECT * FROM whole")
+    report = publish_labels(engine, labels(a="A", b="B", c="C", d="D", e="E"))
+    assert (report.updated, published(engine)) == (5, {"a": "A", "b": "B", "c": "C", "d": "D", "e": "E"})
+
+
 def test_second_publish_of_the_same_labels_touches_no_row(engine):
     publish_labels(engine, labels(a="new", b="kept"))
     query = "SELECT dfu_ck, xmin::text, modified_ts FROM dim_dfu ORDER BY dfu_ck"

@@ -1,6 +1,12 @@
--- what publishing would do to every row of dim_dfu, counted
-SELECT d.cluster_assignment AS old_label, n.cluster_label AS new_label, count(*) AS dfus
-FROM dim_dfu AS d
-LEFT JOIN new_labels AS n ON n.dfu_ck = d.dfu_ck
-GROUP BY d.cluster_assignment, n.cluster_label
+-- what publishing would do to every row of dim_dfu, counted: what changes, and what is left of each label's rows
+SELECT old_label, new_label, sum(dfus)::bigint AS dfus
+FROM (
+    SELECT old_label, new_label, count(*) AS dfus FROM label_changes WHERE place IS NOT NULL GROUP BY 1, 2
+    UNION ALL
+    SELECT cluster_assignment, cluster_assignment, count(*) FROM dim_dfu GROUP BY 1
+    UNION ALL
+    SELECT old_label, old_label, -count(*) FROM label_changes WHERE place IS NOT NULL GROUP BY 1
+) AS counted
+GROUP BY old_label, new_label
+HAVING sum(dfus) > 0
 ORDER BY dfus DESC, old_label, new_label
