@@ -195,7 +195,7 @@ def _changes(view: View) -> Changes:
         updated=published.updated,
         unchanged=published.unchanged,
         cleared=published.cleared,
-        changes=[Change.model_validate(transition.model_dump()) for transition in published.transitions],
+        changes=[Change.model_validate(transition, from_attributes=True) for transition in published.transitions],
     )
 
 

@@ -15,11 +15,11 @@ from api.published_run import PublishedRun
 from dfu_clustering.config import load_config
 from dfu_clustering.earlier_runs import EarlierRun
 from dfu_clustering.loads import Publication
+from dfu_clustering.publish_report import Transition
 from dfu_clustering.recorded_runs import RecordedRuns
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import PublishSummary
 from dfu_clustering.steps.restoring import summarize_restore
-from dfu_clustering.steps.updating import TransitionSummary
 from dfu_clustering.tables import write_table
 
 RUN = "2026-09-d-aaaaaaaaaaaa"
@@ -28,7 +28,7 @@ DONE = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
 def publish_summary(dfus):
     counts = {"updated": dfus, "unchanged": 0, "cleared": 0, "not_found": 0, "unlabelled": 0}
-    transitions = [TransitionSummary(old_label=None, new_label="low", dfus=dfus)]
+    transitions = [Transition(old_label=None, new_label="low", dfus=dfus)]
     return PublishSummary(**counts, not_found_keys=[], dry_run=False, transitions=transitions)
 
 

@@ -16,8 +16,8 @@ from dfu_clustering.features import TIME_SERIES_FEATURES, time_series_features
 from dfu_clustering.label_rules import PATTERNS
 from dfu_clustering.months import month_range, parse_month
 from dfu_clustering.panel import Histories
+from dfu_clustering.publish_report import Transition
 from dfu_clustering.steps import FeatureSummary, PublishSummary
-from dfu_clustering.steps.updating import TransitionSummary
 from dfu_clustering.traits import as_suffix
 from expectations import assignments, dim_dfu, dim_item, fact_sales_monthly, features
 from expectations.checks import PARAMETER, Moment
@@ -33,7 +33,7 @@ LABELS = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_id": [0, 1], "cluster_labe
 
 def publishing(*transitions, not_found=0):
     counts = {"updated": 1, "unchanged": 1, "cleared": 0, "unlabelled": 0, "not_found_keys": [], "dry_run": True}
-    rows = [TransitionSummary(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in transitions]
+    rows = [Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in transitions]
     return PublishSummary(**counts, not_found=not_found, transitions=rows)
 
 

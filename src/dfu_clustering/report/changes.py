@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from dfu_clustering.plot_style import short
+from dfu_clustering.publish_report import Transition
 from dfu_clustering.report.artifacts import RunArtifacts
-from dfu_clustering.report.model import ChangedDfu, Changes, Fact, Flow, RenamedSegment
+from dfu_clustering.report.model import ChangedDfu, Changes, Fact, RenamedSegment
 
 _DFUS_SHOWN = 200
 _MEASURES = (
@@ -23,7 +24,7 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
     """Return what the publish changes; None where the labels were not published."""
     if artifacts.published is None:
         return None
-    flows = [Flow(**transition) for transition in artifacts.published["transitions"]]
+    flows = [Transition(**transition) for transition in artifacts.published["transitions"]]
     flows = [flow for flow in flows if flow.old_label is not None or flow.new_label is not None]
     before, after = _by_size(flows, "old_label"), _by_size(flows, "new_label")
     moved = artifacts.label_changes
@@ -43,11 +44,11 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
     )
 
 
-def _moves(flow: Flow) -> bool:
+def _moves(flow: Transition) -> bool:
     return flow.old_label != flow.new_label
 
 
-def _by_size(flows: list[Flow], side: str) -> list[str | None]:
+def _by_size(flows: list[Transition], side: str) -> list[str | None]:
     counts: dict[str | None, int] = {}
     for flow in flows:
         label = getattr(flow, side)

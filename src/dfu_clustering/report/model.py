@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dfu_clustering.publish_report import Transition
+
 Status = Literal["published", "dry_run", "not_published"]
 Borderline = Literal["margin", "distance"]
 
@@ -70,14 +72,6 @@ class HeatMap(_Part):
     rows: list[HeatRow]
 
 
-class Flow(_Part):
-    """So many DFUs went from one label to another; None is no label."""
-
-    old_label: str | None
-    new_label: str | None
-    dfus: int
-
-
 class ChangedDfu(_Part):
     """A DFU that changed its label, and the feature that moved most."""
 
@@ -122,7 +116,7 @@ class Changes(_Part):
     lost: int
     old_labels: list[str | None]
     new_labels: list[str | None]
-    flows: list[Flow]
+    flows: list[Transition]
     facts: list[Fact]
     renamed: list[RenamedSegment]
     moved_dfus: list[ChangedDfu]
@@ -283,7 +277,7 @@ class Charts(_Part):
     borderline_by: Borderline
     map_shares: tuple[float, float] | None
     k_curves: KCurves
-    flows: list[Flow]
+    flows: list[Transition]
 
 
 class Report(_Part):

@@ -15,8 +15,9 @@ from dfu_clustering.profile_columns import (
     profile_texts,
     unusualness,
 )
+from dfu_clustering.publish_report import Transition
 from dfu_clustering.report.artifacts import RunArtifacts
-from dfu_clustering.report.model import Fact, Flow, HeatCell, HeatMap, HeatRow, Mark, Segment
+from dfu_clustering.report.model import Fact, HeatCell, HeatMap, HeatRow, Mark, Segment
 from dfu_clustering.report.wording import label_title, profile_words, reason_lines
 
 _UNUSUAL: Final = 2.5  # robust standard deviations at which the colours end
@@ -47,7 +48,7 @@ def marks(artifacts: RunArtifacts) -> list[Mark]:
     ]
 
 
-def segment_cards(artifacts: RunArtifacts, flows: list[Flow] | None) -> list[Segment]:
+def segment_cards(artifacts: RunArtifacts, flows: list[Transition] | None) -> list[Segment]:
     """Return the cards of the segments by ascending number, which is by descending size.
 
     Args:
@@ -57,7 +58,7 @@ def segment_cards(artifacts: RunArtifacts, flows: list[Flow] | None) -> list[Seg
     return [_card(segment, artifacts.profiles["labeling"], flows) for segment in artifacts.segments]
 
 
-def _card(segment: Mapping[str, Any], labeling: Mapping[str, Any], flows: list[Flow] | None) -> Segment:
+def _card(segment: Mapping[str, Any], labeling: Mapping[str, Any], flows: list[Transition] | None) -> Segment:
     label, profile = segment["label"], segment["profile"]
     texts = profile_texts(_frame([profile]))[0]
     facts = [

@@ -8,6 +8,7 @@ import pandas as pd
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.label_changes import LabelComparison, compare_labels
 from dfu_clustering.matching import match_clusters
+from dfu_clustering.publish_report import Transition
 from dfu_clustering.runs import Summary
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.published_files import PublishedFiles
@@ -15,14 +16,6 @@ from dfu_clustering.tables import read_json, read_table, write_json, write_table
 
 STABILITY = "stability.json"
 LABEL_CHANGES = "label_changes.parquet"
-
-
-class LabelFlow(Summary):
-    """So many DFUs went from one label to another; null is no label."""
-
-    old_label: str | None
-    new_label: str | None
-    dfus: int
 
 
 class RenamedSegment(Summary):
@@ -62,7 +55,7 @@ class StabilitySummary(Summary):
     unchanged_dfus: int | None
     churn_share_unchanged_history: float | None
     ari: float | None
-    flow: list[LabelFlow]
+    flow: list[Transition]
     renamed: list[RenamedSegment]
     psi: dict[str, float]
     far_share: float | None
@@ -158,7 +151,7 @@ def _summary(
         unchanged_dfus=comparison.unchanged_dfus,
         churn_share_unchanged_history=comparison.churn_share_unchanged_history,
         ari=comparison.ari,
-        flow=[LabelFlow.model_validate(row) for row in comparison.flow.to_dict(orient="records")],
+        flow=[Transition(*row) for row in comparison.flow.itertuples(index=False, name=None)],
         renamed=renamed,
         psi=continuity.get("psi", {}),
         far_share=continuity.get("far_share"),

@@ -9,20 +9,12 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from dfu_clustering.publish_journal import Attempt, PublishJournal
-from dfu_clustering.publish_report import PublishReport
+from dfu_clustering.publish_report import PublishReport, Transition
 from dfu_clustering.publishing import Publishing, publish_labels
 from dfu_clustering.runs import Summary
 from dfu_clustering.tables import read_table
 
 _TEXT_COLUMNS = frozenset({"dfu_ck", "cluster_label"})
-
-
-class TransitionSummary(Summary):
-    """So many DFUs went from one label to another; null is no label."""
-
-    old_label: str | None
-    new_label: str | None
-    dfus: int
 
 
 class PublishSummary(Summary):
@@ -35,7 +27,7 @@ class PublishSummary(Summary):
     not_found_keys: list[str]
     unlabelled: int
     dry_run: bool
-    transitions: list[TransitionSummary]
+    transitions: list[Transition]
     appeared: int | None = None
     appeared_keys: list[str] = Field(default=[])
 
@@ -52,9 +44,7 @@ class PublishSummary(Summary):
             dry_run=report.dry_run,
             appeared=report.appeared,
             appeared_keys=list(report.appeared_keys),
-            transitions=[
-                TransitionSummary(old_label=t.old_label, new_label=t.new_label, dfus=t.dfus) for t in report.transitions
-            ],
+            transitions=list(report.transitions),
         )
 
     def distribution(self, when: Literal["before", "after"]) -> dict[str | None, int]:
