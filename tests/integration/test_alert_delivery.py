@@ -8,11 +8,11 @@ import threading
 import time
 from contextlib import closing
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import psycopg2
 import pytest
+from http_receiver import HttpReceiver
 from prefect_server import wait_until
 
 from deploy.alert_channel import notification_block
@@ -59,31 +59,21 @@ GATE_PAYLOAD = {
 }
 
 
-class Receiver:
-    """An HTTP receiver that keeps what it was sent, but first refuses a few test alerts."""
+class AlertReceiver(HttpReceiver):
+    """Takes the alerts, but first refuses a few test alerts."""
 
     def __init__(self) -> None:
         self.messages = []
         self.test_alerts_to_refuse = 0
-        receiver = self
+        super().__init__(self._status)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                message = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                refused = receiver.test_alerts_to_refuse > 0 and "[TEST]" in message["subject"]
-                if refused:
-                    receiver.test_alerts_to_refuse -= 1
-                else:
-                    receiver.messages.append((time.time(), self.path, message))
-                self.send_response(503 if refused else 204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def _status(self, request):
+        message = request.json()
+        if self.test_alerts_to_refuse > 0 and "[TEST]" in message["subject"]:
+            self.test_alerts_to_refuse -= 1
+            return 503
+        self.messages.append((request.at, request.path, message))
+        return 204
 
     def wait_for(self, subject, timeout_seconds=ARRIVES_WITHIN_SECONDS + 5):
         """Return when (seconds since 1970) the first message with this in its subject arrived, and its body."""
@@ -92,10 +82,6 @@ class Receiver:
             return [(at, sent["body"]) for at, _, sent in self.messages if subject in sent["subject"]]
 
         return wait_until(found, timeout_seconds, lambda: f"no message about {subject!r} in {self.messages}")[0]
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class Mailbox:
@@ -136,7 +122,7 @@ class Mailbox:
 
 @pytest.fixture(scope="module")
 def receiver():
-    receiver = Receiver()
+    receiver = AlertReceiver()
     yield receiver
     receiver.close()
 

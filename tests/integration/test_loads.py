@@ -3,17 +3,16 @@
 import random
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import psycopg2
 import pytest
 from deployed_site import FINAL, ROOT
+from http_receiver import HttpReceiver
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import make_url
 
@@ -265,36 +264,12 @@ def test_state_of_the_table_is_that_of_the_months_up_to_one(postgres_url):
     assert rewritten[0].fingerprint != july.fingerprint
 
 
-class Receiver:
-    """An HTTP server that gives one status after another, and keeps what it was sent."""
-
-    def __init__(self, *statuses: int) -> None:
-        self.sent = []
-        receiver, left = self, list(statuses)
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                receiver.sent.append((self.path, self.headers.get("authorization"), body))
-                self.send_response(left.pop(0))
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.api_url = f"http://127.0.0.1:{self._server.server_port}/api"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def receiver(request, monkeypatch):
-    receiver = Receiver(*request.param)
-    monkeypatch.setenv("PREFECT_API_URL", receiver.api_url)
+    """A server that gives one status after another."""
+    left = list(request.param)
+    receiver = HttpReceiver(lambda _: left.pop(0))
+    monkeypatch.setenv("PREFECT_API_URL", f"{receiver.url}/api")
     yield receiver
     receiver.close()
 
@@ -307,12 +282,12 @@ QUICKLY = (0.01, 0.01)
 def test_busy_server_is_sent_the_same_event_again(receiver, monkeypatch):
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:secret")
     announce(EVENT, pauses_seconds=QUICKLY)
-    assert len(receiver.sent) == 3
+    assert len(receiver.requests) == 3
     # base64 of admin:secret
-    assert {(path, authorization) for path, authorization, _ in receiver.sent} == {
+    assert {(sent.path, sent.authorization) for sent in receiver.requests} == {
         ("/api/events", "Basic YWRtaW46c2VjcmV0")
     }
-    assert len({body for *_, body in receiver.sent}) == 1
+    assert len({sent.body for sent in receiver.requests}) == 1
 
 
 @pytest.mark.parametrize(
@@ -323,7 +298,7 @@ def test_busy_server_is_sent_the_same_event_again(receiver, monkeypatch):
 def test_server_that_does_not_take_it_is_explained(receiver, kind, tries):
     with pytest.raises(kind):
         announce(EVENT, pauses_seconds=QUICKLY)
-    assert len(receiver.sent) == tries
+    assert len(receiver.requests) == tries
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,16 @@
 """Taking back: the labels of an earlier run, from its folder or from MLflow, by program and by flow."""
 
-import json
 import runpy
 import shutil
 import sys
-import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg2
 import pytest
 from gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
+from http_receiver import HttpReceiver
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
@@ -34,31 +32,6 @@ NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
 CONFIG = load_config().tracking
 AUGUST, SEPTEMBER = "2026-08-c0ffee0000-aaaaaaaaaaaa", "2026-09-c0ffee0000-bbbbbbbbbbbb"
 LABELS = {AUGUST: {"a": "low", "b": "high", "gone": "low"}, SEPTEMBER: {"a": "high", "b": "high", "c": "low"}}
-
-
-class EventsSent:
-    """What a program sends to a Prefect server."""
-
-    def __init__(self):
-        self.events = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                receiver.events += json.loads(self.rfile.read(int(self.headers["content-length"])))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.api_url = f"http://127.0.0.1:{self._server.server_port}/api"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -113,14 +86,14 @@ def site(recorded, postgres_url, tmp_path):
 @pytest.fixture
 def restore(site, postgres_url, monkeypatch, capsys):
     """Runs the program; returns what it said and the events that it sent."""
-    sent = EventsSent()
+    server = HttpReceiver()
 
     def run(*arguments, code=0, **variables):
         environment = {
             "DATABASE_URL": postgres_url,
             "DFU_CLUSTERING_VAR": str(site),
             "MLFLOW_TRACKING_URI": f"sqlite:///{site / 'mlflow' / 'mlflow.db'}",
-            "PREFECT_API_URL": sent.api_url,
+            "PREFECT_API_URL": f"{server.url}/api",
             **variables,
         }
         for name, value in environment.items():
@@ -135,10 +108,11 @@ def restore(site, postgres_url, monkeypatch, capsys):
             monkeypatch.delenv(name)
         shown = capsys.readouterr()
         assert ended == code, shown
-        return shown.out + shown.err, sent.events
+        events = [event for request in server.requests for event in request.json()]
+        return shown.out + shown.err, events
 
     yield run
-    sent.close()
+    server.close()
 
 
 def published(url):
