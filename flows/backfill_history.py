@@ -6,14 +6,13 @@ from prefect import flow, runtime
 from pydantic import Field
 
 from dfu_clustering.config import load_config
+from dfu_clustering.months import AsOfMonth
 from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import backfilling as steps
 from dfu_clustering.steps.backfilling import BackfillSummary
 from tasks import backfilling
 from tasks.artifacts import show_backfill
 from tasks.heartbeat import say_over
-
-AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
 @flow(

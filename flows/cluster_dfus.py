@@ -34,6 +34,7 @@ from dfu_clustering.config import (
 )
 from dfu_clustering.data_quality import GatePolicy, Suite
 from dfu_clustering.limits import DataQualityConfig
+from dfu_clustering.months import AsOfMonth
 from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import RunSummary
 from tasks import approval, clustering, loads, quality
@@ -41,7 +42,6 @@ from tasks.artifacts import show_run
 from tasks.heartbeat import say_over
 from tasks.run_names import rename_run, run_name
 
-AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 LoadId = Annotated[str, Field(min_length=1, max_length=200)]
 Reason = Annotated[str, Field(pattern=r"\S")]
 

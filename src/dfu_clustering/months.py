@@ -1,13 +1,16 @@
 """Calendar months: parsing, printing, and the last day of one."""
 
 from datetime import date, timedelta
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dfu_clustering.errors import DataError
 
 Month = np.datetime64  # of unit "M"
+AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]  # as a flow takes it
 
 
 def parse_month(text: str) -> Month:
