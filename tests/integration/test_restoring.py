@@ -203,7 +203,10 @@ def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(s
 
 
 def test_server_that_does_not_hear_of_a_restore_does_not_cost_its_record(restore, site):
-    shown, _ = restore("--run", AUGUST, code=1, PREFECT_API_URL="http://127.0.0.1:9/api")
+    deaf = HttpReceiver(lambda _: 401)
+    shown, _ = restore("--run", AUGUST, code=2, PREFECT_API_URL=f"{deaf.url}/api")
+    deaf.close()
+    assert len(deaf.requests) == 1
     assert "labels of before" in shown
     (folder,) = (site / "runs" / ".restores").iterdir()
     assert read_json(folder / "restore.json")["run"] == AUGUST
