@@ -3,6 +3,7 @@
 from typing import Any
 
 import great_expectations.expectations as gxe
+from great_expectations.expectations.expectation import Expectation
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from dfu_clustering.config import ClusteringConfig
@@ -31,7 +32,7 @@ def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
     """Return what is judged in dim_item."""
     return [
         Batch(f"{TABLE} is filled", TABLE, [_FILLED], essential=True),
-        Batch(f"{TABLE} rows", TABLE, [*_KEYS, *domains(TABLE, COLUMNS, config), *ranges(_RANGES)], key="item_ck"),
+        Batch(f"{TABLE} rows", TABLE, _of_every_row(config)),
     ]
 
 
@@ -58,3 +59,7 @@ _KEYS = (
         column="item_no",
     ),
 )
+
+
+def _of_every_row(config: ClusteringConfig) -> list[Expectation]:
+    return [*_KEYS, *domains(TABLE, "item_ck", COLUMNS, config), *ranges(TABLE, "item_ck", _RANGES)]
