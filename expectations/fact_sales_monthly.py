@@ -67,10 +67,10 @@ def batches(config: ClusteringConfig, moment: Moment) -> list[Batch]:
     newest = f"SELECT * FROM {months} WHERE month = '{moment.as_of}-01'"  # noqa: S608  (a month, not a text)
     return [
         Batch(f"{TABLE} is filled", months, [_FILLED], essential=True),
-        Batch(f"{TABLE} rows", months, _of_all_rows(config)),
-        Batch(f"{TABLE} history", months, _of_the_history()),
-        Batch(f"{TABLE} newest month", newest, _of_the_newest_month()),
-        Batch(f"{TABLE} DFUs", "recent_facts", _of_the_dfus(config)),
+        Batch(f"{TABLE} rows", months, [*_OF_ALL_ROWS, *_of_every_qty(config)]),
+        Batch(f"{TABLE} history", months, _OF_THE_HISTORY),
+        Batch(f"{TABLE} newest month", newest, _OF_THE_NEWEST_MONTH),
+        Batch(f"{TABLE} DFUs", "recent_facts", [*_of_the_dfus(config), *_of_their_levels(config)]),
     ]
 
 
@@ -82,6 +82,7 @@ _FILLED = declare(
     min_value=1,
 )
 
+_UNTIL = f"{_SALES}startdate <= %(last_day)s AND "
 
 # name, description, what sales_months counts, which rows those are
 _NO_ROW = (
@@ -106,38 +107,40 @@ _NO_ROW = (
     ),
 )
 
+_OF_ALL_ROWS = (
+    *(
+        bounded(name, "critical", description, column, high=0, of=_SUM, keys=_UNTIL + rows)
+        for name, description, column, rows in _NO_ROW
+    ),
+    declare(
+        gxe.ExpectColumnValuesToNotBeNull,
+        "startdate_is_filled",
+        "critical",
+        "Every sale has a month.",
+        column="month",
+        keys=f"{_SALES}startdate IS NULL",
+    ),
+    bounded(
+        "startdate_not_after_load",
+        "critical",
+        "No sale was loaded more than a day before its month began (days).",
+        "loaded_early_days",
+        high=1,
+        keys=f"{_UNTIL}load_ts < startdate - interval '1 day'",
+    ),
+)
 
-def _of_all_rows(config: ClusteringConfig) -> list[Expectation]:
+
+def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
     limits = config.data_quality
-    until = f"{_SALES}startdate <= %(last_day)s AND "
     return [
-        *(
-            bounded(name, "critical", description, column, high=0, of=_SUM, keys=until + rows)
-            for name, description, column, rows in _NO_ROW
-        ),
-        declare(
-            gxe.ExpectColumnValuesToNotBeNull,
-            "startdate_is_filled",
-            "critical",
-            "Every sale has a month.",
-            column="month",
-            keys=f"{_SALES}startdate IS NULL",
-        ),
-        bounded(
-            "startdate_not_after_load",
-            "critical",
-            "No sale was loaded more than a day before its month began (days).",
-            "loaded_early_days",
-            high=1,
-            keys=f"{until}load_ts < startdate - interval '1 day'",
-        ),
         *graded(
             "qty_is_filled",
             limits.null_qty_share,
             "Few rows have no qty (share of a month's rows, mean of the months).",
             "null_share",
             of=_MEAN,
-            keys=f"{until}qty IS NULL",
+            keys=f"{_UNTIL}qty IS NULL",
         ),
         *graded(
             "qty_is_rarely_negative",
@@ -145,7 +148,7 @@ def _of_all_rows(config: ClusteringConfig) -> list[Expectation]:
             "Few rows have a negative qty, as returns do (share of a month's rows, mean of the months).",
             "negative_share",
             of=_MEAN,
-            keys=f"{until}qty < 0",
+            keys=f"{_UNTIL}qty < 0",
         ),
         *(
             bounded(
@@ -154,103 +157,102 @@ def _of_all_rows(config: ClusteringConfig) -> list[Expectation]:
                 "No month's largest quantity is absurd beside that of the other months.",
                 "largest_qty",
                 high=parameter(f"largest_qty_{severity}"),
-                keys=f"{until}abs(qty) > %(largest_qty_{severity})s",
+                keys=f"{_UNTIL}abs(qty) > %(largest_qty_{severity})s",
             )
             for severity in SEVERITIES
         ),
     ]
 
 
-def _of_the_history() -> list[Expectation]:
-    return [
-        bounded(
-            "newest_month_is_there",
-            "critical",
-            "Sales of the as-of month are loaded.",
-            "month",
-            low=parameter("as_of"),
-        ),
-        bounded(
-            "newest_month_is_not_stale",
-            "critical",
-            "The newest load came before the day on which the next month was due by the table's own habit.",
-            "last_load",
-            high=parameter("before_next_month"),
-        ),
-        bounded(
-            "history_is_long_enough",
-            "critical",
-            "Sales reach back at least as far as the shortest history that is clustered.",
-            "month",
-            high=parameter("latest_first_month"),
-            of=gxe.ExpectColumnMinToBeBetween,
-        ),
-        declare(
-            gxe.ExpectColumnDistinctValuesToContainSet,
-            "no_month_is_missing",
-            "critical",
-            "Every month of the window, from the first with sales, has sales.",
-            column="month",
-            value_set=parameter("months_of_window"),
-        ),
-        declare(
-            gxe.ExpectColumnValuesToNotBeInSet,
-            "earlier_months_are_in_line",
-            "warning",
-            "Rows and volume of each of the twelve months before are in line with the months before it.",
-            column="month",
-            value_set=parameter("odd_months"),
-        ),
-    ]
+_OF_THE_HISTORY = (
+    bounded(
+        "newest_month_is_there",
+        "critical",
+        "Sales of the as-of month are loaded.",
+        "month",
+        low=parameter("as_of"),
+    ),
+    bounded(
+        "newest_month_is_not_stale",
+        "critical",
+        "The newest load came before the day on which the next month was due by the table's own habit.",
+        "last_load",
+        high=parameter("before_next_month"),
+    ),
+    bounded(
+        "history_is_long_enough",
+        "critical",
+        "Sales reach back at least as far as the shortest history that is clustered.",
+        "month",
+        high=parameter("latest_first_month"),
+        of=gxe.ExpectColumnMinToBeBetween,
+    ),
+    declare(
+        gxe.ExpectColumnDistinctValuesToContainSet,
+        "no_month_is_missing",
+        "critical",
+        "Every month of the window, from the first with sales, has sales.",
+        column="month",
+        value_set=parameter("months_of_window"),
+    ),
+    declare(
+        gxe.ExpectColumnValuesToNotBeInSet,
+        "earlier_months_are_in_line",
+        "warning",
+        "Rows and volume of each of the twelve months before are in line with the months before it.",
+        column="month",
+        value_set=parameter("odd_months"),
+    ),
+)
 
+# name, description, column of sales_months
+_LEVELS = (
+    (
+        "newest_month_rows",
+        "The as-of month has the number of rows that the table's own past leads to expect.",
+        "rows",
+    ),
+    ("newest_month_volume", "The as-of month has the volume that the table's own past leads to expect.", "volume"),
+)
+_SHARES = (
+    (
+        "newest_month_qty_is_filled",
+        "In the as-of month qty is missing no more often than usual (share).",
+        "null_share",
+    ),
+    (
+        "newest_month_qty_is_positive",
+        "In the as-of month qty is negative no more often than usual (share).",
+        "negative_share",
+    ),
+    ("newest_month_qty_is_not_zero", "In the as-of month qty is 0 no more often than usual (share).", "zero_share"),
+)
 
-def _of_the_newest_month() -> list[Expectation]:
-    levels = (
-        (
-            "newest_month_rows",
-            "The as-of month has the number of rows that the table's own past leads to expect.",
-            "rows",
-        ),
-        ("newest_month_volume", "The as-of month has the volume that the table's own past leads to expect.", "volume"),
-    )
-    shares = (
-        (
-            "newest_month_qty_is_filled",
-            "In the as-of month qty is missing no more often than usual (share).",
-            "null_share",
-        ),
-        (
-            "newest_month_qty_is_positive",
-            "In the as-of month qty is negative no more often than usual (share).",
-            "negative_share",
-        ),
-        ("newest_month_qty_is_not_zero", "In the as-of month qty is 0 no more often than usual (share).", "zero_share"),
-    )
-    return [
+_OF_THE_NEWEST_MONTH = (
+    bounded(
+        "newest_month_was_over_when_loaded",
+        "critical",
+        "The as-of month's last load came when the month was over, or nearly.",
+        "last_load",
+        low=parameter("complete_from"),
+    ),
+    *(
         bounded(
-            "newest_month_was_over_when_loaded",
-            "critical",
-            "The as-of month's last load came when the month was over, or nearly.",
-            "last_load",
-            low=parameter("complete_from"),
-        ),
-        *(
-            bounded(
-                name,
-                severity,
-                description,
-                column,
-                low=parameter(f"{column}_low_{severity}"),
-                high=parameter(f"{column}_high_{severity}"),
-            )
-            for name, description, column in levels
-            for severity in SEVERITIES
-        ),
-        *(
-            bounded(name, "critical", description, column, high=parameter(f"{column}_high"))
-            for name, description, column in shares
-        ),
-    ]
+            name,
+            severity,
+            description,
+            column,
+            low=parameter(f"{column}_low_{severity}"),
+            high=parameter(f"{column}_high_{severity}"),
+        )
+        for name, description, column in _LEVELS
+        for severity in SEVERITIES
+    ),
+    *(
+        bounded(name, "critical", description, column, high=parameter(f"{column}_high"))
+        for name, description, column in _SHARES
+    ),
+)
 
 
 def _of_the_dfus(config: ClusteringConfig) -> list[Expectation]:
@@ -285,6 +287,12 @@ def _of_the_dfus(config: ClusteringConfig) -> list[Expectation]:
             "vanished_share",
             keys=_GROUPS,
         ),
+    ]
+
+
+def _of_their_levels(config: ClusteringConfig) -> list[Expectation]:
+    limits = config.data_quality
+    return [
         bounded(
             "dfus_keep_their_level",
             "critical",

@@ -1,6 +1,6 @@
 """Choose the number of clusters, fit them, and write assignments, centroids, metadata and pictures."""
 
-from argparse import BooleanOptionalAction
+from argparse import ArgumentParser, BooleanOptionalAction
 from pathlib import Path
 
 from dfu_clustering.config import load_config
@@ -10,6 +10,23 @@ from scripts.program import parser, published_argument, published_files, run_pro
 
 def main() -> None:
     """Parse the arguments and train."""
+    options = _arguments().parse_args()
+    config = load_config(
+        k_range=options.k_range, min_cluster_size_pct=options.min_cluster_size_pct, use_pca=options.use_pca
+    )
+    published = published_files(options)
+    summary = train_model(config, features=options.input, output_dir=options.output_dir, published=published)
+    chosen = summary.k_selection
+    print(f"{options.output_dir}: {summary.k} clusters of {summary.n_dfus} DFUs, silhouette {summary.silhouette:.3f}")
+    print(f"  nominated: elbow {chosen['elbow']}, silhouette {chosen['silhouette']}, gap {chosen['gap']}")
+    if summary.continuity:
+        told = summary.continuity
+        print(f"  {'fitted again' if told.refit else 'kept'} from {told.published_run}: {told.reason}")
+    for warning in summary.warnings:
+        print(f"  note: {warning}")
+
+
+def _arguments() -> ArgumentParser:
     defaults = load_config()
     arguments = parser(__doc__ or "")
     arguments.add_argument(
@@ -48,20 +65,7 @@ def main() -> None:
         help="folder of cluster_assignments.csv, cluster_centroids.csv, cluster_metadata.json and the pictures",
     )
     published_argument(arguments)
-    options = arguments.parse_args()
-    config = load_config(
-        k_range=options.k_range, min_cluster_size_pct=options.min_cluster_size_pct, use_pca=options.use_pca
-    )
-    published = published_files(options)
-    summary = train_model(config, features=options.input, output_dir=options.output_dir, published=published)
-    chosen = summary.k_selection
-    print(f"{options.output_dir}: {summary.k} clusters of {summary.n_dfus} DFUs, silhouette {summary.silhouette:.3f}")
-    print(f"  nominated: elbow {chosen['elbow']}, silhouette {chosen['silhouette']}, gap {chosen['gap']}")
-    if summary.continuity:
-        told = summary.continuity
-        print(f"  {'fitted again' if told.refit else 'kept'} from {told.published_run}: {told.reason}")
-    for warning in summary.warnings:
-        print(f"  note: {warning}")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from dfu_clustering.steps.published_files import PublishedFiles
 from dfu_clustering.steps.stability import (
     RenamedSegment,
     StabilitySummary,
-    clear_stability,
     published_label_of,
     write_stability,
 )
@@ -85,12 +84,9 @@ def label_segments(
     if metadata["as_of_month"] is not None:
         write_table(label_history(assignments, labelled, metadata["as_of_month"]), output.with_name(LABEL_HISTORY))
     _write_profiles(segments, _origin(config, metadata), output.with_name("cluster_profiles.json"))
-    stability = None
-    clear_stability(output.parent)
-    if published:
-        stability = write_stability(
-            config, labelled, metadata, _renamed(labels), published=published, model=model, folder=output.parent
-        )
+    stability = write_stability(
+        config, labelled, metadata, _renamed(labels), published=published, model=model, folder=output.parent
+    )
     draw_segments(model, {label.cluster_id: label.label for label in labels}, config, output.parent)
     logger.info("labels=%d %s", len(labels), " ".join(f"{s.label}={s.size}" for s in segments))
     return LabelSummary(segments=segments, stability=stability)

@@ -93,10 +93,10 @@ def write_stability(
     metadata: dict[str, Any],
     renamed: list[RenamedSegment],
     *,
-    published: PublishedFiles,
+    published: PublishedFiles | None,
     model: ModelFiles,
     folder: Path,
-) -> StabilitySummary:
+) -> StabilitySummary | None:
     """Compare the labels with the published ones and write stability.json and label_changes.parquet.
 
     Args:
@@ -104,13 +104,17 @@ def write_stability(
         labelled: dfu_ck and cluster_label.
         metadata: How the clusters came about.
         renamed: Segments that go on under another name.
-        published: The run compared with.
+        published: The run compared with; None: with none, and what was written of earlier labels is removed.
         model: The files of the training.
         folder: Where the two files go.
 
     Raises:
         DataError: The published labels are missing or unreadable.
     """
+    if published is None:
+        for name in (STABILITY, LABEL_CHANGES):
+            (folder / name).unlink(missing_ok=True)
+        return None
     moves = read_table(model.moves) if model.moves.exists() else None
     comparison = compare_labels(published.labels(), labelled, moves, unchanged_move=config.stability.unchanged_move)
     summary = _summary(comparison, metadata, renamed, published)
@@ -127,12 +131,6 @@ def read_stability(folder: Path) -> StabilitySummary | None:
     """
     path = folder / STABILITY
     return StabilitySummary.model_validate(read_json(path)) if path.exists() else None
-
-
-def clear_stability(folder: Path) -> None:
-    """Remove what was written of earlier labels in a folder."""
-    for name in (STABILITY, LABEL_CHANGES):
-        (folder / name).unlink(missing_ok=True)
 
 
 def _summary(
