@@ -63,6 +63,7 @@ bench: $(INSTALLED)  ## all benchmarks, one JSON line each; over an hour and 20 
 	$(BIN)/python benchmarks/stability.py $(wildcard ../shared/data/*.parquet)
 	$(BIN)/python benchmarks/gates.py
 	$(BIN)/python benchmarks/publishing.py
+	$(BIN)/python benchmarks/publishing.py --every 1 --repeats 1
 	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/end_to_end.py --dfus 100000 1000000
 

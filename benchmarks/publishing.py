@@ -1,10 +1,10 @@
 """What publishing costs beside the least that a database needs for it: COPY into a temporary table and one UPDATE.
 
 Makes dim_dfu in a PostgreSQL of its own in a temporary folder. Prints one JSON line: seconds of the bare statements
-where every tenth label changes, of publish_labels with its checks and journal for the same change, of an unchanged
-second publish, and their ratios; the best of the repeats, taken in turn.
+where every tenth label changes (``--every 1``: each), of publish_labels with its checks and journal for the same
+change, of an unchanged second publish, and their ratios; the best of the repeats, taken in turn.
 
-    python benchmarks/publishing.py [--dfus 1000000] [--repeats 3]
+    python benchmarks/publishing.py [--dfus 1000000] [--repeats 3] [--every 10]
 """
 
 import argparse
@@ -39,20 +39,21 @@ def main() -> None:
     server = start_server(folder / "data")
     try:
         create_database(server.url(), "bench")
-        print(json.dumps(_measured(connect_engine(server.url("bench")), folder, options.dfus, options.repeats)))
+        print(json.dumps(_measured(connect_engine(server.url("bench")), folder, options)))
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measured(engine: Engine, folder: Path, dfus: int, repeats: int) -> dict[str, float]:
+def _measured(engine: Engine, folder: Path, options: argparse.Namespace) -> dict[str, float]:
+    dfus, every = options.dfus, options.every
     with engine.begin() as connection:
         connection.exec_driver_sql(statement("005_create_dim_dfu"))
         connection.exec_driver_sql(ROWS.format(dfus=dfus))
     seconds: dict[str, list[float]] = {"bare": [], "publish": [], "unchanged": []}
-    for repeat in range(repeats):
+    for repeat in range(options.repeats):
         for name, round_ in (("bare", 2 * repeat + 1), ("publish", 2 * repeat + 2), ("unchanged", 2 * repeat + 2)):
-            labels = _labels(dfus, round_)
+            labels = _labels(dfus, round_, every)
             work = _bare if name == "bare" else _journalled(folder / f"{name}-{repeat}")
             seconds[name].append(_seconds(lambda work=work, labels=labels: work(engine, labels)))
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -61,12 +62,12 @@ def _measured(engine: Engine, folder: Path, dfus: int, repeats: int) -> dict[str
     ratios = {
         f"{name}_to_bare": round(min(seconds[name]) / min(seconds["bare"]), 2) for name in ("publish", "unchanged")
     }
-    return {"benchmark": "publishing", "dfus": dfus, **best, **ratios}  # type: ignore[dict-item]
+    return {"benchmark": "publishing", "dfus": dfus, "every": every, **best, **ratios}  # type: ignore[dict-item]
 
 
-def _labels(dfus: int, round_: int) -> pd.DataFrame:
+def _labels(dfus: int, round_: int, every: int) -> pd.DataFrame:
     numbers = pd.Series(range(dfus))
-    changed = numbers % 10 == 0
+    changed = numbers % every == 0
     label = "label_" + (numbers % 8).astype("str") + changed.map({True: f"_{round_}", False: ""})
     return pd.DataFrame(
         {"dfu_ck": "dfu_" + numbers.astype("str").str.zfill(8), "cluster_id": 0, "cluster_label": label}
@@ -107,6 +108,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dfus", type=int, default=1_000_000, help="rows of dim_dfu")
     parser.add_argument("--repeats", type=int, default=3, help="times that everything is measured")
+    parser.add_argument("--every", type=int, default=10, help="one in so many labels changes")
     return parser
 
 
