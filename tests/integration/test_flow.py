@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from gate_runs import QUICK
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -30,9 +31,11 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def server(prefect_server, tmp_path, monkeypatch):
+def server(prefect_server, tmp_path, monkeypatch, tracking_store):
     """The server, for a flow that runs in this process and leaves its files in a folder of the test."""
+    monkeypatch.chdir(tmp_path)  # MLflow keeps the artifacts of a store in SQLite below the current folder
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_store)
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
         yield prefect_server
 
@@ -53,7 +56,7 @@ def count(url, statement):
 LABELLED = "SELECT count(cluster_assignment) FROM dim_dfu"
 
 
-def test_run_publishes_and_shows_summary_segments_pictures_and_report(server, warehouse, monkeypatch):
+def test_run_publishes_and_shows_name_summary_segments_pictures_and_report(server, warehouse, monkeypatch):
     monkeypatch.setenv("DFU_REPORT_URL", "https://dfu.example/{run}")
     state = cluster_dfus(k_range=(3, 6), return_state=True)
     summary = state.result()
@@ -63,6 +66,8 @@ def test_run_publishes_and_shows_summary_segments_pictures_and_report(server, wa
         shown = client.read_artifacts(
             artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
         )
+        name = client.read_flow_run(run_id).name
+    assert name.startswith(f"as of {summary.as_of_month} (")  # which it did not know when it began
     by_key = {artifact.key: artifact.data for artifact in shown}
     for segment in summary.clusters:
         assert segment.label in by_key["cluster-dfus-segments"]
@@ -73,19 +78,12 @@ def test_run_publishes_and_shows_summary_segments_pictures_and_report(server, wa
     assert f"(https://dfu.example/{Path(summary.run_folder).name})" in by_key["cluster-dfus-report"]
 
 
-def test_run_is_renamed_once_its_month_is_known(server, warehouse):
-    state = cluster_dfus(dry_run=True, k_range=(3, 4), return_state=True)
-    with get_client(sync_client=True) as client:
-        name = client.read_flow_run(state.state_details.flow_run_id).name
-    assert name.startswith(f"as of {state.result().as_of_month} (")
-
-
 def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_failed_run(server, warehouse, monkeypatch):
     def full_disk(*_, **__):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(steps, "build_report", full_disk)
-    state = cluster_dfus(k_range=(3, 4), return_state=True)
+    state = cluster_dfus(**QUICK, return_state=True)
     summary = state.result()
     assert state.is_completed()
     assert count(warehouse, LABELLED) == summary.clustered
@@ -100,7 +98,7 @@ def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_faile
 
 
 def test_dry_run_works_everything_out_and_writes_no_label(server, warehouse):
-    summary = cluster_dfus(dry_run=True, k_range=(3, 4))
+    summary = cluster_dfus(dry_run=True, **QUICK)
     assert summary.published.dry_run
     assert "Dry run: nothing was written to dim_dfu" in Path(summary.run_folder, "report.html").read_text()
     assert summary.published.updated == summary.clustered

@@ -5,6 +5,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import psycopg2
 import pytest
@@ -99,11 +100,10 @@ def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(wareho
     assert [name for name in names if (folder / name).read_bytes() != (other / name).read_bytes()] == []
 
 
-def test_a_published_run_whose_files_are_gone_is_reported_and_labels_are_made_anew(warehouse, monkeypatch, tmp_path):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
+def test_a_published_run_whose_files_are_gone_is_reported_and_labels_are_made_anew(warehouse, tracking_store):
     first = cluster(FIRST)
     shutil.rmtree(first.run_folder)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'empty.db'}")
+    mlflow.MlflowClient(tracking_uri=tracking_store).delete_run(first.mlflow_run_id)
     second = cluster(SECOND, override_reason="made anew")
     assert second.stability is None
     (problem,) = [warning for warning in second.warnings if "made anew" in warning]

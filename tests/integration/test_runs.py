@@ -83,7 +83,7 @@ def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monk
     assert read_json(run.summary)["published"]["updated"] == summary.clustered
 
 
-def test_mlflow_run_counts_as_failed_until_the_whole_run_is_recorded(engine, tmp_path, monkeypatch):
+def test_mlflow_run_counts_as_failed_until_all_of_the_run_is_recorded(engine, tmp_path, monkeypatch, caplog):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
     config = load_config()
@@ -91,22 +91,18 @@ def test_mlflow_run_counts_as_failed_until_the_whole_run_is_recorded(engine, tmp
     do_all(engine, run, config)
     steps.record_early(config, run, run.folder / "previous_labels.parquet")
     assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
-    steps.record_run(config, run)
-    assert states_in_mlflow(config, tmp_path, run) == ["FINISHED"]
 
-
-def test_file_that_cannot_be_copied_costs_the_record_and_is_named(engine, tmp_path, monkeypatch, caplog):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
-    config = load_config()
-    run = Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest=config.digest(), run_id="x")
-    do_all(engine, run, config)
-    ModelFiles.in_folder(run.folder).pipeline.unlink()
+    # a file that cannot be read costs the record, not the run, and is called by its name
+    pipeline = ModelFiles.in_folder(run.folder).pipeline
+    pipeline.rename(tmp_path / "elsewhere")
     with caplog.at_level(logging.WARNING, logger="dfu_clustering"):
-        summary = steps.record_run(config, run)
-    assert summary.mlflow_run_id is None
+        assert steps.record_run(config, run).mlflow_run_id is None
     assert "the run is not in MLflow: [Errno 2] No such file or directory" in caplog.text
     assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
+
+    (tmp_path / "elsewhere").rename(pipeline)
+    assert steps.record_run(config, run).mlflow_run_id is not None
+    assert states_in_mlflow(config, tmp_path, run) == ["FINISHED"]
 
 
 def states_in_mlflow(config, var, run):
