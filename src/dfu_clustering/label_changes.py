@@ -37,7 +37,7 @@ class LabelComparison:
     flow: pd.DataFrame
 
 
-def compare_labels(
+def compare_with_published(
     before: pd.DataFrame, after: pd.DataFrame, moves: pd.DataFrame | None, *, unchanged_move: float
 ) -> LabelComparison:
     """Compare labels DFU by DFU; the order of the rows does not matter.

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from dfu_clustering.label_changes import COLUMNS, compare_labels
+from dfu_clustering.label_changes import COLUMNS, compare_with_published
 
 BEFORE = pd.DataFrame({"dfu_ck": ["a", "b", "c", "d", "gone"], "cluster_label": ["x", "x", "y", "y", "y"]})
 AFTER = pd.DataFrame({"dfu_ck": ["a", "b", "c", "d", "new"], "cluster_label": ["x", "y", "y", "x", "x"]})
@@ -19,7 +19,7 @@ MOVES = pd.DataFrame(
 
 
 def compared(before=BEFORE, after=AFTER, moves=MOVES):
-    return compare_labels(before, after, moves, unchanged_move=0.2)
+    return compare_with_published(before, after, moves, unchanged_move=0.2)
 
 
 def test_churn_is_the_share_of_the_dfus_in_both_whose_label_changed():

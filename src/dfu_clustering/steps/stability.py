@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.label_changes import LabelComparison, compare_labels
+from dfu_clustering.label_changes import LabelComparison, compare_with_published
 from dfu_clustering.matching import match_clusters
 from dfu_clustering.publish_report import Transition
 from dfu_clustering.runs import Summary
@@ -116,7 +116,9 @@ def write_stability(
             (folder / name).unlink(missing_ok=True)
         return None
     moves = read_table(model.moves) if model.moves.exists() else None
-    comparison = compare_labels(published.labels(), labelled, moves, unchanged_move=config.stability.unchanged_move)
+    comparison = compare_with_published(
+        published.labels(), labelled, moves, unchanged_move=config.stability.unchanged_move
+    )
     summary = _summary(comparison, metadata, renamed, published)
     write_table(comparison.changes, folder / LABEL_CHANGES)
     write_json(summary.model_dump(), folder / STABILITY)
