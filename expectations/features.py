@@ -9,7 +9,7 @@ import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.data_quality import Suite
-from dfu_clustering.preprocessing import SHAPE_SOURCES
+from dfu_clustering.shape import SHAPE_SOURCES
 from dfu_clustering.steps import FeatureSummary
 from expectations.checks import Batch, bounded, declare, parameter
 from expectations.feature_profile import FeatureProfile
@@ -61,8 +61,8 @@ MAY_BE_UNDEFINED = frozenset(
         "log_recent",
     }
 )
-# what the shape space is made of; every DFU may well peak in one month
-CLUSTERED = tuple(name for name in SHAPE_SOURCES if name != "peak_month")
+# what the shape space is made of; every DFU may well peak in one month or have the whole window behind it
+CLUSTERED = tuple(name for name in SHAPE_SOURCES if name not in ("peak_month", "history_months"))
 
 
 def batches(profile: FeatureProfile, excluded: pd.DataFrame, summary: FeatureSummary) -> list[Batch]:

@@ -10,6 +10,7 @@ from pydantic import Field
 from dfu_clustering.config import (
     AttributeWeights,
     ClusteringConfig,
+    DiscountNoise,
     FeatureScaling,
     FeatureSet,
     GapReferences,
@@ -93,6 +94,7 @@ def cluster_dfus(
     min_months_history: MinMonthsHistory = DEFAULTS.min_months_history,
     time_window_months: TimeWindowMonths = DEFAULTS.time_window_months,
     feature_set: FeatureSet = DEFAULTS.feature_set,
+    discount_noise: DiscountNoise = DEFAULTS.discount_noise,
     feature_scaling: FeatureScaling = DEFAULTS.feature_scaling,
     winsorize_quantiles: WinsorizeQuantiles = DEFAULTS.winsorize_quantiles,
     min_variance: MinVariance = DEFAULTS.min_variance,

@@ -32,6 +32,10 @@ FeatureSet = Annotated[
     Literal["shape", "all"],
     Field(description="shape: eleven scale-free columns, scaled robustly. all: every numeric time-series feature."),
 ]
+DiscountNoise = Annotated[
+    bool,
+    Field(description="With feature_set shape: a column counts by as much as it can be told from chance."),
+]
 FeatureScaling = Annotated[
     Literal["standard", "robust"], Field(description="Scaling of feature_set all; shape is always scaled robustly.")
 ]
@@ -157,6 +161,7 @@ class ClusteringConfig(Section):
     min_months_history: MinMonthsHistory
     time_window_months: TimeWindowMonths
     feature_set: FeatureSet
+    discount_noise: DiscountNoise
     feature_scaling: FeatureScaling
     winsorize_quantiles: Annotated[
         WinsorizeQuantiles, Field(description="Quantiles beyond which a column's values are pulled in before scaling.")

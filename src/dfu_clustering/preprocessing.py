@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES, Attribute
+from dfu_clustering.shape import SHAPE_COLUMNS, SHAPE_SOURCES, NoiseDiscount, shape_columns
 from dfu_clustering.transformers import (
     NULL,
     BlockWeight,
@@ -30,37 +31,10 @@ from dfu_clustering.transformers import (
 
 # settings that make the clustered space; where one changed, distances in the space of before mean nothing
 SPACE_SETTINGS = (
-    *("min_months_history", "time_window_months", "feature_set", "feature_scaling", "winsorize_quantiles"),
-    *("min_variance", "attributes", "max_categories", "use_pca", "pca_explained_variance"),
+    *("min_months_history", "time_window_months", "feature_set", "discount_noise", "feature_scaling"),
+    *("winsorize_quantiles", "min_variance", "attributes", "max_categories", "use_pca", "pca_explained_variance"),
 )
 
-_TREND_LIMIT = 2.0  # times the mean, a year
-
-SHAPE_SOURCES = (
-    "mean_demand",
-    "sparsity_score",
-    "cv2_demand",
-    "residual_cv",
-    "trend_slope",
-    "log_growth",
-    "log_recent",
-    "lag1_autocorrelation",
-    "seasonality_strength",
-    "peak_month",
-)
-SHAPE_COLUMNS = (
-    "log1p_mean_demand",
-    "log_sparsity_score",
-    "log1p_cv2_demand",
-    "log1p_residual_cv",
-    "annual_trend",
-    "log_growth",
-    "log_recent",
-    "lag1_autocorrelation",
-    "seasonality_strength",
-    "season_sin",
-    "season_cos",
-)
 NUMERIC_FEATURES = tuple(feature.name for feature in TIME_SERIES_FEATURES if feature.name != "demand_class")
 
 
@@ -68,8 +42,9 @@ def build_preprocessing(config: ClusteringConfig) -> Pipeline:
     """Return the unfitted pipeline from a feature matrix to a float64 (n_dfus, n_columns) array.
 
     Steps: ``matrix`` takes the columns that are used; ``space`` holds the block ``time_series`` (transforms,
-    imputation by the median, winsorising, low-variance filter, scaling) and, where their weight is above 0, the blocks
-    ``item_attributes`` and ``dfu_attributes``; ``components`` is the optional PCA of all columns.
+    imputation by the median, winsorising, low-variance filter, scaling and, for feature_set "shape", the discount of
+    noise) and, where their weight is above 0, the blocks ``item_attributes`` and ``dfu_attributes``; ``components`` is
+    the optional PCA of all columns.
 
     Fitting or applying it raises DataError where the matrix lacks a column or holds something else than finite numbers
     in a numeric one, and fitting it also where no time-series column varies among several DFUs.
@@ -106,36 +81,10 @@ def matrix_columns(pipeline: Pipeline) -> tuple[str, ...]:
     return tuple(pipeline.named_steps["matrix"].get_feature_names_out().tolist())
 
 
-def shape_columns(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Return the eleven scale-free columns of feature_set "shape", SHAPE_COLUMNS, from SHAPE_SOURCES.
-
-    Only log1p_mean_demand depends on the unit of demand. annual_trend is 12 x trend_slope / mean_demand, clipped to
-    +-2; season_sin and season_cos are seasonality_strength x sin and cos of 2 pi peak_month / 12, so that December and
-    January are neighbours and DFUs without a season meet in the origin whatever their peak. NaN stays NaN.
-    """
-    strength = matrix["seasonality_strength"]
-    angle = 2 * np.pi * matrix["peak_month"] / 12
-    annual_trend = 12 * matrix["trend_slope"] / matrix["mean_demand"]
-    columns = (
-        np.log1p(matrix["mean_demand"]),
-        np.log(matrix["sparsity_score"]),
-        np.log1p(matrix["cv2_demand"]),
-        np.log1p(matrix["residual_cv"]),
-        annual_trend.clip(-_TREND_LIMIT, _TREND_LIMIT),
-        matrix["log_growth"],
-        matrix["log_recent"],
-        matrix["lag1_autocorrelation"],
-        strength,
-        strength * np.sin(angle),
-        strength * np.cos(angle),
-    )
-    return pd.DataFrame(dict(zip(SHAPE_COLUMNS, columns, strict=True)))
-
-
-def _time_series_block(config: ClusteringConfig) -> Pipeline:
+def _time_series_block(config: ClusteringConfig) -> Pipeline | NoiseDiscount:
     shape = FunctionTransformer(shape_columns, feature_names_out=_shape_names)
     quantiles = config.winsorize_quantiles
-    return Pipeline(
+    block = Pipeline(
         [
             ("transforms", shape if config.feature_set == "shape" else "passthrough"),
             ("imputation", MedianImputer()),
@@ -144,6 +93,7 @@ def _time_series_block(config: ClusteringConfig) -> Pipeline:
             ("scaling", _scaler(config)),
         ]
     )
+    return NoiseDiscount(block) if config.feature_set == "shape" and config.discount_noise else block
 
 
 def _attribute_block(attributes: Sequence[Attribute], weight: float, config: ClusteringConfig) -> Pipeline:

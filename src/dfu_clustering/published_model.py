@@ -90,7 +90,7 @@ class PublishedDfus:
 def changed_settings(config: ClusteringConfig, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the settings of the clustered space that differ from those of a published run."""
     now = space_settings(config)
-    unused = {"feature_scaling"} if config.feature_set == "shape" else set()
+    unused = {"feature_scaling"} if config.feature_set == "shape" else {"discount_noise"}
     unused |= set() if config.use_pca else {"pca_explained_variance"}
     unused |= set() if any(now["attributes"].values()) else {"max_categories"}
     return tuple(name for name in SPACE_SETTINGS if name not in unused and settings.get(name) != now[name])

@@ -32,6 +32,7 @@ def matrix_of(n_dfus=200, seed=0) -> pd.DataFrame:
     columns |= {"mean_demand": rng.lognormal(4, 1, n_dfus), "sparsity_score": rng.uniform(1, 4, n_dfus)}
     columns |= {"cv2_demand": rng.uniform(0, 2, n_dfus), "residual_cv": rng.uniform(0, 2, n_dfus)}
     columns |= {"seasonality_strength": rng.uniform(0, 1, n_dfus), "peak_month": rng.integers(1, 13, n_dfus)}
+    columns |= {"history_months": rng.integers(24, 49, n_dfus), "lag1_autocorrelation": rng.uniform(-1, 1, n_dfus)}
     columns |= {"trend_slope": columns["mean_demand"] * rng.normal(0, 0.02, n_dfus)}
     attributes = {attribute.name: [None] * n_dfus for attribute in (*ITEM_ATTRIBUTES, *DFU_ATTRIBUTES)}
     return pd.DataFrame(columns | attributes)
@@ -82,12 +83,16 @@ class TestShape:
         space = pipeline.fit_transform(matrix_of())
         assert (space.shape, space.dtype) == ((200, 11), np.float64)
         assert column_names(pipeline) == SHAPE_COLUMNS
+        assert np.abs(space).max() <= 3.0
+
+    def test_without_the_discount_columns_are_clipped_at_three_units(self):
+        space = build_preprocessing(config(discount_noise=False)).fit_transform(matrix_of())
         assert np.abs(space).max() == 3.0
 
     def test_columns_are_winsorised_before_they_are_scaled(self):
         # 1, 2, ..., 101 with log_growth: quantiles 0.1 and 0.9 are 11 and 91, median 51, IQR 50: (91 - 51)/50 x 1.349
         dfus = matrix_of(101).assign(log_growth=np.arange(1.0, 102.0))
-        chosen = config(winsorize_quantiles={"low": 0.1, "high": 0.9})
+        chosen = config(winsorize_quantiles={"low": 0.1, "high": 0.9}, discount_noise=False)
         scaled = build_preprocessing(chosen).fit_transform(dfus)[:, SHAPE_COLUMNS.index("log_growth")]
         assert scaled.max() == pytest.approx(40 / 50 * 1.349)
         assert scaled[50] == 0
@@ -124,7 +129,8 @@ class TestGaps:
         growth = [1.0, 2.0, np.nan, 4.0, 9.0]  # median of the others: 3
         dfus = matrix_of(5).assign(log_growth=growth)
         filled = matrix_of(5).assign(log_growth=[1.0, 2.0, 3.0, 4.0, 9.0])
-        spaces = [build_preprocessing(config()).fit_transform(frame) for frame in (dfus, filled)]
+        chosen = config(discount_noise=False)
+        spaces = [build_preprocessing(chosen).fit_transform(frame) for frame in (dfus, filled)]
         assert (spaces[0] == spaces[1]).all()
 
     def test_a_column_of_nan_is_dropped_without_a_warning(self):

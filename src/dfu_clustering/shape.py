@@ -1,0 +1,190 @@
+"""The columns of feature_set "shape", and how far each can be told from chance.
+
+A history of two years says little about growth, season or autocorrelation where demand is noisy: sorted by them, such
+DFUs fall into segments that are chance, and change places the next month. So each of these columns counts by as much
+as it is certain, for each DFU, as in empirical Bayes and in the random-effects model of meta-analysis.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.pipeline import Pipeline
+
+Floats = NDArray[np.float64]
+
+SHAPE_SOURCES = (
+    "mean_demand",
+    "sparsity_score",
+    "cv2_demand",
+    "residual_cv",
+    "trend_slope",
+    "log_growth",
+    "log_recent",
+    "lag1_autocorrelation",
+    "seasonality_strength",
+    "peak_month",
+    "history_months",
+)
+SHAPE_COLUMNS = (
+    "log1p_mean_demand",
+    "log_sparsity_score",
+    "log1p_cv2_demand",
+    "log1p_residual_cv",
+    "annual_trend",
+    "log_growth",
+    "log_recent",
+    "lag1_autocorrelation",
+    "seasonality_strength",
+    "season_sin",
+    "season_cos",
+)
+NOISY_COLUMNS = (
+    *("annual_trend", "log_growth", "log_recent", "lag1_autocorrelation"),
+    *("seasonality_strength", "season_sin", "season_cos"),
+)
+
+_TREND_LIMIT = 2.0  # times the mean, a year
+_DAMPING = 1.1  # log_growth and log_recent add a tenth of the mean to both sides of their ratio
+_SEASON_MONTHS = 24  # from which seasonality_strength is measured
+_TOLERANCE = 1e-9  # of the variance between DFUs, relative
+
+
+class NoiseDiscount(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Makes a block of columns centred on 0 and draws the noisy ones towards it by as much as chance can explain them.
+
+    A value with standard error s is multiplied by t2 / (t2 + s^2), t2 being the variance of the true values between
+    DFUs, learned when fitted: nearly 1 where the history is long or calm, 0 where DFUs differ by chance only. What has
+    no standard error, because the history is too short, counts nothing.
+
+    Args:
+        block: Unfitted pipeline from SHAPE_SOURCES to scaled columns that have their centre at 0.
+    """
+
+    def __init__(self, block: Pipeline) -> None:
+        self.block = block
+
+    def fit(self, matrix: pd.DataFrame, y: object = None) -> Self:
+        """Fit the block and learn how much the DFUs truly differ."""
+        self.block_ = clone(self.block).fit(matrix)
+        columns, errors = shape_columns(matrix), standard_errors(matrix)
+        self.variances_ = {
+            name: variance_between(columns[name].to_numpy(), errors[name].to_numpy()) for name in NOISY_COLUMNS
+        }
+        return self
+
+    def transform(self, matrix: pd.DataFrame) -> Floats:
+        """Return the discounted columns."""
+        space: Floats = self.block_.transform(matrix)
+        errors = standard_errors(matrix)
+        names = self.get_feature_names_out().tolist()
+        for name in [name for name in NOISY_COLUMNS if name in names]:
+            space[:, names.index(name)] *= _certainty(self.variances_[name], errors[name].to_numpy())
+        return space
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+        """Return the names of the block's columns."""
+        names: NDArray[np.object_] = self.block_.get_feature_names_out(input_features)
+        return names
+
+
+def shape_columns(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return the eleven scale-free columns of feature_set "shape", SHAPE_COLUMNS, from SHAPE_SOURCES.
+
+    Only log1p_mean_demand depends on the unit of demand. annual_trend is 12 x trend_slope / mean_demand, clipped to
+    +-2; season_sin and season_cos are seasonality_strength x sin and cos of 2 pi peak_month / 12, so that December and
+    January are neighbours and DFUs without a season meet in the origin whatever their peak. NaN stays NaN.
+    """
+    strength = matrix["seasonality_strength"]
+    angle = 2 * np.pi * matrix["peak_month"] / 12
+    annual_trend = 12 * matrix["trend_slope"] / matrix["mean_demand"]
+    columns = (
+        np.log1p(matrix["mean_demand"]),
+        np.log(matrix["sparsity_score"]),
+        np.log1p(matrix["cv2_demand"]),
+        np.log1p(matrix["residual_cv"]),
+        annual_trend.clip(-_TREND_LIMIT, _TREND_LIMIT),
+        matrix["log_growth"],
+        matrix["log_recent"],
+        matrix["lag1_autocorrelation"],
+        strength,
+        strength * np.sin(angle),
+        strength * np.cos(angle),
+    )
+    return pd.DataFrame(dict(zip(SHAPE_COLUMNS, columns, strict=True)))
+
+
+def standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return the standard errors of NOISY_COLUMNS, were the noise of every month independent of the others'.
+
+    With c = residual_cv, the noise of a month over the mean, S = seasonality_strength and n months of history:
+
+    - annual_trend, 12 slope / mu: 12 c sqrt(12 / (n^3 - n)), that of an OLS slope;
+    - log_growth, of two means of h = min(12, n // 2) months: c sqrt(2 / h) / 1.1, by the delta method at equal means;
+    - log_recent, of 6 months and the b = min(18, n - 6) before: c sqrt(1/6 + 1/b) / 1.1;
+    - lag1_autocorrelation: 1 / sqrt(n), that of white noise (Bartlett 1946);
+    - seasonality_strength, 1 - MSR / MSD: (1 - S) sqrt(2 / (n - 13)), that of the residual variance on its degrees of
+      freedom; and the same for season_sin and season_cos, as if the peak were known.
+
+    Args:
+        matrix: Columns residual_cv, seasonality_strength and history_months.
+
+    Returns:
+        One column each; NaN where the history is too short for the column, or residual_cv is NaN.
+    """
+    noise, months = matrix["residual_cv"], matrix["history_months"].astype(np.float64)
+    n = months.where(months >= 1)
+    before = (n - 6).clip(upper=18)
+    season = (1 - matrix["seasonality_strength"]) * np.sqrt(2 / (n - 13).where(n >= _SEASON_MONTHS))
+    errors = (
+        12 * noise * np.sqrt(12 / (n**3 - n).where(n > 1)),
+        noise * np.sqrt(2 / (n // 2).clip(upper=12).where(n > 1)) / _DAMPING,
+        noise * np.sqrt(1 / 6 + 1 / before.where(before > 0)) / _DAMPING,
+        1 / np.sqrt(n),
+        season,
+        season,
+        season,
+    )
+    return pd.DataFrame(dict(zip(NOISY_COLUMNS, errors, strict=True)))
+
+
+def variance_between(values: Floats, errors: Floats) -> float:
+    """Return the variance of the true values behind values that were measured with known standard errors.
+
+    It is the t2 at which the sum of (x - m)^2 / (t2 + s^2), with m the mean weighted by 1 / (t2 + s^2), is its
+    expectation, the number of values less one (Paule & Mandel 1982); 0 where the errors alone explain more than that.
+
+    Args:
+        values: (n,), NaN where unknown.
+        errors: (n,) standard errors, 0 or more, NaN where unknown.
+
+    Returns:
+        t2 over the values for which both are known; 0 where fewer than two of them differ.
+    """
+    known = ~(np.isnan(values) | np.isnan(errors))
+    x, squared_errors = values[known], np.square(errors[known])
+    spread = float(np.square(x - x.mean()).sum()) if len(x) else 0.0
+    if spread == 0.0:
+        return 0.0
+    largest = spread / (len(x) - 1)
+
+    def excess(variance: float) -> float:
+        weights = 1 / (variance + squared_errors)
+        return float((weights * np.square(x - np.average(x, weights=weights))).sum()) - (len(x) - 1)
+
+    least = _TOLERANCE * largest
+    if excess(least) <= 0:
+        return 0.0
+    if excess(largest) >= 0:  # without any error the variance is that of the values; a rounding error above 0
+        return largest
+    return float(brentq(excess, least, largest, rtol=_TOLERANCE))
+
+
+def _certainty(variance: float, errors: Floats) -> Floats:
+    """Return t2 / (t2 + s^2), 0 where s is unknown or both are 0."""
+    total = variance + np.square(errors)
+    share: Floats = np.divide(variance, total, out=np.zeros(len(errors)), where=total > 0)
+    return share

@@ -1,0 +1,139 @@
+"""Columns that a short or noisy history cannot tell from chance count less."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfu_clustering.config import load_config
+from dfu_clustering.features import time_series_features
+from dfu_clustering.panel import Histories
+from dfu_clustering.preprocessing import build_preprocessing
+from dfu_clustering.shape import NOISY_COLUMNS, shape_columns, standard_errors, variance_between
+
+AS_OF = np.datetime64("2026-10", "M")
+
+
+def matrix_of(demand):
+    n_dfus, n_months = demand.shape
+    keys = np.array([f"dfu_{i:05}" for i in range(n_dfus)], dtype=object)
+    return time_series_features(Histories(keys, demand, np.full(n_dfus, n_months), AS_OF))
+
+
+def noise(n_dfus=4000, n_months=24, cv=0.2, seed=1):
+    sigma = math.sqrt(math.log1p(cv**2))
+    return 100 * np.random.default_rng(seed).lognormal(-(sigma**2) / 2, sigma, (n_dfus, n_months))
+
+
+def named_space(matrix, **overrides):
+    pipeline = build_preprocessing(load_config(min_variance=0.0, **overrides))
+    return pd.DataFrame(pipeline.fit_transform(matrix), columns=pipeline.get_feature_names_out())
+
+
+class TestStandardErrors:
+    def test_they_are_hand_worked(self):
+        dfu = {"residual_cv": 0.5, "seasonality_strength": 0.4, "history_months": 24}
+        expected = {
+            "annual_trend": 12 * 0.5 * math.sqrt(12 / (24**3 - 24)),
+            "log_growth": 0.5 * math.sqrt(2 / 12) / 1.1,
+            "log_recent": 0.5 * math.sqrt(1 / 6 + 1 / 18) / 1.1,
+            "lag1_autocorrelation": 1 / math.sqrt(24),
+            "seasonality_strength": 0.6 * math.sqrt(2 / 11),
+            "season_sin": 0.6 * math.sqrt(2 / 11),
+            "season_cos": 0.6 * math.sqrt(2 / 11),
+        }
+        assert standard_errors(pd.DataFrame([dfu])).iloc[0].to_dict() == pytest.approx(expected)
+
+    def test_a_short_history_has_shorter_means_and_no_season(self):
+        dfu = {"residual_cv": 0.5, "seasonality_strength": 0.0, "history_months": 15}
+        errors = standard_errors(pd.DataFrame([dfu])).iloc[0]
+        assert errors["log_growth"] == pytest.approx(0.5 * math.sqrt(2 / 7) / 1.1)
+        assert errors["log_recent"] == pytest.approx(0.5 * math.sqrt(1 / 6 + 1 / 9) / 1.1)
+        assert errors[["seasonality_strength", "season_sin", "season_cos"]].isna().all()
+
+    @pytest.mark.parametrize("months", [1, 2, 6, 7, 23, 24])
+    def test_they_are_there_as_soon_as_the_column_is(self, months):
+        dfu = {"residual_cv": 0.5, "seasonality_strength": 0.3, "history_months": months}
+        known = standard_errors(pd.DataFrame([dfu])).iloc[0].notna()
+        defined_from = dict(zip(NOISY_COLUMNS, (2, 2, 7, 1, 24, 24, 24), strict=True))
+        assert known.to_dict() == {name: months >= first for name, first in defined_from.items()}
+
+    @pytest.mark.parametrize("n_months", [24, 36])
+    @pytest.mark.parametrize("name", ["annual_trend", "log_growth", "log_recent"])
+    def test_those_of_growth_are_what_pure_noise_scatters(self, name, n_months):
+        # where months happen to look like a season, residual_cv is a little too small: 5-7 %
+        matrix = matrix_of(noise(n_months=n_months))
+        scatter, expected = shape_columns(matrix)[name].std(), standard_errors(matrix)[name].mean()
+        assert scatter == pytest.approx(expected, rel=0.1)
+
+    def test_that_of_autocorrelation_is_what_pure_noise_scatters(self):
+        matrix = matrix_of(noise())
+        assert shape_columns(matrix)["lag1_autocorrelation"].std() == pytest.approx(1 / math.sqrt(24), rel=0.1)
+
+
+class TestVarianceBetween:
+    def test_it_is_found_again_under_uneven_errors(self):
+        rng = np.random.default_rng(2)
+        errors = rng.lognormal(-1, 1, 20_000)
+        values = rng.normal(0.1, 0.3, 20_000) + errors * rng.normal(size=20_000)
+        assert variance_between(values, errors) == pytest.approx(0.09, rel=0.05)
+
+    def test_it_solves_the_equation_of_paule_and_mandel(self):
+        values, errors = np.array([1.0, 2.0, 4.0, 4.5]), np.array([0.5, 1.0, 0.2, 0.4])
+        variance = variance_between(values, errors)
+        weights = 1 / (variance + errors**2)
+        mean = (weights * values).sum() / weights.sum()
+        assert (weights * (values - mean) ** 2).sum() == pytest.approx(3.0)
+
+    def test_without_errors_it_is_the_variance_of_the_values(self):
+        values = np.array([1.0, 2.0, 4.0])
+        assert variance_between(values, np.zeros(3)) == pytest.approx(values.var(ddof=1))
+
+    def test_chance_alone_leaves_nothing(self):
+        values = np.array([0.1, -0.1, 0.05])
+        assert variance_between(values, np.ones(3)) == 0.0
+
+    @pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0], [np.nan, 3.0]])
+    def test_fewer_than_two_different_values_have_none(self, values):
+        assert variance_between(np.array(values), np.full(len(values), 0.1)) == 0.0
+
+
+class TestDiscount:
+    def test_a_value_counts_by_the_share_of_its_variance_that_is_no_chance(self):
+        matrix = pd.concat([matrix_of(noise(500, cv=0.05)), matrix_of(noise(500, cv=0.8, seed=3))], ignore_index=True)
+        matrix["log_growth"] += np.linspace(-0.5, 0.5, 1000)
+        ours, plain = named_space(matrix), named_space(matrix, discount_noise=False)
+        errors = standard_errors(matrix)["log_growth"]
+        variance = variance_between(matrix["log_growth"].to_numpy(), errors.to_numpy())
+        assert ours["log_growth"].to_numpy() == pytest.approx(
+            (plain["log_growth"] * variance / (variance + errors**2)).to_numpy()
+        )
+        assert (variance / (variance + errors**2)).groupby(matrix.index >= 500).median().tolist() == pytest.approx(
+            [0.99, 0.5], abs=0.1
+        )
+
+    def test_columns_without_an_error_are_as_they_were(self):
+        matrix = matrix_of(noise(300))
+        matrix["mean_demand"] *= np.linspace(1, 50, 300)
+        ours, plain = (named_space(matrix, discount_noise=flag) for flag in (True, False))
+        others = [name for name in ours if name not in NOISY_COLUMNS]
+        assert set(others) >= {"log1p_mean_demand", "log1p_residual_cv"}
+        assert (ours[others] == plain[others]).all(axis=None)
+
+    def test_dfus_that_differ_by_chance_only_hardly_differ_in_growth(self):
+        demand = np.random.default_rng(4).poisson(0.4, (3000, 24)) * 1.0
+        matrix = matrix_of(demand[demand.any(axis=1)])
+        ours, plain = (named_space(matrix, discount_noise=flag) for flag in (True, False))
+        assert (ours["log_growth"].std() / plain["log_growth"].std()) < 0.3
+
+    def test_a_history_too_short_for_a_season_lies_in_the_middle_of_the_others(self):
+        seasonal = noise(400) * (1 + 0.5 * np.sin(2 * np.pi * np.arange(24) / 12) * np.linspace(0, 1, 400)[:, None])
+        matrix = pd.concat([matrix_of(seasonal), matrix_of(noise(5, n_months=15))], ignore_index=True)
+        space = named_space(matrix)
+        assert (space.loc[400:, ["seasonality_strength", "season_sin", "season_cos"]] == 0).all(axis=None)
+
+    def test_a_dfu_is_discounted_as_when_it_was_fitted(self):
+        matrix = matrix_of(noise(300))
+        pipeline = build_preprocessing(load_config()).fit(matrix)
+        assert (pipeline.transform(matrix.iloc[[7, 3]]) == pipeline.transform(matrix)[[7, 3]]).all()
