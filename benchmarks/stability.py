@@ -2,7 +2,8 @@
 
 Prints one JSON line a panel. Both sides run the same settings on the same feature matrices; independent refits are
 matched month to month by the DFUs that they share (Hungarian). Churn is the share of the DFUs clustered in both months
-that changed; ``label_churn`` counts labels as a planner sees them, so also segments that were renamed.
+that changed; ``label_churn`` counts labels as a planner sees them, so also segments that were renamed. The columns of
+chance count in full for ``independent_churn_in_full_median`` (``discount_noise: false``): what refits move without it.
 On generated archetypes (seeds that nothing was chosen on) some DFUs change their regime six months before the last
 as-of month; the others must stay. ``fitting`` is the segment whose centroid is nearest then, with nothing held.
 
@@ -210,6 +211,8 @@ def compare(name: str, panel: Panel, config: ClusteringConfig, n_months: int, tr
     ours_s = time.perf_counter() - started
     theirs = independent(config, months)
     theirs_s = time.perf_counter() - started - ours_s
+    in_full = independent(config.model_copy(update={"discount_noise": False}), months)
+    churn_in_full = [matched_churn(*pair) for pair in pairwise(in_full)]
     pairs, their_pairs = list(pairwise(ours)), list(pairwise(theirs))
     churn, their_churn = [matched_churn(*p) for p in pairs], [matched_churn(*p) for p in their_pairs]
     label_churn = [moved(a.label, b.label) for a, b in pairs]
@@ -230,6 +233,7 @@ def compare(name: str, panel: Panel, config: ClusteringConfig, n_months: int, tr
         "independent_churn_median": round(float(np.median(their_churn)), 4),
         "churn_ratio": round(float(np.median(churn) / np.median(their_churn)), 3),
         "label_churn_ratio": round(float(np.median(label_churn) / np.median(their_churn)), 3),
+        "independent_churn_in_full_median": round(float(np.median(churn_in_full)), 4),
         "silhouette_median": round(float(np.median(quality)), 4),
         "independent_silhouette_median": round(float(np.median(their_quality)), 4),
         "silhouette_ratio": round(float(np.median(np.array(quality) / their_quality)), 3),

@@ -1,8 +1,9 @@
 """Clusters that continue the published ones: kept as they are, or fitted again from where they lie.
 
-A new fit costs labels, so it must be asked for: by a setting, by data that drifted away from those fitted on, or by a
-range of K or a smallest size that the published clusters no longer meet. And it must pay: without being forced it is
-only taken where it describes the DFUs clearly better than the published clusters do. The same holds for another K.
+Clusters that are kept follow their members: each centroid is where those published in the cluster have come to. A new
+fit costs labels, so it must be asked for: by a setting, by data that drifted away from those fitted on, or by a range
+of K or a smallest size that the published clusters no longer meet. And it must pay: without being forced it is only
+taken where it describes the DFUs clearly better than the published clusters do. The same holds for another K.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from dfu_clustering.clusters import ClusterModel, fit_clusters
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.drift import DriftReference
-from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, SwitchRule, hold, nearest
+from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, SwitchRule, hold, nearest, spread_of
 from dfu_clustering.k_selection import select_k
 from dfu_clustering.kmeans import large_enough
 from dfu_clustering.matching import UNMATCHED, match_clusters
@@ -98,7 +99,7 @@ def continue_published(
     before = PublishedDfus.of(matrix, published)
     rule = SwitchRule(config.switch_margin, config.stability.switch_evidence, months)
     warnings = (f"refit is never: {', '.join(changed)} stay as published",) if changed else ()
-    kept = _kept(before, warnings)
+    kept = _kept(before, warnings, follow=config.refit != "never")
     held = _held(config, kept, before, rule)
     cause, forced = _cause(config, before, held)
     if cause is None:
@@ -126,11 +127,17 @@ def as_published(matrix: pd.DataFrame, segmentation: Segmentation) -> PublishedM
     )
 
 
-def _kept(before: PublishedDfus, warnings: tuple[str, ...]) -> _Clusters:
+def _kept(before: PublishedDfus, warnings: tuple[str, ...], *, follow: bool) -> _Clusters:
+    """Return the published clusters, with their centroids where their members have come to if they follow these."""
     model = before.model
     continues = np.arange(len(model.centroids))
+    centroids = model.centroids.copy()
+    known = before.cluster_id != UNPUBLISHED
+    if follow and known.any():
+        members = before.cluster_id[known]
+        centroids[np.unique(members)] = _means(before.space[known], members)
     return _Clusters(
-        *(model.settings, model.preprocessing, before.space, model.centroids, continues),
+        *(model.settings, model.preprocessing, before.space, centroids, continues),
         *(model.k_selection, model.reference, warnings),
     )
 
@@ -221,12 +228,14 @@ def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, 
     known = clusters.continues != UNMATCHED
     new_id[clusters.continues[known]] = np.flatnonzero(known)
     own = np.where(known[natural.cluster_id], new_id[before.cluster_id], UNPUBLISHED)
-    held = hold(clusters.space, clusters.centroids, own, before.evidence, rule)
+    members = np.where(own == UNPUBLISHED, natural.cluster_id, own)
+    spread = spread_of(clusters.space, clusters.centroids, members)
+    held = hold(clusters.space, clusters.centroids, spread, own, before.evidence, rule)
     small = ~_large_enough(config, held, len(known))
     if not small.any():
         return held
     own = np.where(small[natural.cluster_id], UNPUBLISHED, own)
-    freed = hold(clusters.space, clusters.centroids, own, before.evidence, rule)
+    freed = hold(clusters.space, clusters.centroids, spread, own, before.evidence, rule)
     possible = (of for of in (freed, natural) if _large_enough(config, of, len(known)).all())
     return next(possible, held)
 

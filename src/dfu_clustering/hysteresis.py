@@ -1,8 +1,9 @@
 """Which cluster a DFU is in when it was in one before: it changes for evidence, not for noise.
 
 The features of 24 months move a little every month, and with them every DFU. One near a border would cross it again
-and again although nothing happened. So it stays where it is published until another centroid has been nearer for long
-enough, by far enough.
+and again although nothing happened. So it stays where it is published until it has been nearer to another cluster for
+long enough, by far enough. What counts is the distance to the members, not to their centre: that of a cluster spread
+wide is no nearer for having its centre close by.
 """
 
 from dataclasses import dataclass
@@ -23,11 +24,13 @@ _ROWS_AT_A_TIME = 65_536  # bounds the memory of the distance table
 class SwitchRule:
     """How much evidence a DFU needs to leave its published cluster.
 
-    The excess of a month is the share by which another centroid is nearer than the own one, 1 - nearest / own: 0 on
-    the border, 1 on the other centroid, whatever the unit of the space. What of it exceeds ``margin`` adds up over the
+    The reach of a cluster is the root mean square distance from the DFU to its members; for members around their
+    centroid with root mean square distance s, and the DFU d away from it, sqrt(d^2 + s^2). The excess of a month is
+    1 - other / own, the share by which the members of another cluster are nearer than those of the own one, of all
+    clusters whose centroid is nearer as well; 0 where there is none. What of it exceeds ``margin`` adds up over the
     months and what falls short of it is taken off again, never below 0 (a one-sided CUSUM, Page 1954); beyond
-    ``evidence`` the DFU goes to the nearest centroid and starts from 0. With 0.2 and 0.03 it goes at once where the
-    other centroid is more than 23 % nearer, and within six months where it stays more than 20.5 % nearer.
+    ``evidence`` the DFU goes there and starts from 0. With 0.08 and 0.02 it goes at once where the other members are
+    more than 10 % nearer, and within six months where they stay more than 8.4 % nearer.
 
     Attributes:
         margin: Excess up to which nothing adds up.
@@ -68,8 +71,10 @@ class HeldAssignment:
         return HeldAssignment(number[self.cluster_id], self.distance, self.margin, self.evidence)
 
 
-def hold(space: Floats, centroids: Floats, published: Integers, evidence: Floats, rule: SwitchRule) -> HeldAssignment:
-    """Assign rows to the cluster they were published in, or to the nearest centroid where the evidence says so.
+def hold(
+    space: Floats, centroids: Floats, spread: Floats, published: Integers, evidence: Floats, rule: SwitchRule
+) -> HeldAssignment:
+    """Assign rows to the cluster they were published in, or to another one where the evidence says so.
 
     The result of a row depends on that row alone. Rows without a published cluster go to the nearest centroid; ties go
     to the centroid that comes first in lexicographic order, as in nearest_centroids().
@@ -77,52 +82,69 @@ def hold(space: Floats, centroids: Floats, published: Integers, evidence: Floats
     Args:
         space: (n, n_columns).
         centroids: (k, n_columns).
+        spread: (k,) root mean square distance of the members of each cluster from its centroid.
         published: (n,) numbers of the centroids that the rows were published with, UNPUBLISHED where there is none.
         evidence: (n,) what had built up by then.
         rule: How much is needed.
     """
     rows = [slice(first, first + _ROWS_AT_A_TIME) for first in range(0, max(len(space), 1), _ROWS_AT_A_TIME)]
-    blocks = [_hold(space[at], centroids, published[at], evidence[at], rule) for at in rows]
+    blocks = [_hold(space[at], centroids, spread, published[at], evidence[at], rule) for at in rows]
     return HeldAssignment(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
 
 def nearest(space: Floats, centroids: Floats) -> HeldAssignment:
     """Assign every row to its nearest centroid, as if nothing had been published."""
-    unpublished = np.full(len(space), UNPUBLISHED)
-    return hold(space, centroids, unpublished, np.zeros(len(space)), SwitchRule(0.0, 0.0))
+    unpublished, none = np.full(len(space), UNPUBLISHED), np.zeros(len(space))
+    return hold(space, centroids, np.zeros(len(centroids)), unpublished, none, SwitchRule(0.0, 0.0))
+
+
+def spread_of(space: Floats, centroids: Floats, cluster_id: Integers) -> Floats:
+    """Return the root mean square distance of the members of each cluster from its centroid; 0 where it has none.
+
+    Args:
+        space: (n, n_columns).
+        centroids: (k, n_columns).
+        cluster_id: (n,) numbers of the centroids.
+    """
+    squares = np.square(space - centroids[cluster_id]).sum(axis=1)
+    sums = np.bincount(cluster_id, weights=squares, minlength=len(centroids))
+    sizes = np.bincount(cluster_id, minlength=len(centroids))
+    spread: Floats = np.sqrt(sums / np.maximum(sizes, 1))
+    return spread
 
 
 def _hold(
-    space: Floats, centroids: Floats, published: Integers, evidence: Floats, rule: SwitchRule
+    space: Floats, centroids: Floats, spread: Floats, published: Integers, evidence: Floats, rule: SwitchRule
 ) -> tuple[Integers, Floats, Floats, Floats]:
     lexicographic = np.lexsort(centroids.T[::-1])
     table = np.empty((len(space), len(centroids)))
     table[:, lexicographic] = cdist(space, centroids[lexicographic])
     row = np.arange(len(space))
-    nearest_id = lexicographic[table[:, lexicographic].argmin(axis=1)]
-    own = np.where(published == UNPUBLISHED, nearest_id, published)
-    other, between = _nearest_other(table, lexicographic, own)
-    built_up = np.maximum(evidence + rule.months * (_excess(table[row, own], between) - rule.margin), 0.0)
+    own = np.where(published == UNPUBLISHED, lexicographic[table[:, lexicographic].argmin(axis=1)], published)
+    other, excess = _nearer_members(table, spread, lexicographic, own)
+    built_up = np.maximum(evidence + rule.months * (excess - rule.margin), 0.0)
     built_up[published == UNPUBLISHED] = 0.0
-    switches = (built_up > rule.evidence) & (between < table[row, own])
+    switches = (built_up > rule.evidence) & (excess > 0)
     cluster_id = np.where(switches, other, own)
-    _, between = _nearest_other(table, lexicographic, cluster_id)
     distance = table[row, cluster_id]
-    margin = np.where(np.isfinite(between), between - distance, np.nan)
+    between = table.copy()
+    between[row, cluster_id] = np.inf
+    nearest_other = between.min(axis=1, initial=np.inf)
+    margin = np.where(np.isfinite(nearest_other), nearest_other - distance, np.nan)
     return cluster_id, distance, margin, np.where(switches, 0.0, built_up)
 
 
-def _nearest_other(table: Floats, lexicographic: Integers, own: Integers) -> tuple[Integers, Floats]:
-    """Return the nearest centroid but the own one and its distance; infinite where there is no other."""
-    others = table.copy()
-    others[np.arange(len(own)), own] = np.inf
-    other: Integers = lexicographic[others[:, lexicographic].argmin(axis=1)]
-    return other, others.min(axis=1, initial=np.inf)
+def _nearer_members(table: Floats, spread: Floats, lexicographic: Integers, own: Integers) -> tuple[Integers, Floats]:
+    """Return the cluster of the nearest members among those with a nearer centroid, and by which share they are nearer.
 
-
-def _excess(own: Floats, between: Floats) -> Floats:
-    """Return 1 - between / own where another centroid is nearer, and the mirror image of it where none is."""
-    larger = np.maximum(own, between)
-    known = np.isfinite(between) & (larger > 0)
-    excess: Floats = np.divide(own - between, larger, out=np.zeros(len(own)), where=known)
-    return excess
+    Where no centroid is nearer the share is 0, and the cluster any.
+    """
+    row = np.arange(len(own))
+    reach = np.sqrt(np.square(table) + np.square(spread))
+    own_reach = reach[row, own]
+    reach[table >= table[row, own][:, None]] = np.inf
+    other: Integers = lexicographic[reach[:, lexicographic].argmin(axis=1)]
+    nearest_reach = reach[row, other]
+    known = np.isfinite(nearest_reach)
+    share = np.divide(nearest_reach, own_reach, out=np.ones(len(own)), where=known)
+    return other, 1.0 - share

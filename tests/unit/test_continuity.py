@@ -52,11 +52,28 @@ def test_the_same_dfus_again_stay_where_they_are():
     assert continuity.held_share == 0.0
 
 
-def test_clusters_that_are_kept_have_the_published_centroids():
-    segmentation, continuity = continued(matrix_of(seed=0, growth=0.002))
+def test_clusters_that_are_kept_follow_their_members():
+    louder = matrix_of(seed=0, growth=0.002)
+    segmentation, continuity = continued(louder)
     assert not continuity.refit
+    members = PUBLISHED.members.loc[louder["dfu_ck"], "cluster_id"].to_numpy()
+    means = [segmentation.space[members == i].mean(axis=0) for i in continuity.matched]
+    assert segmentation.model.centroids == pytest.approx(np.array(means))
+    moved = segmentation.model.centroids - PUBLISHED.centroids[list(continuity.matched)]
+    assert 0 < np.abs(moved).max() < 0.5
+
+
+def test_clusters_that_are_never_fitted_again_have_the_published_centroids():
+    segmentation, continuity = continued(matrix_of(seed=0, growth=0.002), config_with(refit="never"))
     matched = [PUBLISHED.centroids[i] for i in continuity.matched]
     assert segmentation.model.centroids.tolist() == np.array(matched).tolist()
+
+
+def test_a_kept_cluster_without_members_stays_where_it_is():
+    members = PUBLISHED.members.assign(cluster_id=PUBLISHED.members["cluster_id"].replace(0, 1))
+    published = type(PUBLISHED)(**{**vars(PUBLISHED), "members": members})
+    segmentation, continuity = continued(published=published)
+    assert segmentation.model.centroids[continuity.matched.index(0)].tolist() == PUBLISHED.centroids[0].tolist()
 
 
 def test_clusters_are_numbered_by_descending_size():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfu_clustering.hysteresis import UNPUBLISHED, SwitchRule, hold, nearest
+from dfu_clustering.hysteresis import UNPUBLISHED, SwitchRule, hold, nearest, spread_of
 from dfu_clustering.kmeans import nearest_centroids
 
 CENTROIDS = np.array([[0.0], [10.0]])
@@ -14,20 +14,22 @@ def at(*values):
     return np.array(values, dtype=np.float64)[:, None]
 
 
-def held(values, published, evidence=None, rule=RULE, centroids=CENTROIDS):
+def held(values, published, evidence=None, rule=RULE, centroids=CENTROIDS, spread=None):
     before = np.zeros(len(values)) if evidence is None else np.array(evidence)
-    return hold(at(*values), centroids, np.array(published), before, rule)
+    spread = np.zeros(len(centroids)) if spread is None else np.array(spread)
+    return hold(at(*values), centroids, spread, np.array(published), before, rule)
 
 
-def by_hand(x, centroids, published, evidence, rule):
+def by_hand(x, centroids, spread, published, evidence, rule):
     """The same for one row, in plain words."""
     distance = [float(np.linalg.norm(x - c)) for c in centroids]
+    reach = [float(np.hypot(d, s)) for d, s in zip(distance, spread, strict=True)]
     own = int(np.argmin(distance)) if published == UNPUBLISHED else published
-    other = min((i for i in range(len(centroids)) if i != own), key=lambda i: distance[i])
-    larger = max(distance[own], distance[other])
-    excess = (distance[own] - distance[other]) / larger if larger else 0.0
+    nearer = [i for i in range(len(centroids)) if distance[i] < distance[own]]
+    other = min(nearer, key=lambda i: reach[i], default=own)
+    excess = 1 - reach[other] / reach[own] if nearer else 0.0
     built_up = 0.0 if published == UNPUBLISHED else max(0.0, evidence + rule.months * (excess - rule.margin))
-    if built_up > rule.evidence and distance[other] < distance[own]:
+    if built_up > rule.evidence and excess > 0:
         own, built_up = other, 0.0
     between = min(d for i, d in enumerate(distance) if i != own)
     return own, distance[own], between - distance[own], built_up
@@ -60,7 +62,7 @@ def test_a_row_between_switches_once_the_evidence_has_added_up():
 
 
 def test_evidence_is_taken_off_again_by_a_month_on_the_own_side():
-    assert held([4.0], [0], [0.12]).evidence.tolist() == [0.0]
+    assert held([4.0, 4.0], [0, 0], [0.12, 0.08]).evidence == pytest.approx([0.02, 0.0])  # by the margin, 0.1
 
 
 def test_the_same_month_once_more_adds_nothing():
@@ -78,9 +80,42 @@ def test_a_gap_of_months_counts_for_its_months():
 def test_whatever_stays_more_than_an_eighth_nearer_passes_within_six_months():
     evidence, cluster = np.zeros(1), np.zeros(1, dtype=int)
     for _ in range(6):
-        result = hold(at(10 / 1.874), CENTROIDS, cluster, evidence, RULE)  # 1 - 0.874 = 12.6 %
+        result = hold(at(10 / 1.874), CENTROIDS, np.zeros(2), cluster, evidence, RULE)  # 1 - 0.874 = 12.6 %
         evidence, cluster = result.evidence, result.cluster_id
     assert cluster.tolist() == [1]
+
+
+def test_a_cluster_spread_wide_is_no_nearer_for_its_centre_alone():
+    # 6: the centre is 1 - 4 / 6 nearer, but its members lie around it with 5: hypot(4, 5) = 6.4 from here, against 6
+    assert held([6.0], [0], spread=[0.0, 5.0]).cluster_id.tolist() == [0]
+    # and where the own members are spread as wide: 1 - 6.4 / hypot(6, 5) = 18 %, 8 % above the margin
+    result = held([6.0], [0], spread=[5.0, 5.0])
+    assert result.evidence == pytest.approx([1 - 41**0.5 / 61**0.5 - 0.1])
+
+
+def test_a_row_nearest_to_its_own_centre_stays_whatever_the_spread():
+    assert held([4.0], [0], spread=[9.0, 0.0]).cluster_id.tolist() == [0]
+
+
+def test_of_two_nearer_clusters_the_one_with_the_nearer_members_is_taken():
+    centroids = np.array([[0.0], [10.0], [11.0]])
+    result = held([9.0], [0], centroids=centroids, spread=[1.0, 6.0, 0.5])
+    assert result.cluster_id.tolist() == [2]
+
+
+def test_the_spread_is_the_root_mean_square_distance_of_the_members():
+    space = at(1.0, -1.0, 13.0, 10.0)
+    spread = spread_of(space, np.array([[0.0], [10.0], [99.0]]), np.array([0, 0, 1, 1]))
+    assert spread == pytest.approx([1.0, (9 / 2) ** 0.5, 0.0])
+
+
+def test_the_reach_of_a_cluster_is_the_root_mean_square_distance_to_its_members():
+    # Huygens: for members around their mean the two are the same, which is what hold() compares
+    members = np.random.default_rng(5).normal(size=(50, 3))
+    x, centroid = np.array([2.0, 0.0, 1.0]), members.mean(axis=0)
+    spread = spread_of(members, centroid[None], np.zeros(50, dtype=int))[0]
+    to_members = np.sqrt(np.square(members - x).sum(axis=1).mean())
+    assert np.hypot(np.linalg.norm(x - centroid), spread) == pytest.approx(to_members)
 
 
 def test_rows_without_a_published_cluster_go_to_the_nearest_with_its_distance():
@@ -97,8 +132,9 @@ def test_every_row_is_as_computed_by_hand():
     rng = np.random.default_rng(1)
     space, centroids = rng.normal(size=(400, 2)), rng.normal(size=(5, 2))
     published, evidence = rng.integers(-1, 5, 400), rng.uniform(0, 0.2, 400)
-    result = hold(space, centroids, published, evidence, RULE)
-    expected = [by_hand(x, centroids, p, e, RULE) for x, p, e in zip(space, published, evidence, strict=True)]
+    spread = rng.uniform(0, 2, 5)
+    result = hold(space, centroids, spread, published, evidence, RULE)
+    expected = [by_hand(x, centroids, spread, p, e, RULE) for x, p, e in zip(space, published, evidence, strict=True)]
     for column, of_rows in zip(
         (result.cluster_id, result.distance, result.margin, result.evidence), zip(*expected, strict=True), strict=True
     ):
@@ -108,8 +144,9 @@ def test_every_row_is_as_computed_by_hand():
 def test_the_unit_of_the_space_does_not_matter():
     rng = np.random.default_rng(2)
     space, centroids, published = rng.normal(size=(200, 3)), rng.normal(size=(4, 3)), rng.integers(0, 4, 200)
-    one = hold(space, centroids, published, np.zeros(200), RULE)
-    other = hold(space * 1024, centroids * 1024, published, np.zeros(200), RULE)
+    spread = rng.uniform(0, 2, 4)
+    one = hold(space, centroids, spread, published, np.zeros(200), RULE)
+    other = hold(space * 1024, centroids * 1024, spread * 1024, published, np.zeros(200), RULE)
     assert one.cluster_id.tolist() == other.cluster_id.tolist()
     assert one.evidence.tolist() == other.evidence.tolist()
 
