@@ -84,6 +84,7 @@ def test_fitted_clusters_are_large_enough_in_order_and_hold_their_nearest_rows(s
     assert assignment.distance == pytest.approx(distances.min(axis=1))
 
 
+@settings(deadline=None)
 @given(space=SPACES, seed=SEEDS, k=st.integers(2, 5))
 def test_silhouettes_are_those_of_scikit_learn(space, seed, k):
     labels = np.random.default_rng(seed).integers(0, k, len(space))
