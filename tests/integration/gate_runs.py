@@ -29,7 +29,8 @@ QUICK = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}
 def any_change() -> dict[str, Any]:
     """Return the parameter with which a run may replace the clean panel's labels, which no clusters have made."""
     limits = load_config().data_quality.model_dump()
-    return {"data_quality": limits | {"changed_share": {"warning": 1.0, "critical": 1.0}}}
+    anything = {"warning": 1.0, "critical": 1.0}
+    return {"data_quality": limits | {"changed_share": anything, "vanished_label_share": anything}}
 
 
 def load_clean_panel(server: EmbeddedServer) -> None:
