@@ -41,14 +41,14 @@ def restore_assignments(
         dry_run: Show what would change in dim_dfu, but write nothing.
     """
     config, runs = load_config(), var_folder() / "runs"
-    earlier = restoring.find_run(config, runs=runs, run=run, before=before)
+    earlier, publication = restoring.find_run(config, runs=runs, run=run, before=before)
     restore = steps.open_restore(runs, earlier, short_run_id(runtime.flow_run.id))
     replaced = steps.replaced_run(runs, restore, dry_run=dry_run)
     published = restoring.restore_labels(config, restore, earlier, dry_run=dry_run)
     alias: steps.Alias = "not moved (dry run)"
     published_at: datetime | None = None
     if not dry_run:
-        published_at = restoring.record_restore(restore, earlier, published).published_at
+        published_at = restoring.record_restore(runs, restore, publication, published).published_at
         alias = restoring.move_champion(config, restore, earlier)
     summary = steps.summarize_restore(
         restore, earlier, published, replaced=replaced, alias=alias, published_at=published_at

@@ -27,7 +27,7 @@ def main() -> None:
     options = _arguments().parse_args()
     config, runs = load_config(options.config), var_folder() / "runs"
     engine = warehouse_engine(config)
-    earlier = steps.find_run_to_restore(config, runs=runs, run=options.run, before=options.before)
+    earlier, before = steps.find_run_to_restore(config, runs=runs, run=options.run, before=options.before)
     restore_id = uuid4()
     restore = steps.open_restore(runs, earlier, short_run_id(restore_id))
     replaced = steps.replaced_run(runs, restore, dry_run=options.dry_run)
@@ -37,7 +37,7 @@ def main() -> None:
     show_label_counts(published)
     if options.dry_run:
         return
-    publication = steps.record_restore_in_ledger(runs, earlier, published_at=datetime.now(UTC))
+    publication = steps.record_restore_in_ledger(runs, before, published_at=datetime.now(UTC))
     alias = steps.move_champion(config, restore, earlier)
     steps.summarize_restore(
         restore, earlier, published, replaced=replaced, alias=alias, published_at=publication.published_at

@@ -20,11 +20,11 @@ _TIMEOUT_S = 600
 
 
 @task(name="find-run", timeout_seconds=_TIMEOUT_S, **RETRY)
-def find_run(config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None) -> EarlierRun:
-    """Find the run that somebody wants back, and its labels, which may have to come from MLflow."""
-    earlier = steps.find_run_to_restore(config, runs=runs, run=run, before=before)
-    earlier.file(steps.LABELS)
-    return earlier
+def find_run(
+    config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None
+) -> tuple[EarlierRun, Publication]:
+    """Find the run that somebody wants back, its publish and its labels, which may have to come from MLflow."""
+    return steps.find_run_to_restore(config, runs=runs, run=run, before=before)
 
 
 @task(name="restore-labels", timeout_seconds=_HOUR_S, **RETRY)
@@ -38,12 +38,11 @@ def restore_labels(config: ClusteringConfig, restore: Run, earlier: EarlierRun, 
 
 
 @task(name="record-restore", timeout_seconds=_TIMEOUT_S, **RETRY)
-def record_restore(restore: Run, earlier: EarlierRun, published: PublishSummary) -> Publication:
+def record_restore(runs: Path, restore: Run, before: Publication, published: PublishSummary) -> Publication:
     """Write it into the ledger, and say it to whoever waits for new labels."""
-    runs = earlier.folder.parent
 
     def work() -> Publication:
-        return steps.record_restore_in_ledger(runs, earlier, published_at=datetime.now(UTC))
+        return steps.record_restore_in_ledger(runs, before, published_at=datetime.now(UTC))
 
     publication = restore.once("record_restore", Publication, work)
     say_published(publication, published)

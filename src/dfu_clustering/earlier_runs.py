@@ -57,9 +57,16 @@ class EarlierRun:
 
     @property
     def publication(self) -> Publication | None:
-        """Return the line that it wrote into the ledger, as its own manifest keeps it; None where it wrote none."""
-        manifest = self.find_file("manifest.json")
-        entry = read_json(manifest)["steps"].get(RECORD_PUBLICATION) if manifest else None
+        """Return the line that it wrote into the ledger, as its own manifest keeps it; None where it wrote none.
+
+        Raises:
+            TrackingUnavailableError: The manifest is not in its folder, and MLflow does not answer.
+        """
+        try:
+            manifest = self.file("manifest.json")
+        except DataError:
+            return None
+        entry = read_json(manifest)["steps"].get(RECORD_PUBLICATION)
         return Publication.model_validate(entry["summary"]) if entry else None
 
     def file(self, name: str) -> Path:
@@ -122,29 +129,22 @@ class EarlierRuns:
             return None
         return self.named(name) if name is not None else None
 
-    def published_before(self, time: datetime) -> EarlierRun:
-        """Return the run whose labels were published at a time.
+    def publication_before(self, time: datetime) -> Publication:
+        """Return what was published at a time, by the ledger.
 
         Raises:
-            DataError: None were.
+            DataError: Nothing was.
         """
-        return self.named(publication_before(Ledger(self.runs).publications(), time).run)
-
-    def find(self, run: str) -> EarlierRun:
-        """Return a run that has published, named by its folder, the id at the folder's end, or its flow run's id.
-
-        Raises:
-            DataError: Neither the ledger nor MLflow knows a publish of it.
-        """
-        return self.named(self.publication(run).run)
+        return publication_before(Ledger(self.runs).publications(), time)
 
     def publication(self, run: str) -> Publication:
-        """Return the newest publish of a run, named as in find().
+        """Return the newest publish of a run, named by its folder, the id at the folder's end, or its flow run's id.
 
         The ledger says it. Where it was lost, or is another machine's, the run's manifest in MLflow does.
 
         Raises:
             DataError: Neither knows one.
+            TrackingUnavailableError: The ledger knows none, and MLflow does not answer.
         """
         lines = Ledger(self.runs).publications()
         found = publication_of_run(lines, run) or self._recorded_publication(run)
@@ -155,12 +155,11 @@ class EarlierRuns:
         if run_id is None:
             return None
         try:
-            names = self.recorded.names(run_id)
+            runs = [self.named(name) for name in self.recorded.names(run_id) if RunName.parse(name)]
+            return next((found for one in runs if (found := one.publication) is not None), None)
         except TrackingUnavailableError as error:
-            logger.warning("the ledger does not know run %s, and MLflow cannot be asked: %s", run, error)
-            return None
-        runs = [self.named(name) for name in names if RunName.parse(name)]
-        return next((found for one in runs if (found := one.publication) is not None), None)
+            unknown = f"the ledger has no publish of {run!r}, and MLflow cannot be asked"
+            raise TrackingUnavailableError(f"{unknown}: {error}") from error
 
     def named(self, name: str) -> EarlierRun:
         """Return the run of a folder's name as it stands in the ledger."""

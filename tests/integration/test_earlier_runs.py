@@ -69,13 +69,13 @@ def test_champion_is_the_newest_publish_of_the_ledger(site):
 
 def test_run_of_a_time_and_run_of_an_id(site):
     runs = EarlierRuns.in_folder(site, CONFIG)
-    assert runs.published_before(NOON + timedelta(minutes=30)).name == AUGUST
-    assert runs.find("aaaaaaaaaaaa").name == AUGUST
+    assert runs.publication_before(NOON + timedelta(minutes=30)).run == AUGUST
+    assert runs.publication("aaaaaaaaaaaa").run == AUGUST
 
 
 def test_files_come_from_mlflow_once_the_folder_is_gone(copied):
     shutil.rmtree(copied.runs / AUGUST)
-    run = copied.find(AUGUST)
+    run = copied.named(AUGUST)
     assert run.file("cluster_labels.csv").read_text() == AUGUST
     assert run.file("data_quality/dim_dfu.json").read_text() == "{}"
     assert not (copied.runs / AUGUST).exists()
@@ -83,7 +83,7 @@ def test_files_come_from_mlflow_once_the_folder_is_gone(copied):
 
 
 def test_file_that_is_nowhere_says_where_it_was_looked_for(copied):
-    run = copied.find(SEPTEMBER)
+    run = copied.named(SEPTEMBER)
     with pytest.raises(DataError, match=r"stability\.json neither in .* nor in an MLflow run named 2026-09"):
         run.file("stability.json")
     assert run.find_file("stability.json") is None
@@ -97,7 +97,7 @@ def test_lost_ledger_leaves_the_champion_that_mlflow_knows(copied):
 def test_run_in_mlflow_that_published_nothing_is_none_to_find(copied):
     Ledger(copied.runs).path.unlink()
     with pytest.raises(DataError, match=f"no publish of '{AUGUST}'"):
-        copied.find(AUGUST)
+        copied.publication(AUGUST)
 
 
 def test_nothing_published_yet_is_no_champion(tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def test_nothing_published_yet_is_no_champion(tmp_path, monkeypatch):
 
 def test_folder_that_cannot_be_written_is_not_called_an_outage_of_mlflow(copied):
     shutil.rmtree(copied.runs / AUGUST)
-    run = copied.find(AUGUST)
+    run = copied.named(AUGUST)
     run.fetched.parent.write_text("a file where a folder is wanted")
     with pytest.raises(NotADirectoryError):
         run.file("cluster_labels.csv")
@@ -122,3 +122,21 @@ def test_mlflow_that_is_down_only_matters_where_the_folder_is_gone(copied, monke
         copied.champion().file("cluster_labels.csv")
     assert "hunter2" not in str(caught.value)
     assert copied.champion().find_file("cluster_labels.csv") is None
+
+
+def test_lost_ledger_and_mlflow_that_is_down_is_an_outage_and_no_wrong_name(copied, monkeypatch):
+    Ledger(copied.runs).path.unlink()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:hunter2@127.0.0.1:9")
+    with pytest.raises(
+        TrackingUnavailableError, match=f"no publish of '{AUGUST}', and MLflow cannot be asked"
+    ) as caught:
+        copied.publication(AUGUST)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_manifest_that_mlflow_does_not_give_is_an_outage_and_no_run_without_publish(copied, monkeypatch):
+    run = copied.named(AUGUST)
+    assert run.publication is None  # neither folder nor MLflow has a manifest
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(TrackingUnavailableError):
+        _ = run.publication

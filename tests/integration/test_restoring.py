@@ -192,12 +192,40 @@ def test_mlflow_that_is_down_does_not_stop_a_restore_from_a_folder(restore, site
     assert published(postgres_url)["a"] == "low"
 
 
+def test_restore_whose_mlflow_goes_down_once_it_has_begun_is_in_the_ledger_all_the_same(
+    restore, site, postgres_url, monkeypatch
+):
+    shutil.rmtree(site / "runs")
+    restore_labels = steps.restore_labels
+
+    def and_then_an_outage(*arguments, **options):
+        summary = restore_labels(*arguments, **options)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        return summary
+
+    monkeypatch.setattr(steps, "restore_labels", and_then_an_outage)
+    shown, events = restore("--run", "aaaaaaaaaaaa")
+    assert published(postgres_url) == {"a": "low", "b": "high", "c": None, "d": None}
+    (line,) = Ledger(site / "runs").publications()
+    assert (line.run, line.restored) == (AUGUST, True)
+    assert "MLflow's alias champion: MLflow did not answer" in shown
+    assert len(events) == 1
+
+
+def test_lost_ledger_and_mlflow_that_is_down_can_be_tried_again(restore, site, postgres_url):
+    (site / "runs" / "published.jsonl").unlink()
+    rows = rows_of_dim_dfu(postgres_url)
+    shown, _ = restore("--run", AUGUST, code=1, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert "and MLflow cannot be asked" in shown
+    assert rows_of_dim_dfu(postgres_url) == rows
+
+
 def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(site):
     runs = site / "runs"
-    earlier = EarlierRuns.in_folder(site, CONFIG).find(AUGUST)
+    earlier, publication = steps.find_run_to_restore(load_config(), runs=runs, run=AUGUST, before=None)
     cut_off = steps.open_restore(runs, earlier, "0123456789ab")
     assert steps.replaced_run(runs, cut_off, dry_run=False) == SEPTEMBER
-    steps.record_restore_in_ledger(runs, earlier, published_at=NOON + timedelta(days=1))
+    steps.record_restore_in_ledger(runs, publication, published_at=NOON + timedelta(days=1))
     resumed = steps.open_restore(runs, earlier, "0123456789ab")
     assert steps.replaced_run(runs, resumed, dry_run=False) == SEPTEMBER
 

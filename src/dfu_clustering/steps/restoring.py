@@ -59,22 +59,29 @@ class ReplacedRun(Summary):
 
 def find_run_to_restore(
     config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None
-) -> EarlierRun:
-    """Return the run that somebody wants back, by name or by time; a time without zone is in UTC.
+) -> tuple[EarlierRun, Publication]:
+    """Return the run that somebody wants back, by name or by time, and its publish; a time without zone is in UTC.
+
+    All that MLflow may have to tell is asked here: once the labels are put back, the ledger hears of it without MLflow.
 
     Raises:
-        DataError: Not exactly one of run and before is given, or nothing was published then.
+        DataError: Not exactly one of run and before is given, nothing was published then, or the labels are nowhere.
+        TrackingUnavailableError: Ledger or folder do not have what is wanted, and MLflow does not answer.
     """
-    earlier = EarlierRuns.in_folder(runs.parent, config.tracking)
+    earlier_runs = EarlierRuns.in_folder(runs.parent, config.tracking)
     if run is not None and before is None:
-        return earlier.find(run)
-    if before is not None and run is None:
-        return earlier.published_before(before if before.tzinfo else before.replace(tzinfo=UTC))
-    raise DataError(
-        "A restore names either a run or a time",
-        found="both" if run is not None else "neither",
-        remedy="give the run whose labels you want back, or the time before which they were published",
-    )
+        publication = earlier_runs.publication(run)
+    elif before is not None and run is None:
+        publication = earlier_runs.publication_before(before if before.tzinfo else before.replace(tzinfo=UTC))
+    else:
+        raise DataError(
+            "A restore names either a run or a time",
+            found="both" if run is not None else "neither",
+            remedy="give the run whose labels you want back, or the time before which they were published",
+        )
+    earlier = earlier_runs.named(publication.run)
+    earlier.file(LABELS)
+    return earlier, publication
 
 
 def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
@@ -111,13 +118,12 @@ def restore_labels(
     )
 
 
-def record_restore_in_ledger(runs: Path, earlier: EarlierRun, *, published_at: datetime) -> Publication:
-    """Write into the ledger that an earlier run is published again; it is the champion of the next run.
+def record_restore_in_ledger(runs: Path, before: Publication, *, published_at: datetime) -> Publication:
+    """Write into the ledger that an earlier publish holds again; its run is the champion of the next one.
 
     No load asked for it, so a load that was published before stays published: its announcement, repeated, starts
     nothing.
     """
-    before = EarlierRuns(runs, earlier.recorded).publication(earlier.name)
     publication = before.model_copy(update={"load_id": None, "published_at": published_at, "restored": True})
     Ledger(runs).append(publication)
     return publication
