@@ -1,5 +1,6 @@
 """What the service reads of a published run: its members, what its publish changed, and what putting it back did."""
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from dfu_clustering.recorded_runs import RecordedRuns
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import PublishSummary
 from dfu_clustering.steps.restoring import summarize_restore
-from dfu_clustering.tables import write_table
+from dfu_clustering.tables import read_json, write_json, write_table
 
 RUN = "2026-09-d-aaaaaaaaaaaa"
 DONE = datetime(2026, 11, 5, 12, tzinfo=UTC)
@@ -72,6 +73,22 @@ def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
     write_restore(tmp_path, "later", of=RUN, dfus=6, published_at=DONE + timedelta(microseconds=1))
     write_restore(tmp_path, "another run's", of="2026-08-d-bbbbbbbbbbbb", dfus=7, published_at=DONE)
     assert restored.changes.updated == 5
+
+
+def test_changes_of_an_older_restore_are_those_written_down_first_after_it(tmp_path):
+    hours_after = {"before": -1, "this": 0.5, "next": 24}
+    for dfus, (name, hours) in enumerate(hours_after.items(), start=5):
+        write_restore(tmp_path, name, of=RUN, dfus=dfus, published_at=None)
+        path = tmp_path / ".restores" / name / "restore.json"
+        older = read_json(path)
+        del older["published_at"]
+        write_json(older, path)
+        written = (DONE + timedelta(hours=hours)).timestamp()
+        os.utime(path, (written, written))
+    restored = publication(restored=True)
+    assert PublishedRun(tmp_path, restored).changes.updated == 6
+    write_restore(tmp_path, "dated", of=RUN, dfus=8, published_at=DONE)
+    assert PublishedRun(tmp_path, restored).changes.updated == 8
 
 
 def test_label_as_of_a_month_is_null_for_a_dfu_that_had_none(tmp_path):

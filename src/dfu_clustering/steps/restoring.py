@@ -39,7 +39,7 @@ class RestoreSummary(Summary):
         published: What changed in dim_dfu.
         alias: What became of MLflow's alias ``champion``.
         folder: Where the labels of before and this summary are kept.
-        published_at: When, as the ledger has it; None with dry_run.
+        published_at: When, as the ledger has it; None with dry_run, and of a restore of before it was kept.
     """
 
     run: str
@@ -90,12 +90,21 @@ def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
 
 
 def find_restore(runs: Path, publication: Publication) -> RestoreSummary | None:
-    """Return what the restore did that a line of the ledger stands for; None where it is not written down."""
+    """Return what the restore did that a line of the ledger stands for; None where it is not written down.
+
+    Older restores did not write when their labels were published: of those it is the first that was written down after.
+    """
+    undated: dict[float, RestoreSummary] = {}
     for path in (runs / _FOLDER).glob("*/restore.json"):
         summary = RestoreSummary.model_validate(read_json(path))
-        if (summary.run, summary.published_at) == (publication.run, publication.published_at):
+        if summary.run != publication.run:
+            continue
+        if summary.published_at == publication.published_at:
             return summary
-    return None
+        written = path.stat().st_mtime
+        if summary.published_at is None and written >= publication.published_at.timestamp():
+            undated[written] = summary
+    return undated[min(undated)] if undated else None
 
 
 def restore_labels(
