@@ -50,9 +50,15 @@ def published_payload(publication: Publication, published: PublishSummary) -> di
 def record_publication(run: Run, state: SalesState, *, load_id: str | None, published_at: datetime) -> Publication:
     """Write a run that has published into the ledger beside its folder.
 
+    A run that was killed after it had done so finds its own line there and writes no second one.
+
     Raises:
         KeyError: A step before this one has not finished.
     """
+    ledger = Ledger(run.folder.parent)
+    for written in ledger.publications():
+        if written.run == run.folder.name and not written.restored:
+            return written
     publication = Publication(
         as_of_month=run.as_of_month,
         load_id=load_id,
@@ -63,5 +69,5 @@ def record_publication(run: Run, state: SalesState, *, load_id: str | None, publ
         published_at=published_at,
         pipeline_sha256=sha256(ModelFiles.in_folder(run.folder).pipeline),
     )
-    Ledger(run.folder.parent).append(publication)
+    ledger.append(publication)
     return publication
