@@ -14,14 +14,19 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _COMPONENTS = "components"  # the optional PCA step; a component is no feature, so moves are told before it
+# of each column of the space the features it is made of, the most telling first; others are made of their namesake
 _SOURCES: Final = {
-    "log1p_mean_demand": "mean_demand",
-    "log_sparsity_score": "sparsity_score",
-    "log1p_cv2_demand": "cv2_demand",
-    "log1p_residual_cv": "residual_cv",
-    "annual_trend": "trend_slope",
-    "season_sin": "peak_month",
-    "season_cos": "peak_month",
+    "log1p_mean_demand": ("mean_demand",),
+    "log_sparsity_score": ("sparsity_score",),
+    "log1p_cv2_demand": ("cv2_demand",),
+    "log1p_residual_cv": ("residual_cv",),
+    "annual_trend": ("trend_slope", "residual_cv", "history_months", "mean_demand"),
+    "log_growth": ("log_growth", "residual_cv", "history_months"),
+    "log_recent": ("log_recent", "residual_cv", "history_months"),
+    "lag1_autocorrelation": ("lag1_autocorrelation", "history_months"),
+    "seasonality_strength": ("seasonality_strength", "history_months"),
+    "season_sin": ("peak_month", "seasonality_strength", "history_months"),
+    "season_cos": ("peak_month", "seasonality_strength", "history_months"),
 }
 
 
@@ -66,8 +71,7 @@ def movement(
     direction = (centroids[new_cluster] - centroids[left]) @ to_columns
     stayed = (left == new_cluster)[:, None]
     carried = np.where(stayed, np.abs(step), step * direction).argmax(axis=1)
-    names = np.array([_source(name) for name in column_names(space)], dtype=object)
-    feature = names[carried]
+    feature = _features(column_names(space), carried, old_matrix, new_matrix)
     return Movement(
         move=np.sqrt(np.square(step @ to_columns.T).sum(axis=1)) / _distance_to_next(centroids)[left],
         feature=feature,
@@ -91,9 +95,27 @@ def _distance_to_next(centroids: Floats) -> Floats:
     return nearest
 
 
-def _source(column: str) -> str:
-    """Return the column of the feature matrix that a column of the space is made of."""
-    return _SOURCES.get(column, column.partition("=")[0].removesuffix(" is NULL"))
+def _features(
+    columns: tuple[str, ...], carried: Integers, old_matrix: pd.DataFrame, new_matrix: pd.DataFrame
+) -> NDArray[np.object_]:
+    """Return of each DFU the feature behind the column that carried it: the most telling of those that changed."""
+    feature = np.empty(len(carried), dtype=object)
+    for number in np.unique(carried):
+        rows = carried == number
+        sources = _sources(columns[number])
+        feature[rows] = sources[0]
+        for source in reversed(sources):
+            if source in old_matrix and source in new_matrix:
+                old, new = old_matrix[source].reset_index(drop=True), new_matrix[source].reset_index(drop=True)
+                feature[rows & ~((old == new) | (old.isna() & new.isna())).to_numpy(dtype=bool, na_value=False)] = (
+                    source
+                )
+    return feature
+
+
+def _sources(column: str) -> tuple[str, ...]:
+    """Return the columns of the feature matrix that a column of the space is made of."""
+    return _SOURCES.get(column, (column.partition("=")[0].removesuffix(" is NULL"),))
 
 
 def _values(matrix: pd.DataFrame, feature: NDArray[np.object_]) -> Floats:

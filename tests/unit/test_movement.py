@@ -44,7 +44,26 @@ def test_who_changed_the_cluster_is_told_what_led_there_not_what_moved_most():
     named = {"log_sparsity_score": "sparsity_score", "log1p_mean_demand": "mean_demand", "season_sin": "peak_month",
              "season_cos": "peak_month", "log1p_cv2_demand": "cv2_demand", "log1p_residual_cv": "residual_cv",
              "annual_trend": "trend_slope"}  # fmt: skip
+    same_peak = (MATRIX["peak_month"].iloc[rows] == MATRIX["peak_month"].iloc[other]).to_numpy()
+    columns[same_peak & np.isin(columns, ("season_sin", "season_cos"))] = "seasonality_strength"
     assert result.feature.tolist() == [named.get(column, column) for column in columns]
+
+
+def test_a_move_by_the_discount_alone_is_told_by_the_noise_that_made_it():
+    # log_growth itself is what it was, but counts for less now
+    noisier = MATRIX.assign(residual_cv=MATRIX["residual_cv"] * 6, log_growth=MATRIX["log_growth"] + 0.3)
+    calm = noisier.assign(residual_cv=MATRIX["residual_cv"])
+    result = moved(calm, noisier)
+    assert set(result.feature) == {"residual_cv"}
+    assert (result.before != result.after).all()
+
+
+def test_a_season_that_grew_without_another_peak_is_told_as_its_strength():
+    weaker = MATRIX.assign(seasonality_strength=MATRIX["seasonality_strength"] / 2)
+    result = moved(MATRIX, weaker)
+    changed = result.move > 1e-9
+    assert changed.any()
+    assert set(result.feature[changed]) == {"seasonality_strength"}
 
 
 def test_a_move_is_measured_in_distances_to_the_next_centroid():
