@@ -82,6 +82,7 @@ def matrix_columns(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def _time_series_block(config: ClusteringConfig) -> Pipeline | NoiseDiscount:
+    # pickled pipelines name both functions by this module: they stay importable from here
     shape = FunctionTransformer(shape_columns, feature_names_out=_shape_names)
     quantiles = config.winsorize_quantiles
     block = Pipeline(

@@ -17,6 +17,8 @@ from dfu_clustering.preprocessing import SPACE_SETTINGS, space_settings
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+_BEFORE_THE_SETTING = {"discount_noise": False}  # what a run did that did not know the setting yet
+
 
 @dataclass(frozen=True, eq=False)
 class PublishedModel:
@@ -90,7 +92,8 @@ class PublishedDfus:
 def changed_settings(config: ClusteringConfig, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the settings of the clustered space that differ from those of a published run."""
     now = space_settings(config)
+    then = _BEFORE_THE_SETTING | dict(settings)
     unused = {"feature_scaling"} if config.feature_set == "shape" else {"discount_noise"}
     unused |= set() if config.use_pca else {"pca_explained_variance"}
     unused |= set() if any(now["attributes"].values()) else {"max_categories"}
-    return tuple(name for name in SPACE_SETTINGS if name not in unused and settings.get(name) != now[name])
+    return tuple(name for name in SPACE_SETTINGS if name not in unused and then.get(name) != now[name])

@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.stats import norm
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
+
+from dfu_clustering.errors import DataError
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +53,8 @@ NOISY_COLUMNS = (
 _TREND_LIMIT = 2.0  # times the mean, a year
 _DAMPING = 1.1  # log_growth and log_recent add a tenth of the mean to both sides of their ratio
 _SEASON_MONTHS = 24  # from which seasonality_strength is measured
+_SEASON_FREEDOM = 11  # of twelve calendar-month means
+_LEAST_NOISE = 1e-6  # share of the detrended variance that a perfect season leaves
 _TOLERANCE = 1e-9  # of the variance between DFUs, relative
 
 
@@ -68,12 +73,23 @@ class NoiseDiscount(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.block = block
 
     def fit(self, matrix: pd.DataFrame, y: object = None) -> Self:
-        """Fit the block and learn how much the DFUs truly differ."""
+        """Fit the block and learn how much the DFUs truly differ.
+
+        Raises:
+            DataError: In no column do they differ by more than chance.
+        """
         self.block_ = clone(self.block).fit(matrix)
         columns, errors = shape_columns(matrix), standard_errors(matrix)
         self.variances_ = {
             name: variance_between(columns[name].to_numpy(), errors[name].to_numpy()) for name in NOISY_COLUMNS
         }
+        names = self.get_feature_names_out().tolist()
+        if len(matrix) > 1 and not any(self.variances_.get(name, 1.0) for name in names):
+            raise DataError(
+                "In some column DFUs must differ by more than chance",
+                found=f"{', '.join(names)} vary by no more than their standard errors; clusterable DFUs: {len(matrix)}",
+                remedy="load sales of more, or of different, DFUs, or set discount_noise to false",
+            )
         return self
 
     def transform(self, matrix: pd.DataFrame) -> Floats:
@@ -126,8 +142,8 @@ def standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
     - log_growth, of two means of h = min(12, n // 2) months: c sqrt(2 / h) / 1.1, by the delta method at equal means;
     - log_recent, of 6 months and the b = min(18, n - 6) before: c sqrt(1/6 + 1/b) / 1.1;
     - lag1_autocorrelation: 1 / sqrt(n), that of white noise (Bartlett 1946);
-    - seasonality_strength, 1 - MSR / MSD: (1 - S) sqrt(2 / (n - 13)), that of the residual variance on its degrees of
-      freedom; and the same for season_sin and season_cos, as if the peak were known.
+    - seasonality_strength: see _strength_error(); season_sin and season_cos: half its square each, for it may lie in
+      any direction.
 
     Args:
         matrix: Columns residual_cv, seasonality_strength and history_months.
@@ -138,17 +154,36 @@ def standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
     noise, months = matrix["residual_cv"], matrix["history_months"].astype(np.float64)
     n = months.where(months >= 1)
     before = (n - 6).clip(upper=18)
-    season = (1 - matrix["seasonality_strength"]) * np.sqrt(2 / (n - 13).where(n >= _SEASON_MONTHS))
+    season = _strength_error(matrix["seasonality_strength"], n.where(n >= _SEASON_MONTHS))
     errors = (
         12 * noise * np.sqrt(12 / (n**3 - n).where(n > 1)),
         noise * np.sqrt(2 / (n // 2).clip(upper=12).where(n > 1)) / _DAMPING,
         noise * np.sqrt(1 / 6 + 1 / before.where(before > 0)) / _DAMPING,
         1 / np.sqrt(n),
         season,
-        season,
-        season,
+        season / np.sqrt(2),
+        season / np.sqrt(2),
     )
     return pd.DataFrame(dict(zip(NOISY_COLUMNS, errors, strict=True)))
+
+
+def _strength_error(strength: "pd.Series[float]", n: "pd.Series[float]") -> "pd.Series[float]":
+    """Return the standard error of S = 1 - (SSR / (n - 13)) / (SSD / (n - 2)), clipped at 0.
+
+    In units of the noise's variance SSR, on n - 13 degrees of freedom, has variance 2 (n - 13), and SSD - SSR, the
+    season's sum of squares on 11, has 2 (11 + 2 l) with the noncentrality l that S tells. The delta method makes of
+    these the error of S; the clip narrows it near 0, as it does a normal variable of this mean and error.
+    """
+    residual, total = n - 13, (n - 2) / (1 - strength).clip(lower=_LEAST_NOISE)
+    season = total - residual
+    noncentrality = (season - _SEASON_FREEDOM).clip(lower=0)
+    variance = np.square(season) * 2 * residual + np.square(residual) * 2 * (_SEASON_FREEDOM + 2 * noncentrality)
+    error = (n - 2) / residual * np.sqrt(variance) / np.square(total)
+    above, density = norm.cdf(strength / error), norm.pdf(strength / error)
+    mean = strength * above + error * density
+    clipped = (np.square(strength) + np.square(error)) * above + strength * error * density - np.square(mean)
+    error_of_clipped: pd.Series[float] = np.sqrt(clipped.clip(lower=0))
+    return error_of_clipped
 
 
 def variance_between(values: Floats, errors: Floats) -> float:
