@@ -74,7 +74,7 @@ Refit = Annotated[
 ]
 SwitchMargin = Annotated[
     float,
-    Field(ge=0, lt=1, description="Share (0-1) by which another segment must be nearer before it counts for a DFU."),
+    Field(ge=0, lt=1, description="Share (0-1) by which another segment's members must be nearer before it counts."),
 ]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Same data, configuration and seed: same labels.")]
 

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from dfu_clustering.clusters import ClusterModel, fit_clusters
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.drift import DriftReference
-from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, SwitchRule, hold, nearest, spread_of
+from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, Members, SwitchRule, hold, nearest
 from dfu_clustering.k_selection import select_k
 from dfu_clustering.kmeans import large_enough
 from dfu_clustering.matching import UNMATCHED, match_clusters
@@ -105,7 +105,7 @@ def continue_published(
     if cause is None:
         why = "refit is never" if config.refit == "never" else "the DFUs have not drifted"
         return _finished(config, matrix, before, kept, held, refit=False, reason=why)
-    refitted, gain = _refitted(config, matrix, before, on_fit)
+    refitted, gain = _refitted(config, matrix, before, kept, on_fit)
     if not forced and gain < config.stability.refit_gain:
         why = f"{cause}, but a new fit would change the silhouette by {gain:+.1%} only"
         return _finished(config, matrix, before, kept, held, refit=False, reason=why)
@@ -131,11 +131,9 @@ def _kept(before: PublishedDfus, warnings: tuple[str, ...], *, follow: bool) -> 
     """Return the published clusters, with their centroids where their members have come to if they follow these."""
     model = before.model
     continues = np.arange(len(model.centroids))
-    centroids = model.centroids.copy()
     known = before.cluster_id != UNPUBLISHED
-    if follow and known.any():
-        members = before.cluster_id[known]
-        centroids[np.unique(members)] = _means(before.space[known], members)
+    means = Members.of(before.space[known], before.cluster_id[known], len(continues)).mean
+    centroids = np.where(np.isnan(means), model.centroids, means) if follow else model.centroids
     return _Clusters(
         *(model.settings, model.preprocessing, before.space, centroids, continues),
         *(model.k_selection, model.reference, warnings),
@@ -164,22 +162,26 @@ def _cause(config: ClusteringConfig, before: PublishedDfus, held: HeldAssignment
 
 
 def _refitted(
-    config: ClusteringConfig, matrix: pd.DataFrame, before: PublishedDfus, on_fit: Callable[[], None] | None
+    config: ClusteringConfig,
+    matrix: pd.DataFrame,
+    before: PublishedDfus,
+    kept: _Clusters,
+    on_fit: Callable[[], None] | None,
 ) -> tuple[_Clusters, float]:
     """Fit again from where the clusters lie, in a new scaling only if columns drifted, and try the K of today.
 
     Returns:
-        The better of both K, and by which share its silhouette exceeds that of the published clusters.
+        The better of both K, and by which share its silhouette exceeds that of the clusters if they are kept.
     """
+    by_kept = nearest(kept.space, kept.centroids).cluster_id
     drifted = before.drifted(config.stability.refit_psi)
     preprocessing = build_preprocessing(config).fit(matrix) if drifted else before.model.preprocessing
     space = preprocessing.transform(matrix) if drifted else before.space
-    warm = fit_clusters(
-        space, _means(space, before.natural.cluster_id), min_cluster_size_pct=config.min_cluster_size_pct
-    )
+    means = Members.of(space, by_kept, len(kept.centroids)).mean
+    warm = fit_clusters(space, means[~np.isnan(means).any(axis=1)], min_cluster_size_pct=config.min_cluster_size_pct)
     selection = select_k(space, volume=volume_of(matrix), config=config, on_fit=on_fit)
     cold = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
-    partitions = [before.natural.cluster_id, *(nearest(space, model.centroids).cluster_id for model in (warm, cold))]
+    partitions = [by_kept, *(nearest(space, model.centroids).cluster_id for model in (warm, cold))]
     now, of_warm, of_cold = sampled_silhouettes(config, matrix, space, partitions)
     another_k = len(cold.centroids) != len(warm.centroids)
     k_is_possible = config.k_range[0] <= len(warm.centroids) <= config.k_range[1]
@@ -203,15 +205,6 @@ def _continues(before: PublishedDfus, natural: HeldAssignment, n_clusters: int) 
     return match_clusters(before.cluster_id[shared], natural.cluster_id[shared], n_published, n_clusters)
 
 
-def _means(space: Floats, cluster_id: Integers) -> Floats:
-    """Return the mean of the rows of every cluster that has any."""
-    present, number = np.unique(cluster_id, return_inverse=True)
-    sums = np.zeros((len(present), space.shape[1]))
-    np.add.at(sums, number, space)
-    means: Floats = sums / np.bincount(number)[:, None]
-    return means
-
-
 def _gain(silhouette: float, other: float) -> float:
     return (silhouette - other) / abs(other) if other else float(np.sign(silhouette))
 
@@ -228,14 +221,14 @@ def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, 
     known = clusters.continues != UNMATCHED
     new_id[clusters.continues[known]] = np.flatnonzero(known)
     own = np.where(known[natural.cluster_id], new_id[before.cluster_id], UNPUBLISHED)
-    members = np.where(own == UNPUBLISHED, natural.cluster_id, own)
-    spread = spread_of(clusters.space, clusters.centroids, members)
-    held = hold(clusters.space, clusters.centroids, spread, own, before.evidence, rule)
+    borne = np.where(own == UNPUBLISHED, natural.cluster_id, own)
+    members = Members.of(clusters.space, borne, len(clusters.centroids))
+    held = hold(clusters.space, clusters.centroids, members, own, before.evidence, rule)
     small = ~_large_enough(config, held, len(known))
     if not small.any():
         return held
     own = np.where(small[natural.cluster_id], UNPUBLISHED, own)
-    freed = hold(clusters.space, clusters.centroids, spread, own, before.evidence, rule)
+    freed = hold(clusters.space, clusters.centroids, members, own, before.evidence, rule)
     possible = (of for of in (freed, natural) if _large_enough(config, of, len(known)).all())
     return next(possible, held)
 

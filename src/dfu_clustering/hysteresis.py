@@ -24,8 +24,8 @@ _ROWS_AT_A_TIME = 65_536  # bounds the memory of the distance table
 class SwitchRule:
     """How much evidence a DFU needs to leave its published cluster.
 
-    The reach of a cluster is the root mean square distance from the DFU to its members; for members around their
-    centroid with root mean square distance s, and the DFU d away from it, sqrt(d^2 + s^2). The excess of a month is
+    The reach of a cluster is the root mean square distance from the DFU to its members; where these lie around their
+    mean at root mean square distance s, and the DFU is d away from it, sqrt(d^2 + s^2). The excess of a month is
     1 - other / own, the share by which the members of another cluster are nearer than those of the own one, of all
     clusters whose centroid is nearer as well; 0 where there is none. What of it exceeds ``margin`` adds up over the
     months and what falls short of it is taken off again, never below 0 (a one-sided CUSUM, Page 1954); beyond
@@ -52,7 +52,7 @@ class HeldAssignment:
         distance: To the centroid of that cluster, Euclidean.
         margin: Distance to the nearest other centroid less ``distance``: negative where a row is held in a cluster
             that is no longer the nearest; NaN where there is one cluster only.
-        evidence: Sum that has built up against the cluster, in shares of the distance x months.
+        evidence: Sum that has built up against the cluster, in shares of its reach x months.
     """
 
     cluster_id: Integers
@@ -71,80 +71,107 @@ class HeldAssignment:
         return HeldAssignment(number[self.cluster_id], self.distance, self.margin, self.evidence)
 
 
+@dataclass(frozen=True, eq=False)
+class Members:
+    """Where the members of k clusters lie.
+
+    Attributes:
+        mean: (k, n_columns); NaN where a cluster has none.
+        spread: (k,) root mean square distance from it; infinite where a cluster has none.
+    """
+
+    mean: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, space: Floats, cluster_id: Integers, n_clusters: int) -> "Members":
+        """Sum up the rows of an (n, n_columns) space by their (n,) clusters."""
+        sizes = np.bincount(cluster_id, minlength=n_clusters).astype(np.float64)
+        sizes[sizes == 0] = np.nan
+        sums = [np.bincount(cluster_id, weights=column, minlength=n_clusters) for column in space.T]
+        mean = np.column_stack(sums) / sizes[:, None]
+        squares = np.empty(len(space))
+        for at in _blocks(len(space)):
+            off = space[at] - mean[cluster_id[at]]
+            squares[at] = np.einsum("ij,ij->i", off, off)
+        spread = np.sqrt(np.bincount(cluster_id, weights=squares, minlength=n_clusters) / sizes)
+        return cls(mean, np.where(np.isnan(sizes), np.inf, spread))
+
+
 def hold(
-    space: Floats, centroids: Floats, spread: Floats, published: Integers, evidence: Floats, rule: SwitchRule
+    space: Floats, centroids: Floats, members: Members, published: Integers, evidence: Floats, rule: SwitchRule
 ) -> HeldAssignment:
     """Assign rows to the cluster they were published in, or to another one where the evidence says so.
 
     The result of a row depends on that row alone. Rows without a published cluster go to the nearest centroid; ties go
-    to the centroid that comes first in lexicographic order, as in nearest_centroids().
+    to the centroid that comes first in lexicographic order, as in nearest_centroids(). Nobody goes to a cluster without
+    members but those who are in none.
 
     Args:
         space: (n, n_columns).
         centroids: (k, n_columns).
-        spread: (k,) root mean square distance of the members of each cluster from its centroid.
+        members: Of each cluster.
         published: (n,) numbers of the centroids that the rows were published with, UNPUBLISHED where there is none.
         evidence: (n,) what had built up by then.
         rule: How much is needed.
     """
-    rows = [slice(first, first + _ROWS_AT_A_TIME) for first in range(0, max(len(space), 1), _ROWS_AT_A_TIME)]
-    blocks = [_hold(space[at], centroids, spread, published[at], evidence[at], rule) for at in rows]
+    blocks = [_hold(space[at], centroids, members, published[at], evidence[at], rule) for at in _blocks(len(space))]
     return HeldAssignment(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
 
 def nearest(space: Floats, centroids: Floats) -> HeldAssignment:
     """Assign every row to its nearest centroid, as if nothing had been published."""
     unpublished, none = np.full(len(space), UNPUBLISHED), np.zeros(len(space))
-    return hold(space, centroids, np.zeros(len(centroids)), unpublished, none, SwitchRule(0.0, 0.0))
+    nobody = Members(np.full(centroids.shape, np.nan), np.full(len(centroids), np.inf))
+    return hold(space, centroids, nobody, unpublished, none, SwitchRule(0.0, 0.0))
 
 
-def spread_of(space: Floats, centroids: Floats, cluster_id: Integers) -> Floats:
-    """Return the root mean square distance of the members of each cluster from its centroid; 0 where it has none.
-
-    Args:
-        space: (n, n_columns).
-        centroids: (k, n_columns).
-        cluster_id: (n,) numbers of the centroids.
-    """
-    squares = np.square(space - centroids[cluster_id]).sum(axis=1)
-    sums = np.bincount(cluster_id, weights=squares, minlength=len(centroids))
-    sizes = np.bincount(cluster_id, minlength=len(centroids))
-    spread: Floats = np.sqrt(sums / np.maximum(sizes, 1))
-    return spread
+def _blocks(n_rows: int) -> list[slice]:
+    return [slice(first, first + _ROWS_AT_A_TIME) for first in range(0, max(n_rows, 1), _ROWS_AT_A_TIME)]
 
 
 def _hold(
-    space: Floats, centroids: Floats, spread: Floats, published: Integers, evidence: Floats, rule: SwitchRule
+    space: Floats, centroids: Floats, members: Members, published: Integers, evidence: Floats, rule: SwitchRule
 ) -> tuple[Integers, Floats, Floats, Floats]:
     lexicographic = np.lexsort(centroids.T[::-1])
     table = np.empty((len(space), len(centroids)))
     table[:, lexicographic] = cdist(space, centroids[lexicographic])
     row = np.arange(len(space))
     own = np.where(published == UNPUBLISHED, lexicographic[table[:, lexicographic].argmin(axis=1)], published)
-    other, excess = _nearer_members(table, spread, lexicographic, own)
+    nearer = table < table[row, own][:, None]
+    other, excess = _nearer_members(_reach(space, members), nearer, lexicographic, own)
     built_up = np.maximum(evidence + rule.months * (excess - rule.margin), 0.0)
     built_up[published == UNPUBLISHED] = 0.0
     switches = (built_up > rule.evidence) & (excess > 0)
     cluster_id = np.where(switches, other, own)
     distance = table[row, cluster_id]
-    between = table.copy()
-    between[row, cluster_id] = np.inf
-    nearest_other = between.min(axis=1, initial=np.inf)
-    margin = np.where(np.isfinite(nearest_other), nearest_other - distance, np.nan)
+    table[row, cluster_id] = np.inf
+    between = table.min(axis=1, initial=np.inf)
+    margin = np.where(np.isfinite(between), between - distance, np.nan)
     return cluster_id, distance, margin, np.where(switches, 0.0, built_up)
 
 
-def _nearer_members(table: Floats, spread: Floats, lexicographic: Integers, own: Integers) -> tuple[Integers, Floats]:
+def _reach(space: Floats, members: Members) -> Floats:
+    """Return the (n, k) root mean square distances to the members of each cluster, infinite where it has none."""
+    reach = np.full((len(space), len(members.spread)), np.inf)
+    some = np.isfinite(members.spread)
+    if some.any():
+        squares = np.square(cdist(space, members.mean[some])) + np.square(members.spread[some])
+        reach[:, some] = np.sqrt(squares)
+    return reach
+
+
+def _nearer_members(
+    reach: Floats, nearer: NDArray[np.bool_], lexicographic: Integers, own: Integers
+) -> tuple[Integers, Floats]:
     """Return the cluster of the nearest members among those with a nearer centroid, and by which share they are nearer.
 
-    Where no centroid is nearer the share is 0, and the cluster any.
+    Where there is no such cluster the share is 0, and the cluster any.
     """
     row = np.arange(len(own))
-    reach = np.sqrt(np.square(table) + np.square(spread))
-    own_reach = reach[row, own]
-    reach[table >= table[row, own][:, None]] = np.inf
-    other: Integers = lexicographic[reach[:, lexicographic].argmin(axis=1)]
-    nearest_reach = reach[row, other]
-    known = np.isfinite(nearest_reach)
-    share = np.divide(nearest_reach, own_reach, out=np.ones(len(own)), where=known)
+    candidates = np.where(nearer, reach, np.inf)
+    other: Integers = lexicographic[candidates[:, lexicographic].argmin(axis=1)]
+    of_other = candidates[row, other]
+    known = np.isfinite(of_other)
+    share = np.divide(of_other, reach[row, own], out=np.ones(len(own)), where=known)
     return other, 1.0 - share

@@ -149,6 +149,12 @@ def test_settings_that_change_nothing_in_this_space_are_no_change():
     assert changed_settings(config_with(min_variance=0.02, use_pca=True), published) == ("min_variance", "use_pca")
 
 
+def test_a_run_from_before_the_discount_is_another_space_only_where_noise_is_discounted_now():
+    before = {name: value for name, value in CONFIG.model_dump(mode="json").items() if name != "discount_noise"}
+    assert changed_settings(config_with(discount_noise=False), before) == ()
+    assert changed_settings(config_with(), before) == ("discount_noise",)
+
+
 def test_new_dfus_go_to_the_nearest_cluster_and_those_that_left_are_not_missed():
     published = as_published(MATRIX, ANEW)
     fewer = published.members.iloc[40:]
@@ -182,7 +188,7 @@ def test_a_cluster_that_hysteresis_leaves_too_small_takes_its_own_and_sets_nobod
     strays = np.flatnonzero(ids == 0)[:5]
     members.iloc[strays, members.columns.get_loc("cluster_id")] = 1
     published = type(PUBLISHED)(**{**vars(PUBLISHED), "members": members})
-    stubborn = config_with(switch_margin=0.99)
+    stubborn = config_with(switch_margin=0.99, refit="never")
     segmentation, continuity = continued(config=stubborn, published=published)
     now = np.array(continuity.matched)[segmentation.assignment.cluster_id]
     assert (now[ids == emptied] == emptied).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfu_clustering.hysteresis import UNPUBLISHED, SwitchRule, hold, nearest, spread_of
+from dfu_clustering.hysteresis import UNPUBLISHED, Members, SwitchRule, hold, nearest
 from dfu_clustering.kmeans import nearest_centroids
 
 CENTROIDS = np.array([[0.0], [10.0]])
@@ -14,18 +14,25 @@ def at(*values):
     return np.array(values, dtype=np.float64)[:, None]
 
 
+def around(centroids, spread=None):
+    """Members whose mean is the centroid."""
+    return Members(centroids, np.zeros(len(centroids)) if spread is None else np.array(spread))
+
+
 def held(values, published, evidence=None, rule=RULE, centroids=CENTROIDS, spread=None):
     before = np.zeros(len(values)) if evidence is None else np.array(evidence)
-    spread = np.zeros(len(centroids)) if spread is None else np.array(spread)
-    return hold(at(*values), centroids, spread, np.array(published), before, rule)
+    return hold(at(*values), centroids, around(centroids, spread), np.array(published), before, rule)
 
 
-def by_hand(x, centroids, spread, published, evidence, rule):
+def by_hand(x, centroids, members, published, evidence, rule):
     """The same for one row, in plain words."""
     distance = [float(np.linalg.norm(x - c)) for c in centroids]
-    reach = [float(np.hypot(d, s)) for d, s in zip(distance, spread, strict=True)]
+    reach = [
+        float(np.hypot(np.linalg.norm(x - m), s)) if np.isfinite(s) else np.inf
+        for m, s in zip(members.mean, members.spread, strict=True)
+    ]
     own = int(np.argmin(distance)) if published == UNPUBLISHED else published
-    nearer = [i for i in range(len(centroids)) if distance[i] < distance[own]]
+    nearer = [i for i in range(len(centroids)) if distance[i] < distance[own] and np.isfinite(reach[i])]
     other = min(nearer, key=lambda i: reach[i], default=own)
     excess = 1 - reach[other] / reach[own] if nearer else 0.0
     built_up = 0.0 if published == UNPUBLISHED else max(0.0, evidence + rule.months * (excess - rule.margin))
@@ -80,7 +87,7 @@ def test_a_gap_of_months_counts_for_its_months():
 def test_whatever_stays_more_than_an_eighth_nearer_passes_within_six_months():
     evidence, cluster = np.zeros(1), np.zeros(1, dtype=int)
     for _ in range(6):
-        result = hold(at(10 / 1.874), CENTROIDS, np.zeros(2), cluster, evidence, RULE)  # 1 - 0.874 = 12.6 %
+        result = hold(at(10 / 1.874), CENTROIDS, around(CENTROIDS), cluster, evidence, RULE)  # 1 - 0.874 = 12.6 %
         evidence, cluster = result.evidence, result.cluster_id
     assert cluster.tolist() == [1]
 
@@ -103,19 +110,26 @@ def test_of_two_nearer_clusters_the_one_with_the_nearer_members_is_taken():
     assert result.cluster_id.tolist() == [2]
 
 
-def test_the_spread_is_the_root_mean_square_distance_of_the_members():
-    space = at(1.0, -1.0, 13.0, 10.0)
-    spread = spread_of(space, np.array([[0.0], [10.0], [99.0]]), np.array([0, 0, 1, 1]))
-    assert spread == pytest.approx([1.0, (9 / 2) ** 0.5, 0.0])
+def test_members_are_summed_up_by_mean_and_root_mean_square_distance():
+    members = Members.of(at(1.0, -1.0, 13.0, 10.0), np.array([0, 0, 1, 1]), 3)
+    assert members.mean[:, 0] == pytest.approx([0.0, 11.5, np.nan], nan_ok=True)
+    assert members.spread.tolist() == [1.0, 1.5, np.inf]
 
 
-def test_the_reach_of_a_cluster_is_the_root_mean_square_distance_to_its_members():
-    # Huygens: for members around their mean the two are the same, which is what hold() compares
-    members = np.random.default_rng(5).normal(size=(50, 3))
-    x, centroid = np.array([2.0, 0.0, 1.0]), members.mean(axis=0)
-    spread = spread_of(members, centroid[None], np.zeros(50, dtype=int))[0]
-    to_members = np.sqrt(np.square(members - x).sum(axis=1).mean())
-    assert np.hypot(np.linalg.norm(x - centroid), spread) == pytest.approx(to_members)
+def test_what_is_compared_is_the_root_mean_square_distance_to_the_members():
+    # the members have left their centroid 0 for 3, and the row with them: it is no nearer to those around 10
+    own, other = np.random.default_rng(5).normal(3, 0.5, 50), np.random.default_rng(6).normal(10, 4, 50)
+    members = Members.of(at(*own, *other), np.repeat([0, 1], 50), 2)
+    to_own, to_other = (np.sqrt(np.square(group - 6.0).mean()) for group in (own, other))
+    assert to_own < to_other
+    assert hold(at(6.0), CENTROIDS, members, np.array([0]), np.zeros(1), RULE).cluster_id.tolist() == [0]
+    back = hold(at(6.0), CENTROIDS, members, np.array([0]), np.array([5.0]), SwitchRule(0.1, 9.0))
+    assert back.evidence == pytest.approx([5.0 + 1 - to_other / to_own - 0.1])
+
+
+def test_nobody_is_drawn_to_a_cluster_without_members():
+    members = Members(np.array([[0.0], [np.nan]]), np.array([4.0, np.inf]))
+    assert hold(at(9.0), CENTROIDS, members, np.array([0]), np.zeros(1), RULE).cluster_id.tolist() == [0]
 
 
 def test_rows_without_a_published_cluster_go_to_the_nearest_with_its_distance():
@@ -132,9 +146,12 @@ def test_every_row_is_as_computed_by_hand():
     rng = np.random.default_rng(1)
     space, centroids = rng.normal(size=(400, 2)), rng.normal(size=(5, 2))
     published, evidence = rng.integers(-1, 5, 400), rng.uniform(0, 0.2, 400)
-    spread = rng.uniform(0, 2, 5)
-    result = hold(space, centroids, spread, published, evidence, RULE)
-    expected = [by_hand(x, centroids, spread, p, e, RULE) for x, p, e in zip(space, published, evidence, strict=True)]
+    members = Members(centroids + rng.normal(0, 0.3, centroids.shape), rng.uniform(0, 2, 5))
+    members.spread[3] = np.inf
+    members.mean[3] = np.nan
+    published[published == 3] = 0
+    result = hold(space, centroids, members, published, evidence, RULE)
+    expected = [by_hand(x, centroids, members, p, e, RULE) for x, p, e in zip(space, published, evidence, strict=True)]
     for column, of_rows in zip(
         (result.cluster_id, result.distance, result.margin, result.evidence), zip(*expected, strict=True), strict=True
     ):
@@ -145,8 +162,9 @@ def test_the_unit_of_the_space_does_not_matter():
     rng = np.random.default_rng(2)
     space, centroids, published = rng.normal(size=(200, 3)), rng.normal(size=(4, 3)), rng.integers(0, 4, 200)
     spread = rng.uniform(0, 2, 4)
-    one = hold(space, centroids, spread, published, np.zeros(200), RULE)
-    other = hold(space * 1024, centroids * 1024, spread * 1024, published, np.zeros(200), RULE)
+    one = hold(space, centroids, around(centroids, spread), published, np.zeros(200), RULE)
+    larger = around(centroids * 1024, spread * 1024)
+    other = hold(space * 1024, centroids * 1024, larger, published, np.zeros(200), RULE)
     assert one.cluster_id.tolist() == other.cluster_id.tolist()
     assert one.evidence.tolist() == other.evidence.tolist()
 
