@@ -155,8 +155,9 @@ class EarlierRuns:
         if run_id is None:
             return None
         try:
-            runs = [self.named(name) for name in self.recorded.names(run_id) if RunName.parse(name)]
-            return next((found for one in runs if (found := one.publication) is not None), None)
+            # the store's LIKE takes "_" for any character
+            names = [name for name in self.recorded.names(run_id) if _run_id(name) == run_id]
+            return next((found for name in names if (found := self.named(name).publication) is not None), None)
         except TrackingUnavailableError as error:
             unknown = f"the ledger has no publish of {run!r}, and MLflow cannot be asked"
             raise TrackingUnavailableError(f"{unknown}: {error}") from error
@@ -164,3 +165,8 @@ class EarlierRuns:
     def named(self, name: str) -> EarlierRun:
         """Return the run of a folder's name as it stands in the ledger."""
         return EarlierRun(name, self.runs / name, self.runs / _FETCHED / name, self.recorded)
+
+
+def _run_id(name: str) -> str | None:
+    parts = RunName.parse(name)
+    return parts.run_id if parts else None

@@ -185,6 +185,14 @@ def test_run_is_found_in_mlflow_once_ledger_and_folders_are_lost(restore, site, 
     assert line == published_then.model_copy(update=told)
 
 
+def test_id_that_only_resembles_that_of_a_run_finds_none(restore, site, postgres_url):
+    shutil.rmtree(site / "runs")
+    rows = rows_of_dim_dfu(postgres_url)
+    shown, _ = restore("--run", "aaaaaaaaaaa_", code=2)
+    assert "no publish of 'aaaaaaaaaaa_'" in shown
+    assert rows_of_dim_dfu(postgres_url) == rows
+
+
 def test_mlflow_that_is_down_does_not_stop_a_restore_from_a_folder(restore, site, postgres_url):
     shown, _ = restore("--run", AUGUST, MLFLOW_TRACKING_URI="http://user:hunter2@127.0.0.1:9")
     assert "MLflow's alias champion: MLflow did not answer" in shown
