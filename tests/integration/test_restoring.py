@@ -5,6 +5,7 @@ import shutil
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg2
@@ -24,6 +25,7 @@ from dfu_clustering.steps import restoring as steps
 from dfu_clustering.tables import read_json, read_table
 from dfu_clustering.warehouse import statement
 from flows.restore_assignments import restore_assignments
+from scripts import announce_sales_load
 
 pytestmark = pytest.mark.integration
 
@@ -238,14 +240,29 @@ def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(s
     assert steps.replaced_run(runs, resumed, dry_run=False) == SEPTEMBER
 
 
-def test_server_that_does_not_hear_of_a_restore_does_not_cost_its_record(restore, site):
-    deaf = HttpReceiver(lambda _: 401)
-    shown, _ = restore("--run", AUGUST, code=2, PREFECT_API_URL=f"{deaf.url}/api")
-    deaf.close()
-    assert len(deaf.requests) == 1
+def test_server_that_refuses_to_hear_of_a_restore_does_not_cost_its_record(restore, site):
+    refusing = HttpReceiver(lambda _: 401)
+    shown, _ = restore("--run", AUGUST, code=2, PREFECT_API_URL=f"{refusing.url}/api")
+    refusing.close()
+    assert len(refusing.requests) == 1
     assert "labels of before" in shown
+    assert_restore_is_written_down(site)
+
+
+def test_server_that_is_not_there_to_hear_of_a_restore_does_not_cost_its_record(restore, site, monkeypatch, caplog):
+    quick = partial(announce_sales_load.announce, pauses_seconds=(0.01, 0.01))
+    monkeypatch.setattr(announce_sales_load, "announce", quick)
+    shown, _ = restore("--run", AUGUST, code=1, PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert caplog.text.count("try again in 0.01 s") == 2
+    assert "NotAnnouncedError: http://127.0.0.1:9/api/events did not take the announcement" in shown
+    assert "labels of before" in shown
+    assert_restore_is_written_down(site)
+
+
+def assert_restore_is_written_down(site):
     (folder,) = (site / "runs" / ".restores").iterdir()
     assert read_json(folder / "restore.json")["run"] == AUGUST
+    assert Ledger(site / "runs").publications()[-1].restored
 
 
 def test_labels_that_are_nowhere_leave_everything(restore, site, postgres_url):
