@@ -163,6 +163,14 @@ def test_backfill_that_goes_on_keeps_its_months_and_takes_no_other_settings(back
         open_backfill(load_config(gap_references=2), engine, folder, months=3, as_of_month=None)
 
 
+def test_backfill_of_which_nobody_knows_the_settings_does_not_go_on(backfilled, warehouse, tmp_path):
+    shutil.copytree(backfill_folder(backfilled, "x"), tmp_path / "x")
+    (tmp_path / "x" / "plan.json").unlink()  # as versions of before left it
+    with pytest.raises(DataError, match=r"months without one in .* \(3: '2026-06', '2026-07', '2026-08'\)"):
+        open_backfill(load_config(**QUICK), connect_engine(warehouse), tmp_path / "x", months=3, as_of_month=None)
+    assert not (tmp_path / "x" / "plan.json").exists()
+
+
 def test_months_without_enough_history_are_named(warehouse):
     config, engine = load_config(), connect_engine(warehouse)
     plan = plan_backfill(config, engine, months=21, as_of_month=None)

@@ -82,13 +82,14 @@ def open_backfill(
     """Return the plan with which a backfill was begun in a folder; where none was, make and write one.
 
     Raises:
-        DataError: It was begun with other settings, or no month can be planned.
+        DataError: It was begun with other settings, or with unknown ones, or no month can be planned.
     """
     path = folder / _PLAN
     if path.exists():
         plan = BackfillPlan.model_validate(read_json(path))
         _require_same_settings(config, plan)
         return plan
+    _require_no_months(folder)
     plan = plan_backfill(config, engine, months=months, as_of_month=as_of_month)
     write_json(plan.model_dump(), path)
     return plan
@@ -103,6 +104,18 @@ def _require_same_settings(config: ClusteringConfig, plan: BackfillPlan) -> None
             found="other values now",
             keys=other,
             remedy="use the configuration of then, or begin a new backfill",
+        )
+
+
+def _require_no_months(folder: Path) -> None:
+    """Check that nothing was computed without a plan, as older versions did: nobody knows with which settings."""
+    months = sorted(path.name for path in folder.glob("*-*/"))
+    if months:
+        raise DataError(
+            f"A backfill goes on with the {_PLAN} that it was begun with",
+            found=f"months without one in {folder}",
+            keys=months,
+            remedy="begin a new backfill",
         )
 
 
