@@ -104,9 +104,9 @@ def _copy_labels(cursor: Cursor, labels: pd.DataFrame, known_unlabelled: "pd.Ser
 
 
 def _others(keys: "pd.Series[str]", known: "pd.Series[str]") -> pa.Array:
-    """Return the keys that are not among the known ones, each once."""
+    """Return the keys that are not among the known ones, each once; none where there is no key."""
     # Arrow's hash of a million keys, where isin() makes an object of each
-    own, labelled = (pa.array(values, pa.large_string(), from_pandas=True) for values in (keys, known))
+    own, labelled = (pa.array(values.dropna(), pa.large_string()) for values in (keys, known))
     return own.filter(pc.invert(pc.is_in(own, labelled))).unique()
 
 

@@ -402,7 +402,7 @@ def test_connection_lost_at_the_commit_is_all_or_nothing_and_the_next_try_knows(
 
 
 def test_dfus_that_came_into_dim_dfu_since_are_counted(engine):
-    how = Publishing(known_unlabelled=pd.Series(["c", "gone", "a"]))
+    how = Publishing(known_unlabelled=pd.Series(["c", "gone", "a", None], dtype="str"))
     report = publish_labels(engine, labels(a="new", b="kept"), how)
     assert (report.appeared, report.appeared_keys, report.not_found) == (2, ("d", "e"), 0)
     assert published(engine) == {"a": "new", "b": "kept", "c": None, "d": None, "e": None}
