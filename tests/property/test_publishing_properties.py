@@ -197,5 +197,6 @@ def test_no_sequence_leaves_a_mixture_of_old_and_new_labels(postgres_url, tmp_pa
         ),
     )
     logger.info("killed at %s", Counter(killed))
+    # how many of the kills strike is chance, of a kill as of its time: 20 sequences have shown from 6 to 36
     assert len(killed) > sequences / 10
     assert sequences < 1000 or set(killed) == {"keep", "row", "commit", "timer"}
