@@ -68,8 +68,8 @@ class Publication(Summary):
         labels: Number of DFUs by label.
         published_at: When, with its time zone.
         restored: Whether the labels of an earlier run were put back; ``run`` is that earlier run then.
-        pipeline_sha256: Of the fitted pipeline, a pickle: no other one is ever loaded as this run's. None in lines of
-            before it was kept.
+        pipeline_sha256: Of the fitted pipeline, a pickle: no other one is loaded as this run's. None in lines of before
+            it was kept: whatever lies there is trusted.
     """
 
     as_of_month: str
