@@ -59,25 +59,28 @@ _KEYS = (
 )
 
 
+_ONE_ROW_A_DFU = bounded(
+    "one_row_a_dfu",
+    "critical",
+    "Every item, customer group and location occur together once; else their sales cannot be told apart "
+    "(rows that share them).",
+    "repeated_dfus",
+    high=0,
+    keys=(
+        "SELECT min(concat_ws('_', dmdunit, dmdgroup, loc)) FROM dim_dfu"
+        " WHERE dmdunit IS NOT NULL AND dmdgroup IS NOT NULL AND loc IS NOT NULL"
+        " GROUP BY dmdunit, dmdgroup, loc HAVING count(*) > 1 ORDER BY 1"
+    ),
+)
+
+
 def _of_every_row(config: ClusteringConfig) -> list[Expectation]:
     return [*_KEYS, *domains(TABLE, "dfu_ck", COLUMNS, config), *ranges(TABLE, "dfu_ck", _RANGES)]
 
 
 def _of_the_whole(config: ClusteringConfig) -> list[Expectation]:
     return [
-        bounded(
-            "one_row_a_dfu",
-            "critical",
-            "Every item, customer group and location occur together once; else their sales cannot be told apart "
-            "(rows that share them).",
-            "repeated_dfus",
-            high=0,
-            keys=(
-                "SELECT min(concat_ws('_', dmdunit, dmdgroup, loc)) FROM dim_dfu"
-                " WHERE dmdunit IS NOT NULL AND dmdgroup IS NOT NULL AND loc IS NOT NULL"
-                " GROUP BY dmdunit, dmdgroup, loc HAVING count(*) > 1 ORDER BY 1"
-            ),
-        ),
+        _ONE_ROW_A_DFU,
         *(
             bounded(
                 "dfus_are_still_there",

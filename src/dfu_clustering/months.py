@@ -10,7 +10,7 @@ from pydantic import Field
 from dfu_clustering.errors import DataError
 
 Month = np.datetime64  # of unit "M"
-AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]  # as a flow takes it
+AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
 def parse_month(text: str) -> Month:

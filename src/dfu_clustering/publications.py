@@ -10,24 +10,23 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.loads import Publication
 from dfu_clustering.runs import short_run_id
 
-_FOLDER_NAME = re.compile(r"(?P<as_of>\d{4}-\d{2})-(?P<digest>[^-/]+)-(?P<run_id>[\w.-]+)")
+_FOLDER_NAME = re.compile(r"(?P<as_of>\d{4}-\d{2})-[^-/]+-(?P<run_id>[\w.-]+)")
 _RUN_ID = re.compile(r"[\w.]+")
 _KEYS_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class RunName:
-    """The name of a run's folder, ``<as-of>-<digest>-<id>``, taken apart."""
+    """What the name of a run's folder, ``<as-of>-<digest>-<id>``, tells."""
 
     as_of_month: str
-    config_digest: str
     run_id: str
 
     @classmethod
     def parse(cls, name: str) -> "RunName | None":
-        """Return the parts; None where it is no such name."""
+        """Return it; None where it is no such name."""
         match = _FOLDER_NAME.fullmatch(name)
-        return cls(match["as_of"], match["digest"], match["run_id"]) if match else None
+        return cls(match["as_of"], match["run_id"]) if match else None
 
 
 def wanted_run_id(text: str) -> str | None:

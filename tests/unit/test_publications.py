@@ -77,8 +77,8 @@ def test_time_before_the_first_publish_says_when_that_was():
         publication_before(LEDGER, NOON)
 
 
-def test_name_of_a_run_tells_month_digest_and_id():
-    assert RunName.parse("2026-09-c0ffee0000-ea88c1d8c467") == RunName("2026-09", "c0ffee0000", "ea88c1d8c467")
+def test_name_of_a_run_tells_month_and_id():
+    assert RunName.parse("2026-09-c0ffee0000-ea88c1d8c467") == RunName("2026-09", "ea88c1d8c467")
     assert RunName.parse("published.jsonl") is None
     assert RunName.parse("2026-09-c0ffee0000-../x") is None
     assert wanted_run_id("a/b") is None

@@ -16,12 +16,7 @@ from dfu_clustering.runs import Summary
 from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
 from dfu_clustering.steps.pictures import draw_segments
 from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.steps.stability import (
-    RenamedSegment,
-    StabilitySummary,
-    published_label_of,
-    write_stability,
-)
+from dfu_clustering.steps.stability import RenamedSegment, StabilitySummary, published_label_of, write_stability
 from dfu_clustering.tables import read_json, read_table, require_columns, write_json, write_table
 
 logger = logging.getLogger(__name__)
