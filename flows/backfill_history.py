@@ -10,6 +10,7 @@ from dfu_clustering.months import AsOfMonth
 from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import backfilling as steps
 from dfu_clustering.steps.backfilling import BackfillSummary
+from flows.by_hand import run_by_hand
 from tasks import backfilling
 from tasks.artifacts import show_backfill
 from tasks.heartbeat import say_over
@@ -43,4 +44,4 @@ def backfill_history(
 
 
 if __name__ == "__main__":
-    backfill_history()
+    run_by_hand(backfill_history)

@@ -38,6 +38,7 @@ from dfu_clustering.limits import DataQualityConfig
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import RunSummary
+from flows.by_hand import run_by_hand
 from tasks import approval, clustering, loads, quality
 from tasks.artifacts import show_run
 from tasks.heartbeat import say_over
@@ -162,4 +163,4 @@ def cluster_dfus(
 
 
 if __name__ == "__main__":
-    cluster_dfus()
+    run_by_hand(cluster_dfus)

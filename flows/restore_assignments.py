@@ -10,6 +10,7 @@ from dfu_clustering.config import load_config
 from dfu_clustering.runs import short_run_id, var_folder
 from dfu_clustering.steps import restoring as steps
 from dfu_clustering.steps.restoring import RestoreSummary
+from flows.by_hand import run_by_hand
 from tasks import restoring
 from tasks.artifacts import show_restore
 from tasks.heartbeat import say_over
@@ -58,4 +59,4 @@ def restore_assignments(
 
 
 if __name__ == "__main__":
-    restore_assignments()
+    run_by_hand(restore_assignments)
