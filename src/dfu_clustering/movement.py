@@ -13,6 +13,7 @@ from dfu_clustering.preprocessing import column_names
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+_LEAST_SEASON = 0.25  # seasonality_strength from which a peak is spoken of, as in the traits of labels
 _COMPONENTS = "components"  # the optional PCA step; a component is no feature, so moves are told before it
 # of each column of the space the features it is made of, the most telling first; others are made of their namesake
 _SOURCES: Final = {
@@ -106,11 +107,21 @@ def _features(
         feature[rows] = sources[0]
         for source in reversed(sources):
             if source in old_matrix and source in new_matrix:
-                old, new = old_matrix[source].reset_index(drop=True), new_matrix[source].reset_index(drop=True)
-                feature[rows & ~((old == new) | (old.isna() & new.isna())).to_numpy(dtype=bool, na_value=False)] = (
-                    source
-                )
+                feature[rows & _tells(source, sources, old_matrix, new_matrix)] = source
     return feature
+
+
+def _tells(
+    source: str, sources: tuple[str, ...], old_matrix: pd.DataFrame, new_matrix: pd.DataFrame
+) -> NDArray[np.bool_]:
+    """Return for which DFUs a feature changed; the peak of what has no season, before or after, tells nothing."""
+    old, new = (matrix[source].reset_index(drop=True) for matrix in (old_matrix, new_matrix))
+    changed = ~((old == new) | (old.isna() & new.isna())).to_numpy(dtype=bool, na_value=False)
+    if source == "peak_month" and "seasonality_strength" in sources:
+        strengths = (matrix["seasonality_strength"].to_numpy(np.float64) for matrix in (old_matrix, new_matrix))
+        changed &= np.minimum(*strengths) >= _LEAST_SEASON
+    told: NDArray[np.bool_] = changed
+    return told
 
 
 def _sources(column: str) -> tuple[str, ...]:

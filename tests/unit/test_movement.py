@@ -45,7 +45,9 @@ def test_who_changed_the_cluster_is_told_what_led_there_not_what_moved_most():
              "season_cos": "peak_month", "log1p_cv2_demand": "cv2_demand", "log1p_residual_cv": "residual_cv",
              "annual_trend": "trend_slope"}  # fmt: skip
     same_peak = (MATRIX["peak_month"].iloc[rows] == MATRIX["peak_month"].iloc[other]).to_numpy()
-    columns[same_peak & np.isin(columns, ("season_sin", "season_cos"))] = "seasonality_strength"
+    weaker = np.minimum(MATRIX["seasonality_strength"].iloc[rows], MATRIX["seasonality_strength"].iloc[other])
+    strength_tells = same_peak | (weaker < 0.25).to_numpy()
+    columns[strength_tells & np.isin(columns, ("season_sin", "season_cos"))] = "seasonality_strength"
     assert result.feature.tolist() == [named.get(column, column) for column in columns]
 
 
@@ -64,6 +66,16 @@ def test_a_season_that_grew_without_another_peak_is_told_as_its_strength():
     changed = result.move > 1e-9
     assert changed.any()
     assert set(result.feature[changed]) == {"seasonality_strength"}
+
+
+def test_a_peak_is_told_only_where_there_is_a_season_before_and_after():
+    rows = MATRIX["seasonality_strength"] > 0.6
+    old = MATRIX[rows].assign(peak_month=3)
+    turned = old.assign(peak_month=9)
+    faded = turned.assign(seasonality_strength=0.1)
+    ids = IDS[rows.to_numpy()]
+    assert set(moved(old, turned, ids, ids).feature) == {"peak_month"}
+    assert set(moved(old, faded, ids, ids).feature) == {"seasonality_strength"}
 
 
 def test_a_move_is_measured_in_distances_to_the_next_centroid():
