@@ -13,6 +13,7 @@ from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
+from dfu_clustering.errors import DataError
 from dfu_clustering.label_comparison import (
     compare_labels,
     labels_digest,
@@ -49,6 +50,7 @@ class Publishing:
     Attributes:
         dry_run: Work out the report, then roll back.
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
+        least_known_share: Share (0-1) of the labelled DFUs that must be in dim_dfu for it to be their warehouse.
         known_unlabelled: Keys of DFUs that rightly have no label, so that others without one count as new; None: do
             not count them.
         last_attempt: Of the same run, which a fault may have cut off after its COMMIT; one with other labels counts
@@ -59,6 +61,7 @@ class Publishing:
 
     dry_run: bool = False
     unknown: Literal["error", "report"] = "error"
+    least_known_share: float = 0.0
     known_unlabelled: "pd.Series[str] | None" = None
     last_attempt: Attempt | None = None
     keep: Keep | None = None
@@ -80,7 +83,7 @@ def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None 
 
     Raises:
         DataError: There is no label, columns are unknown, a key is null, duplicate or (with unknown="error") not in
-            dim_dfu, or a label is blank; nothing is written.
+            dim_dfu, a label is blank, or too few of the DFUs are known; nothing is written.
         ConcurrentChangeError: Somebody holds a lock, or dim_dfu changes again and again; nothing is written.
         SlowStatementError: A statement took longer than the limit; nothing is written.
         CommitUnknownError: The connection was lost at the very end.
@@ -118,6 +121,7 @@ def _log(report: PublishReport) -> None:
 def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishReport:
     with raw_connection(engine) as connection, _clear_words(connection), _only_publisher(engine, connection):
         report = compare_labels(connection, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
+        _require_known_share(report, len(labels), how.least_known_share)
         if how.dry_run:
             return replace(report, dry_run=True)
         changes, digest = report.updated + report.cleared, labels_digest(labels)
@@ -139,6 +143,16 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
         with answer_expected(engine, connection):
             _commit(connection)
         return report
+
+
+def _require_known_share(report: PublishReport, n_labels: int, least_share: float) -> None:
+    if n_labels - report.not_found < least_share * n_labels:
+        raise DataError(
+            "Labels go back to the warehouse that they are from",
+            found=f"{report.not_found} of {n_labels} labelled DFUs are not in dim_dfu",
+            keys=report.not_found_keys,
+            remedy="name the warehouse of that run in DATABASE_URL, or another run",
+        )
 
 
 @contextmanager

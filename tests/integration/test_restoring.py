@@ -265,6 +265,15 @@ def assert_restore_is_written_down(site):
     assert Ledger(site / "runs").publications()[-1].restored
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_labels_of_another_warehouse_are_not_put_into_this_one(restore, site, postgres_url, options):
+    execute(postgres_url, "UPDATE dim_dfu SET dfu_ck = 'other ' || dfu_ck")
+    rows = rows_of_dim_dfu(postgres_url)
+    shown, events = restore("--run", AUGUST, *options, code=2)
+    assert "3 of 3 labelled DFUs are not in dim_dfu (3: 'a', 'b', 'gone')" in shown
+    assert (rows_of_dim_dfu(postgres_url), events) == (rows, [])
+
+
 def test_labels_that_are_nowhere_leave_everything(restore, site, postgres_url):
     shutil.rmtree(site / "runs" / AUGUST)
     with mlflow_store(CONFIG, site / "mlflow") as store:

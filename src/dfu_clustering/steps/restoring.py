@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LABELS = "cluster_labels.csv"
 _FOLDER = ".restores"  # in the runs' folder; a restore is no run
+_LEAST_KNOWN_SHARE = 0.5  # with fewer of its DFUs in dim_dfu a run is of another warehouse
 
 Alias = Literal["moved", "no model of this run", "MLflow did not answer", "not moved (dry run)"]
 
@@ -113,7 +114,8 @@ def restore_labels(
     """Publish the labels of an earlier run, in one transaction; DFUs that have left dim_dfu since are reported.
 
     Raises:
-        DataError: The labels are neither in the run's folder nor in MLflow; nothing is written.
+        DataError: The labels are neither in the run's folder nor in MLflow, or most of them are of DFUs that dim_dfu
+            does not have; nothing is written.
         TrackingUnavailableError: They are not in the run's folder, and MLflow does not answer.
         ConcurrentChangeError: Somebody else works on dim_dfu; nothing is written.
     """
@@ -122,6 +124,7 @@ def restore_labels(
         labels=earlier.file(LABELS),
         dry_run=dry_run,
         unknown="report",
+        least_known_share=_LEAST_KNOWN_SHARE,
         journal_folder=restore.folder,
         record=lambda previous: record_early(config, restore, previous),
     )

@@ -62,6 +62,7 @@ def update_assignments(
     labels: Path,
     dry_run: bool = False,
     unknown: Literal["error", "report"] = "error",
+    least_known_share: float = 0.0,
     excluded: Path | None = None,
     journal_folder: Path | None = None,
     record: Callable[[Path], None] | None = None,
@@ -75,6 +76,7 @@ def update_assignments(
         labels: cluster_labels.csv or .parquet.
         dry_run: Report what would change and write nothing.
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
+        least_known_share: Share (0-1) of the labelled DFUs that must be in dim_dfu for it to be their warehouse.
         excluded: DFUs that the run knows and left out, by reason; with it, DFUs that have come since are counted.
         journal_folder: Where the previous labels are kept, one folder a publish: a second publish of the same labels
             into it is taken for the first one, resumed. Default: beside the labels.
@@ -97,6 +99,7 @@ def update_assignments(
     how = Publishing(
         dry_run=dry_run,
         unknown=unknown,
+        least_known_share=least_known_share,
         known_unlabelled=_known_unlabelled(excluded),
         last_attempt=None if dry_run else journal.last_attempt(),
         keep=keep,
