@@ -32,7 +32,7 @@ def run_by_hand(flow: Flow[..., Any], arguments: Sequence[str] | None = None) ->
 
 def _parser(flow: Flow[..., Any]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"python -m {flow.fn.__module__}" if flow.fn.__module__ != "__main__" else None,
+        prog=f"python -m flows.{flow.fn.__name__}",
         description=inspect.cleandoc(flow.fn.__doc__ or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

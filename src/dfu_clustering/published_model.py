@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.drift import DriftReference
-from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, nearest
+from dfu_clustering.hysteresis import UNPUBLISHED, nearest
 from dfu_clustering.preprocessing import SPACE_SETTINGS, space_settings
 
 Floats = NDArray[np.float64]
@@ -50,7 +50,6 @@ class PublishedDfus:
         cluster_id: (n_dfus,) published cluster of each DFU, UNPUBLISHED where it has none.
         evidence: (n_dfus,) what had built up against it.
         space: (n_dfus, n_columns).
-        natural: The DFUs by nearest published centroid.
         psi: By column.
         far_share: Share (0-1) further out than 99 % of those fitted on.
     """
@@ -59,7 +58,6 @@ class PublishedDfus:
     cluster_id: Integers
     evidence: Floats
     space: Floats
-    natural: HeldAssignment
     psi: Mapping[str, float]
     far_share: float
 
@@ -72,15 +70,14 @@ class PublishedDfus:
         """
         members = published.members.reindex(matrix["dfu_ck"])
         space = published.preprocessing.transform(matrix)
-        natural = nearest(space, published.centroids)
+        distance = nearest(space, published.centroids).distance
         return cls(
             model=published,
             cluster_id=members["cluster_id"].fillna(UNPUBLISHED).to_numpy(np.int64),
             evidence=members["evidence"].fillna(0.0).to_numpy(np.float64),
             space=space,
-            natural=natural,
             psi=published.reference.psi(space),
-            far_share=published.reference.far_share(natural.distance),
+            far_share=published.reference.far_share(distance),
         )
 
     def drifted(self, limit: float) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication, SalesState
 from dfu_clustering.months import last_day, parse_month
+from dfu_clustering.publications import publication_of_run
 from dfu_clustering.runs import Run
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary
@@ -56,9 +57,9 @@ def record_publication(run: Run, state: SalesState, *, load_id: str | None, publ
         KeyError: A step before this one has not finished.
     """
     ledger = Ledger(run.folder.parent)
-    for written in ledger.publications():
-        if written.run == run.folder.name and not written.restored:
-            return written
+    own = publication_of_run([line for line in ledger.publications() if not line.restored], run.folder.name)
+    if own is not None:
+        return own
     publication = Publication(
         as_of_month=run.as_of_month,
         load_id=load_id,
