@@ -57,11 +57,11 @@ _DESCRIPTIONS = {
     "dry_run": "Work everything out, show what would change in dim_dfu and whether it might, but write nothing there.",
     "load_id": "The loader's name for the load that asks for this run; empty for a run by hand.",
     "only_new_load": "End at once where the load is published already, and never go back to an older month.",
-    "continue_published": "Start from what is published, so that labels move only where demand did; off: anew.",
+    "continue_published": "Start from what is published, so that labels move only where demand did; off: from scratch.",
     "require_approval": "Pause before publishing, show what would change, and wait for a person's answer.",
     "accept_warnings": "Go on where data or labels only warn; off: a warning stops the run too.",
     "skip_suites": "Suites of expectations that are not judged at all.",
-    "override_reason": "Go on although a critical expectation fails, for this reason; it is kept with the run.",
+    "override_reason": "Go on although a critical expectation fails or the published run is lost, for this reason.",
 }
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -141,7 +141,7 @@ def cluster_dfus(
     quality.validate_sources(config, run, policy, chosen=as_of_month is not None)
     clustering.build_features(config, run)
     quality.validate_features(run, policy)
-    published_run = clustering.find_published(config, run).run if continue_published else None
+    published_run = clustering.find_published(config, run, policy).run if continue_published else None
     clustering.train_model(config, run, published_run)
     clustering.label_segments(config, run, published_run)
     quality.validate_assignments(config, run, policy, dry_run=dry_run)

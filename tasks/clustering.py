@@ -6,6 +6,7 @@ from prefect import task
 
 from dfu_clustering import steps
 from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.data_quality import GatePolicy
 from dfu_clustering.loads import SalesState
 from dfu_clustering.runs import Run
 from dfu_clustering.steps import (
@@ -50,9 +51,13 @@ def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
 
 
 @task(name="find-published", timeout_seconds=_HOUR_S, **RETRY)
-def find_published(config: ClusteringConfig, run: Run) -> PublishedChoice:
+def find_published(config: ClusteringConfig, run: Run, policy: GatePolicy) -> PublishedChoice:
     """Find the published run that this one continues."""
-    return run.once("find_published", PublishedChoice, lambda: steps.find_published(config, run))
+
+    def work() -> PublishedChoice:
+        return steps.find_published(config, run, override_reason=policy.override_reason)
+
+    return run.once("find_published", PublishedChoice, work)
 
 
 @task(name="train-model", timeout_seconds=2 * _HOUR_S, **RETRY)

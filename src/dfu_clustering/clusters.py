@@ -1,12 +1,9 @@
 """Clusters of all DFUs: fitted from given centroids, merged where too small, numbered by size, assigned by distance."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.pipeline import Pipeline
 
 from dfu_clustering.kmeans import large_enough, nearest_centroids, refine_centroids
 from dfu_clustering.single_thread import single_threaded
@@ -68,29 +65,6 @@ def fit_clusters(space: Floats, initial_centroids: Floats, *, min_cluster_size_p
             return ClusterModel(centroids, sizes, inertia, tuple(merged), _warning(merged, min_cluster_size_pct))
         merged.append(int(sizes[-1]))
         centroids = _last_merged(centroids, sizes)
-
-
-def assignment_pipeline(preprocessing: Pipeline, model: ClusterModel) -> Pipeline:
-    """Return the fitted preprocessing with the clusters as its last step: feature matrix in, cluster numbers out."""
-    return Pipeline([*preprocessing.steps, ("clusters", ClusterAssigner(model.centroids))])
-
-
-class ClusterAssigner(ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """Nearest centroid as the last step of a scikit-learn pipeline; there is nothing left to fit."""
-
-    def __init__(self, centroids: Floats) -> None:
-        self.centroids = centroids
-
-    def fit(self, space: Floats, y: object = None) -> Self:
-        """Return the assigner as it is."""
-        return self
-
-    def predict(self, space: Floats) -> Integers:
-        """Return the (n,) cluster numbers of an (n, n_columns) space."""
-        return nearest_centroids(space, self.centroids)[0]
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
 
 
 def _by_size(space: Floats, centroids: Floats) -> tuple[Floats, Integers, float]:

@@ -155,11 +155,23 @@ class StabilityConfig(Section):
     ]
 
 
-class ClusteringConfig(Section):
-    """Everything that a run may be told, with bounds; the defaults are in config/clustering_config.yaml."""
+class HistorySettings(Section):
+    """How much demand a DFU is judged by."""
 
     min_months_history: MinMonthsHistory
     time_window_months: TimeWindowMonths
+
+    @model_validator(mode="after")
+    def _window_holds_the_history(self) -> Self:
+        window = self.time_window_months
+        enough = window == "all" or window >= self.min_months_history
+        rule = f"time_window_months ({window}) must not be shorter than min_months_history ({self.min_months_history})"
+        return _require(self, enough, rule)
+
+
+class SpaceSettings(HistorySettings):
+    """What makes the clustered space; where one of these changed, distances in the earlier space mean nothing."""
+
     feature_set: FeatureSet
     discount_noise: DiscountNoise
     feature_scaling: FeatureScaling
@@ -173,6 +185,15 @@ class ClusteringConfig(Section):
     max_categories: MaxCategories
     use_pca: UsePca
     pca_explained_variance: PcaExplainedVariance
+
+    def of_the_space(self) -> "SpaceSettings":
+        """Return these settings alone, without the rest of a configuration."""
+        return SpaceSettings.model_validate(self.model_dump(include=set(SpaceSettings.model_fields)))
+
+
+class KSelectionSettings(Section):
+    """How the number of clusters is chosen."""
+
     k_range: KRange
     min_cluster_size_pct: MinClusterSizePct
     n_init: NInit
@@ -180,25 +201,34 @@ class ClusteringConfig(Section):
     silhouette_sample: SilhouetteSample
     gap_references: GapReferences
     seed: Seed
+
+    @model_validator(mode="after")
+    def _range_goes_up(self) -> Self:
+        low, high = self.k_range
+        return _require(self, low <= high, f"k_range must go from smaller to larger, not from {low} to {high}")
+
+
+class ContinuationSettings(Section):
+    """What moves clusters, labels and DFUs away from what is published."""
+
     refit: Refit
     switch_margin: SwitchMargin
     stability: Annotated[
         StabilityConfig, Field(description="What moves a DFU, a cluster or a label away from what is published.")
     ]
+
+
+class ClusteringConfig(ContinuationSettings, KSelectionSettings, SpaceSettings):
+    """Everything that a run may be told, with bounds; the defaults are in config/clustering_config.yaml.
+
+    Its keys are one flat list, as the user has them; code that needs some of them asks for the class that holds these.
+    """
+
     labeling: Annotated[LabelingConfig, Field(description="Thresholds of the label rules.")]
     data_quality: Annotated[DataQualityConfig, Field(description="Limits beyond which data warn or stop a run.")]
     warehouse: Annotated[WarehouseConfig, Field(description="Where the sales are, and how long it is waited for.")]
     scale: Annotated[ScaleConfig, Field(description="How extraction and features are spread out.")]
     tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
-
-    @model_validator(mode="after")
-    def _ranges_are_consistent(self) -> Self:
-        low, high = self.k_range
-        _require(self, low <= high, f"k_range must go from smaller to larger, not from {low} to {high}")
-        window = self.time_window_months
-        enough = window == "all" or window >= self.min_months_history
-        rule = f"time_window_months ({window}) must not be shorter than min_months_history ({self.min_months_history})"
-        return _require(self, enough, rule)
 
     def of_the_result(self) -> dict[str, Any]:
         """Return the settings that can change a result, as JSON values."""

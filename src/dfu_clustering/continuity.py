@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.clusters import ClusterModel, fit_clusters
-from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.config import ClusteringConfig, SpaceSettings
 from dfu_clustering.drift import DriftReference
 from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, Members, SwitchRule, hold, nearest
 from dfu_clustering.k_selection import select_k
 from dfu_clustering.kmeans import large_enough
 from dfu_clustering.matching import UNMATCHED, match_clusters
-from dfu_clustering.preprocessing import build_preprocessing, column_names, space_settings
+from dfu_clustering.preprocessing import build_preprocessing, column_names
 from dfu_clustering.published_model import PublishedDfus, PublishedModel, changed_settings
 from dfu_clustering.segmentation import Segmentation, sampled_silhouettes, segment_anew, volume_of
 
@@ -63,7 +63,7 @@ class _Clusters:
         continues: (k,) published cluster that each continues, UNMATCHED where it is new.
     """
 
-    settings: Mapping[str, Any]
+    settings: SpaceSettings
     preprocessing: Pipeline
     space: Floats
     centroids: Floats
@@ -116,14 +116,11 @@ def as_published(matrix: pd.DataFrame, segmentation: Segmentation) -> PublishedM
     """Return the clusters as the next month continues them."""
     assignment = segmentation.assignment
     return PublishedModel(
-        settings=segmentation.settings,
-        preprocessing=segmentation.preprocessing,
-        centroids=segmentation.model.centroids,
+        **vars(segmentation.fitted),
         members=pd.DataFrame(
             {"cluster_id": assignment.cluster_id, "evidence": assignment.evidence}, index=matrix["dfu_ck"]
         ),
         k_selection=segmentation.k_selection,
-        reference=segmentation.reference,
     )
 
 
@@ -190,7 +187,7 @@ def _refitted(
     selected = {"selected": len(model.centroids)}
     natural = nearest(space, model.centroids)
     clusters = _Clusters(
-        *(space_settings(config), preprocessing, space),
+        *(config.of_the_space(), preprocessing, space),
         *(model.centroids, _continues(before, natural, len(model.centroids))),
         {**selection.to_dict(), **selected},
         DriftReference.of(space, column_names(preprocessing), natural.distance),

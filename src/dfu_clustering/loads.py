@@ -68,8 +68,7 @@ class Publication(Summary):
         labels: Number of DFUs by label.
         published_at: When, with its time zone.
         restored: Whether the labels of an earlier run were put back; ``run`` is that earlier run then.
-        pipeline_sha256: Of the fitted pipeline, a pickle: no other one is loaded as this run's. None in lines of before
-            it was kept: whatever lies there is trusted.
+        model_sha256: Of the stored model, so that damage is noticed; None where it was not kept.
     """
 
     as_of_month: str
@@ -80,7 +79,7 @@ class Publication(Summary):
     labels: dict[str, int]
     published_at: AwareDatetime
     restored: bool = False
-    pipeline_sha256: str | None = None
+    model_sha256: str | None = None
 
     def __str__(self) -> str:
         """Return it in the words of a run's state message."""

@@ -7,38 +7,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.drift import DriftReference
+from dfu_clustering.config import SpaceSettings
+from dfu_clustering.fitted_model import FittedModel
 from dfu_clustering.hysteresis import UNPUBLISHED, nearest
-from dfu_clustering.preprocessing import SPACE_SETTINGS, space_settings
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_BEFORE_THE_SETTING = {"discount_noise": False}  # what a run did that did not know the setting yet
-
 
 @dataclass(frozen=True, eq=False)
-class PublishedModel:
-    """The clusters that the published labels stand for.
+class PublishedModel(FittedModel):
+    """The clusters that the published labels stand for; where a later run kept a model, its settings are of the fit.
 
     Attributes:
-        settings: Those that made their space, as JSON values; where a later run kept it, still those of the fit.
-        preprocessing: The fitted pipeline from the feature matrix to their space.
-        centroids: (k, n_columns).
         members: Columns ``cluster_id`` and ``evidence``, indexed by dfu_ck.
         k_selection: What KSelection.to_dict() returned when their K was chosen.
-        reference: What the DFUs were like when they were fitted.
     """
 
-    settings: Mapping[str, Any]
-    preprocessing: Pipeline
-    centroids: Floats
     members: pd.DataFrame
     k_selection: Mapping[str, Any]
-    reference: DriftReference
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +74,10 @@ class PublishedDfus:
         return [name for name, psi in self.psi.items() if psi > limit]
 
 
-def changed_settings(config: ClusteringConfig, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the settings of the clustered space that differ from those of a published run."""
-    now = space_settings(config)
-    then = _BEFORE_THE_SETTING | dict(settings)
-    unused = {"feature_scaling"} if config.feature_set == "shape" else {"discount_noise"}
-    unused |= set() if config.use_pca else {"pca_explained_variance"}
-    unused |= set() if any(now["attributes"].values()) else {"max_categories"}
-    return tuple(name for name in SPACE_SETTINGS if name not in unused and then.get(name) != now[name])
+def changed_settings(now: SpaceSettings, then: SpaceSettings) -> tuple[str, ...]:
+    """Return the settings of the clustered space that differ from those of a published run and are used."""
+    unused = {"feature_scaling"} if now.feature_set == "shape" else {"discount_noise"}
+    unused |= set() if now.use_pca else {"pca_explained_variance"}
+    unused |= set() if now.attributes.item or now.attributes.dfu else {"max_categories"}
+    names = (name for name in SpaceSettings.model_fields if name not in unused)
+    return tuple(name for name in names if getattr(then, name) != getattr(now, name))

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.clusters import ClusterModel, fit_clusters
-from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.config import ClusteringConfig, SpaceSettings
 from dfu_clustering.drift import DriftReference
+from dfu_clustering.fitted_model import FittedModel
 from dfu_clustering.hysteresis import HeldAssignment, nearest
 from dfu_clustering.k_selection import select_k
-from dfu_clustering.preprocessing import build_preprocessing, column_names, space_settings
+from dfu_clustering.preprocessing import build_preprocessing, column_names
 from dfu_clustering.sampling import stratified_sample
 from dfu_clustering.silhouette import mean_silhouettes
 from dfu_clustering.single_thread import single_threaded
@@ -28,7 +29,7 @@ class Segmentation:
     """Clusters of all DFUs and how they came about.
 
     Attributes:
-        settings: Those that made the space, as JSON values.
+        settings: Those that made the space.
         preprocessing: The fitted pipeline from the feature matrix to the space.
         space: (n_dfus, n_columns).
         model: The clusters, numbered by descending size.
@@ -39,7 +40,7 @@ class Segmentation:
         warnings: What did not go by the rules.
     """
 
-    settings: Mapping[str, Any]
+    settings: SpaceSettings
     preprocessing: Pipeline
     space: Floats
     model: ClusterModel
@@ -53,6 +54,11 @@ class Segmentation:
     def columns(self) -> tuple[str, ...]:
         """Return the names of the columns of the space."""
         return column_names(self.preprocessing)
+
+    @property
+    def fitted(self) -> FittedModel:
+        """Return what a later month or another program needs of it."""
+        return FittedModel(self.settings, self.preprocessing, self.model.centroids, self.reference)
 
 
 def segment_anew(
@@ -75,7 +81,7 @@ def segment_anew(
     assignment = nearest(space, model.centroids)
     chosen = next(at for at in selection.curves if at.k == selection.selected)
     return Segmentation(
-        settings=space_settings(config),
+        settings=config.of_the_space(),
         preprocessing=preprocessing,
         space=space,
         model=model,

@@ -5,17 +5,20 @@ DFUs fall into segments that are chance, and change places the next month. So ea
 as it is certain, for each DFU, as in empirical Bayes and in the random-effects model of meta-analysis.
 """
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import FiniteFloat
 from scipy.optimize import brentq
 from scipy.stats import norm
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.learner import Learner, learn, learned
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +61,19 @@ _LEAST_NOISE = 1e-6  # share of the detrended variance that a perfect season lea
 _TOLERANCE = 1e-9  # of the variance between DFUs, relative
 
 
-class NoiseDiscount(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class ShapeColumns(Learner):
+    """Makes SHAPE_COLUMNS of SHAPE_SOURCES."""
+
+    def transform(self, matrix: pd.DataFrame) -> pd.DataFrame:
+        """Return the columns."""
+        return shape_columns(matrix)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+        """Return SHAPE_COLUMNS."""
+        return np.array(SHAPE_COLUMNS, dtype=object)
+
+
+class NoiseDiscount(Learner):
     """Makes a block of columns centred on 0 and draws the noisy ones towards it by as much as chance can explain them.
 
     A value with standard error s is multiplied by t2 / (t2 + s^2), t2 being the variance of the true values between
@@ -68,6 +83,8 @@ class NoiseDiscount(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         block: Unfitted pipeline from SHAPE_SOURCES to scaled columns that have their centre at 0.
     """
+
+    values: ClassVar = {"variances": dict[str, FiniteFloat]}
 
     def __init__(self, block: Pipeline) -> None:
         self.block = block
@@ -105,6 +122,15 @@ class NoiseDiscount(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the names of the block's columns."""
         names: NDArray[np.object_] = self.block_.get_feature_names_out(input_features)
         return names
+
+    def learned(self) -> dict[str, Any]:
+        """Return the variances and what the block has learned."""
+        return super().learned() | {"block": learned(self.block_)}
+
+    def learn(self, values: Mapping[str, Any]) -> Self:
+        """Take over what learned() of another one has returned."""
+        self.block_ = learn(clone(self.block), values["block"])
+        return super().learn(values)
 
 
 def shape_columns(matrix: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,9 @@
-"""MLflow as a record of the runs: parameters, metrics, artifacts and the registered pipeline.
+"""MLflow as a record of the runs: parameters, metrics, artifacts and the registered model.
 
 A record, not a dependency: where the tracking server does not answer, the caller hears it within seconds and goes on.
 """
 
 import logging
-import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from typing import Any
 
 import pandas as pd
 
+from dfu_clustering import mlflow_loader
 from dfu_clustering.deployment import TrackingConfig
 from dfu_clustering.mlflow_store import CHAMPION, MlflowStore, mlflow_store
+from dfu_clustering.preprocessing import matrix_columns
 
 logger = logging.getLogger(__name__)
 
-# what a process needs to load the logged pipeline, which is made of this package's transformers
-# (dfu-clustering itself comes from the checkout or the image: no index has it)
+# what a process needs beside dfu-clustering, which comes from the checkout or the image: no index has it
 _MODEL_PACKAGES = ("scikit-learn", "pandas", "numpy")
 SIGNATURE_ROWS = 100
 
@@ -35,7 +35,7 @@ class RunRecord:
         metrics: Finite numbers.
         tags: As-of month, configuration digest, code version, seed.
         artifacts: Folder whose files are all uploaded.
-        pipeline: Pickled scikit-learn pipeline that is logged as a model and registered.
+        model: Stored model that is logged and registered.
         matrix: Some rows of its input, for the signature.
         champion: Whether the model's version becomes the one that is published.
     """
@@ -45,13 +45,13 @@ class RunRecord:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     artifacts: Path
-    pipeline: Path
+    model: Path
     matrix: pd.DataFrame
     champion: bool
 
 
 def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Path) -> str:
-    """Write one MLflow run, register its pipeline, and move the alias ``champion`` where the run was published.
+    """Write one MLflow run, register its model, and move the alias ``champion`` where the run was published.
 
     Args:
         record: What is recorded.
@@ -135,24 +135,22 @@ def _open_run(store: MlflowStore, name: str) -> str:
 
 
 def _log_model(record: RunRecord, registered_model: str) -> str:
-    import mlflow.sklearn
+    import mlflow.pyfunc
     from mlflow.models import infer_signature
 
-    pipeline = pickle.loads(record.pipeline.read_bytes())  # noqa: S301  (the run wrote this file itself)
-    # the signature names what the pipeline reads; the matrix holds more
-    rows = record.matrix[list(pipeline[0].get_feature_names_out())]
+    model = mlflow_loader.load_model(record.model)
+    # the signature names what the model reads; the matrix holds more
+    rows = record.matrix[list(matrix_columns(model.preprocessing))]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
-        signature = infer_signature(rows, pipeline.predict(rows))
-    # they warn of pickles in general (this one is our own, loaded by our own code) and of an image without pip
-    for name in ("mlflow.sklearn", "mlflow.utils.environment"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    logged: Any = mlflow.sklearn.log_model(
-        pipeline,
-        name="pipeline",
-        signature=signature,
-        pip_requirements=[f"{package}=={version(package)}" for package in _MODEL_PACKAGES],
-        registered_model_name=registered_model,
-        serialization_format="cloudpickle",
-    )
+        warnings.filterwarnings("ignore", message=".*An input example was not provided")  # the signature says it
+        logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # it warns of an image without pip
+        logged: Any = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module=mlflow_loader.__name__,
+            data_path=str(record.model),
+            signature=infer_signature(rows, model.predict(rows)),
+            pip_requirements=[f"{package}=={version(package)}" for package in _MODEL_PACKAGES],
+            registered_model_name=registered_model,
+        )
     return str(logged.registered_model_version)

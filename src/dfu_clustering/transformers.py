@@ -1,15 +1,17 @@
-"""The scikit-learn transformers that the clustered space needs and scikit-learn does not have as METHOD says."""
+"""The steps from columns of the feature matrix to scaled columns of the clustered space."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from pydantic import FiniteFloat
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.learner import Flags, Learner, Matrix, Vector
 from dfu_clustering.single_thread import single_threaded
 
 Floats = NDArray[np.float64]
@@ -21,7 +23,7 @@ _ROBUST_LIMIT = 3.0
 _LEAST_IQR = 0.25  # IQR / 1.349 in standard deviations: 1 if normal, 0.35 if log-normal with sigma 1.5 and winsorised
 
 
-class MatrixColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class MatrixColumns(Learner):
     """Takes the named columns out of a feature matrix: numbers as float64, categories as text with NULL as a value.
 
     Args:
@@ -32,10 +34,6 @@ class MatrixColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(self, numeric: Sequence[str], categorical: Sequence[str] = ()) -> None:
         self.numeric = numeric
         self.categorical = categorical
-
-    def fit(self, matrix: pd.DataFrame, y: object = None) -> Self:
-        """Return the transformer as it is: there is nothing to learn."""
-        return self
 
     def transform(self, matrix: pd.DataFrame) -> pd.DataFrame:
         """Return the named columns.
@@ -51,19 +49,17 @@ class MatrixColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the names of the columns."""
         return np.array([*self.numeric, *self.categorical], dtype=object)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
 
-
-class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class MedianImputer(Learner):
     """Replaces NaN by the median of its column when fitted; a column without any value becomes 0.
 
     scikit-learn's SimpleImputer does the same by sorting a masked array, which takes ten times as long.
     """
 
+    values: ClassVar = {"medians": Vector}
+
     def fit(self, space: Floats | pd.DataFrame, y: object = None) -> Self:
         """Learn the medians of what is not NaN."""
-        self.n_features_in_ = space.shape[1]
         self.medians_ = np.array([_median(column) for column in np.asarray(space, dtype=np.float64).T])
         return self
 
@@ -75,7 +71,7 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # t
         return values
 
 
-class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Winsorizer(Learner):
     """Pulls values beyond two quantiles of each column in to these quantiles, as they were when fitted.
 
     Args:
@@ -83,13 +79,14 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type
         high: Upper quantile.
     """
 
+    values: ClassVar = {"bounds": Matrix}
+
     def __init__(self, low: float, high: float) -> None:
         self.low = low
         self.high = high
 
     def fit(self, space: Floats, y: object = None) -> Self:
         """Learn the quantiles, interpolated linearly between ranks."""
-        self.n_features_in_ = space.shape[1]
         self.bounds_ = _quantiles(space, [self.low, self.high])
         return self
 
@@ -98,7 +95,7 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type
         return np.clip(space, *self.bounds_)
 
 
-class LowVarianceFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class LowVarianceFilter(Learner):
     """Drops constant columns and those whose variance (ddof 0) is below a limit.
 
     scikit-learn's VarianceThreshold also drops columns exactly at the limit. A single row says nothing about variance:
@@ -108,6 +105,8 @@ class LowVarianceFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         min_variance: The limit, in squared units of the column.
         may_drop_all: Whether a result without any column is legitimate.
     """
+
+    values: ClassVar = {"kept": Flags}
 
     def __init__(self, min_variance: float, *, may_drop_all: bool = False) -> None:
         self.min_variance = min_variance
@@ -139,7 +138,24 @@ class LowVarianceFilter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return kept
 
 
-class ClippedRobustScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class StandardScaling(Learner):
+    """(x - mean) / standard deviation, as scikit-learn's StandardScaler does it."""
+
+    values: ClassVar = {"center": Vector, "scale": Vector}
+
+    def fit(self, space: Floats, y: object = None) -> Self:
+        """Learn means and standard deviations; the unit of a constant column is 1."""
+        fitted = StandardScaler().fit(space)
+        self.center_, self.scale_ = fitted.mean_, fitted.scale_
+        return self
+
+    def transform(self, space: Floats) -> Floats:
+        """Return the scaled columns."""
+        scaled: Floats = (space - self.center_) / self.scale_
+        return scaled
+
+
+class ClippedRobustScaler(Learner):
     """(x - median) / (IQR / 1.349), clipped to +-3; the unit is one standard deviation where a column is normal.
 
     Where half of the DFUs all but share one value (no season, no gaps between demand), the IQR is 0, or measures only
@@ -147,9 +163,10 @@ class ClippedRobustScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     a quarter of the standard deviation, the standard deviation is the unit.
     """
 
+    values: ClassVar = {"center": Vector, "scale": Vector}
+
     def fit(self, space: Floats, y: object = None) -> Self:
         """Learn the medians and the units; the unit of a constant column is 1."""
-        self.n_features_in_ = space.shape[1]
         low, self.center_, high = _quantiles(space, [0.25, 0.5, 0.75])
         deviation = space.std(axis=0)
         robust = (high - low) / _IQR_OF_NORMAL
@@ -163,35 +180,20 @@ class ClippedRobustScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         return scaled.clip(-_ROBUST_LIMIT, _ROBUST_LIMIT)
 
 
-class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Replaces each category by the share (0-1) of the rows fitted on that have it; 0 for one never seen."""
-
-    def fit(self, texts: pd.DataFrame, y: object = None) -> Self:
-        """Learn the shares."""
-        self.feature_names_in_ = np.array(texts.columns, dtype=object)
-        self.n_features_in_ = texts.shape[1]
-        self.shares_ = [texts[name].value_counts(normalize=True).to_dict() for name in texts]
-        return self
-
-    def transform(self, texts: pd.DataFrame) -> Floats:
-        """Return the shares."""
-        columns = zip(texts, self.shares_, strict=True)
-        return np.column_stack([[shares.get(text, 0.0) for text in texts[name]] for name, shares in columns])
-
-
-class BlockWeight(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BlockWeight(Learner):
     """Scales a block of columns by one factor so that their variances add up to a weight.
 
     Args:
         weight: Total variance wanted, > 0.
     """
 
+    values: ClassVar = {"factor": FiniteFloat}
+
     def __init__(self, weight: float) -> None:
         self.weight = weight
 
     def fit(self, space: Floats, y: object = None) -> Self:
         """Learn the factor; a block without columns has none to scale."""
-        self.n_features_in_ = space.shape[1]
         total = space.var(axis=0).sum()
         self.factor_ = float(np.sqrt(self.weight / total)) if total > 0 else 1.0
         return self
@@ -201,24 +203,35 @@ class BlockWeight(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         return space * self.factor_
 
 
-class PrincipalComponents(PCA):  # type: ignore[misc]
-    """PCA by full singular value decomposition whose bits do not depend on the number of cores."""
+class PrincipalComponents(Learner):
+    """PCA by full singular value decomposition whose bits do not depend on the number of cores.
+
+    Args:
+        explained_variance: Share (0-1) of the variance that the kept components explain.
+    """
+
+    values: ClassVar = {"components": Matrix, "mean": Vector}
+
+    def __init__(self, explained_variance: float) -> None:
+        self.explained_variance = explained_variance
 
     def fit(self, space: Floats, y: object = None) -> Self:
         """Learn the components; the sign of each makes its largest loading positive."""
         with single_threaded(), np.errstate(invalid="ignore"):  # a single row has no variance to explain: 0 / 0
-            super().fit(space, y)
+            fitted = PCA(n_components=self.explained_variance, svd_solver="full").fit(space)
+        # in the order in which a stored one is read: a product's last bits depend on it
+        self.components_, self.mean_ = np.ascontiguousarray(fitted.components_), fitted.mean_
         return self
 
-    def fit_transform(self, space: Floats, y: object = None) -> Floats:
-        """Learn the components and return the rows in them."""
-        return self.fit(space, y).transform(space)
-
     def transform(self, space: Floats) -> Floats:
-        """Return the rows in the learnt components."""
+        """Return the rows in the learned components."""
         with single_threaded():
-            components: Floats = super().transform(space)
+            components: Floats = space @ self.components_.T - self.mean_[None] @ self.components_.T
         return components
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+        """Return a name a component."""
+        return np.array([f"principalcomponents{i}" for i in range(len(self.components_))], dtype=object)
 
 
 def _median(column: Floats) -> float:

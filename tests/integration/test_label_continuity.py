@@ -24,6 +24,7 @@ from dfu_clustering import steps
 from dfu_clustering.config import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.steps import ModelFiles, PublishedFiles
 from dfu_clustering.tables import read_json, read_table, sha256
@@ -64,8 +65,8 @@ def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(wareho
     told, folder = second.stability, Path(second.run_folder)
     assert told.published_run == Path(first.run_folder).name
     assert read_json(folder / "stability.json")["churn_share"] == told.churn_share
-    assert [line.pipeline_sha256 for line in Ledger(tmp_path / "runs").publications()] == [
-        sha256(ModelFiles.in_folder(Path(run.run_folder)).pipeline) for run in (first, second)
+    assert [line.model_sha256 for line in Ledger(tmp_path / "runs").publications()] == [
+        sha256(ModelFiles.in_folder(Path(run.run_folder)).model) for run in (first, second)
     ]
 
     # the figures are those of the labels in the database
@@ -96,17 +97,19 @@ def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(wareho
     model = ModelFiles.in_folder(other)
     steps.label_segments(config, model=model, output=other / "cluster_labels.csv", published=published)
     names = ("cluster_assignments.csv", "cluster_metadata.json", "cluster_labels.csv", "cluster_profiles.json",
-             "stability.json", "label_changes.parquet", "dfu_moves.parquet", "cluster_pipeline.pkl")  # fmt: skip
+             "stability.json", "label_changes.parquet", "dfu_moves.parquet", "cluster_model.json")  # fmt: skip
     assert [name for name in names if (folder / name).read_bytes() != (other / name).read_bytes()] == []
 
 
-def test_a_published_run_whose_files_are_gone_is_reported_and_labels_are_made_anew(warehouse, tracking_store):
+def test_a_published_run_whose_files_are_gone_stops_the_next_unless_a_reason_is_given(warehouse, tracking_store):
     first = cluster(FIRST)
     shutil.rmtree(first.run_folder)
     mlflow.MlflowClient(tracking_uri=tracking_store).delete_run(first.mlflow_run_id)
-    second = cluster(SECOND, override_reason="made anew")
+    with pytest.raises(DataError, match=r"neither in .* nor in an MLflow run"):
+        cluster(SECOND)
+    second = cluster(SECOND, override_reason="the first run is lost")
     assert second.stability is None
-    (problem,) = [warning for warning in second.warnings if "made anew" in warning]
+    (problem,) = [warning for warning in second.warnings if "made from scratch" in warning]
     assert Path(first.run_folder).name in problem
 
 

@@ -33,7 +33,7 @@ SHARED_FILES = (
     "cluster_profiles.json",
     "cluster_map.csv",
     "typical_dfus.csv",
-    "cluster_pipeline.pkl",
+    "cluster_model.json",
     "k_selection_plots.png",
     "cluster_visualization.png",
     "cluster_profiles.png",
@@ -210,7 +210,7 @@ def test_mlflow_run_holds_settings_figures_files_and_the_champion(demo):
         "run = client.get_run(sys.argv[2])\n"
         "version = client.get_model_version_by_alias('dfu_clustering', 'champion')\n"
         "matrix = pd.read_parquet(sys.argv[3])\n"
-        "clusters = mlflow.sklearn.load_model('models:/dfu_clustering@champion').predict(matrix)\n"
+        "clusters = mlflow.pyfunc.load_model('models:/dfu_clustering@champion').predict(matrix)\n"
         "print(json.dumps({'params': run.data.params, 'metrics': run.data.metrics, 'tags': run.data.tags,\n"
         "  'champion': version.run_id, 'files': [f.path for f in client.list_artifacts(sys.argv[2])],\n"
         "  'experiment': client.get_experiment(run.info.experiment_id).name, 'clusters': clusters.tolist()}))\n"

@@ -1,5 +1,6 @@
 """What a run takes from the published one: its files wherever they are, read once, tried before they are relied on."""
 
+import json
 import pickle
 import shutil
 from datetime import UTC, datetime
@@ -9,12 +10,13 @@ import pytest
 from report_runs import CONFIG, make_run
 
 from dfu_clustering.config import load_config
+from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import TrackingUnavailableError
-from dfu_clustering.preprocessing import SHAPE_SOURCES
+from dfu_clustering.shape import SHAPE_SOURCES
 from dfu_clustering.steps import ModelFiles, PublishedFiles, find_published, train_model
-from dfu_clustering.tables import read_json, read_table, sha256
+from dfu_clustering.tables import read_json, read_table, sha256, write_table
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +40,7 @@ def run(published_run, tmp_path):
             run=published_run.folder.name,
             labels={},
             published_at=datetime(2026, 11, 5, tzinfo=UTC),
-            pipeline_sha256=sha256(ModelFiles.in_folder(published_run.folder).pipeline),
+            model_sha256=sha256(ModelFiles.in_folder(published_run.folder).model),
         )
     )
     following = type(published_run).open(
@@ -65,13 +67,16 @@ def test_outage_of_mlflow_is_no_reason_for_new_labels(run, monkeypatch):
         find_published(CONFIG, run)
 
 
-def test_run_that_is_in_neither_place_is_reported_and_labels_are_made_anew(run, monkeypatch):
+def test_run_that_is_in_neither_place_stops_the_next_unless_a_reason_is_given(run, monkeypatch):
     name = published_folder(run).name
     shutil.rmtree(published_folder(run))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    choice = find_published(CONFIG, run)
+    with pytest.raises(DataError, match=f"cluster_model.json neither in .*{name}"):
+        find_published(CONFIG, run)
+    choice = find_published(CONFIG, run, override_reason="the disk is lost")
     assert choice.run is None
-    assert f"labels are made anew and not matched to those of {name}" in choice.problem
+    assert f"labels are made from scratch and not matched to those of {name}" in choice.problem
+    assert "Reason given: the disk is lost" in choice.problem
 
 
 class Unwanted:
@@ -84,37 +89,73 @@ class Unwanted:
         return Path.touch, (self.path,)
 
 
-def test_pipeline_that_is_not_the_published_one_is_never_loaded(run, tmp_path):
-    path = ModelFiles.in_folder(published_folder(run)).pipeline
-    path.write_bytes(pickle.dumps(Unwanted(tmp_path / "loaded")))
-    choice = find_published(CONFIG, run)
-    assert choice.run is None
-    assert "must be the one that the ledger names" in choice.problem
+def replace_model(run, content):
+    """Put something else in the place of the published model, and let the ledger name that: a hash grants no trust."""
+    path = ModelFiles.in_folder(published_folder(run)).model
+    path.write_bytes(content)
+    ledger = Ledger(run.folder.parent)
+    newest = ledger.publications()[-1]
+    ledger.append(newest.model_copy(update={"model_sha256": sha256(path)}))
+
+
+def stored_model(run):
+    return read_json(ModelFiles.in_folder(published_folder(run)).model)
+
+
+def require_refused(run, match):
+    with pytest.raises(DataError, match=match) as refusal:
+        find_published(CONFIG, run)
+    assert "override_reason" in refusal.value.remedy
+    assert "have labels made from scratch" in refusal.value.remedy
+
+
+def test_model_that_is_not_the_published_one_is_refused(run):
+    path = ModelFiles.in_folder(published_folder(run)).model
+    path.write_bytes(path.read_bytes().replace(b'"n_dfus"', b'"n_dfus" '))
+    require_refused(run, "must be the one that the ledger names")
+
+
+def test_pickle_in_the_place_of_a_model_is_refused_and_never_loaded(run, tmp_path):
+    replace_model(run, pickle.dumps(Unwanted(tmp_path / "loaded")))
+    require_refused(run, "something else than JSON")
     assert not (tmp_path / "loaded").exists()
 
 
-def break_pipeline(folder):
-    """Leave a pipeline as an upgrade of scikit-learn may: it can be read, and lacks what it needs when applied."""
-    path = ModelFiles.in_folder(folder).pipeline
-    pipeline = pickle.loads(path.read_bytes())
-    del pipeline.named_steps["space"].transformers_
-    path.write_bytes(pickle.dumps(pipeline))
-    ledger = Ledger(folder.parent)
-    (line,) = ledger.publications()
-    ledger.append(line.model_copy(update={"pipeline_sha256": sha256(path)}))
+def test_run_of_a_version_that_pickled_its_model_is_refused_and_the_pickle_never_loaded(run, tmp_path):
+    folder = published_folder(run)
+    ModelFiles.in_folder(folder).model.unlink()
+    (folder / "cluster_pipeline.pkl").write_bytes(pickle.dumps(Unwanted(tmp_path / "loaded")))
+    require_refused(run, r"a pickle of an earlier version, .*cluster_pipeline.pkl, which is not loaded")
+    assert not (tmp_path / "loaded").exists()
+    assert find_published(CONFIG, run, override_reason="new version").run is None
 
 
-def test_pipeline_that_fails_only_when_applied_is_reported_and_labels_are_made_anew(run):
-    break_pipeline(published_folder(run))
+def test_model_of_another_schema_version_is_refused_with_both_versions(run):
+    replace_model(run, json.dumps(stored_model(run) | {"schema_version": 2}).encode())
+    require_refused(run, "schema_version 2, while this version reads 1")
+
+
+def test_model_whose_parts_do_not_fit_together_is_refused_before_it_is_applied(run):
+    model = stored_model(run)
+    model["preprocessing"]["space"]["time_series"]["block"]["scaling"]["center"].pop()
+    replace_model(run, json.dumps(model).encode())
+    require_refused(run, "values that do not fit together")
+
+
+def test_members_of_clusters_that_the_model_does_not_have_are_refused(run):
+    path = ModelFiles.in_folder(published_folder(run)).assignments
+    table = read_table(path)
+    write_table(table.assign(cluster_id=table["cluster_id"].replace(0, 99)), path)
+    require_refused(run, "other cluster numbers than 0 to")
+
+
+def test_run_of_another_assortment_has_nothing_to_continue_and_that_is_reported(run):
+    path = ModelFiles.in_folder(published_folder(run)).assignments
+    table = read_table(path)
+    write_table(table.assign(dfu_ck="other_" + table["dfu_ck"]), path)
     choice = find_published(CONFIG, run)
     assert choice.run is None
-    assert "must take the features of this one" in choice.problem
-
-
-def test_pipeline_that_would_not_be_applied_need_not_be_able_to(run):
-    break_pipeline(published_folder(run))
-    other = load_config(k_range=(3, 5), gap_references=2, n_init=5, feature_set="all")
-    assert find_published(other, run).run == published_folder(run).name
+    assert f"only 0% of its {len(table)} DFUs are in the features of this run" in choice.problem
 
 
 def test_published_clusters_are_read_once_and_of_the_matrix_only_what_is_compared(run, tmp_path, monkeypatch):
@@ -126,7 +167,7 @@ def test_published_clusters_are_read_once_and_of_the_matrix_only_what_is_compare
         PublishedFiles, "matrix", lambda self, columns=None: read.append(whole(self, columns)) or read[-1]
     )
     train_model(CONFIG, features=run.features, output_dir=tmp_path, published=files)
-    assert sorted(asked.count(name) for name in ("cluster_assignments.csv", "cluster_pipeline.pkl")) == [1, 1]
+    assert sorted(asked.count(name) for name in ("cluster_assignments.csv", "cluster_model.json")) == [1, 1]
     assert [list(frame) for frame in read] == [["dfu_ck", *SHAPE_SOURCES]]
     moves = read_table(tmp_path / "dfu_moves.parquet")
     assert len(moves) == len(read[0])

@@ -93,14 +93,14 @@ def test_mlflow_run_counts_as_failed_until_all_of_the_run_is_recorded(engine, tm
     assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
 
     # a file that cannot be read costs the record, not the run, and is called by its name
-    pipeline = ModelFiles.in_folder(run.folder).pipeline
-    pipeline.rename(tmp_path / "elsewhere")
+    model = ModelFiles.in_folder(run.folder).model
+    model.rename(tmp_path / "elsewhere")
     with caplog.at_level(logging.WARNING, logger="dfu_clustering"):
         assert steps.record_run(config, run).mlflow_run_id is None
     assert "the run is not in MLflow: [Errno 2] No such file or directory" in caplog.text
     assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
 
-    (tmp_path / "elsewhere").rename(pipeline)
+    (tmp_path / "elsewhere").rename(model)
     assert steps.record_run(config, run).mlflow_run_id is not None
     assert states_in_mlflow(config, tmp_path, run) == ["FINISHED"]
 

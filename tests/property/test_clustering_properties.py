@@ -12,8 +12,9 @@ from dfu_clustering.config import load_config
 from dfu_clustering.features import time_series_features
 from dfu_clustering.k_selection import KStatistics, nearest_feasible, select_k
 from dfu_clustering.panel import Histories
-from dfu_clustering.preprocessing import SHAPE_COLUMNS, build_preprocessing, shape_columns
+from dfu_clustering.preprocessing import build_preprocessing
 from dfu_clustering.sampling import stratified_sample
+from dfu_clustering.shape import SHAPE_COLUMNS, shape_columns
 from dfu_clustering.silhouette import mean_silhouettes
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -1,12 +1,7 @@
-import pickle
-
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
-from dfu_clustering.clusters import ClusterAssigner, ClusterModel, assignment_pipeline, fit_clusters
+from dfu_clustering.clusters import ClusterModel, fit_clusters
 
 
 def column(*values):
@@ -90,20 +85,3 @@ class TestAssignment:
     def test_a_row_on_a_centroid_is_at_distance_zero(self):
         model = ClusterModel(np.array([[1e9, 1.0], [0.1, 0.2]]), np.array([1, 1]), 0.0, (), None)
         assert model.assign(model.centroids).distance.tolist() == [0.0, 0.0]
-
-
-class TestPipeline:
-    def test_the_pickled_pipeline_assigns_as_the_model_does(self):
-        matrix = np.random.default_rng(5).lognormal(size=(200, 4))
-        preprocessing = Pipeline([("scaling", StandardScaler())])
-        space = preprocessing.fit_transform(matrix)
-        model = fit_clusters(space, space[:4], min_cluster_size_pct=0)
-        restored = pickle.loads(pickle.dumps(assignment_pipeline(preprocessing, model)))
-        unseen = np.random.default_rng(6).lognormal(size=(50, 4))
-        expected = model.assign(preprocessing.transform(unseen)).cluster_id
-        assert restored.predict(unseen).tolist() == expected.tolist()
-        assert len(set(expected.tolist())) > 1
-
-    def test_the_assigner_can_be_cloned(self):
-        assigner = ClusterAssigner(column(0, 10))
-        assert clone(assigner).fit(column(1)).predict(column(9, 2)).tolist() == [1, 0]

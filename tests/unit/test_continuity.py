@@ -137,20 +137,20 @@ def test_never_keeps_the_published_space_and_says_so():
 def test_a_setting_that_never_held_back_takes_effect_once_clusters_may_be_fitted():
     other = {"feature_set": "all", "time_window_months": 18}
     never, _ = continued(config=config_with(refit="never", **other))
-    assert (never.settings["feature_set"], never.settings["time_window_months"]) == ("shape", 24)
+    assert (never.settings.feature_set, never.settings.time_window_months) == ("shape", 24)
     segmentation, continuity = continued(config=config_with(**other), published=as_published(MATRIX, never))
     assert continuity.reason == "settings changed: time_window_months, feature_set"
-    assert (segmentation.settings["feature_set"], segmentation.settings["time_window_months"]) == ("all", 18)
+    assert (segmentation.settings.feature_set, segmentation.settings.time_window_months) == ("all", 18)
 
 
 def test_settings_that_change_nothing_in_this_space_are_no_change():
-    published = CONFIG.model_dump(mode="json")
+    published = CONFIG.of_the_space()
     assert changed_settings(config_with(feature_scaling="robust", max_categories=5), published) == ()
     assert changed_settings(config_with(min_variance=0.02, use_pca=True), published) == ("min_variance", "use_pca")
 
 
-def test_a_run_from_before_the_discount_is_another_space_only_where_noise_is_discounted_now():
-    before = {name: value for name, value in CONFIG.model_dump(mode="json").items() if name != "discount_noise"}
+def test_discounting_noise_makes_another_space():
+    before = config_with(discount_noise=False).of_the_space()
     assert changed_settings(config_with(discount_noise=False), before) == ()
     assert changed_settings(config_with(), before) == ("discount_noise",)
 

@@ -1,5 +1,5 @@
+import json
 import math
-import pickle
 import warnings
 
 import numpy as np
@@ -10,14 +10,13 @@ from dfu_clustering.config import ClusteringConfig, load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.features import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
 from dfu_clustering.k_selection import select_k
+from dfu_clustering.learner import learn, learned
 from dfu_clustering.preprocessing import (
     NUMERIC_FEATURES,
-    SHAPE_COLUMNS,
-    SHAPE_SOURCES,
     build_preprocessing,
     column_names,
-    shape_columns,
 )
+from dfu_clustering.shape import SHAPE_COLUMNS, SHAPE_SOURCES, shape_columns
 
 
 def config(**overrides) -> ClusteringConfig:
@@ -235,12 +234,12 @@ class TestPipeline:
         assert components.shape == (200, needed)
         assert column_names(pipeline) == tuple(f"principalcomponents{i}" for i in range(needed))
 
-    def test_the_fitted_pipeline_survives_pickling(self):
+    def test_what_was_learned_survives_json(self):
         rng = np.random.default_rng(2)
         everything = config(use_pca=True, attributes={"item": 1.0, "dfu": 1.0}, max_categories=3)
         dfus = matrix_of().assign(region=rng.choice(list("abc"), 200), brand=rng.choice(list("abcdefg"), 200))
         pipeline = build_preprocessing(everything).fit(dfus)
-        restored = pickle.loads(pickle.dumps(pipeline))
+        restored = learn(build_preprocessing(everything), json.loads(json.dumps(learned(pipeline))))
         unseen = matrix_of(20, seed=3).assign(region="a", brand="z")
         assert (restored.transform(unseen) == pipeline.transform(unseen)).all()
         assert column_names(restored) == column_names(pipeline)

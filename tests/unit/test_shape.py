@@ -153,5 +153,5 @@ class TestDiscount:
         matrix = matrix_of(noise(300) * np.linspace(1, 50, 300)[:, None])
         matrix["log_growth"] += np.linspace(-0.5, 0.5, 300)
         pipeline = build_preprocessing(load_config()).fit(matrix)
-        assert pipeline.named_steps["space"].transformers_[0][1].variances_["log_growth"] > 0.01
+        assert pipeline.named_steps["space"].blocks_["time_series"].variances_["log_growth"] > 0.01
         assert (pipeline.transform(matrix.iloc[[7, 3]]) == pipeline.transform(matrix)[[7, 3]]).all()

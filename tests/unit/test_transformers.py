@@ -3,17 +3,20 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import OneHotEncoder as SklearnOneHotEncoder
+from sklearn.preprocessing import StandardScaler
 
+from dfu_clustering.attribute_encoding import AttributeEncoder, FrequencyEncoder, OneHotEncoder
 from dfu_clustering.errors import DataError
 from dfu_clustering.transformers import (
     NULL,
     BlockWeight,
     ClippedRobustScaler,
-    FrequencyEncoder,
     LowVarianceFilter,
     MatrixColumns,
     MedianImputer,
     PrincipalComponents,
+    StandardScaling,
     Winsorizer,
 )
 
@@ -124,6 +127,23 @@ class TestClippedRobustScaler:
         assert ClippedRobustScaler().fit_transform(column(5, 5)).ravel().tolist() == [0.0, 0.0]
 
 
+def test_standard_scaling_is_that_of_scikit_learn():
+    space = np.random.default_rng(6).lognormal(size=(300, 3)) * [1, 1e6, 0]
+    assert (StandardScaling().fit_transform(space) == StandardScaler().fit_transform(space)).all()
+
+
+def test_one_hot_columns_are_those_of_scikit_learn():
+    rows = pd.DataFrame({"region": ["ost", "é", "ost", NULL], "brand": ["b", "a", "B", "b"]})
+    unseen = pd.DataFrame({"region": ["west", "é"], "brand": ["a", "z"]})
+    own, theirs = (
+        OneHotEncoder().fit(rows),
+        SklearnOneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(rows),
+    )
+    assert (own.transform(unseen) == theirs.transform(unseen)).all()
+    assert own.categories_ == [list(known) for known in theirs.categories_]
+    assert own.get_feature_names_out(["region", "brand"]).tolist()[:2] == ["region is NULL", "region=ost"]
+
+
 def test_frequencies_are_shares_of_the_rows_fitted_on():
     fitted = FrequencyEncoder().fit(pd.DataFrame({"c": ["x", "x", "y", NULL]}))
     assert fitted.transform(pd.DataFrame({"c": ["x", "y", NULL, "new"]})).ravel().tolist() == [0.5, 0.25, 0.25, 0.0]
@@ -140,12 +160,12 @@ def test_an_empty_block_has_nothing_to_weigh():
 
 def test_components_keep_distances_and_have_signs_of_their_own():
     space = np.random.default_rng(3).normal(size=(60, 5)) @ np.diag([5.0, 3.0, 2.0, 1.0, 0.5])
-    pca = PrincipalComponents(n_components=0.9999, svd_solver="full")
+    pca = PrincipalComponents(0.9999)
     components = pca.fit_transform(space)
     assert np.linalg.norm(components[0] - components[1]) == pytest.approx(np.linalg.norm(space[0] - space[1]))
     largest = np.abs(pca.components_).argmax(axis=1)
     assert (pca.components_[np.arange(5), largest] > 0).all()
-    mirrored = PrincipalComponents(n_components=0.9999, svd_solver="full").fit(2 * space.mean(axis=0) - space)
+    mirrored = PrincipalComponents(0.9999).fit(2 * space.mean(axis=0) - space)
     assert mirrored.components_ == pytest.approx(pca.components_)
 
 
@@ -157,7 +177,10 @@ def test_components_keep_distances_and_have_signs_of_their_own():
         BlockWeight(3.0),
         MatrixColumns(["a"], ["b"]),
         MedianImputer(),
+        AttributeEncoder(["a"], ["b"], 3, StandardScaling()),
     ],
 )
 def test_transformers_can_be_cloned(transformer):
-    assert clone(transformer).get_params() == transformer.get_params()
+    assert clone(transformer).get_params(deep=False).keys() == transformer.get_params(deep=False).keys()
+    plain = {name: value for name, value in transformer.get_params(deep=False).items() if name != "scaler"}
+    assert plain.items() <= clone(transformer).get_params(deep=False).items()

@@ -7,17 +7,13 @@ import pyarrow.parquet as parquet
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.earlier_runs import EarlierRuns
 from dfu_clustering.errors import DataError
-from dfu_clustering.hysteresis import nearest
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.publications import publication_to_continue, require_publication_of_run
-from dfu_clustering.published_model import PublishedModel, changed_settings
 from dfu_clustering.runs import Run, Summary
 from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.tables import read_first_rows
 
 logger = logging.getLogger(__name__)
 
-_ROWS_TRIED = 100
 _LEAST_SHARED = 0.5  # of the published DFUs; below it the published run was of another assortment or database
 
 
@@ -25,7 +21,7 @@ class PublishedChoice(Summary):
     """The run whose labels this one continues.
 
     Attributes:
-        run: Name of its folder; None: labels are made anew.
+        run: Name of its folder; None: labels are made from scratch.
         problem: Why they are although something is published; None where nothing went wrong.
     """
 
@@ -33,54 +29,49 @@ class PublishedChoice(Summary):
     problem: str | None = None
 
 
-def find_published(config: ClusteringConfig, run: Run) -> PublishedChoice:
-    """Find the run to continue by the ledger; one whose files are gone or do not fit is reported, not an error.
+def find_published(config: ClusteringConfig, run: Run, *, override_reason: str | None = None) -> PublishedChoice:
+    """Find the run to continue, by the ledger.
+
+    Labels that nothing connects with the published ones would change their meaning in silence. So a published run
+    whose files are gone or cannot be read stops this one, unless a person gives a reason to start from scratch. One of
+    another assortment or database has nothing to continue; that is reported.
+
+    Args:
+        config: The settings.
+        run: The run, whose features are built.
+        override_reason: Why labels may be made from scratch where the published run cannot be read.
 
     Raises:
+        DataError: A file of the published run is missing or unreadable, and there is no reason.
         TrackingUnavailableError: Its folder is gone and MLflow does not answer; waiting may heal that.
     """
     publication = publication_to_continue(Ledger(run.folder.parent).publications(), run.as_of_month)
     if publication is None:
         return PublishedChoice(run=None)
     try:
-        _require_continuable(config, published_files(config, run, publication.run), run)
+        published = published_files(config, run, publication.run)
+        members = published.model().members
+        published.labels()
     except DataError as error:
-        problem = f"labels are made anew and not matched to those of {publication.run}: {error}"
-        logger.warning("find_published %s", problem)
-        return PublishedChoice(run=None, problem=problem)
+        if override_reason is None:
+            raise
+        return _from_scratch(publication.run, f"{error} Reason given: {override_reason}")
+    keys = parquet.read_table(run.features, columns=["dfu_ck"]).to_pandas()["dfu_ck"]
+    shared = float(members.index.isin(keys).mean())
+    if shared < _LEAST_SHARED:
+        found = f"only {shared:.0%} of its {len(members)} DFUs are in the features of this run, less than"
+        return _from_scratch(publication.run, f"{found} {_LEAST_SHARED:.0%}: another assortment or database")
     return PublishedChoice(run=publication.run)
+
+
+def _from_scratch(published: str, why: str) -> PublishedChoice:
+    problem = f"labels are made from scratch and not matched to those of {published}: {why}"
+    logger.warning("find_published %s", problem)
+    return PublishedChoice(run=None, problem=problem)
 
 
 def published_files(config: ClusteringConfig, run: Run, published: str) -> PublishedFiles:
     """Return the files of an earlier run by its name: from its folder, else from MLflow."""
     earlier = EarlierRuns.in_folder(run.folder.parents[1], config.tracking).named(published)
     publication = require_publication_of_run(Ledger(run.folder.parent).publications(), published)
-    return PublishedFiles(published, earlier.file, publication.pipeline_sha256)
-
-
-def _require_continuable(config: ClusteringConfig, published: PublishedFiles, run: Run) -> None:
-    model = published.model()
-    published.labels()
-    if config.refit == "never" or not changed_settings(config, model.settings):
-        _require_applicable(model, run)
-    members = model.members
-    keys = parquet.read_table(run.features, columns=["dfu_ck"]).to_pandas()["dfu_ck"]
-    shared = float(members.index.isin(keys).mean())
-    if shared < _LEAST_SHARED:
-        raise DataError(
-            f"At least {_LEAST_SHARED:.0%} of the DFUs of a published run must still be there",
-            found=f"{shared:.0%} of {len(members)} in the features of this run",
-            remedy="check that the database is the one that was published to; if so, nothing needs to be done",
-        )
-
-
-def _require_applicable(model: PublishedModel, run: Run) -> None:
-    """Try the published pipeline on a few rows: one of an older scikit-learn may load and fail only when it is used."""
-    try:
-        nearest(model.preprocessing.transform(read_first_rows(run.features, _ROWS_TRIED)), model.centroids)
-    except (AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
-        raise DataError(
-            "The fitted pipeline of a published run must take the features of this one",
-            found=f"{type(error).__name__}: {error}",
-            remedy="run with the version of scikit-learn that it was fitted with, or accept labels that are made anew",
-        ) from error
+    return PublishedFiles(published, earlier.file, publication.model_sha256)

@@ -68,7 +68,7 @@ def record_publication(run: Run, state: SalesState, *, load_id: str | None, publ
         run=run.folder.name,
         labels={segment.label: segment.size for segment in run.result("label_segments", LabelSummary).segments},
         published_at=published_at,
-        pipeline_sha256=sha256(ModelFiles.in_folder(run.folder).pipeline),
+        model_sha256=sha256(ModelFiles.in_folder(run.folder).model),
     )
     ledger.append(publication)
     return publication

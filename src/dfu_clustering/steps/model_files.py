@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+MODEL: Final = "cluster_model.json"
 SPACE_PREFIX = "space_"  # of the centroids' columns in the clustered space, beside the profiles in original units
 
 # the pictures that are drawn of it -> what each shows, in the order in which they are looked at
@@ -41,9 +42,9 @@ class ModelFiles:
         )
 
     @property
-    def pipeline(self) -> Path:
-        """Return the path of the fitted scikit-learn pipeline."""
-        return self.centroids.with_name("cluster_pipeline.pkl")
+    def model(self) -> Path:
+        """Return the path of the fitted model."""
+        return self.centroids.with_name(MODEL)
 
     @property
     def map(self) -> Path:

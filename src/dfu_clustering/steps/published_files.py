@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,21 +9,25 @@ from typing import Any
 
 import pandas as pd
 
-from dfu_clustering.drift import DriftReference
 from dfu_clustering.errors import DataError
+from dfu_clustering.fitted_model import FittedModel, parse_model
 from dfu_clustering.months import parse_month
 from dfu_clustering.published_model import PublishedModel
-from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
+from dfu_clustering.steps.model_files import MODEL
 from dfu_clustering.tables import read_json, read_table, require_columns
 
 logger = logging.getLogger(__name__)
 
 LABELS = "cluster_labels.csv"
 MATRIX = "clustering_features.parquet"
-NEEDED = ("cluster_assignments.csv", "cluster_centroids.csv", "cluster_metadata.json", "cluster_pipeline.pkl", LABELS)
+NEEDED = ("cluster_assignments.csv", "cluster_metadata.json", MODEL, LABELS)
+_PICKLED = "cluster_pipeline.pkl"  # what versions before the stored model left in its place
 
 _TEXT_COLUMNS = frozenset({"dfu_ck", "demand_class", "cluster_label"})
-_REMEDY = "name the output folder of a run that is whole, or run without it: labels are then made anew"
+_FROM_SCRATCH = (
+    "have labels made from scratch, with override_reason in a run of the flow, without --published in the programs"
+)
+_REMEDY = f"name the output folder of a run that is whole, or {_FROM_SCRATCH}"
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,12 @@ class PublishedFiles:
     Attributes:
         run: Its name, for people.
         file: Returns the path of a file by its name, and raises DataError where there is none.
-        pipeline_sha256: What the ledger says of its pipeline; None: nothing does, and the folder is trusted.
+        model_sha256: What the ledger says of its stored model; None: nothing does.
     """
 
     run: str
     file: Callable[[str], Path]
-    pipeline_sha256: str | None = None
+    model_sha256: str | None = None
 
     @classmethod
     def in_folder(cls, folder: Path) -> "PublishedFiles":
@@ -67,25 +70,32 @@ class PublishedFiles:
         Raises:
             DataError: A file is missing or unreadable, or was written before runs kept what continuing needs.
         """
-        metadata = self.metadata()
+        fitted = self.fitted()
         assignments = read_table(self.file("cluster_assignments.csv"), text_columns=_TEXT_COLUMNS)
-        if "drift_reference" not in metadata or "evidence" not in assignments:
+        require_columns(assignments, ("dfu_ck", "cluster_id", "evidence"), of="A file of cluster assignments")
+        members = assignments.set_index("dfu_ck")[["cluster_id", "evidence"]]
+        if not members["cluster_id"].isin(range(len(fitted.centroids))).all():
             raise DataError(
-                "A published run must have kept what the next one continues from",
-                found=f"files of {self.run} by {metadata.get('code_version')}, which did not",
+                "The members of a published run must be in clusters of its model",
+                found=f"other cluster numbers than 0 to {len(fitted.centroids) - 1} in the assignments of {self.run}",
                 remedy=_REMEDY,
             )
-        require_columns(assignments, ("dfu_ck", "cluster_id", "evidence"), of="A file of cluster assignments")
-        centroids = read_table(self.file("cluster_centroids.csv"), text_columns=_TEXT_COLUMNS).set_index("cluster_id")
-        space = [name for name in centroids if str(name).startswith(SPACE_PREFIX)]
-        return PublishedModel(
-            settings=metadata.get("space_settings", metadata["config"]),  # older runs wrote the configuration only
-            preprocessing=self._pipeline()[:-1],
-            centroids=centroids.sort_index()[space].to_numpy(dtype=float),
-            members=assignments.set_index("dfu_ck")[["cluster_id", "evidence"]],
-            k_selection=metadata["k_selection"],
-            reference=DriftReference(**metadata["drift_reference"]),
-        )
+        return PublishedModel(**vars(fitted), members=members, k_selection=self.metadata()["k_selection"])
+
+    def fitted(self) -> FittedModel:
+        """Return the stored model; it is data, and reading it executes nothing.
+
+        Raises:
+            DataError: It is missing, damaged, of another version, or none of ours.
+        """
+        try:
+            path = self.file(MODEL)
+        except DataError:
+            self._refuse_pickle()
+            raise
+        content = path.read_bytes()
+        self._require_undamaged(path, content)
+        return parse_model(content, source=str(path))
 
     def labels(self) -> pd.DataFrame:
         """Return dfu_ck, cluster_id and cluster_label.
@@ -128,33 +138,23 @@ class PublishedFiles:
             )
         return months
 
-    def _pipeline(self) -> Any:  # noqa: ANN401
-        path = self.file(ModelFiles.in_folder(Path()).pipeline.name)
-        content = path.read_bytes()
-        self._require_unchanged(path, content)
+    def _refuse_pickle(self) -> None:
+        """Say what to do with the run of a version that pickled its model: loading a pickle executes what is in it."""
         try:
-            return pickle.loads(content)  # noqa: S301  (an earlier run of this project wrote it)
-        except (
-            pickle.UnpicklingError,
-            AttributeError,
-            ImportError,
-            EOFError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
-            raise DataError(
-                "The fitted pipeline of a published run must be readable",
-                found=f"{path}: {type(error).__name__}: {error}",
-                remedy=_REMEDY,
-            ) from error
+            path = self.file(_PICKLED)
+        except DataError:
+            return
+        raise DataError(
+            f"A published run must have stored its model as data, in {MODEL}",
+            found=f"a pickle of an earlier version, {path}, which is not loaded",
+            remedy=f"{_FROM_SCRATCH}; the runs after that one continue it",
+        )
 
-    def _require_unchanged(self, path: Path, content: bytes) -> None:
-        """Check a pickle before it is loaded: loading runs what is in it, and it may come from MLflow."""
+    def _require_undamaged(self, path: Path, content: bytes) -> None:
         found = hashlib.sha256(content).hexdigest()
-        if self.pipeline_sha256 not in (None, found):
+        if self.model_sha256 not in (None, found):
             raise DataError(
-                "The fitted pipeline of a published run must be the one that the ledger names",
-                found=f"{path} with SHA-256 {found} instead of {self.pipeline_sha256}",
-                remedy="find out who changed it; put it back from a backup, or delete it if MLflow has it unchanged",
+                "The stored model of a published run must be the one that the ledger names",
+                found=f"{path} with SHA-256 {found} instead of {self.model_sha256}",
+                remedy=f"put it back from a backup, or delete it if MLflow has it undamaged; or {_FROM_SCRATCH}",
             )

@@ -139,7 +139,7 @@ def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecor
             },
         },
         artifacts=run.folder,
-        pipeline=ModelFiles.in_folder(run.folder).pipeline,
+        model=ModelFiles.in_folder(run.folder).model,
         matrix=read_first_rows(run.features, SIGNATURE_ROWS),
         champion=not summary.published.dry_run,
     )

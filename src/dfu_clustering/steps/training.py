@@ -1,7 +1,6 @@
 """Step 2: the feature matrix becomes clusters, their profiles and the fitted pipeline."""
 
 import logging
-import pickle
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from dfu_clustering.clusters import Assignment, assignment_pipeline
+from dfu_clustering.clusters import Assignment
 from dfu_clustering.config import ClusteringConfig, parse_config
 from dfu_clustering.continuity import Continuity, continue_published
 from dfu_clustering.deployment import OF_THE_DEPLOYMENT
@@ -28,7 +27,7 @@ from dfu_clustering.steps.features import FeatureFiles, FeatureSummary
 from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
 from dfu_clustering.steps.pictures import draw_k_selection, draw_segments, write_map, write_typical
 from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.tables import atomic_path, read_table, require_columns, write_json, write_table
+from dfu_clustering.tables import read_table, require_columns, write_json, write_table
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +114,7 @@ def train_model(
     files = ModelFiles.in_folder(output_dir)
     write_table(centroids, files.centroids)
     write_table(_assignment_table(matrix, segmentation), files.assignments)
-    _write_pipeline(files, segmentation)
+    write_json(segmentation.fitted.to_dict(), files.model)
     _write_moves(moves, files.moves)
     assignment = Assignment(segmentation.assignment.cluster_id, segmentation.assignment.distance)
     shares = write_map(segmentation.space, matrix["dfu_ck"], assignment.cluster_id, files.map)
@@ -232,11 +231,6 @@ def _centroid_table(matrix: pd.DataFrame, segmentation: Segmentation) -> pd.Data
     return pd.concat([profiles, pd.DataFrame(segmentation.model.centroids, columns=columns)], axis="columns")
 
 
-def _write_pipeline(files: ModelFiles, segmentation: Segmentation) -> None:
-    with atomic_path(files.pipeline) as draft:
-        draft.write_bytes(pickle.dumps(assignment_pipeline(segmentation.preprocessing, segmentation.model)))
-
-
 def _moves(
     matrix: pd.DataFrame, segmentation: Segmentation, continuity: Continuity | None, before: _Published | None
 ) -> pd.DataFrame | None:
@@ -291,10 +285,9 @@ def _metadata(
         "silhouette": summary.silhouette,
         "inertia": summary.inertia,
         "warnings": summary.warnings,
-        "space_settings": dict(segmentation.settings),
+        "space_settings": segmentation.settings.model_dump(mode="json"),
         "clustered_columns": list(segmentation.columns),
         "k_selection": segmentation.k_selection,
-        "drift_reference": segmentation.reference.to_dict(),
         **({"continuity": summary.continuity.model_dump()} if summary.continuity else {}),
         "feature_scales": feature_scales(matrix).to_dict(orient="index"),
         "features": origin.model_dump() if origin else None,
