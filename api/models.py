@@ -1,11 +1,13 @@
 """What the service answers, with the units of every number."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.dfu_table import DfuRow
+from dfu_clustering.publish_report import Transition
+from dfu_clustering.steps.labelling import SegmentSummary
 
 Label = Annotated[str, Field(description="cluster_assignment", examples=["high_volume_steady"])]
 AsOfMonth = Annotated[
@@ -62,29 +64,12 @@ class DfuPage(_Answer):
     rows: list[DfuRow]
 
 
-class Profile(BaseModel):
-    """What a segment is, as of the published run."""
-
-    cluster_id: int
-    label: Label
-    base: Annotated[str, Field(description="the label before traits were added to tell it from others")]
-    traits: list[str]
-    reason: Annotated[str, Field(description="why it is called so")]
-    size: Annotated[int, Field(description="DFUs in the run")]
-    share: Annotated[float, Field(ge=0, le=1, description="of the clustered DFUs")]
-    volume_share: Annotated[float, Field(ge=0, le=1, description="of their demand in the window")]
-    profile: Annotated[dict[str, Any], Field(description="medians of the features in original units, and quartiles")]
-    published_label: Annotated[
-        str | None, Field(description="what the segment that it goes on from was called; null: it goes on from none")
-    ]
-
-
 class Profiles(_Answer):
     """The segments of the published run, the largest first."""
 
     as_of_month: AsOfMonth
     run: Annotated[str, Field(description="name of the run, in its folder and in MLflow")]
-    profiles: list[Profile]
+    profiles: list[SegmentSummary]
 
 
 class SegmentMember(BaseModel):
@@ -150,14 +135,6 @@ class Dfu(_Answer):
     attributes: Annotated[DfuRow, Field(description="the row of dim_dfu")]
 
 
-class Change(BaseModel):
-    """So many DFUs went from one label to another; null is no label."""
-
-    old_label: str | None
-    new_label: str | None
-    dfus: int
-
-
 class Changes(_Answer):
     """What the last publish changed."""
 
@@ -167,7 +144,7 @@ class Changes(_Answer):
     updated: Annotated[int, Field(description="DFUs with another label than before, or with their first")]
     unchanged: Annotated[int, Field(description="DFUs that kept their label")]
     cleared: Annotated[int, Field(description="DFUs that lost their label and got none")]
-    changes: Annotated[list[Change], Field(description="all DFUs by old and new label, the most first")]
+    changes: Annotated[list[Transition], Field(description="all DFUs by old and new label, the most first")]
 
 
 class Picture(BaseModel):

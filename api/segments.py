@@ -14,7 +14,6 @@ from api.dfu_table import DfuRow
 from api.filters import LABEL, Filter, Sort, parse_filters, parse_sort
 from api.members import Member
 from api.models import (
-    Change,
     Changes,
     Cluster,
     Clusters,
@@ -24,7 +23,6 @@ from api.models import (
     MonthLabel,
     Picture,
     Pictures,
-    Profile,
     Profiles,
     Readiness,
     SegmentMember,
@@ -181,8 +179,7 @@ def _profiles(view: View) -> Profiles:
     run = view.require_newest()
     if not run.segments:
         raise NotFoundError(f"The profiles of run {run.publication.run}, which is published, were cleared away.")
-    profiles = [Profile.model_validate(segment.model_dump()) for segment in run.segments]
-    return Profiles(as_of_month=view.as_of_month, run=run.publication.run, profiles=profiles)
+    return Profiles(as_of_month=view.as_of_month, run=run.publication.run, profiles=list(run.segments))
 
 
 def _changes(view: View) -> Changes:
@@ -195,7 +192,7 @@ def _changes(view: View) -> Changes:
         updated=published.updated,
         unchanged=published.unchanged,
         cleared=published.cleared,
-        changes=[Change.model_validate(transition, from_attributes=True) for transition in published.transitions],
+        changes=list(published.transitions),
     )
 
 

@@ -33,6 +33,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from dfu_clustering.clusters import fit_clusters
 from dfu_clustering.config import ClusteringConfig, load_config
+from dfu_clustering.hysteresis import nearest
 from dfu_clustering.k_selection import KStatistics, nearest_feasible, nominate, select_k
 
 K_RANGE = (3, 12)
@@ -224,7 +225,7 @@ def _our_way(points: np.ndarray, volume: np.ndarray, config: ClusteringConfig, s
     with _timed(seconds, "fit_clusters"):
         model = fit_clusters(points, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
     with _timed(seconds, "assign"):
-        assignment = model.assign(points)
+        assignment = nearest(points, model.centroids)
     return selection, model, assignment
 
 

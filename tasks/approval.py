@@ -18,8 +18,9 @@ from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
-from dfu_clustering.runs import Run, Summary
+from dfu_clustering.runs import Run
 from dfu_clustering.steps import LabelSummary, PublishSummary
+from dfu_clustering.summary import Summary
 from tasks.artifacts import approval_markdown
 from tasks.connection import warehouse_engine
 

@@ -13,14 +13,6 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Assignment:
-    """The (n,) cluster of each row, and its (n,) Euclidean distance to that cluster's centroid."""
-
-    cluster_id: Integers
-    distance: Floats
-
-
-@dataclass(frozen=True, eq=False)
 class ClusterModel:
     """Centroids that tell which cluster a row belongs to.
 
@@ -37,10 +29,6 @@ class ClusterModel:
     inertia: float
     merged_sizes: tuple[int, ...]
     warning: str | None
-
-    def assign(self, space: Floats) -> Assignment:
-        """Assign every row of an (n, n_columns) space to its nearest centroid."""
-        return Assignment(*nearest_centroids(space, self.centroids))
 
 
 def fit_clusters(space: Floats, initial_centroids: Floats, *, min_cluster_size_pct: float) -> ClusterModel:

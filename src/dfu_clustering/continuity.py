@@ -18,23 +18,24 @@ from sklearn.pipeline import Pipeline
 from dfu_clustering.clusters import ClusterModel, fit_clusters
 from dfu_clustering.config import ClusteringConfig, SpaceSettings
 from dfu_clustering.drift import DriftReference
-from dfu_clustering.hysteresis import UNPUBLISHED, HeldAssignment, Members, SwitchRule, hold, nearest
+from dfu_clustering.hysteresis import UNPUBLISHED, Assignment, Members, SwitchRule, hold, nearest
 from dfu_clustering.k_selection import select_k
 from dfu_clustering.kmeans import large_enough
 from dfu_clustering.matching import UNMATCHED, match_clusters
 from dfu_clustering.preprocessing import build_preprocessing, column_names
 from dfu_clustering.published_model import PublishedDfus, PublishedModel, changed_settings
 from dfu_clustering.segmentation import Segmentation, sampled_silhouettes, segment_anew, volume_of
+from dfu_clustering.summary import Summary
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Continuity:
+class Continuity(Summary):
     """How the clusters continue the published ones.
 
     Attributes:
+        published_run: The run that they continue.
         refit: Whether they were fitted again.
         reason: Why, or why not.
         matched: Of each cluster the published one that it continues, UNMATCHED where it is new.
@@ -45,13 +46,14 @@ class Continuity:
             clusters by nearest centroid, and of what they were compared with.
     """
 
+    published_run: str
     refit: bool
     reason: str
     matched: tuple[int, ...]
-    psi: Mapping[str, float]
+    psi: dict[str, float]
     far_share: float | None
     held_share: float
-    silhouettes: Mapping[str, float]
+    silhouettes: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +114,12 @@ def continue_published(
     return _finished(config, matrix, before, refitted, _held(config, refitted, before, rule), refit=True, reason=cause)
 
 
-def as_published(matrix: pd.DataFrame, segmentation: Segmentation) -> PublishedModel:
+def as_published(matrix: pd.DataFrame, segmentation: Segmentation, *, run: str = "the month before") -> PublishedModel:
     """Return the clusters as the next month continues them."""
     assignment = segmentation.assignment
     return PublishedModel(
         **vars(segmentation.fitted),
+        run=run,
         members=pd.DataFrame(
             {"cluster_id": assignment.cluster_id, "evidence": assignment.evidence}, index=matrix["dfu_ck"]
         ),
@@ -137,7 +140,7 @@ def _kept(before: PublishedDfus, warnings: tuple[str, ...], *, follow: bool) -> 
     )
 
 
-def _cause(config: ClusteringConfig, before: PublishedDfus, held: HeldAssignment) -> tuple[str | None, bool]:
+def _cause(config: ClusteringConfig, before: PublishedDfus, held: Assignment) -> tuple[str | None, bool]:
     """Return why clusters should be fitted again, if they should, and whether they must be."""
     if config.refit == "never":
         return None, False
@@ -196,7 +199,7 @@ def _refitted(
     return clusters, _gain(of_cold if takes_cold else of_warm, now)
 
 
-def _continues(before: PublishedDfus, natural: HeldAssignment, n_clusters: int) -> Integers:
+def _continues(before: PublishedDfus, natural: Assignment, n_clusters: int) -> Integers:
     shared = before.cluster_id != UNPUBLISHED
     n_published = len(before.model.centroids)
     return match_clusters(before.cluster_id[shared], natural.cluster_id[shared], n_published, n_clusters)
@@ -206,7 +209,7 @@ def _gain(silhouette: float, other: float) -> float:
     return (silhouette - other) / abs(other) if other else float(np.sign(silhouette))
 
 
-def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, rule: SwitchRule) -> HeldAssignment:
+def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, rule: SwitchRule) -> Assignment:
     """Return the DFUs by hysteresis, and as many freed from it as clusters need to be large enough.
 
     A DFU whose published cluster is gone, or whose nearest cluster is new, is free: a new cluster is there because the
@@ -230,7 +233,7 @@ def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, 
     return next(possible, held)
 
 
-def _large_enough(config: ClusteringConfig, assignment: HeldAssignment, n_clusters: int) -> NDArray[np.bool_]:
+def _large_enough(config: ClusteringConfig, assignment: Assignment, n_clusters: int) -> NDArray[np.bool_]:
     return large_enough(np.bincount(assignment.cluster_id, minlength=n_clusters), config.min_cluster_size_pct)
 
 
@@ -248,6 +251,7 @@ def _in_another_space(
     now, n_clusters = anew.assignment.cluster_id[shared], len(anew.model.centroids)
     matched = match_clusters(members[shared].to_numpy(np.int64), now, len(published.centroids), n_clusters)
     return anew, Continuity(
+        published_run=published.run,
         refit=True,
         reason=reason,
         matched=tuple(matched.tolist()),
@@ -263,7 +267,7 @@ def _finished(
     matrix: pd.DataFrame,
     before: PublishedDfus,
     clusters: _Clusters,
-    held: HeldAssignment,
+    held: Assignment,
     *,
     refit: bool,
     reason: str,
@@ -289,10 +293,11 @@ def _finished(
         warnings=clusters.warnings,
     )
     return segmentation, Continuity(
+        published_run=before.model.run,
         refit=refit,
         reason=reason,
         matched=tuple(clusters.continues[order].tolist()),
-        psi=before.psi,
+        psi=dict(before.psi),
         far_share=before.far_share,
         held_share=float(assignment.held.mean()),
         silhouettes={"labels": by_label, "nearest": by_nearest},

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from dfu_clustering.errors import InputError
-from dfu_clustering.runs import Run, Summary
+from dfu_clustering.runs import Run
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import read_json, write_json
 
 Suite = Literal["fact_sales_monthly", "dim_dfu", "dim_item", "features", "assignments"]

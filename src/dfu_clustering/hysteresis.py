@@ -44,7 +44,7 @@ class SwitchRule:
 
 
 @dataclass(frozen=True, eq=False)
-class HeldAssignment:
+class Assignment:
     """Clusters of n rows, all arrays of shape (n,).
 
     Attributes:
@@ -66,9 +66,9 @@ class HeldAssignment:
         held: NDArray[np.bool_] = self.margin < 0
         return held
 
-    def renumbered(self, number: Integers) -> "HeldAssignment":
+    def renumbered(self, number: Integers) -> "Assignment":
         """Return the same assignment with cluster i called ``number[i]``."""
-        return HeldAssignment(number[self.cluster_id], self.distance, self.margin, self.evidence)
+        return Assignment(number[self.cluster_id], self.distance, self.margin, self.evidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class Members:
 
 def hold(
     space: Floats, centroids: Floats, members: Members, published: Integers, evidence: Floats, rule: SwitchRule
-) -> HeldAssignment:
+) -> Assignment:
     """Assign rows to the cluster they were published in, or to another one where the evidence says so.
 
     The result of a row depends on that row alone. Rows without a published cluster go to the nearest centroid; ties go
@@ -116,10 +116,10 @@ def hold(
         rule: How much is needed.
     """
     blocks = [_hold(space[at], centroids, members, published[at], evidence[at], rule) for at in _blocks(len(space))]
-    return HeldAssignment(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+    return Assignment(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
 
-def nearest(space: Floats, centroids: Floats) -> HeldAssignment:
+def nearest(space: Floats, centroids: Floats) -> Assignment:
     """Assign every row to its nearest centroid, as if nothing had been published."""
     unpublished, none = np.full(len(space), UNPUBLISHED), np.zeros(len(space))
     nobody = Members(np.full(centroids.shape, np.nan), np.full(len(centroids), np.inf))

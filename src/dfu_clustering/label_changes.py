@@ -1,21 +1,28 @@
 """Labels beside the published ones: how many changed, from what to what, and which feature moved each DFU."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
+from dfu_clustering.publish_report import Transition
+from dfu_clustering.summary import Summary
+
 COLUMNS = ("dfu_ck", "old_label", "new_label", "feature", "before", "after")
 
 
-@dataclass(frozen=True, eq=False)
-class LabelComparison:
+class RenamedSegment(Summary):
+    """A segment that continues a published one under another name, and why."""
+
+    old_label: str
+    new_label: str
+    reason: str
+
+
+class LabelChurn(Summary):
     """Labels of this run against those of the published one.
 
     Attributes:
-        changes: Columns COLUMNS, one row a DFU that has another label than it had; by dfu_ck.
         shared_dfus: DFUs that have a label in both.
         new_dfus: DFUs that had none.
         left_dfus: DFUs that have none any more.
@@ -23,10 +30,9 @@ class LabelComparison:
         unchanged_dfus: Shared DFUs whose own history barely changed; None where it is not known how far they moved.
         churn_share_unchanged_history: Share (0-1) of these whose label changed; None where there are none.
         ari: Adjusted Rand index of both groupings of the shared DFUs; None where none are shared.
-        flow: Columns old_label, new_label, dfus: all DFUs, the largest flow first; None is no label.
+        flow: All DFUs from label to label, the largest first.
     """
 
-    changes: pd.DataFrame
     shared_dfus: int
     new_dfus: int
     left_dfus: int
@@ -34,12 +40,12 @@ class LabelComparison:
     unchanged_dfus: int | None
     churn_share_unchanged_history: float | None
     ari: float | None
-    flow: pd.DataFrame
+    flow: list[Transition]
 
 
 def compare_with_published(
     before: pd.DataFrame, after: pd.DataFrame, moves: pd.DataFrame | None, *, unchanged_move: float
-) -> LabelComparison:
+) -> tuple[LabelChurn, pd.DataFrame]:
     """Compare labels DFU by DFU; the order of the rows does not matter.
 
     Args:
@@ -47,14 +53,17 @@ def compare_with_published(
         after: The same now.
         moves: dfu_ck, move, feature, before, after: what movement() told of DFUs in both; None: not known.
         unchanged_move: Move up to which a DFU's history barely changed.
+
+    Returns:
+        How many labels changed, and which: columns COLUMNS, one row a DFU that has another label than it had, by
+        dfu_ck.
     """
     both = _labels(before, "old_label").join(_labels(after, "new_label"), how="outer").sort_index()
     shared = both.dropna()
     changed = shared["old_label"] != shared["new_label"]
     told = shared.join(_moves(moves), how="left")
     barely = (told["move"] <= unchanged_move).to_numpy()
-    return LabelComparison(
-        changes=told[changed.to_numpy()].reset_index()[list(COLUMNS)],
+    churn = LabelChurn(
         shared_dfus=len(shared),
         new_dfus=int(both["old_label"].isna().sum()),
         left_dfus=int(both["new_label"].isna().sum()),
@@ -64,6 +73,7 @@ def compare_with_published(
         ari=float(adjusted_rand_score(shared["old_label"], shared["new_label"])) if len(shared) else None,
         flow=_flow(both),
     )
+    return churn, told[changed.to_numpy()].reset_index()[list(COLUMNS)]
 
 
 def _labels(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -81,8 +91,10 @@ def _share(holds: NDArray[np.bool_]) -> float | None:
     return float(holds.mean()) if len(holds) else None
 
 
-def _flow(both: pd.DataFrame) -> pd.DataFrame:
+def _flow(both: pd.DataFrame) -> list[Transition]:
     flow = both.groupby(["old_label", "new_label"], dropna=False).size().rename("dfus").reset_index()
     flow = flow.astype({"old_label": object, "new_label": object})
     flow = flow.where(flow.notna(), None)
-    return flow.sort_values(["dfus", "old_label", "new_label"], ascending=[False, True, True], ignore_index=True)
+    in_order = flow.sort_values(["dfus", "old_label", "new_label"], ascending=[False, True, True])
+    rows = in_order.itertuples(index=False, name=None)
+    return [Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in rows]

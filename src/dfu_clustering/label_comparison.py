@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.publish_journal import Attempt
-from dfu_clustering.publish_report import PublishReport, Transition
+from dfu_clustering.publish_report import PublishSummary, Transition
 from dfu_clustering.warehouse import schema_errors, statement
 
 LABEL_COLUMNS = ("dfu_ck", "cluster_id", "cluster_label")
@@ -65,7 +65,7 @@ def compare_labels(
     *,
     unknown: Literal["error", "report"],
     known_unlabelled: "pd.Series[str] | None",
-) -> PublishReport:
+) -> PublishSummary:
     """Return what publishing would do; leaves the temporary table label_changes, which the update works through.
 
     Raises:
@@ -79,8 +79,8 @@ def compare_labels(
             _require_known(not_found)
         appeared = _keys(cursor, _APPEARED) if known_unlabelled is not None else None
         cursor.execute(statement("label_transitions"))
-        return PublishReport(
-            transitions=tuple(Transition(*row) for row in cursor.fetchall()),
+        return PublishSummary(
+            transitions=tuple(Transition(old_label=old, new_label=new, dfus=n) for old, new, n in cursor.fetchall()),
             not_found=len(not_found),
             not_found_keys=tuple(not_found[:_KEYS_KEPT]),
             dry_run=False,

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.months import parse_month
-from dfu_clustering.runs import Summary
+from dfu_clustering.summary import Summary
 
 SALES_LOADED = "fact_sales_monthly.loaded"
 CLUSTERS_PUBLISHED = "dfu.clusters.published"

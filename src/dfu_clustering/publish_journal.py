@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from dfu_clustering.publish_report import PublishReport
+from dfu_clustering.publish_report import PublishSummary
 from dfu_clustering.tables import read_json, read_table, write_json, write_table
 
 PREVIOUS_LABELS = "previous_labels.parquet"
@@ -30,7 +30,7 @@ class Attempt(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     transaction: int
-    report: PublishReport
+    report: PublishSummary
     labels_digest: str = ""
     after_committed: bool = False
 

@@ -1,8 +1,11 @@
 """What publishing did or would do, and why it did not."""
 
-from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import computed_field
 
 from dfu_clustering.errors import DfuClusteringError
+from dfu_clustering.summary import Summary
 
 
 class ConcurrentChangeError(DfuClusteringError):
@@ -17,17 +20,15 @@ class CommitUnknownError(DfuClusteringError):
     """The connection was lost while COMMIT was under way; publishing again finds out and sets it right."""
 
 
-@dataclass(frozen=True)
-class Transition:
-    """So many DFUs go from one label to another; None is no label."""
+class Transition(Summary):
+    """So many DFUs go from one label to another; null is no label."""
 
     old_label: str | None
     new_label: str | None
     dfus: int
 
 
-@dataclass(frozen=True)
-class PublishReport:
+class PublishSummary(Summary):
     """What publishing did, or with ``dry_run`` would do.
 
     Attributes:
@@ -46,22 +47,34 @@ class PublishReport:
     appeared: int | None = None
     appeared_keys: tuple[str, ...] = ()
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def updated(self) -> int:
         """Return the number of DFUs whose label becomes another one."""
         return sum(t.dfus for t in self.transitions if t.new_label is not None and t.new_label != t.old_label)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def unchanged(self) -> int:
         """Return the number of DFUs that keep their label; their rows are not touched."""
         return sum(t.dfus for t in self.transitions if t.new_label is not None and t.new_label == t.old_label)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def cleared(self) -> int:
         """Return the number of DFUs that had a label and may no longer carry one."""
         return sum(t.dfus for t in self.transitions if t.new_label is None and t.old_label is not None)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def unlabelled(self) -> int:
         """Return the number of DFUs without a label afterwards."""
         return sum(t.dfus for t in self.transitions if t.new_label is None)
+
+    def distribution(self, when: Literal["before", "after"]) -> dict[str | None, int]:
+        """Return the number of DFUs by label before or after, the largest first; None is no label."""
+        counts: dict[str | None, int] = {}
+        for transition in self.transitions:
+            label = transition.old_label if when == "before" else transition.new_label
+            counts[label] = counts.get(label, 0) + transition.dfus
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0] or "")))

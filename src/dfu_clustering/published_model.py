@@ -21,10 +21,12 @@ class PublishedModel(FittedModel):
     """The clusters that the published labels stand for; where a later run kept a model, its settings are of the fit.
 
     Attributes:
+        run: Name of the published run, for people.
         members: Columns ``cluster_id`` and ``evidence``, indexed by dfu_ck.
         k_selection: What KSelection.to_dict() returned when their K was chosen.
     """
 
+    run: str
     members: pd.DataFrame
     k_selection: Mapping[str, Any]
 

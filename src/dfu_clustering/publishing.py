@@ -27,7 +27,7 @@ from dfu_clustering.publish_journal import Attempt
 from dfu_clustering.publish_report import (
     CommitUnknownError,
     ConcurrentChangeError,
-    PublishReport,
+    PublishSummary,
     SlowStatementError,
 )
 from dfu_clustering.warehouse import raw_connection, schema_errors, statement
@@ -67,7 +67,7 @@ class Publishing:
     keep: Keep | None = None
 
 
-def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None = None) -> PublishReport:
+def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None = None) -> PublishSummary:
     """Make dim_dfu.cluster_assignment say exactly what ``labels`` says; DFUs that it does not name get NULL.
 
     Only rows that change are written, with modified_ts. A second publisher waits for the first. All statements see
@@ -107,7 +107,7 @@ def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None 
     return report
 
 
-def _log(report: PublishReport) -> None:
+def _log(report: PublishSummary) -> None:
     counts = f"updated={report.updated} unchanged={report.unchanged} cleared={report.cleared}"
     logger.info("published dry_run=%s %s not_found=%d", report.dry_run, counts, report.not_found)
     if report.not_found:
@@ -118,7 +118,7 @@ def _log(report: PublishReport) -> None:
         logger.warning("appeared=%d DFUs have come into dim_dfu since, the first: %s", report.appeared, keys)
 
 
-def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishReport:
+def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishSummary:
     with raw_connection(engine) as connection, _clear_words(connection), _only_publisher(engine, connection):
         report = compare_labels(connection, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
         _require_known_share(report, len(labels), how.least_known_share)
@@ -145,7 +145,7 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
         return report
 
 
-def _require_known_share(report: PublishReport, n_labels: int, least_share: float) -> None:
+def _require_known_share(report: PublishSummary, n_labels: int, least_share: float) -> None:
     if n_labels - report.not_found < least_share * n_labels:
         raise DataError(
             "Labels go back to the warehouse that they are from",

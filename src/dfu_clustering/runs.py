@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import read_json, write_json
 
 logger = logging.getLogger(__name__)
@@ -23,12 +22,6 @@ logger = logging.getLogger(__name__)
 REVISION_VARIABLE = "DFU_CLUSTERING_REVISION"
 VAR_VARIABLE = "DFU_CLUSTERING_VAR"
 RUN_NAME = r"[0-9]{4}-[0-9]{2}-[0-9a-f]{10}-[0-9a-f]{12}"  # the name of a run's folder: as-of month, digest, id
-
-
-class Summary(BaseModel):
-    """The small result of a step: frozen, JSON-ready, kept in the manifest."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 S = TypeVar("S", bound=Summary)

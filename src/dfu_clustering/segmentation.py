@@ -13,7 +13,7 @@ from dfu_clustering.clusters import ClusterModel, fit_clusters
 from dfu_clustering.config import ClusteringConfig, SpaceSettings
 from dfu_clustering.drift import DriftReference
 from dfu_clustering.fitted_model import FittedModel
-from dfu_clustering.hysteresis import HeldAssignment, nearest
+from dfu_clustering.hysteresis import Assignment, nearest
 from dfu_clustering.k_selection import select_k
 from dfu_clustering.preprocessing import build_preprocessing, column_names
 from dfu_clustering.sampling import stratified_sample
@@ -44,7 +44,7 @@ class Segmentation:
     preprocessing: Pipeline
     space: Floats
     model: ClusterModel
-    assignment: HeldAssignment
+    assignment: Assignment
     k_selection: Mapping[str, Any]
     silhouette: float
     reference: DriftReference

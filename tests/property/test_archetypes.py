@@ -9,6 +9,7 @@ from dfu_clustering.clusters import fit_clusters
 from dfu_clustering.config import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.features import time_series_features
+from dfu_clustering.hysteresis import nearest
 from dfu_clustering.k_selection import select_k
 from dfu_clustering.panel import PanelBuilder, select_histories
 from dfu_clustering.preprocessing import build_preprocessing
@@ -39,7 +40,7 @@ def recovered(matrix, truth, feature_set):
     space = build_preprocessing(config).fit_transform(matrix)
     selection = select_k(space, volume=matrix["mean_demand"].to_numpy(), config=config)
     model = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
-    return adjusted_rand_score(truth, model.assign(space).cluster_id)
+    return adjusted_rand_score(truth, nearest(space, model.centroids).cluster_id)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from sklearn.metrics import silhouette_score
 from dfu_clustering.clusters import ClusterModel, fit_clusters
 from dfu_clustering.config import load_config
 from dfu_clustering.features import time_series_features
+from dfu_clustering.hysteresis import nearest
 from dfu_clustering.k_selection import KStatistics, nearest_feasible, select_k
 from dfu_clustering.panel import Histories
 from dfu_clustering.preprocessing import build_preprocessing
@@ -56,7 +57,7 @@ def test_a_shuffled_matrix_gives_every_dfu_the_same_cluster_once_sorted(seed):
         space = build_preprocessing(config).fit_transform(ordered)
         selection = select_k(space, volume=ordered["mean_demand"].to_numpy(), config=config)
         model = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
-        results.append(dict(zip(ordered["dfu_ck"], model.assign(space).cluster_id.tolist(), strict=True)))
+        results.append(dict(zip(ordered["dfu_ck"], nearest(space, model.centroids).cluster_id.tolist(), strict=True)))
     assert results[0] == results[1]
 
 
@@ -64,7 +65,7 @@ def test_a_shuffled_matrix_gives_every_dfu_the_same_cluster_once_sorted(seed):
 def test_permuting_rows_permutes_their_assignment(space, seed):
     model = ClusterModel(np.unique(space, axis=0)[:4], np.ones(4, dtype=int), 0.0, (), None)
     order = np.random.default_rng(seed).permutation(len(space))
-    straight, permuted = model.assign(space), model.assign(space[order])
+    straight, permuted = nearest(space, model.centroids), nearest(space[order], model.centroids)
     assert permuted.cluster_id.tolist() == straight.cluster_id[order].tolist()
     assert permuted.distance.tolist() == straight.distance[order].tolist()
 
@@ -74,7 +75,7 @@ def test_permuting_rows_permutes_their_assignment(space, seed):
 def test_fitted_clusters_are_large_enough_in_order_and_hold_their_nearest_rows(space, k, min_pct):
     distinct = np.unique(space, axis=0)[:k]
     model = fit_clusters(space, distinct, min_cluster_size_pct=min_pct)
-    assignment = model.assign(space)
+    assignment = nearest(space, model.centroids)
     sizes = np.bincount(assignment.cluster_id, minlength=len(model.centroids))
     assert sizes.tolist() == model.sizes.tolist()
     assert (100 * sizes / len(space) >= min_pct).all()

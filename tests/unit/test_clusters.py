@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dfu_clustering.clusters import ClusterModel, fit_clusters
+from dfu_clustering.hysteresis import nearest
 
 
 def column(*values):
@@ -75,7 +76,7 @@ class TestAssignment:
     def test_every_row_goes_to_its_nearest_centroid(self):
         space = np.random.default_rng(4).normal(size=(400, 3))
         model = fit_clusters(space, space[:7], min_cluster_size_pct=3)
-        assignment = model.assign(space)
+        assignment = nearest(space, model.centroids)
         distances = np.linalg.norm(space[:, None, :] - model.centroids[None], axis=2)
         assert (assignment.cluster_id == distances.argmin(axis=1)).all()
         assert assignment.distance == pytest.approx(distances.min(axis=1))
@@ -84,4 +85,4 @@ class TestAssignment:
 
     def test_a_row_on_a_centroid_is_at_distance_zero(self):
         model = ClusterModel(np.array([[1e9, 1.0], [0.1, 0.2]]), np.array([1, 1]), 0.0, (), None)
-        assert model.assign(model.centroids).distance.tolist() == [0.0, 0.0]
+        assert nearest(model.centroids, model.centroids).distance.tolist() == [0.0, 0.0]

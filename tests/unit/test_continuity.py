@@ -8,6 +8,7 @@ from dfu_clustering.clusters import fit_clusters
 from dfu_clustering.config import load_config
 from dfu_clustering.continuity import as_published, changed_settings, continue_published
 from dfu_clustering.features import time_series_features
+from dfu_clustering.hysteresis import nearest
 from dfu_clustering.k_selection import select_k
 from dfu_clustering.panel import Histories
 from dfu_clustering.preprocessing import build_preprocessing
@@ -212,6 +213,6 @@ def test_without_a_published_run_the_clusters_are_those_of_selection_and_fit():
     selection = select_k(space, volume=MATRIX["mean_demand"].to_numpy(), config=CONFIG)
     model = fit_clusters(space, selection.centroids, min_cluster_size_pct=CONFIG.min_cluster_size_pct)
     assert ANEW.model.centroids.tolist() == model.centroids.tolist()
-    assert ANEW.assignment.cluster_id.tolist() == model.assign(space).cluster_id.tolist()
-    assert ANEW.assignment.distance.tolist() == model.assign(space).distance.tolist()
+    assert ANEW.assignment.cluster_id.tolist() == nearest(space, model.centroids).cluster_id.tolist()
+    assert ANEW.assignment.distance.tolist() == nearest(space, model.centroids).distance.tolist()
     assert ANEW.k_selection == selection.to_dict()

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from dfu_clustering.label_changes import RenamedSegment
 from dfu_clustering.plot_style import short
 from dfu_clustering.publish_report import Transition
 from dfu_clustering.report.artifacts import RunArtifacts
-from dfu_clustering.report.model import ChangedDfu, Changes, Fact, RenamedSegment
+from dfu_clustering.report.model import ChangedDfu, Changes, Fact
 
 _DFUS_SHOWN = 200
 _MEASURES = (

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dfu_clustering.label_changes import RenamedSegment
 from dfu_clustering.publish_report import Transition
 
 Status = Literal["published", "dry_run", "not_published"]
@@ -81,14 +82,6 @@ class ChangedDfu(_Part):
     feature: str
     before: str
     after: str
-
-
-class RenamedSegment(_Part):
-    """A segment that goes on under another name, and why."""
-
-    old_label: str
-    new_label: str
-    reason: str
 
 
 class Changes(_Part):

@@ -3,6 +3,7 @@
 A step reads, calls pure code, writes, and returns a small frozen summary.
 """
 
+from dfu_clustering.publish_report import PublishSummary
 from dfu_clustering.steps.continuing import PublishedChoice, find_published, published_files
 from dfu_clustering.steps.features import (
     FeatureFiles,
@@ -19,7 +20,7 @@ from dfu_clustering.steps.recording import RunSummary, record_early, record_run
 from dfu_clustering.steps.reporting import ReportSources, ReportSummary, build_report
 from dfu_clustering.steps.stability import StabilitySummary
 from dfu_clustering.steps.training import TrainingSummary, train_model
-from dfu_clustering.steps.updating import PublishSummary, update_assignments
+from dfu_clustering.steps.updating import update_assignments
 
 __all__ = [
     "FeatureFiles",

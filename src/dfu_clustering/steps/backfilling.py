@@ -11,12 +11,13 @@ from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.history import backfill_index
 from dfu_clustering.months import parse_month
-from dfu_clustering.runs import Run, Summary
+from dfu_clustering.runs import Run
 from dfu_clustering.steps.features import FeatureSummary, build_features, sales_span
 from dfu_clustering.steps.labelling import LabelSummary, label_segments
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.published_files import PublishedFiles
 from dfu_clustering.steps.training import TrainingSummary, train_model
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import read_json, write_json
 
 logger = logging.getLogger(__name__)

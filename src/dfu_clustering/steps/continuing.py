@@ -9,8 +9,9 @@ from dfu_clustering.earlier_runs import EarlierRuns
 from dfu_clustering.errors import DataError
 from dfu_clustering.ledger import Ledger
 from dfu_clustering.publications import publication_to_continue, require_publication_of_run
-from dfu_clustering.runs import Run, Summary
+from dfu_clustering.runs import Run
 from dfu_clustering.steps.published_files import PublishedFiles
+from dfu_clustering.summary import Summary
 
 logger = logging.getLogger(__name__)
 

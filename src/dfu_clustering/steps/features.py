@@ -21,7 +21,8 @@ from dfu_clustering.features import add_attributes, time_series_features
 from dfu_clustering.months import Month, parse_month
 from dfu_clustering.panel import NOT_IN_DIM_DFU, Exclusions, Histories, Panel, PanelBuilder, select_histories
 from dfu_clustering.progress import progress
-from dfu_clustering.runs import Summary, code_version
+from dfu_clustering.runs import code_version
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import read_json, read_table, write_json, write_table
 from dfu_clustering.warehouse import WHOLE, Part, SalesSpan, Snapshot, snapshot
 

@@ -3,20 +3,22 @@
 import logging
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import Field
 
 from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.errors import DataError
+from dfu_clustering.label_changes import RenamedSegment
 from dfu_clustering.label_history import LABEL_HISTORY, label_history
 from dfu_clustering.labels import ClusterLabel, label_clusters
 from dfu_clustering.profiles import volume_bounds
-from dfu_clustering.runs import Summary
 from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
 from dfu_clustering.steps.pictures import draw_segments
 from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.steps.stability import RenamedSegment, StabilitySummary, published_label_of, write_stability
+from dfu_clustering.steps.stability import StabilitySummary, published_label_of, write_stability
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import read_json, read_table, require_columns, write_json, write_table
 
 logger = logging.getLogger(__name__)
@@ -29,15 +31,17 @@ class SegmentSummary(Summary):
     """One segment: its label, why it is called so, how large it is, what is typical of it."""
 
     cluster_id: int
-    label: str
-    base: str
+    label: Annotated[str, Field(description="cluster_assignment", examples=["high_volume_steady"])]
+    base: Annotated[str, Field(description="the label before traits were added to tell it from others")]
     traits: list[str]
-    reason: str
-    size: int
-    share: float
-    volume_share: float
-    profile: dict[str, Any]
-    published_label: str | None = None
+    reason: Annotated[str, Field(description="why it is called so")]
+    size: Annotated[int, Field(description="DFUs in the run")]
+    share: Annotated[float, Field(ge=0, le=1, description="of the clustered DFUs")]
+    volume_share: Annotated[float, Field(ge=0, le=1, description="of their demand in the window")]
+    profile: Annotated[dict[str, Any], Field(description="medians of the features in original units, and quartiles")]
+    published_label: Annotated[
+        str | None, Field(description="what the segment that it continues was called; null: it continues none")
+    ] = None
 
 
 class LabelSummary(Summary):

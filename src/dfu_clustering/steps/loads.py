@@ -9,11 +9,11 @@ from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication, SalesState
 from dfu_clustering.months import last_day, parse_month
 from dfu_clustering.publications import publication_of_run
+from dfu_clustering.publish_report import PublishSummary
 from dfu_clustering.runs import Run
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary
 from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.updating import PublishSummary
 from dfu_clustering.tables import sha256
 from dfu_clustering.warehouse import SalesSpan, raw_connection, schema_errors, statement
 

@@ -80,7 +80,7 @@ class PublishedFiles:
                 found=f"other cluster numbers than 0 to {len(fitted.centroids) - 1} in the assignments of {self.run}",
                 remedy=_REMEDY,
             )
-        return PublishedModel(**vars(fitted), members=members, k_selection=self.metadata()["k_selection"])
+        return PublishedModel(**vars(fitted), run=self.run, members=members, k_selection=self.metadata()["k_selection"])
 
     def fitted(self) -> FittedModel:
         """Return the stored model; it is data, and reading it executes nothing.

@@ -11,7 +11,8 @@ from dfu_clustering.config import ClusteringConfig
 from dfu_clustering.data_quality import SuiteSummary, read_reports, refusals
 from dfu_clustering.deployment import OF_THE_DEPLOYMENT
 from dfu_clustering.mlflow_store import TrackingUnavailableError
-from dfu_clustering.runs import Run, Summary, code_version, var_folder
+from dfu_clustering.publish_report import PublishSummary
+from dfu_clustering.runs import Run, code_version, var_folder
 from dfu_clustering.steps.continuing import PublishedChoice
 from dfu_clustering.steps.features import FeatureSummary
 from dfu_clustering.steps.labelling import LabelSummary, SegmentSummary
@@ -19,7 +20,7 @@ from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.reporting import ReportSummary
 from dfu_clustering.steps.stability import StabilitySummary
 from dfu_clustering.steps.training import TrainingSummary
-from dfu_clustering.steps.updating import PublishSummary
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import read_first_rows, write_json
 from dfu_clustering.tracking import SIGNATURE_ROWS, RunRecord, record_file
 from dfu_clustering.tracking import record_run as record_in_mlflow

@@ -16,9 +16,10 @@ from dfu_clustering.report.artifacts import RunArtifacts
 from dfu_clustering.report.assembly import assemble
 from dfu_clustering.report.page import render
 from dfu_clustering.report.selection import Selection, select_dfus
-from dfu_clustering.runs import Run, Summary
+from dfu_clustering.runs import Run
 from dfu_clustering.steps.features import FeatureFiles
 from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import atomic_path, read_json, read_table
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,11 @@ from dfu_clustering.ledger import Ledger
 from dfu_clustering.loads import Publication
 from dfu_clustering.mlflow_store import TrackingUnavailableError
 from dfu_clustering.publications import newest_publication
-from dfu_clustering.runs import Run, Summary, var_folder
+from dfu_clustering.publish_report import PublishSummary
+from dfu_clustering.runs import Run, var_folder
 from dfu_clustering.steps.recording import record_early
-from dfu_clustering.steps.updating import PublishSummary, update_assignments
+from dfu_clustering.steps.updating import update_assignments
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import read_json, write_json
 from dfu_clustering.tracking import record_restore as record_in_mlflow
 

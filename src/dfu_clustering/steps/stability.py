@@ -6,10 +6,8 @@ from typing import Any
 import pandas as pd
 
 from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.label_changes import LabelComparison, compare_with_published
+from dfu_clustering.label_changes import LabelChurn, RenamedSegment, compare_with_published
 from dfu_clustering.matching import match_clusters
-from dfu_clustering.publish_report import Transition
-from dfu_clustering.runs import Summary
 from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.published_files import PublishedFiles
 from dfu_clustering.tables import read_json, read_table, write_json, write_table
@@ -18,26 +16,14 @@ STABILITY = "stability.json"
 LABEL_CHANGES = "label_changes.parquet"
 
 
-class RenamedSegment(Summary):
-    """A segment that continues a published one under another name, and why."""
-
-    old_label: str
-    new_label: str
-    reason: str
-
-
-class StabilitySummary(Summary):
+class StabilitySummary(LabelChurn):
     """Labels beside the published ones; written to stability.json.
 
     Attributes:
         published_run: The run compared with.
         refit: Whether the clusters were fitted again.
         refit_reason: Why, or why not.
-        churn_share: Share (0-1) of the DFUs labelled in both runs whose label changed.
-        churn_share_unchanged_history: The same among those whose own history barely changed; None: not known.
-        ari: Adjusted Rand index of both groupings.
-        flow: From label to label, the largest first.
-        renamed: Segments that go on under another name.
+        renamed: Segments that continue under another name.
         psi: Population stability index by column, against the DFUs that the clusters were fitted on.
         far_share: Share (0-1) of the DFUs further out than 99 % of those.
         held_share: Share (0-1) of the DFUs that stay in a segment although another one is nearer.
@@ -48,14 +34,6 @@ class StabilitySummary(Summary):
     published_run: str
     refit: bool
     refit_reason: str
-    shared_dfus: int
-    new_dfus: int
-    left_dfus: int
-    churn_share: float
-    unchanged_dfus: int | None
-    churn_share_unchanged_history: float | None
-    ari: float | None
-    flow: list[Transition]
     renamed: list[RenamedSegment]
     psi: dict[str, float]
     far_share: float | None
@@ -116,11 +94,11 @@ def write_stability(
             (folder / name).unlink(missing_ok=True)
         return None
     moves = read_table(model.moves) if model.moves.exists() else None
-    comparison = compare_with_published(
+    churn, changes = compare_with_published(
         published.labels(), labelled, moves, unchanged_move=config.stability.unchanged_move
     )
-    summary = _summary(comparison, metadata, renamed, published)
-    write_table(comparison.changes, folder / LABEL_CHANGES)
+    summary = _summary(churn, metadata, renamed, published)
+    write_table(changes, folder / LABEL_CHANGES)
     write_json(summary.model_dump(), folder / STABILITY)
     return summary
 
@@ -136,7 +114,7 @@ def read_stability(folder: Path) -> StabilitySummary | None:
 
 
 def _summary(
-    comparison: LabelComparison, metadata: dict[str, Any], renamed: list[RenamedSegment], published: PublishedFiles
+    churn: LabelChurn, metadata: dict[str, Any], renamed: list[RenamedSegment], published: PublishedFiles
 ) -> StabilitySummary:
     continuity = metadata.get("continuity") or {}
     silhouettes = continuity.get("silhouettes", {})
@@ -144,14 +122,7 @@ def _summary(
         published_run=published.run,
         refit=continuity.get("refit", True),
         refit_reason=continuity.get("reason", "trained without the published run"),
-        shared_dfus=comparison.shared_dfus,
-        new_dfus=comparison.new_dfus,
-        left_dfus=comparison.left_dfus,
-        churn_share=comparison.churn_share,
-        unchanged_dfus=comparison.unchanged_dfus,
-        churn_share_unchanged_history=comparison.churn_share_unchanged_history,
-        ari=comparison.ari,
-        flow=[Transition(*row) for row in comparison.flow.itertuples(index=False, name=None)],
+        **dict(churn),
         renamed=renamed,
         psi=continuity.get("psi", {}),
         far_share=continuity.get("far_share"),

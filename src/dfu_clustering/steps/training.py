@@ -1,7 +1,6 @@
 """Step 2: the feature matrix becomes clusters, their profiles and the fitted pipeline."""
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +8,6 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from dfu_clustering.clusters import Assignment
 from dfu_clustering.config import ClusteringConfig, parse_config
 from dfu_clustering.continuity import Continuity, continue_published
 from dfu_clustering.deployment import OF_THE_DEPLOYMENT
@@ -21,12 +19,13 @@ from dfu_clustering.preprocessing import matrix_columns
 from dfu_clustering.profiles import feature_scales, profile_clusters
 from dfu_clustering.progress import progress
 from dfu_clustering.published_model import PublishedModel
-from dfu_clustering.runs import Summary, code_version
+from dfu_clustering.runs import code_version
 from dfu_clustering.segmentation import Segmentation, segment_anew
 from dfu_clustering.steps.features import FeatureFiles, FeatureSummary
 from dfu_clustering.steps.model_files import SPACE_PREFIX, ModelFiles
 from dfu_clustering.steps.pictures import draw_k_selection, draw_segments, write_map, write_typical
 from dfu_clustering.steps.published_files import PublishedFiles
+from dfu_clustering.summary import Summary
 from dfu_clustering.tables import read_table, require_columns, write_json, write_table
 
 logger = logging.getLogger(__name__)
@@ -36,19 +35,6 @@ _REMEDY = "run generate_clustering_features.py again"
 TEXT_COLUMNS = frozenset(
     {"dfu_ck", "demand_class", *(a.name for a in (*ITEM_ATTRIBUTES, *DFU_ATTRIBUTES) if a.kind == "categorical")}
 )
-
-
-class ContinuitySummary(Summary):
-    """How the clusters continue those of a published run; see Continuity."""
-
-    published_run: str
-    refit: bool
-    reason: str
-    matched: list[int]
-    psi: dict[str, float]
-    far_share: float | None
-    held_share: float
-    silhouettes: dict[str, float]
 
 
 class _Published(NamedTuple):
@@ -80,7 +66,7 @@ class TrainingSummary(Summary):
     inertia: float
     sizes: list[int]
     warnings: list[str]
-    continuity: ContinuitySummary | None = None
+    continuity: Continuity | None = None
 
 
 def train_model(
@@ -103,7 +89,7 @@ def train_model(
     config = _as_built(config, origin)
     before = _Published(published, published.model()) if published else None
     segmentation, continuity = _segmented(config, matrix, origin, before)
-    summary = _summary(config, segmentation, continuity, published)
+    summary = _summary(config, segmentation, continuity)
     for warning in summary.warnings:
         logger.warning("train_model %s", warning)
 
@@ -116,7 +102,7 @@ def train_model(
     write_table(_assignment_table(matrix, segmentation), files.assignments)
     write_json(segmentation.fitted.to_dict(), files.model)
     _write_moves(moves, files.moves)
-    assignment = Assignment(segmentation.assignment.cluster_id, segmentation.assignment.distance)
+    assignment = segmentation.assignment
     shares = write_map(segmentation.space, matrix["dfu_ck"], assignment.cluster_id, files.map)
     write_json({**metadata, "map_explained_variance": shares}, files.metadata)
     write_typical(FeatureFiles(features).panel if origin else None, matrix["dfu_ck"], assignment, files.typical)
@@ -176,12 +162,7 @@ def _segmented(
     return segmentation, continuity
 
 
-def _summary(
-    config: ClusteringConfig,
-    segmentation: Segmentation,
-    continuity: Continuity | None,
-    published: PublishedFiles | None,
-) -> TrainingSummary:
+def _summary(config: ClusteringConfig, segmentation: Segmentation, continuity: Continuity | None) -> TrainingSummary:
     selection = segmentation.k_selection
     selected = int(selection["selected"])
     of_selected = next((at for at in selection["curves"] if at["k"] == selected), None)
@@ -195,14 +176,8 @@ def _summary(
         inertia=segmentation.model.inertia,
         sizes=segmentation.model.sizes.tolist(),
         warnings=[*segmentation.warnings, *(_edge_warning(config, selected) if anew else ())],
-        continuity=_continuity_summary(continuity, published),
+        continuity=continuity,
     )
-
-
-def _continuity_summary(continuity: Continuity | None, published: PublishedFiles | None) -> ContinuitySummary | None:
-    if continuity is None or published is None:
-        return None
-    return ContinuitySummary(published_run=published.run, **asdict(continuity))
 
 
 def _edge_warning(config: ClusteringConfig, selected: int) -> list[str]:

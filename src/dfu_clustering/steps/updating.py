@@ -5,55 +5,14 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from pydantic import Field
 from sqlalchemy import Engine
 
 from dfu_clustering.publish_journal import Attempt, PublishJournal
-from dfu_clustering.publish_report import PublishReport, Transition
+from dfu_clustering.publish_report import PublishSummary
 from dfu_clustering.publishing import Publishing, publish_labels
-from dfu_clustering.runs import Summary
 from dfu_clustering.tables import read_table
 
 _TEXT_COLUMNS = frozenset({"dfu_ck", "cluster_label"})
-
-
-class PublishSummary(Summary):
-    """What was written to dim_dfu, or with dry_run would have been."""
-
-    updated: int
-    unchanged: int
-    cleared: int
-    not_found: int
-    not_found_keys: list[str]
-    unlabelled: int
-    dry_run: bool
-    transitions: list[Transition]
-    appeared: int | None = None
-    appeared_keys: list[str] = Field(default=[])
-
-    @classmethod
-    def of(cls, report: PublishReport) -> "PublishSummary":
-        """Return the summary of a report."""
-        return cls(
-            updated=report.updated,
-            unchanged=report.unchanged,
-            cleared=report.cleared,
-            not_found=report.not_found,
-            not_found_keys=list(report.not_found_keys),
-            unlabelled=report.unlabelled,
-            dry_run=report.dry_run,
-            appeared=report.appeared,
-            appeared_keys=list(report.appeared_keys),
-            transitions=list(report.transitions),
-        )
-
-    def distribution(self, when: Literal["before", "after"]) -> dict[str | None, int]:
-        """Return the number of DFUs by label before or after, the largest first; None is no label."""
-        counts: dict[str | None, int] = {}
-        for transition in self.transitions:
-            label = transition.old_label if when == "before" else transition.new_label
-            counts[label] = counts.get(label, 0) + transition.dfus
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0] or "")))
 
 
 def update_assignments(
@@ -104,7 +63,7 @@ def update_assignments(
         last_attempt=None if dry_run else journal.last_attempt(),
         keep=keep,
     )
-    return PublishSummary.of(publish_labels(engine, table, how))
+    return publish_labels(engine, table, how)
 
 
 def _known_unlabelled(excluded: Path | None) -> "pd.Series[str] | None":
