@@ -31,7 +31,7 @@ def main() -> None:
         host=options.host,
         port=options.port,
         log_config=None,
-        access_log=False,  # api.access writes it
+        access_log=False,  # api.middleware writes it
         server_header=False,
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )

@@ -10,13 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
-from api.access import AccessMiddleware
-from api.models import Health, Readiness
-from api.problems import ProblemRoute, documented, foreseen, problem, response
+from api.middleware import AccessMiddleware
+from api.problem_details import ProblemRoute, documented, foreseen, problem, response
 from api.router import NOT_MODIFIED, Service, router
-from api.segments import Segments
+from api.schemas import Health, Readiness
+from api.service import Segments
 from api.settings import ApiSettings
-from dfu_clustering.runs import RUN_NAME, code_version
+from dfu_clustering.runs.run import RUN_NAME, code_version
 
 # answers on the demo's made-up sales, by the name of their model
 EXAMPLES: Final[dict[str, dict[str, Any]]] = json.loads((files("api") / "examples.json").read_text(encoding="utf-8"))

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine, Row, RowMapping, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from api.dfu_table import DIM_DFU
 from api.filters import KEY, Filter, Sort
 from api.settings import ApiSettings
-from dfu_clustering.warehouse import connect_engine
+from api.tables import DIM_DFU
+from dfu_clustering.warehouse.connect import connect_engine
 
 Keys = NDArray[np.int64]
 T = TypeVar("T")

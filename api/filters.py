@@ -14,8 +14,8 @@ from typing import Any, Final, NoReturn
 
 from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Integer, Numeric, Text, cast
 
-from api.dfu_table import DIM_DFU
-from api.problems import InvalidParameterError
+from api.problem_details import InvalidParameterError
+from api.tables import DIM_DFU
 
 Value = str | int | Decimal | None
 

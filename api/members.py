@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dfu_clustering.exemplars import exemplars
-from dfu_clustering.tables import read_table
+from dfu_clustering.files.tables import read_table
+from dfu_clustering.segments.exemplars import exemplars
 
 _TEXT_COLUMNS: Final = frozenset({"dfu_ck"})
 

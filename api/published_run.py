@@ -9,17 +9,17 @@ import pyarrow.dataset as dataset
 import pyarrow.parquet as parquet
 
 from api.members import Member, Members
-from api.problems import NotFoundError
-from dfu_clustering.features import TIME_SERIES_FEATURES
-from dfu_clustering.label_history import LABEL_HISTORY
-from dfu_clustering.loads import Publication
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import LabelSummary, ModelFiles, PublishSummary
-from dfu_clustering.steps.features import FeatureFiles
-from dfu_clustering.steps.labelling import SegmentSummary
-from dfu_clustering.steps.model_files import PICTURES
-from dfu_clustering.steps.restoring import find_restore
-from dfu_clustering.tables import read_json, read_table
+from api.problem_details import NotFoundError
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
+from dfu_clustering.files.tables import read_json, read_table
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.label_history import LABEL_HISTORY
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_features import FeatureFiles
+from dfu_clustering.steps.label_segments import LabelSummary, SegmentSummary
+from dfu_clustering.steps.model_files import PICTURES, ModelFiles
+from dfu_clustering.steps.restore_labels import find_restore
 
 _FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
 

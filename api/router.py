@@ -14,9 +14,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.models import Changes, Clusters, Dfu, DfuPage, Pictures, Profiles, SegmentMembers
-from api.problems import ProblemRoute, documented
-from api.segments import Segments
+from api.problem_details import ProblemRoute, documented
+from api.schemas import Changes, Clusters, Dfu, DfuPage, Pictures, Profiles, SegmentMembers
+from api.service import Segments
 from api.settings import ApiSettings
 
 _LARGEST_OFFSET = 2**63 - 1

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from dfu_clustering.runs import var_folder
+from dfu_clustering.runs.run import var_folder
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 

@@ -34,14 +34,15 @@ import pandas as pd
 import psycopg2
 
 from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server
-from dfu_clustering.features import TIME_SERIES_FEATURES
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import Publication
-from dfu_clustering.publishing import publish_labels
-from dfu_clustering.steps import ModelFiles
-from dfu_clustering.steps.features import FeatureFiles
-from dfu_clustering.tables import write_json, write_table
-from dfu_clustering.warehouse import connect_engine, statement
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
+from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.publishing.transaction import publish_labels
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.steps.build_features import FeatureFiles
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.warehouse.connect import connect_engine
+from dfu_clustering.warehouse.statements import statement
 
 RUN = "2026-10-0123456789-0123456789ab"
 LABELS = tuple(f"segment_{number:02}" for number in range(10))
@@ -216,7 +217,7 @@ def _warehouse(server: EmbeddedServer, n: int) -> str:
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(statement("005_create_dim_dfu"))
+            cursor.execute(statement("dfu_clustering.demo", "005_create_dim_dfu"))
             cursor.execute(DFUS.format(n=n))
             cursor.execute(
                 f"UPDATE dim_dfu SET cluster_assignment = 'segment_' || lpad(((dfu_sk - 1) * 10 / {n})::text, 2, '0')"

@@ -30,10 +30,10 @@ import psutil
 import psycopg2
 from made_up_warehouse import prepare_warehouse, size_arguments
 
-from dfu_clustering.data_quality import read_reports
 from dfu_clustering.demo.server import EmbeddedServer, start_server
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import FeatureSummary
+from dfu_clustering.quality.gate_reports import read_reports
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_features import FeatureSummary
 
 ROOT = Path(__file__).parents[1]
 _ROWS_OUT = (

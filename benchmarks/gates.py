@@ -21,11 +21,12 @@ from typing import Any
 import psutil
 from sqlalchemy import Engine
 
-from dfu_clustering.config import load_config
-from dfu_clustering.data_quality import GatePolicy
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server
-from dfu_clustering.runs import Run
-from dfu_clustering.warehouse import connect_engine, raw_connection, statement
+from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.run import Run
+from dfu_clustering.warehouse.connect import connect_engine, raw_connection
+from dfu_clustering.warehouse.statements import statement
 
 AS_OF = "2026-10"
 SAMPLE_SECONDS = 0.02
@@ -100,7 +101,7 @@ def _judge(engine: Engine, folder: Path, number: int) -> None:
 def _warehouse(server: EmbeddedServer, *, dfus: int, months: int) -> Engine:
     create_database(server.url(), "bench")
     engine = connect_engine(server.url("bench"))
-    tables = [statement(name) for name in DDL]
+    tables = [statement("dfu_clustering.demo", name) for name in DDL]
     fill = [text.format(dfus=dfus, as_of=AS_OF, before=months - 1) for text in (ITEMS, DFUS, SALES)]
     with raw_connection(engine) as connection:
         connection.autocommit = True

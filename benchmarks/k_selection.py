@@ -31,10 +31,10 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from dfu_clustering.clusters import fit_clusters
-from dfu_clustering.config import ClusteringConfig, load_config
-from dfu_clustering.hysteresis import nearest
-from dfu_clustering.k_selection import KStatistics, nearest_feasible, nominate, select_k
+from dfu_clustering.clusters.k_selection import KStatistics, nearest_feasible, nominate, select_k
+from dfu_clustering.clusters.model import fit_clusters
+from dfu_clustering.config.clustering import ClusteringConfig, load_config
+from dfu_clustering.segments.assignment import nearest
 
 K_RANGE = (3, 12)
 N_REFERENCES = 10

@@ -22,9 +22,10 @@ import pyarrow.csv as csv
 from sqlalchemy import Engine
 
 from dfu_clustering.demo.server import create_database, start_server
-from dfu_clustering.publish_journal import PublishJournal
-from dfu_clustering.publishing import Publishing, publish_labels
-from dfu_clustering.warehouse import connect_engine, raw_connection, statement
+from dfu_clustering.publishing.journal import PublishJournal
+from dfu_clustering.publishing.transaction import Publishing, publish_labels
+from dfu_clustering.warehouse.connect import connect_engine, raw_connection
+from dfu_clustering.warehouse.statements import statement
 
 ROWS = """
 INSERT INTO dim_dfu (dfu_ck, dmdunit, dmdgroup, loc, cluster_assignment)
@@ -48,7 +49,7 @@ def main() -> None:
 def _measured(engine: Engine, folder: Path, options: argparse.Namespace) -> dict[str, float]:
     dfus, every = options.dfus, options.every
     with engine.begin() as connection:
-        connection.exec_driver_sql(statement("005_create_dim_dfu"))
+        connection.exec_driver_sql(statement("dfu_clustering.demo", "005_create_dim_dfu"))
         connection.exec_driver_sql(ROWS.format(dfus=dfus))
     seconds: dict[str, list[float]] = {"bare": [], "publish": [], "unchanged": []}
     for repeat in range(options.repeats):

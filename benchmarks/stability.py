@@ -21,18 +21,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.config import ClusteringConfig, load_config
-from dfu_clustering.continuity import as_published, continue_published
+from dfu_clustering.config.clustering import ClusteringConfig, load_config
 from dfu_clustering.demo.archetypes import ARCHETYPE_NAMES, Traits, draw_traits, simulate_demand
 from dfu_clustering.demo.tidy import read_tidy_sales
-from dfu_clustering.features import time_series_features
-from dfu_clustering.hysteresis import nearest
-from dfu_clustering.labels import ClusterLabel, label_clusters
-from dfu_clustering.matching import match_clusters
+from dfu_clustering.features.matrix import time_series_features
+from dfu_clustering.features.panel import Panel, PanelBuilder, SalesFacts, select_histories
+from dfu_clustering.labels.naming import ClusterLabel, label_clusters
+from dfu_clustering.labels.profiles import feature_scales, profile_clusters, volume_bounds
 from dfu_clustering.months import month_range
-from dfu_clustering.panel import Panel, PanelBuilder, SalesFacts, select_histories
-from dfu_clustering.profiles import feature_scales, profile_clusters, volume_bounds
-from dfu_clustering.segmentation import Segmentation, sampled_silhouettes, segment_anew
+from dfu_clustering.segments.assignment import nearest
+from dfu_clustering.segments.continuation import as_published, continue_published
+from dfu_clustering.segments.first_fit import Segmentation, sampled_silhouettes, segment_anew
+from dfu_clustering.segments.matching import match_clusters
 
 SEED = 77_001
 AS_OF = np.datetime64("2026-10", "M")

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
-from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
 
 OWNER_URL_VARIABLE = "DEMO_WAREHOUSE_OWNER_URL"
 API_URL_VARIABLE = "API_DATABASE_URL"

@@ -25,9 +25,9 @@ from prefect.workers.process import ProcessWorker
 from pydantic import SecretStr, ValidationError
 
 from dfu_clustering.errors import ConfigError, InputError
-from dfu_clustering.runs import VAR_VARIABLE
-from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
-from tasks.heartbeat import RUN_OVER, RUN_TAG
+from dfu_clustering.runs.run import VAR_VARIABLE
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
+from tasks.support.heartbeat import RUN_OVER, RUN_TAG
 
 _ROOT = Path(__file__).parents[1]
 _IN_THE_IMAGE = "/app"

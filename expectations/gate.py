@@ -12,9 +12,12 @@ import pyarrow.parquet as parquet
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
-from dfu_clustering import steps
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.data_quality import (
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.errors import DataError, WarehouseError
+from dfu_clustering.files.tables import read_table
+from dfu_clustering.months import parse_month
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.quality.gate_reports import (
     GatePolicy,
     GateReport,
     Suite,
@@ -24,18 +27,18 @@ from dfu_clustering.data_quality import (
     worst_severity,
     write_report,
 )
-from dfu_clustering.errors import DataError, WarehouseError
-from dfu_clustering.months import parse_month
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import FeatureSummary, LabelSummary, PublishSummary, StabilitySummary
-from dfu_clustering.steps.features import FeatureFiles
-from dfu_clustering.tables import read_table
-from dfu_clustering.warehouse import fetch_rows, private_connection, statement
-from expectations import assignments, dim_dfu, dim_item, fact_sales_monthly, features
-from expectations.checks import Moment
-from expectations.columns import columns_batch
-from expectations.feature_profile import profile_features
-from expectations.validation import Judgement, Validator, left_out
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_features import FeatureFiles, FeatureSummary, sales_span
+from dfu_clustering.steps.compare_labels import StabilitySummary
+from dfu_clustering.steps.label_segments import LabelSummary
+from dfu_clustering.steps.publish_labels import update_assignments
+from dfu_clustering.warehouse.connect import private_connection
+from dfu_clustering.warehouse.statements import fetch_rows, statement
+from expectations.engine.checks import Moment
+from expectations.engine.validation import Judgement, Validator, left_out
+from expectations.suites import assignments, dim_dfu, dim_item, fact_sales_monthly, features
+from expectations.suites.columns import columns_batch
+from expectations.suites.feature_profile import profile_features
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ def as_of(engine: Engine, wanted: str | None) -> str:
         DataError: The wanted month is older than all sales, or is no month.
     """
     try:
-        span = steps.sales_span(engine)
+        span = sales_span(engine)
     except (DataError, WarehouseError):
         return str(parse_month(wanted)) if wanted else NO_MONTH
     month = parse_month(wanted) if wanted else None
@@ -129,7 +132,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
     validator = Validator(run)
     judgement = validator.judge(assignments.label_batches(config, labels, clustered), {})
     if judgement.complete:
-        publishing = steps.update_assignments(engine, labels=run.labels, dry_run=True, unknown="report")
+        publishing = update_assignments(engine, labels=run.labels, dry_run=True, unknown="report")
         judgement += validator.judge([assignments.publishing_batch(config, publishing, _stability(run))], {})
     validator.write_docs()
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
@@ -169,7 +172,7 @@ def _moment(connection: Connection, run: Run, *, chosen: bool) -> tuple[Moment, 
 def _warehouse(connection: Connection) -> Value:
     """Return what tells this database from any other; None where the role may not know."""
     try:
-        (row,) = fetch_rows(connection, statement("warehouse_identity"))
+        (row,) = fetch_rows(connection, statement(__package__, "warehouse_identity"))
     except WarehouseError:
         connection.rollback()
         return None

@@ -5,15 +5,14 @@ from typing import Annotated
 from prefect import flow, runtime
 from pydantic import Field
 
-from dfu_clustering.config import load_config
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.months import AsOfMonth
-from dfu_clustering.runs import short_run_id, var_folder
-from dfu_clustering.steps import backfilling as steps
-from dfu_clustering.steps.backfilling import BackfillSummary
-from flows.by_hand import run_by_hand
+from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.steps.backfill import BackfillSummary, backfill_folder, finish_backfill
+from flows.cli import run_by_hand
 from tasks import backfilling
-from tasks.artifacts import show_backfill
-from tasks.heartbeat import say_over
+from tasks.support.artifacts import show_backfill
+from tasks.support.heartbeat import say_over
 
 
 @flow(
@@ -35,10 +34,10 @@ def backfill_history(
     """
     config, var = load_config(), var_folder()
     backfill_id = short_run_id(runtime.flow_run.id)
-    folder = steps.backfill_folder(var, backfill_id)
+    folder = backfill_folder(var, backfill_id)
     plan = backfilling.open_backfill(config, folder, months=months, as_of_month=as_of_month)
     done = [backfilling.backfill_month(config, folder, month, before) for before, month in plan.chain()]
-    summary = steps.finish_backfill(config, var, backfill_id, plan, done)
+    summary = finish_backfill(config, var, backfill_id, plan, done)
     show_backfill(summary)
     return summary
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from prefect import flow, runtime
 from pydantic import Field
 
-from dfu_clustering.config import (
+from dfu_clustering.config.clustering import (
     AttributeWeights,
     ClusteringConfig,
     DiscountNoise,
@@ -33,16 +33,17 @@ from dfu_clustering.config import (
     WinsorizeQuantiles,
     load_config,
 )
-from dfu_clustering.data_quality import GatePolicy, Suite
-from dfu_clustering.limits import DataQualityConfig
+from dfu_clustering.config.data_quality import DataQualityConfig
 from dfu_clustering.months import AsOfMonth
-from dfu_clustering.runs import short_run_id, var_folder
-from dfu_clustering.steps import RunSummary
-from flows.by_hand import run_by_hand
-from tasks import approval, clustering, loads, quality
-from tasks.artifacts import show_run
-from tasks.heartbeat import say_over
-from tasks.run_names import rename_run, run_name
+from dfu_clustering.quality.gate_reports import GatePolicy, Suite
+from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.steps.record_run import RunSummary
+from flows import approval
+from flows.cli import run_by_hand
+from tasks import clustering, loads, quality
+from tasks.support.artifacts import show_run
+from tasks.support.heartbeat import say_over
+from tasks.support.run_names import rename_run, run_name
 
 LoadId = Annotated[str, Field(min_length=1, max_length=200)]
 Reason = Annotated[str, Field(pattern=r"\S")]

@@ -9,15 +9,15 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from dfu_clustering.data_quality import describe
 from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
 from dfu_clustering.demo.server import stop_server
 from dfu_clustering.errors import InputError
 from dfu_clustering.months import parse_month
-from dfu_clustering.runs import var_folder
-from dfu_clustering.steps import RunSummary
-from dfu_clustering.warehouse import DATABASE_URL_VARIABLE
+from dfu_clustering.quality.gate_reports import describe
+from dfu_clustering.runs.run import var_folder
+from dfu_clustering.steps.record_run import RunSummary
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
 
 _PLAIN_WIDTH = 110  # of output that goes to a file
 

@@ -6,14 +6,13 @@ from typing import Annotated
 from prefect import flow, runtime
 from pydantic import Field
 
-from dfu_clustering.config import load_config
-from dfu_clustering.runs import short_run_id, var_folder
-from dfu_clustering.steps import restoring as steps
-from dfu_clustering.steps.restoring import RestoreSummary
-from flows.by_hand import run_by_hand
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.steps.restore_labels import Alias, RestoreSummary, open_restore, replaced_run, summarize_restore
+from flows.cli import run_by_hand
 from tasks import restoring
-from tasks.artifacts import show_restore
-from tasks.heartbeat import say_over
+from tasks.support.artifacts import show_restore
+from tasks.support.heartbeat import say_over
 
 
 def _run_name() -> str:
@@ -43,17 +42,15 @@ def restore_assignments(
     """
     config, runs = load_config(), var_folder() / "runs"
     earlier, publication = restoring.find_run(config, runs=runs, run=run, before=before)
-    restore = steps.open_restore(runs, earlier, short_run_id(runtime.flow_run.id))
-    replaced = steps.replaced_run(runs, restore, dry_run=dry_run)
+    restore = open_restore(runs, earlier, short_run_id(runtime.flow_run.id))
+    replaced = replaced_run(runs, restore, dry_run=dry_run)
     published = restoring.restore_labels(config, restore, earlier, dry_run=dry_run)
-    alias: steps.Alias = "not moved (dry run)"
+    alias: Alias = "not moved (dry run)"
     published_at: datetime | None = None
     if not dry_run:
         published_at = restoring.record_restore(runs, restore, publication, published).published_at
         alias = restoring.move_champion(config, restore, earlier)
-    summary = steps.summarize_restore(
-        restore, earlier, published, replaced=replaced, alias=alias, published_at=published_at
-    )
+    summary = summarize_restore(restore, earlier, published, replaced=replaced, alias=alias, published_at=published_at)
     show_restore(summary)
     return summary
 

@@ -8,10 +8,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from dfu_clustering.config import load_config
-from dfu_clustering.runs import var_folder
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.runs.run import var_folder
 from tasks import watching
-from tasks.heartbeat import say_over
+from tasks.support.heartbeat import say_over
 
 _MESSAGES = {
     "published": "is published",

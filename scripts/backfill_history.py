@@ -1,15 +1,15 @@
 """Compute labels and features as of each of the last months, from the sales up to that month; nothing is published.
 
-dfu_clustering.history.load() reads them from DFU_CLUSTERING_VAR.
+dfu_clustering.runs.history.load() reads them from DFU_CLUSTERING_VAR.
 """
 
 import argparse
 from pathlib import Path
 from uuid import uuid4
 
-from dfu_clustering.config import config_path, load_config
-from dfu_clustering.runs import short_run_id, var_folder
-from dfu_clustering.steps import backfilling as steps
+from dfu_clustering.config.clustering import config_path, load_config
+from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.steps.backfill import backfill_folder, backfill_month, finish_backfill, open_backfill, require_begun
 from scripts.program import parser, run_program, warehouse_engine
 
 _MOST_MONTHS = 240
@@ -29,15 +29,15 @@ def main() -> None:
     options = arguments.parse_args()
     config, var = load_config(options.config), var_folder()
     engine = warehouse_engine(config)
-    backfill_id = steps.require_begun(var, options.resume) if options.resume else short_run_id(uuid4())
-    folder = steps.backfill_folder(var, backfill_id)
-    plan = steps.open_backfill(config, engine, folder, months=options.months, as_of_month=options.as_of)
+    backfill_id = require_begun(var, options.resume) if options.resume else short_run_id(uuid4())
+    folder = backfill_folder(var, backfill_id)
+    plan = open_backfill(config, engine, folder, months=options.months, as_of_month=options.as_of)
     print(f"backfill {backfill_id}: {plan.months[0]} to {plan.months[-1]}, in {folder}")
     done = []
     for before, month in plan.chain():
-        done.append(steps.backfill_month(config, engine, folder, month, before))
+        done.append(backfill_month(config, engine, folder, month, before))
         print(f"{month}: {done[-1].clustered} DFUs in {done[-1].k} segments")
-    summary = steps.finish_backfill(config, var, backfill_id, plan, done)
+    summary = finish_backfill(config, var, backfill_id, plan, done)
     if summary.too_early:
         print(f"not enough history as of {', '.join(summary.too_early)}")
 

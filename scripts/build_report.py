@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import ModelFiles, ReportSources, build_report
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_report import ReportSources, build_report
+from dfu_clustering.steps.model_files import ModelFiles
 from scripts.program import parser, run_program
 
 _FOLDER = Path("data/clustering")

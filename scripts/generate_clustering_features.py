@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from dfu_clustering.config import load_config
-from dfu_clustering.steps import build_features, newest_month
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.steps.build_features import build_features, newest_month
 from scripts.program import add_gate_options, gate_policy, parser, run_program, table_path, warehouse_engine
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     config = load_config(min_months_history=options.min_months, time_window_months=options.time_window)
     engine, policy = warehouse_engine(config), gate_policy(options)
     if not options.skip_validation:
-        from expectations.programs import require_good_sources  # late: to load Great Expectations takes seconds
+        from expectations.standalone import require_good_sources  # late: to load Great Expectations takes seconds
 
         month = newest_month(engine, options.as_of)
         require_good_sources(config, engine, policy, as_of_month=month, chosen=options.as_of is not None)

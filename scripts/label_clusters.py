@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from dfu_clustering.config import config_path, load_config
-from dfu_clustering.steps import ModelFiles, label_segments
+from dfu_clustering.config.clustering import config_path, load_config
+from dfu_clustering.steps.label_segments import label_segments
+from dfu_clustering.steps.model_files import ModelFiles
 from scripts.program import parser, published_argument, published_files, run_program, table_path
 
 _FOLDER = Path("data/clustering")

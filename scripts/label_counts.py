@@ -1,6 +1,6 @@
 """Labels before and after a publish, as a table on the terminal."""
 
-from dfu_clustering.steps import PublishSummary
+from dfu_clustering.publishing.outcome import PublishSummary
 
 
 def show_label_counts(summary: PublishSummary) -> None:

@@ -11,12 +11,12 @@ import psycopg2
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.data_quality import SUITES, GatePolicy
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DfuClusteringError, InputError
-from dfu_clustering.steps import PublishedFiles
-from dfu_clustering.tables import require_known_ending
-from dfu_clustering.warehouse import DATABASE_URL_VARIABLE, connect_engine
+from dfu_clustering.files.tables import require_known_ending
+from dfu_clustering.quality.gate_reports import SUITES, GatePolicy
+from dfu_clustering.steps.published_files import PublishedFiles
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, connect_engine
 
 BAD_INPUT = 2
 FAILED = 1

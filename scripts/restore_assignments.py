@@ -11,12 +11,21 @@ import sys
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from dfu_clustering.config import config_path, load_config
-from dfu_clustering.loads import Publication, clusters_published_event
-from dfu_clustering.runs import short_run_id, var_folder
-from dfu_clustering.steps import PublishSummary
-from dfu_clustering.steps import restoring as steps
-from dfu_clustering.steps.loads import published_payload
+from dfu_clustering.config.clustering import config_path, load_config
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.events import clusters_published_event
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.steps.record_publication import published_payload
+from dfu_clustering.steps.restore_labels import (
+    find_run_to_restore,
+    move_champion,
+    open_restore,
+    record_restore_in_ledger,
+    replaced_run,
+    restore_labels,
+    summarize_restore,
+)
 from scripts.announce_sales_load import API_URL_VARIABLE, announce
 from scripts.label_counts import show_label_counts
 from scripts.program import parser, run_program, warehouse_engine
@@ -27,19 +36,19 @@ def main() -> None:
     options = _arguments().parse_args()
     config, runs = load_config(options.config), var_folder() / "runs"
     engine = warehouse_engine(config)
-    earlier, before = steps.find_run_to_restore(config, runs=runs, run=options.run, before=options.before)
+    earlier, before = find_run_to_restore(config, runs=runs, run=options.run, before=options.before)
     restore_id = uuid4()
-    restore = steps.open_restore(runs, earlier, short_run_id(restore_id))
-    replaced = steps.replaced_run(runs, restore, dry_run=options.dry_run)
-    published = steps.restore_labels(config, engine, restore, earlier, dry_run=options.dry_run)
+    restore = open_restore(runs, earlier, short_run_id(restore_id))
+    replaced = replaced_run(runs, restore, dry_run=options.dry_run)
+    published = restore_labels(config, engine, restore, earlier, dry_run=options.dry_run)
     done = "would be put back" if options.dry_run else "are put back"
     print(f"labels of run {earlier.name} {done} for those of {replaced or 'an unknown run'}")
     show_label_counts(published)
     if options.dry_run:
         return
-    publication = steps.record_restore_in_ledger(runs, before, published_at=datetime.now(UTC))
-    alias = steps.move_champion(config, restore, earlier)
-    steps.summarize_restore(
+    publication = record_restore_in_ledger(runs, before, published_at=datetime.now(UTC))
+    alias = move_champion(config, restore, earlier)
+    summarize_restore(
         restore, earlier, published, replaced=replaced, alias=alias, published_at=publication.published_at
     )
     print(f"MLflow's alias champion: {alias}\nlabels of before: {restore.folder}")

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, BooleanOptionalAction
 from pathlib import Path
 
-from dfu_clustering.config import load_config
-from dfu_clustering.steps import train_model
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.steps.train_model import train_model
 from scripts.program import parser, published_argument, published_files, run_program
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from dfu_clustering.config import load_config
-from dfu_clustering.steps import update_assignments
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.steps.publish_labels import update_assignments
 from scripts.label_counts import show_label_counts
 from scripts.program import add_gate_options, gate_policy, parser, run_program, warehouse_engine
 
@@ -33,7 +33,7 @@ def main() -> None:
         if options.dry_run:
             show_label_counts(planned)
         if not options.skip_validation:
-            from expectations.programs import require_good_labels  # late: to load Great Expectations takes seconds
+            from expectations.standalone import require_good_labels  # late: to load Great Expectations takes seconds
 
             require_good_labels(config, policy, labels=options.input, publishing=planned, dry_run=options.dry_run)
     if not options.dry_run:

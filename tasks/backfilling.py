@@ -4,25 +4,25 @@ from pathlib import Path
 
 from prefect import task
 
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.steps import backfilling as steps
-from tasks.connection import warehouse_engine
-from tasks.retries import RETRY
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.steps.backfill import BackfillPlan, MonthSummary
+from dfu_clustering.steps.backfill import backfill_month as backfill_month_step
+from dfu_clustering.steps.backfill import open_backfill as open_backfill_step
+from tasks.support.connection import warehouse_engine
+from tasks.support.retries import RETRY
 
 _TIMEOUT_S = 600
 _MONTH_S = 4 * 3600
 
 
 @task(name="open-backfill", timeout_seconds=_TIMEOUT_S, **RETRY)
-def open_backfill(
-    config: ClusteringConfig, folder: Path, *, months: int, as_of_month: str | None
-) -> steps.BackfillPlan:
+def open_backfill(config: ClusteringConfig, folder: Path, *, months: int, as_of_month: str | None) -> BackfillPlan:
     """Find out the months; a backfill that was cut off keeps those that it was begun with."""
     engine = warehouse_engine(config.warehouse)
-    return steps.open_backfill(config, engine, folder, months=months, as_of_month=as_of_month)
+    return open_backfill_step(config, engine, folder, months=months, as_of_month=as_of_month)
 
 
 @task(name="backfill-month", task_run_name="as of {as_of_month}", timeout_seconds=_MONTH_S, **RETRY)
-def backfill_month(config: ClusteringConfig, folder: Path, as_of_month: str, before: str | None) -> steps.MonthSummary:
+def backfill_month(config: ClusteringConfig, folder: Path, as_of_month: str, before: str | None) -> MonthSummary:
     """Compute labels and features as of a month; they continue those of the month before."""
-    return steps.backfill_month(config, warehouse_engine(config.warehouse), folder, as_of_month, before)
+    return backfill_month_step(config, warehouse_engine(config.warehouse), folder, as_of_month, before)

@@ -4,27 +4,29 @@ from pathlib import Path
 
 from prefect import task
 
-from dfu_clustering import steps
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.data_quality import GatePolicy
-from dfu_clustering.loads import SalesState
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import (
-    FeatureFiles,
-    FeatureSummary,
-    LabelSummary,
-    ModelFiles,
-    PublishedChoice,
-    PublishSummary,
-    ReportSources,
-    ReportSummary,
-    RunSummary,
-    TrainingSummary,
-)
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.sales_loads import SalesState
+from dfu_clustering.steps.build_features import FeatureFiles, FeatureSummary
+from dfu_clustering.steps.build_features import build_features as build_features_step
+from dfu_clustering.steps.build_report import ReportSources, ReportSummary
+from dfu_clustering.steps.build_report import build_report as build_report_step
+from dfu_clustering.steps.find_published import PublishedChoice, published_files
+from dfu_clustering.steps.find_published import find_published as find_published_step
+from dfu_clustering.steps.label_segments import LabelSummary
+from dfu_clustering.steps.label_segments import label_segments as label_segments_step
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.publish_labels import update_assignments as update_assignments_step
+from dfu_clustering.steps.record_run import RunSummary, record_early
+from dfu_clustering.steps.record_run import record_run as record_run_step
+from dfu_clustering.steps.train_model import TrainingSummary
+from dfu_clustering.steps.train_model import train_model as train_model_step
 from expectations.gate import NO_MONTH, as_of
-from tasks.connection import warehouse_engine
 from tasks.parts import build_features_in_parts
-from tasks.retries import RETRY
+from tasks.support.connection import warehouse_engine
+from tasks.support.retries import RETRY
 
 _HOUR_S = 3600
 
@@ -45,7 +47,7 @@ def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
         month = None if run.as_of_month == NO_MONTH else run.as_of_month
         if config.scale.partitions > 1:
             return build_features_in_parts(config, run, as_of_month=month)
-        return steps.build_features(config, engine, output=run.features, as_of_month=month)
+        return build_features_step(config, engine, output=run.features, as_of_month=month)
 
     return run.once("build_features", FeatureSummary, work)
 
@@ -55,7 +57,7 @@ def find_published(config: ClusteringConfig, run: Run, policy: GatePolicy) -> Pu
     """Find the published run that this one continues."""
 
     def work() -> PublishedChoice:
-        return steps.find_published(config, run, override_reason=policy.override_reason)
+        return find_published_step(config, run, override_reason=policy.override_reason)
 
     return run.once("find_published", PublishedChoice, work)
 
@@ -65,8 +67,8 @@ def train_model(config: ClusteringConfig, run: Run, published: str | None = None
     """Choose K and fit the clusters, or continue the published ones."""
 
     def work() -> TrainingSummary:
-        files = steps.published_files(config, run, published) if published else None
-        return steps.train_model(config, features=run.features, output_dir=run.folder, published=files)
+        files = published_files(config, run, published) if published else None
+        return train_model_step(config, features=run.features, output_dir=run.folder, published=files)
 
     return run.once("train_model", TrainingSummary, work)
 
@@ -76,9 +78,9 @@ def label_segments(config: ClusteringConfig, run: Run, published: str | None = N
     """Give every cluster its business label; a published one is kept while its meaning holds."""
 
     def work() -> LabelSummary:
-        files = steps.published_files(config, run, published) if published else None
+        files = published_files(config, run, published) if published else None
         model = ModelFiles.in_folder(run.folder)
-        return steps.label_segments(config, model=model, output=run.labels, published=files)
+        return label_segments_step(config, model=model, output=run.labels, published=files)
 
     return run.once("label_segments", LabelSummary, work)
 
@@ -88,13 +90,13 @@ def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> 
     """Write the labels to dim_dfu; DFUs that left it or came since the features were read are reported."""
 
     def work() -> PublishSummary:
-        return steps.update_assignments(
+        return update_assignments_step(
             warehouse_engine(config.warehouse),
             labels=run.labels,
             dry_run=dry_run,
             unknown="report",
             excluded=FeatureFiles(run.features).excluded,
-            record=lambda previous: steps.record_early(config, run, previous),
+            record=lambda previous: record_early(config, run, previous),
         )
 
     return run.once("update_assignments", PublishSummary, work)
@@ -105,7 +107,7 @@ def build_report(run: Run) -> ReportSummary:
     """Write the page that people read."""
 
     def work() -> ReportSummary:
-        return steps.build_report(ReportSources.of_run(run), output=run.report)
+        return build_report_step(ReportSources.of_run(run), output=run.report)
 
     return run.once("build_report", ReportSummary, work)
 
@@ -115,6 +117,6 @@ def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
     """Write summary.json and the MLflow run; one that MLflow has taken is not recorded again."""
 
     def work() -> RunSummary:
-        return steps.record_run(config, run)
+        return record_run_step(config, run)
 
     return run.once("record_run", RunSummary, work, finished_if=lambda summary: summary.mlflow_run_id is not None)

@@ -9,24 +9,20 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.states import Completed
 
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.earlier_runs import RECORD_PUBLICATION
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError, WarehouseError
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import (
-    CLUSTERS,
-    CLUSTERS_PUBLISHED,
-    Publication,
-    SalesState,
-    find_publication,
-    month_to_publish,
-)
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import PublishSummary
-from dfu_clustering.steps import loads as steps
-from tasks.connection import warehouse_engine
-from tasks.retries import RETRY
-from tasks.waiting import end_waiting_runs
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.archive import RECORD_PUBLICATION
+from dfu_clustering.runs.events import CLUSTERS, CLUSTERS_PUBLISHED
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.publication import Publication, find_publication, month_to_publish
+from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.sales_loads import SalesState
+from dfu_clustering.steps.record_publication import published_payload, read_sales_state
+from dfu_clustering.steps.record_publication import record_publication as record_publication_step
+from tasks.support.connection import warehouse_engine
+from tasks.support.retries import RETRY
+from tasks.support.waiting import end_waiting_runs
 
 _TIMEOUT_S = 600
 
@@ -39,7 +35,7 @@ def read_state(config: ClusteringConfig, *, as_of_month: str | None) -> SalesSta
     """
     engine = warehouse_engine(config.warehouse)
     try:
-        return steps.read_sales_state(engine, as_of_month)
+        return read_sales_state(engine, as_of_month)
     except (DataError, WarehouseError):
         return SalesState.unknown(as_of_month)
 
@@ -67,7 +63,7 @@ def record_publication(run: Run, state: SalesState, published: PublishSummary, *
     """Write the publish into the ledger, and say it to whoever waits for new labels."""
 
     def work() -> Publication:
-        return steps.record_publication(run, state, load_id=load_id, published_at=datetime.now(UTC))
+        return record_publication_step(run, state, load_id=load_id, published_at=datetime.now(UTC))
 
     publication = run.once(RECORD_PUBLICATION, Publication, work)
     say_published(publication, published)
@@ -81,7 +77,7 @@ def say_published(publication: Publication, published: PublishSummary) -> None:
         # a resumed run says the same thing again, not another
         id=uuid5(UUID(runtime.flow_run.id), CLUSTERS_PUBLISHED),
         resource=CLUSTERS,
-        payload=steps.published_payload(publication, published),
+        payload=published_payload(publication, published),
     )
 
 

@@ -8,14 +8,13 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 
-from dfu_clustering import steps
-from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import FeatureSummary
-from dfu_clustering.warehouse import Part, SnapshotGoneError, snapshot
-from tasks.connection import warehouse_engine
-from tasks.retries import RETRY, may_heal
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_features import FeatureSummary, build_features, join_parts
+from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
+from tasks.support.connection import warehouse_engine
+from tasks.support.retries import RETRY, may_heal
 
 _TIMEOUT_S = 2 * 3600
 
@@ -38,7 +37,7 @@ def build_features_in_parts(config: ClusteringConfig, run: Run, *, as_of_month: 
             "as_of_month": unmapped(as_of_month),
         }
         runner.map(build_part, arguments).result()
-    summary = steps.join_parts(config, parts=[run.part(part.number) for part in parts], output=run.features)
+    summary = join_parts(config, parts=[run.part(part.number) for part in parts], output=run.features)
     shutil.rmtree(run.part(0).parent)
     return summary
 
@@ -57,7 +56,7 @@ def _may_heal_in_this_snapshot(task: Task[Any, Any], task_run: TaskRun, state: S
 def build_part(config: ClusteringConfig, run: Run, part: Part, same_as: str, as_of_month: str | None) -> FeatureSummary:
     """Read the sales of one part of the DFUs and write their features."""
     engine = warehouse_engine(config.warehouse)
-    return steps.build_features(
+    return build_features(
         config, engine, output=run.part(part.number), as_of_month=as_of_month, part=part, same_as=same_as
     )
 

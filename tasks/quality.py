@@ -2,13 +2,13 @@
 
 from prefect import task
 
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.data_quality import GatePolicy, GateReport
-from dfu_clustering.runs import Run
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.quality.gate_reports import GatePolicy, GateReport
+from dfu_clustering.runs.run import Run
 from expectations import gate
-from tasks.connection import warehouse_engine
-from tasks.findings import let_through
-from tasks.retries import RETRY
+from tasks.support.connection import warehouse_engine
+from tasks.support.findings import let_through
+from tasks.support.retries import RETRY
 
 _HOUR_S = 3600
 

@@ -5,15 +5,17 @@ from pathlib import Path
 
 from prefect import task
 
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.earlier_runs import EarlierRun
-from dfu_clustering.loads import Publication
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import PublishSummary
-from dfu_clustering.steps import restoring as steps
-from tasks.connection import warehouse_engine
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.archive import EarlierRun
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.restore_labels import Alias, find_run_to_restore, record_restore_in_ledger
+from dfu_clustering.steps.restore_labels import move_champion as move_champion_step
+from dfu_clustering.steps.restore_labels import restore_labels as restore_labels_step
 from tasks.loads import say_published
-from tasks.retries import RETRY
+from tasks.support.connection import warehouse_engine
+from tasks.support.retries import RETRY
 
 _HOUR_S = 3600
 _TIMEOUT_S = 600
@@ -24,7 +26,7 @@ def find_run(
     config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None
 ) -> tuple[EarlierRun, Publication]:
     """Find the run that somebody wants back, its publish and its labels, which may have to come from MLflow."""
-    return steps.find_run_to_restore(config, runs=runs, run=run, before=before)
+    return find_run_to_restore(config, runs=runs, run=run, before=before)
 
 
 @task(name="restore-labels", timeout_seconds=_HOUR_S, **RETRY)
@@ -32,7 +34,7 @@ def restore_labels(config: ClusteringConfig, restore: Run, earlier: EarlierRun, 
     """Put the labels back."""
 
     def work() -> PublishSummary:
-        return steps.restore_labels(config, warehouse_engine(config.warehouse), restore, earlier, dry_run=dry_run)
+        return restore_labels_step(config, warehouse_engine(config.warehouse), restore, earlier, dry_run=dry_run)
 
     return work() if dry_run else restore.once("restore_labels", PublishSummary, work)
 
@@ -42,7 +44,7 @@ def record_restore(runs: Path, restore: Run, before: Publication, published: Pub
     """Write it into the ledger, and say it to whoever waits for new labels."""
 
     def work() -> Publication:
-        return steps.record_restore_in_ledger(runs, before, published_at=datetime.now(UTC))
+        return record_restore_in_ledger(runs, before, published_at=datetime.now(UTC))
 
     publication = restore.once("record_restore", Publication, work)
     say_published(publication, published)
@@ -50,6 +52,6 @@ def record_restore(runs: Path, restore: Run, before: Publication, published: Pub
 
 
 @task(name="move-champion", timeout_seconds=_TIMEOUT_S, **RETRY)
-def move_champion(config: ClusteringConfig, restore: Run, earlier: EarlierRun) -> steps.Alias:
+def move_champion(config: ClusteringConfig, restore: Run, earlier: EarlierRun) -> Alias:
     """Move MLflow's alias with the labels."""
-    return steps.move_champion(config, restore, earlier)
+    return move_champion_step(config, restore, earlier)

@@ -7,15 +7,17 @@ from uuid import uuid4
 from prefect import task
 from prefect.client.orchestration import get_client
 
-from dfu_clustering.config import ClusteringConfig
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import SalesState, Verdict, Watch, look, sales_loaded_event
-from dfu_clustering.steps.loads import read_sales_state
-from dfu_clustering.tables import read_json, write_json
-from tasks.connection import warehouse_engine
-from tasks.retries import RETRY
-from tasks.waiting import end_waiting_runs
+from dfu_clustering.files.tables import read_json, write_json
+from dfu_clustering.runs.events import sales_loaded_event
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.sales_loads import SalesState
+from dfu_clustering.runs.sensor import Verdict, Watch, look
+from dfu_clustering.steps.record_publication import read_sales_state
+from tasks.support.connection import warehouse_engine
+from tasks.support.retries import RETRY
+from tasks.support.waiting import end_waiting_runs
 
 _TIMEOUT_S = 240  # the sensor's next look comes after five minutes
 _MEMORY = "watched.json"

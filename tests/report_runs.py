@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.config import load_config
-from dfu_clustering.data_quality import Check, GateReport, write_report
-from dfu_clustering.features import time_series_features
-from dfu_clustering.panel import Histories
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import LabelSummary, ModelFiles, TrainingSummary, label_segments, train_model
-from dfu_clustering.steps.features import FeatureFiles, FeatureSummary, _keys_digest
-from dfu_clustering.tables import write_json, write_table
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.features.matrix import time_series_features
+from dfu_clustering.features.panel import Histories
+from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.quality.gate_reports import Check, GateReport, write_report
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_features import FeatureFiles, FeatureSummary, _keys_digest
+from dfu_clustering.steps.label_segments import LabelSummary, label_segments
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.train_model import TrainingSummary, train_model
 
 N_MONTHS = 48
 # what a key may hold: nothing of it may become markup, end a script or break a line of one

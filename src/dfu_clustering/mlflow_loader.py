@@ -6,7 +6,7 @@ renamed. The model itself is data (``cluster_model.json``): loading it executes 
 
 from pathlib import Path
 
-from dfu_clustering.fitted_model import FittedModel, parse_model
+from dfu_clustering.segments.fitted_model import FittedModel, parse_model
 
 __all__ = ["load_model"]
 

@@ -86,7 +86,7 @@ class ApiSite:
 
     def access_lines(self) -> list[dict[str, str]]:
         """Return the lines of the access log, key by key."""
-        lines = [line for line in self.log.read_text().splitlines() if " api.access request_id=" in line]
+        lines = [line for line in self.log.read_text().splitlines() if " api.middleware request_id=" in line]
         return [dict(re.findall(r"(\w+)=(\S+)", line)) for line in lines]
 
     def _answers(self) -> bool:

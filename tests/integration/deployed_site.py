@@ -16,8 +16,8 @@ from prefect_server import PrefectServer, wait_until
 
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import sales_loaded_event
+from dfu_clustering.runs.events import sales_loaded_event
+from dfu_clustering.runs.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}

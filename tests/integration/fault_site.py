@@ -14,13 +14,13 @@ from deployed_site import DeployedSite
 from mlflow import MlflowClient
 from prefect_server import wait_until
 
-from dfu_clustering.config import load_config
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.runs import short_run_id
-from dfu_clustering.tables import read_json
+from dfu_clustering.files.tables import read_json
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.run import short_run_id
 
 ROOT = Path(__file__).parents[2]
 # every label changes, which the gate of the labels would not let pass

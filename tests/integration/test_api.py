@@ -17,12 +17,12 @@ from prefect_server import wait_until
 from psycopg2.extras import RealDictCursor
 from sqlalchemy import make_url
 
-from api.dfu_table import DIM_DFU
+from api.tables import DIM_DFU
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
+from dfu_clustering.files.tables import read_json, read_table
 from dfu_clustering.steps.model_files import PICTURES
-from dfu_clustering.tables import read_json, read_table
 from flows.cluster_dfus import cluster_dfus
 
 pytestmark = pytest.mark.integration

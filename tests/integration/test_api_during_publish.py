@@ -10,8 +10,9 @@ import psycopg2
 import pytest
 from api_site import ApiSite
 
-from dfu_clustering.publishing import publish_labels
-from dfu_clustering.warehouse import connect_engine, statement
+from dfu_clustering.publishing.transaction import publish_labels
+from dfu_clustering.warehouse.connect import connect_engine
+from dfu_clustering.warehouse.statements import statement
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +55,7 @@ def seen(name, answer):
 @pytest.fixture
 def engine(postgres_url):
     with closing(psycopg2.connect(postgres_url)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(statement("005_create_dim_dfu"))
+        cursor.execute(statement("dfu_clustering.demo", "005_create_dim_dfu"))
         cursor.execute(
             "INSERT INTO dim_dfu (dfu_ck, dmdunit, loc) SELECT 'dfu_' || number, 'd', number"
             f" FROM (SELECT lpad(n::text, 5, '0') AS number FROM generate_series(0, {N_DFUS - 1}) AS n) AS numbers"

@@ -21,7 +21,7 @@ from api.app import create_app
 from api.router import router
 from api.settings import ApiSettings
 from dfu_clustering.demo.server import start_server
-from dfu_clustering.warehouse import statement
+from dfu_clustering.warehouse.statements import statement
 
 pytestmark = pytest.mark.integration
 
@@ -46,7 +46,7 @@ LINE = {
 
 def fill(url):
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(statement("005_create_dim_dfu"))
+        cursor.execute(statement("dfu_clustering.demo", "005_create_dim_dfu"))
         cursor.execute(ROWS)
 
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dfu_clustering.config import load_config
-from dfu_clustering.earlier_runs import EarlierRuns
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import Publication
-from dfu_clustering.mlflow_store import TrackingUnavailableError, mlflow_store
-from dfu_clustering.tracking import record_restore
+from dfu_clustering.runs.archive import EarlierRuns
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.tracking.store import TrackingUnavailableError, mlflow_store
+from dfu_clustering.tracking.writer import record_restore
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ import pytest
 from fault_site import OLD, ROOT, FaultRun, FaultSite
 from prefect_server import free_port, wait_until
 
-from dfu_clustering.tables import read_json, read_table
+from dfu_clustering.files.tables import read_json, read_table
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

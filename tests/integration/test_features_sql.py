@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
 
-from dfu_clustering.features import time_series_features
-from dfu_clustering.panel import PanelBuilder, select_histories
-from dfu_clustering.warehouse import connect_engine, snapshot, statement
+from dfu_clustering.features.matrix import time_series_features
+from dfu_clustering.features.panel import PanelBuilder, select_histories
+from dfu_clustering.warehouse.connect import connect_engine
+from dfu_clustering.warehouse.snapshot import snapshot
+from dfu_clustering.warehouse.statements import statement
 
 AS_OF = np.datetime64("2024-03", "M")
 WINDOW_MONTHS = 24
@@ -58,8 +60,8 @@ def warehouse(postgres_url: str) -> Engine:
     dfus = pd.DataFrame({"dmdunit": [f"item_{i}" for i in range(120)], "dmdgroup": "G1", "loc": "L1"})
     dfus.insert(0, "dfu_ck", dfus["dmdunit"] + "_G1_L1")
     with engine.begin() as connection:
-        connection.execute(text(statement("005_create_dim_dfu")))
-        connection.execute(text(statement("002_create_fact_sales_monthly")))
+        connection.execute(text(statement("dfu_clustering.demo", "005_create_dim_dfu")))
+        connection.execute(text(statement("dfu_clustering.demo", "002_create_fact_sales_monthly")))
         dfus.to_sql("dim_dfu", connection, if_exists="append", index=False)
         _sales_rows(dfus).to_sql("fact_sales_monthly", connection, if_exists="append", index=False)
     return engine

@@ -17,15 +17,14 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 from prefect_sqlalchemy import SqlAlchemyConnector
 
-from dfu_clustering import steps
-from dfu_clustering.config import ClusteringConfig, load_config
+from dfu_clustering.config.clustering import ClusteringConfig, load_config
+from dfu_clustering.config.operations import OF_THE_DEPLOYMENT
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
-from dfu_clustering.deployment import OF_THE_DEPLOYMENT
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.steps.recording import NO_REPORT
+from dfu_clustering.steps.record_run import NO_REPORT
 from flows.cluster_dfus import cluster_dfus
-from tasks.connection import warehouse_engine
+from tasks.support.connection import warehouse_engine
 
 pytestmark = pytest.mark.integration
 
@@ -82,7 +81,7 @@ def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_faile
     def full_disk(*_, **__):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(steps, "build_report", full_disk)
+    monkeypatch.setattr("tasks.clustering.build_report_step", full_disk)
     state = cluster_dfus(**QUICK, return_state=True)
     summary = state.result()
     assert state.is_completed()

@@ -16,15 +16,18 @@ from gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from dfu_clustering import steps
-from dfu_clustering.config import load_config
-from dfu_clustering.data_quality import GatePolicy
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.tidy import read_tidy_sales
-from dfu_clustering.runs import Run, var_folder
-from dfu_clustering.steps import FeatureSummary, ModelFiles
-from dfu_clustering.tables import read_json
-from dfu_clustering.warehouse import connect_engine
+from dfu_clustering.files.tables import read_json
+from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.run import Run, var_folder
+from dfu_clustering.steps.build_features import FeatureSummary, build_features
+from dfu_clustering.steps.label_segments import label_segments
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.publish_labels import update_assignments
+from dfu_clustering.steps.train_model import train_model
+from dfu_clustering.warehouse.connect import connect_engine
 from expectations.gate import as_of, judge_assignments, judge_features, judge_sources
 
 pytestmark = pytest.mark.integration
@@ -121,7 +124,7 @@ def test_real_panels_raise_nothing_critical(postgres_url, tmp_path, name):
     reports = judge_sources(config, engine, run, GatePolicy(), chosen=False)
     make_labels(config, engine, run)
     reports += judge_features(run, GatePolicy())
-    steps.update_assignments(engine, labels=run.labels)
+    update_assignments(engine, labels=run.labels)
     reports += judge_assignments(config, engine, run, GatePolicy())
     engine.dispose()
     assert [report.suite for report in reports] == SUITES
@@ -132,9 +135,9 @@ def test_real_panels_raise_nothing_critical(postgres_url, tmp_path, name):
 
 
 def make_labels(config, engine, run):
-    run.once("build_features", FeatureSummary, lambda: steps.build_features(config, engine, output=run.features))
-    steps.train_model(config, features=run.features, output_dir=run.folder)
-    steps.label_segments(config, model=ModelFiles.in_folder(run.folder), output=run.labels)
+    run.once("build_features", FeatureSummary, lambda: build_features(config, engine, output=run.features))
+    train_model(config, features=run.features, output_dir=run.folder)
+    label_segments(config, model=ModelFiles.in_folder(run.folder), output=run.labels)
 
 
 def test_a_past_month_is_judged_as_it_was_then(panel, tmp_path):

@@ -12,15 +12,16 @@ import pytest
 from gate_runs import execute, fetch, rows_of_dim_dfu
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from dfu_clustering import history
-from dfu_clustering.config import load_config
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.errors import DataError
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import Publication
-from dfu_clustering.steps.backfilling import (
+from dfu_clustering.files.tables import read_json
+from dfu_clustering.runs import history
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.steps.backfill import (
     backfill_folder,
     backfill_month,
     finish_backfill,
@@ -28,8 +29,7 @@ from dfu_clustering.steps.backfilling import (
     plan_backfill,
     require_begun,
 )
-from dfu_clustering.tables import read_json
-from dfu_clustering.warehouse import connect_engine
+from dfu_clustering.warehouse.connect import connect_engine
 from flows.backfill_history import backfill_history
 
 pytestmark = pytest.mark.integration

@@ -18,7 +18,7 @@ HEARTBEAT_SECONDS = 30  # Prefect allows no less
 LOST_AFTER_SECONDS = 45  # minutes outside of tests
 QUICK = """
 from prefect import flow, tags
-from tasks.heartbeat import RUN_TAG, say_over
+from tasks.support.heartbeat import RUN_TAG, say_over
 
 @flow(name="quick", on_completion=[say_over], on_failure=[say_over])
 def quick(fails):
@@ -32,7 +32,7 @@ with tags(RUN_TAG):
 ENDLESS = """
 import time
 from prefect import flow, tags
-from tasks.heartbeat import RUN_TAG, say_over
+from tasks.support.heartbeat import RUN_TAG, say_over
 
 @flow(name="endless", on_completion=[say_over], on_failure=[say_over])
 def endless():

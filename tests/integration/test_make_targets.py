@@ -11,7 +11,7 @@ import pytest
 
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
-from dfu_clustering.tables import read_json
+from dfu_clustering.files.tables import read_json
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

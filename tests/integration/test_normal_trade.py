@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config import load_config
-from dfu_clustering.data_quality import GatePolicy
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.tidy import read_tidy_sales
-from dfu_clustering.runs import Run
-from dfu_clustering.warehouse import connect_engine
+from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.run import Run
+from dfu_clustering.warehouse.connect import connect_engine
 from expectations.gate import judge_sources
 
 pytestmark = pytest.mark.integration

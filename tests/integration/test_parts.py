@@ -13,13 +13,14 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import wait_until
 
-from dfu_clustering.config import ClusteringConfig, load_config
+from dfu_clustering.config.clustering import ClusteringConfig, load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError, DataError
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import FeatureFiles, build_features, join_parts
-from dfu_clustering.warehouse import Part, SnapshotGoneError, connect_engine, is_transient, snapshot
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_features import FeatureFiles, build_features, join_parts
+from dfu_clustering.warehouse.connect import connect_engine, is_transient
+from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
 from tasks import clustering
 from tasks.parts import build_features_in_parts
 

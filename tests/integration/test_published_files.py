@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from report_runs import CONFIG, make_run
 
-from dfu_clustering.config import load_config
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import Publication
-from dfu_clustering.mlflow_store import TrackingUnavailableError
-from dfu_clustering.shape import SHAPE_SOURCES
-from dfu_clustering.steps import ModelFiles, PublishedFiles, find_published, train_model
-from dfu_clustering.tables import read_json, read_table, sha256, write_table
+from dfu_clustering.files.tables import read_json, read_table, sha256, write_table
+from dfu_clustering.preprocessing.shape import SHAPE_SOURCES
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.steps.find_published import find_published
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.published_files import PublishedFiles
+from dfu_clustering.steps.train_model import train_model
+from dfu_clustering.tracking.store import TrackingUnavailableError
 
 pytestmark = pytest.mark.integration
 

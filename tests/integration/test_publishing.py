@@ -9,14 +9,16 @@ import psycopg2
 import pytest
 from prefect_server import wait_until
 
-from dfu_clustering import patience, publishing
-from dfu_clustering.config import load_config
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.publish_journal import PublishJournal
-from dfu_clustering.publish_report import CommitUnknownError, ConcurrentChangeError, SlowStatementError
-from dfu_clustering.publishing import Publishing, publish_labels
-from dfu_clustering.tables import read_table
-from dfu_clustering.warehouse import connect_engine, is_transient, statement
+from dfu_clustering.files.tables import read_table
+from dfu_clustering.publishing import transaction
+from dfu_clustering.publishing.journal import PublishJournal
+from dfu_clustering.publishing.outcome import CommitUnknownError, ConcurrentChangeError, SlowStatementError
+from dfu_clustering.publishing.transaction import Publishing, publish_labels
+from dfu_clustering.warehouse import timeouts
+from dfu_clustering.warehouse.connect import connect_engine, is_transient
+from dfu_clustering.warehouse.statements import statement
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +29,7 @@ LOAD_TIME = "2026-01-01 00:00:00+00"
 def engine(postgres_url):
     engine = connect_engine(postgres_url)
     with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
-        cursor.execute(statement("005_create_dim_dfu"))
+        cursor.execute(statement("dfu_clustering.demo", "005_create_dim_dfu"))
         for key, label in [("a", "old"), ("b", "kept"), ("c", None), ("d", "stale"), ("e", None)]:
             cursor.execute(
                 "INSERT INTO dim_dfu (dfu_ck, dmdunit, dmdgroup, loc, cluster_assignment, modified_ts)"
@@ -186,7 +188,7 @@ def test_row_that_somebody_else_changes_meanwhile_makes_publishing_start_anew(en
 
 
 def test_table_that_changes_again_and_again_is_left_alone(engine, postgres_url, monkeypatch):
-    monkeypatch.setattr(publishing, "_PAUSES_S", (0.01, 0.01))
+    monkeypatch.setattr(transaction, "_PAUSES_S", (0.01, 0.01))
     change = "UPDATE dim_dfu SET cluster_assignment = cluster_assignment || '!' WHERE dfu_ck = 'a'"
     with before_the_update(postgres_url, change, times=3) as how, pytest.raises(ConcurrentChangeError) as caught:
         publish_labels(engine, labels(a="new", b="kept", c="new"), how)
@@ -242,8 +244,8 @@ def test_statements_that_are_long_only_together_are_not_cut_off(engine, postgres
             super().execute("SELECT pg_sleep(0.4)")
             super().execute(*arguments)
 
-    monkeypatch.setattr(patience, "Cursor", Slow)
-    monkeypatch.setattr(patience, "_GRACE_S", 0)
+    monkeypatch.setattr(timeouts, "Cursor", Slow)
+    monkeypatch.setattr(timeouts, "_GRACE_S", 0)
     publish_labels(impatient(postgres_url, statement_timeout_s=1.5), labels(a="new", b="kept", c="new"))
     assert published(engine)["a"] == "new"
 
@@ -376,7 +378,7 @@ def test_connection_lost_at_the_commit_is_all_or_nothing_and_the_next_try_knows(
     engine, postgres_url, tmp_path, monkeypatch, committed, label
 ):
     """The server ends the session just before, or just after, it commits; the client cannot tell which."""
-    journal, real = PublishJournal(tmp_path), publishing._commit
+    journal, real = PublishJournal(tmp_path), transaction._commit
 
     def lost(connection):
         if committed:
@@ -391,12 +393,12 @@ def test_connection_lost_at_the_commit_is_all_or_nothing_and_the_next_try_knows(
         how = Publishing(keep=journal.write, last_attempt=journal.last_attempt())
         return publish_labels(engine, labels(a="new"), how)
 
-    monkeypatch.setattr(publishing, "_commit", lost)
+    monkeypatch.setattr(transaction, "_commit", lost)
     with pytest.raises((CommitUnknownError, psycopg2.OperationalError)) as caught:
         publish()
     assert is_transient(caught.value)
     assert published(engine)["a"] == label
-    monkeypatch.setattr(publishing, "_commit", real)
+    monkeypatch.setattr(transaction, "_commit", real)
     assert publish().updated == 1
     assert published(engine)["a"] == "new"
 

@@ -8,9 +8,10 @@ from axe_playwright_python.sync_playwright import Axe
 from browser import Visit, headless_chromium
 from report_runs import HOSTILE_KEYS, make_run
 
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import LabelSummary, ReportSources, build_report
-from dfu_clustering.tables import write_json, write_table
+from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_report import ReportSources, build_report
+from dfu_clustering.steps.label_segments import LabelSummary
 
 pytestmark = pytest.mark.integration
 

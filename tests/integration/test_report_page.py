@@ -11,10 +11,12 @@ import pytest
 from report_runs import HOSTILE_KEYS, N_MONTHS, make_run
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import LabelSummary, ModelFiles, ReportSources, build_report
-from dfu_clustering.steps.features import FeatureFiles
-from dfu_clustering.tables import read_json, read_table, write_json, write_table
+from dfu_clustering.files.tables import read_json, read_table, write_json, write_table
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_features import FeatureFiles
+from dfu_clustering.steps.build_report import ReportSources, build_report
+from dfu_clustering.steps.label_segments import LabelSummary
+from dfu_clustering.steps.model_files import ModelFiles
 
 pytestmark = pytest.mark.integration
 

@@ -15,15 +15,21 @@ from http_receiver import HttpReceiver
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from dfu_clustering.config import load_config
-from dfu_clustering.earlier_runs import RECORD_PUBLICATION, EarlierRuns
-from dfu_clustering.ledger import Ledger
-from dfu_clustering.loads import Publication
-from dfu_clustering.mlflow_store import mlflow_store
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import restoring as steps
-from dfu_clustering.tables import read_json, read_table
-from dfu_clustering.warehouse import statement
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.files.tables import read_json, read_table
+from dfu_clustering.runs.archive import RECORD_PUBLICATION, EarlierRuns
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.restore_labels import (
+    find_run_to_restore,
+    open_restore,
+    record_restore_in_ledger,
+    replaced_run,
+)
+from dfu_clustering.steps.restore_labels import restore_labels as restore_labels_step
+from dfu_clustering.tracking.store import mlflow_store
+from dfu_clustering.warehouse.statements import statement
 from flows.restore_assignments import restore_assignments
 from scripts import announce_sales_load
 
@@ -75,7 +81,7 @@ def site(recorded, postgres_url, tmp_path):
     """Copies of both, and a dim_dfu that carries September's labels."""
     var = tmp_path / "var"
     shutil.copytree(recorded, var)
-    execute(postgres_url, statement("005_create_dim_dfu"))
+    execute(postgres_url, statement("dfu_clustering.demo", "005_create_dim_dfu"))
     for key in "abcd":
         label = LABELS[SEPTEMBER].get(key)
         with closing(psycopg2.connect(postgres_url)) as connection, connection, connection.cursor() as cursor:
@@ -206,14 +212,14 @@ def test_restore_whose_mlflow_goes_down_once_it_has_begun_is_in_the_ledger_all_t
     restore, site, postgres_url, monkeypatch
 ):
     shutil.rmtree(site / "runs")
-    restore_labels = steps.restore_labels
+    restore_labels = restore_labels_step
 
     def and_then_an_outage(*arguments, **options):
         summary = restore_labels(*arguments, **options)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         return summary
 
-    monkeypatch.setattr(steps, "restore_labels", and_then_an_outage)
+    monkeypatch.setattr("dfu_clustering.steps.restore_labels.restore_labels", and_then_an_outage)
     shown, events = restore("--run", "aaaaaaaaaaaa")
     assert published(postgres_url) == {"a": "low", "b": "high", "c": None, "d": None}
     (line,) = Ledger(site / "runs").publications()
@@ -232,12 +238,12 @@ def test_lost_ledger_and_mlflow_that_is_down_can_be_tried_again(restore, site, p
 
 def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(site):
     runs = site / "runs"
-    earlier, publication = steps.find_run_to_restore(load_config(), runs=runs, run=AUGUST, before=None)
-    cut_off = steps.open_restore(runs, earlier, "0123456789ab")
-    assert steps.replaced_run(runs, cut_off, dry_run=False) == SEPTEMBER
-    steps.record_restore_in_ledger(runs, publication, published_at=NOON + timedelta(days=1))
-    resumed = steps.open_restore(runs, earlier, "0123456789ab")
-    assert steps.replaced_run(runs, resumed, dry_run=False) == SEPTEMBER
+    earlier, publication = find_run_to_restore(load_config(), runs=runs, run=AUGUST, before=None)
+    cut_off = open_restore(runs, earlier, "0123456789ab")
+    assert replaced_run(runs, cut_off, dry_run=False) == SEPTEMBER
+    record_restore_in_ledger(runs, publication, published_at=NOON + timedelta(days=1))
+    resumed = open_restore(runs, earlier, "0123456789ab")
+    assert replaced_run(runs, resumed, dry_run=False) == SEPTEMBER
 
 
 def test_server_that_refuses_to_hear_of_a_restore_does_not_cost_its_record(restore, site):

@@ -5,15 +5,20 @@ import time
 
 import pytest
 
-from dfu_clustering import steps
-from dfu_clustering.config import load_config
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
-from dfu_clustering.mlflow_store import mlflow_store
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import FeatureSummary, LabelSummary, ModelFiles, PublishSummary, TrainingSummary
-from dfu_clustering.tables import read_json
-from dfu_clustering.warehouse import connect_engine
+from dfu_clustering.files.tables import read_json
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.build_features import FeatureSummary, build_features
+from dfu_clustering.steps.label_segments import LabelSummary, label_segments
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.publish_labels import update_assignments
+from dfu_clustering.steps.record_run import record_early, record_run
+from dfu_clustering.steps.train_model import TrainingSummary, train_model
+from dfu_clustering.tracking.store import mlflow_store
+from dfu_clustering.warehouse.connect import connect_engine
 
 pytestmark = pytest.mark.integration
 
@@ -28,12 +33,10 @@ def engine(postgres_url):
 
 def do_all(engine, run, config):
     features, model = run.features, ModelFiles.in_folder(run.folder)
-    run.once("build_features", FeatureSummary, lambda: steps.build_features(config, engine, output=features))
-    run.once(
-        "train_model", TrainingSummary, lambda: steps.train_model(config, features=features, output_dir=run.folder)
-    )
-    run.once("label_segments", LabelSummary, lambda: steps.label_segments(config, model=model, output=run.labels))
-    run.once("update_assignments", PublishSummary, lambda: steps.update_assignments(engine, labels=run.labels))
+    run.once("build_features", FeatureSummary, lambda: build_features(config, engine, output=features))
+    run.once("train_model", TrainingSummary, lambda: train_model(config, features=features, output_dir=run.folder))
+    run.once("label_segments", LabelSummary, lambda: label_segments(config, model=model, output=run.labels))
+    run.once("update_assignments", PublishSummary, lambda: update_assignments(engine, labels=run.labels))
 
 
 def test_same_data_and_seed_twice_are_the_same_files(engine, tmp_path):
@@ -76,7 +79,7 @@ def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monk
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
     do_all(engine, run, config)
     started = time.perf_counter()
-    summary = steps.record_run(config, run)
+    summary = record_run(config, run)
     assert time.perf_counter() - started < 30
     assert summary.mlflow_run_id is None
     assert read_json(run.summary)["mlflow_run_id"] is None
@@ -89,19 +92,19 @@ def test_mlflow_run_counts_as_failed_until_all_of_the_run_is_recorded(engine, tm
     config = load_config()
     run = Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest=config.digest(), run_id="x")
     do_all(engine, run, config)
-    steps.record_early(config, run, run.folder / "previous_labels.parquet")
+    record_early(config, run, run.folder / "previous_labels.parquet")
     assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
 
     # a file that cannot be read costs the record, not the run, and is called by its name
     model = ModelFiles.in_folder(run.folder).model
     model.rename(tmp_path / "elsewhere")
     with caplog.at_level(logging.WARNING, logger="dfu_clustering"):
-        assert steps.record_run(config, run).mlflow_run_id is None
+        assert record_run(config, run).mlflow_run_id is None
     assert "the run is not in MLflow: [Errno 2] No such file or directory" in caplog.text
     assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
 
     (tmp_path / "elsewhere").rename(model)
-    assert steps.record_run(config, run).mlflow_run_id is not None
+    assert record_run(config, run).mlflow_run_id is not None
     assert states_in_mlflow(config, tmp_path, run) == ["FINISHED"]
 
 

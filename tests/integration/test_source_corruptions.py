@@ -5,10 +5,10 @@ from typing import NamedTuple
 import pytest
 from gate_runs import copied_panel, execute, rows_of_dim_dfu, run_flow
 
-from dfu_clustering.config import load_config
-from dfu_clustering.data_quality import GatePolicy
-from dfu_clustering.runs import Run
-from dfu_clustering.warehouse import connect_engine
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.run import Run
+from dfu_clustering.warehouse.connect import connect_engine
 from expectations.gate import as_of, judge_sources
 
 pytestmark = pytest.mark.integration

@@ -8,9 +8,11 @@ import psycopg2
 import pyarrow as pa
 import pytest
 
-from dfu_clustering.config import load_config
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.errors import ConfigError, DataError, WarehouseError
-from dfu_clustering.warehouse import connect_engine, is_transient, snapshot, statement
+from dfu_clustering.warehouse.connect import connect_engine, is_transient
+from dfu_clustering.warehouse.snapshot import snapshot
+from dfu_clustering.warehouse.statements import statement
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +28,7 @@ def execute(url, *commands):
 @pytest.fixture
 def warehouse(postgres_url):
     names = ("001_create_dim_item", "002_create_fact_sales_monthly", "005_create_dim_dfu")
-    execute(postgres_url, *map(statement, names))
+    execute(postgres_url, *(statement("dfu_clustering.demo", name) for name in names))
     engine = connect_engine(postgres_url)
     yield engine
     engine.dispose()

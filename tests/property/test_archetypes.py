@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from dfu_clustering.clusters import fit_clusters
-from dfu_clustering.config import load_config
+from dfu_clustering.clusters.k_selection import select_k
+from dfu_clustering.clusters.model import fit_clusters
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.demo.generated import generate_panel
-from dfu_clustering.features import time_series_features
-from dfu_clustering.hysteresis import nearest
-from dfu_clustering.k_selection import select_k
-from dfu_clustering.panel import PanelBuilder, select_histories
-from dfu_clustering.preprocessing import build_preprocessing
+from dfu_clustering.features.matrix import time_series_features
+from dfu_clustering.features.panel import PanelBuilder, select_histories
+from dfu_clustering.preprocessing.pipeline import build_preprocessing
+from dfu_clustering.segments.assignment import nearest
 
 # the archetypes' ranges were settled on seeds 1-34 and 20261101
 HELD_OUT_SEEDS = (1001, 1002, 1003)

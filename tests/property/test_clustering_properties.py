@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import silhouette_score
 
-from dfu_clustering.clusters import ClusterModel, fit_clusters
-from dfu_clustering.config import load_config
-from dfu_clustering.features import time_series_features
-from dfu_clustering.hysteresis import nearest
-from dfu_clustering.k_selection import KStatistics, nearest_feasible, select_k
-from dfu_clustering.panel import Histories
-from dfu_clustering.preprocessing import build_preprocessing
-from dfu_clustering.sampling import stratified_sample
-from dfu_clustering.shape import SHAPE_COLUMNS, shape_columns
-from dfu_clustering.silhouette import mean_silhouettes
+from dfu_clustering.clusters.k_selection import KStatistics, nearest_feasible, select_k
+from dfu_clustering.clusters.model import ClusterModel, fit_clusters
+from dfu_clustering.clusters.sampling import stratified_sample
+from dfu_clustering.clusters.silhouette import mean_silhouettes
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.features.matrix import time_series_features
+from dfu_clustering.features.panel import Histories
+from dfu_clustering.preprocessing.pipeline import build_preprocessing
+from dfu_clustering.preprocessing.shape import SHAPE_COLUMNS, shape_columns
+from dfu_clustering.segments.assignment import nearest
 
 SEEDS = st.integers(0, 2**32 - 1)
 # integers make equal distances and equal rows common

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dfu_clustering.features import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.panel import Histories
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
+from dfu_clustering.features.panel import Histories
 
 VOLUME_FEATURES = [
     "mean_demand",

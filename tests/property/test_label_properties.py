@@ -8,11 +8,11 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfu_clustering.config import load_config
-from dfu_clustering.label_rules import NO_PATTERN, PATTERNS, TIERS, PublishedLabel, base_of
-from dfu_clustering.labels import ClusterLabel, label_clusters
-from dfu_clustering.profiles import COMPARED_FEATURES
-from dfu_clustering.traits import MOST_WORDS, PEAK_AGREEMENT
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.labels.naming import ClusterLabel, label_clusters
+from dfu_clustering.labels.profiles import COMPARED_FEATURES
+from dfu_clustering.labels.rules import NO_PATTERN, PATTERNS, TIERS, PublishedLabel, base_of
+from dfu_clustering.labels.traits import MOST_WORDS, PEAK_AGREEMENT
 
 CONFIG = load_config().labeling
 BOUNDS = (20.0, 640.0)

@@ -28,11 +28,12 @@ from hypothesis.stateful import (
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
-from dfu_clustering.publish_journal import PublishJournal
-from dfu_clustering.publish_report import CommitUnknownError
-from dfu_clustering.publishing import Publishing, publish_labels
-from dfu_clustering.tables import read_table
-from dfu_clustering.warehouse import connect_engine, statement
+from dfu_clustering.files.tables import read_table
+from dfu_clustering.publishing.journal import PublishJournal
+from dfu_clustering.publishing.outcome import CommitUnknownError
+from dfu_clustering.publishing.transaction import Publishing, publish_labels
+from dfu_clustering.warehouse.connect import connect_engine
+from dfu_clustering.warehouse.statements import statement
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ def test_no_sequence_leaves_a_mixture_of_old_and_new_labels(postgres_url, tmp_pa
     caplog.set_level(logging.INFO, logger=__name__)
     database = make_url(postgres_url).database
     with closing(psycopg2.connect(postgres_url)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(statement("005_create_dim_dfu") + ";" + KILLS)
+        cursor.execute(statement("dfu_clustering.demo", "005_create_dim_dfu") + ";" + KILLS)
         # the server itself does not crash here, and the disk is waited for often enough
         cursor.execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
     killed: list[str] = []

@@ -12,11 +12,11 @@ from prefect.server.utilities.user_templates import render_user_template_sync
 
 from deploy.alert_channel import notification_block
 from deploy.alerts import TEST_ALERT, read_alerts, switched_off
-from dfu_clustering.data_quality import Check, GateReport
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.steps import PublishSummary
-from tasks.approval import APPROVAL_REQUESTED, PATIENCE_S, question_payload
-from tasks.findings import FAILED_EVENT, WARNED_EVENT, findings_payload
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.quality.gate_reports import Check, GateReport
+from flows.approval import APPROVAL_REQUESTED, PATIENCE_S, question_payload
+from tasks.support.findings import FAILED_EVENT, WARNED_EVENT, findings_payload
 
 ROOT = Path(__file__).parents[2]
 UI_URL = "http://prefect.test"

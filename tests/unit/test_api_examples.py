@@ -2,7 +2,7 @@
 
 import pytest
 
-from api import models
+from api import schemas as models
 from api.app import EXAMPLES, create_app
 from api.settings import ApiSettings
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.dialects import postgresql
 
-from api.dfu_table import DIM_DFU
 from api.filters import Filter, Sort, parse_filters, parse_sort
-from api.problems import InvalidParameterError
+from api.problem_details import InvalidParameterError
+from api.tables import DIM_DFU
 
 
 def sql(clause):

@@ -11,17 +11,16 @@ import pandas as pd
 import pytest
 
 from api.members import Members
-from api.problems import NotFoundError
+from api.problem_details import NotFoundError
 from api.published_run import PublishedRun
-from dfu_clustering.config import load_config
-from dfu_clustering.earlier_runs import EarlierRun
-from dfu_clustering.loads import Publication
-from dfu_clustering.publish_report import Transition
-from dfu_clustering.recorded_runs import RecordedRuns
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import PublishSummary
-from dfu_clustering.steps.restoring import summarize_restore
-from dfu_clustering.tables import read_json, write_json, write_table
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.files.tables import read_json, write_json, write_table
+from dfu_clustering.publishing.outcome import PublishSummary, Transition
+from dfu_clustering.runs.archive import EarlierRun
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.restore_labels import summarize_restore
+from dfu_clustering.tracking.reader import RecordedRuns
 
 RUN = "2026-09-d-aaaaaaaaaaaa"
 DONE = datetime(2026, 11, 5, 12, tzinfo=UTC)

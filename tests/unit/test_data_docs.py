@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from expectations.data_docs import make_self_contained
+from expectations.engine.data_docs import make_self_contained
 
 PAGE = """<html><head>
 <link rel="stylesheet" href="https://cdn.example/bootstrap.css">

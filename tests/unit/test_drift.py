@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfu_clustering.drift import DriftReference
+from dfu_clustering.segments.drift import DriftReference
 
 RNG = np.random.default_rng(4)
 FITTED = np.column_stack([RNG.normal(size=4000), np.where(RNG.random(4000) < 0.7, 0.0, RNG.normal(size=4000))])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfu_clustering.exemplars import exemplars
+from dfu_clustering.segments.exemplars import exemplars
 
 ROWS = np.array([0, 1, 2, 3, 4])
 KEYS = np.array(["e", "d", "c", "b", "a", "of another cluster"], dtype=object)

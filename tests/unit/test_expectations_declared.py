@@ -6,24 +6,24 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from test_expectations_history import months
+from test_expected_levels import months
 
-from dfu_clustering.config import load_config
-from dfu_clustering.data_quality import SUITES
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.demo.archetypes import draw_traits, simulate_demand
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.features import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.label_rules import PATTERNS
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
+from dfu_clustering.features.panel import Histories
+from dfu_clustering.labels.rules import PATTERNS
+from dfu_clustering.labels.traits import as_suffix
 from dfu_clustering.months import month_range, parse_month
-from dfu_clustering.panel import Histories
-from dfu_clustering.publish_report import Transition
-from dfu_clustering.steps import FeatureSummary, PublishSummary
-from dfu_clustering.traits import as_suffix
-from expectations import assignments, dim_dfu, dim_item, fact_sales_monthly, features
-from expectations.checks import PARAMETER, Moment
-from expectations.columns import columns_batch
-from expectations.feature_profile import Broken, FeatureProfile
-from expectations.sales_bounds import sales_bounds
+from dfu_clustering.publishing.outcome import PublishSummary, Transition
+from dfu_clustering.quality.gate_reports import SUITES
+from dfu_clustering.steps.build_features import FeatureSummary
+from expectations.engine.checks import PARAMETER, Moment
+from expectations.suites import assignments, dim_dfu, dim_item, fact_sales_monthly, features
+from expectations.suites.columns import columns_batch
+from expectations.suites.feature_profile import Broken, FeatureProfile
+from expectations.suites.sales_bounds import sales_bounds
 
 CONFIG = load_config()
 OCTOBER = parse_month("2026-10")

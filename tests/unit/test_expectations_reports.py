@@ -7,8 +7,10 @@ import pytest
 from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from dfu_clustering.config import load_config
-from dfu_clustering.data_quality import (
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.errors import ConfigError
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.quality.gate_reports import (
     Check,
     DataQualityError,
     GatePolicy,
@@ -20,12 +22,10 @@ from dfu_clustering.data_quality import (
     worst_severity,
     write_report,
 )
-from dfu_clustering.errors import ConfigError
-from dfu_clustering.runs import Run
-from dfu_clustering.steps import PublishSummary
-from expectations.results import ExpectationError, Finding, one_a_name
-from tasks.artifacts import gate_table
-from tasks.findings import findings_payload, let_through
+from dfu_clustering.runs.run import Run
+from expectations.engine.results import ExpectationError, Finding, one_a_name
+from tasks.support.artifacts import gate_table
+from tasks.support.findings import findings_payload, let_through
 
 
 def check(name="rows_are_there", severity="critical", *, passed=False, observed=3, keys=("k1",)):

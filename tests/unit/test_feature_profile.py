@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from expectations import feature_profile
-from expectations.feature_profile import profile_features
+from expectations.suites import feature_profile
+from expectations.suites.feature_profile import profile_features
 
 RANGES = {"share": (0.0, 1.0), "level": (0.0, 1e300)}
 INFINITE, UNKNOWN = np.inf, np.nan

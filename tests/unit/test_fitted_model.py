@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from dfu_clustering.config import load_config
-from dfu_clustering.continuity import continue_published
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.fitted_model import parse_model
+from dfu_clustering.files.tables import read_json, read_table
 from dfu_clustering.mlflow_loader import load_model
+from dfu_clustering.segments.continuation import continue_published
+from dfu_clustering.segments.fitted_model import parse_model
 from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.steps.training import read_matrix
-from dfu_clustering.tables import read_json, read_table
+from dfu_clustering.steps.train_model import read_matrix
 
 # written by 2ff2d00 + the commit that brought schema 1 (tests/stored_runs/README.md); never written again
 STORED = Path(__file__).parents[1] / "stored_runs" / "schema_1"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dfu_clustering.gap_statistic import gap_statistic, principal_ranges, uniform_reference
+from dfu_clustering.clusters.gap_statistic import gap_statistic, principal_ranges, uniform_reference
 
 
 def test_gap_and_standard_error_are_hand_worked():

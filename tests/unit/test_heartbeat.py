@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from deploy.register import lost_run_automation
-from tasks import heartbeat
+from tasks.support import heartbeat
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
-from dfu_clustering.config import ClusteringConfig, load_config
+from dfu_clustering.clusters.gap_statistic import uniform_reference
+from dfu_clustering.clusters.k_selection import KStatistics, Nominations, n_fits, nearest_feasible, nominate, select_k
+from dfu_clustering.clusters.kmeans import best_of_starts, nearest_centroids
+from dfu_clustering.config.clustering import ClusteringConfig, load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.gap_statistic import uniform_reference
-from dfu_clustering.k_selection import KStatistics, Nominations, n_fits, nearest_feasible, nominate, select_k
-from dfu_clustering.kmeans import best_of_starts, nearest_centroids
 
 
 def config(**overrides) -> ClusteringConfig:

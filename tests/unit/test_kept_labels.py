@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from dfu_clustering.config import load_config
-from dfu_clustering.label_rules import PATTERNS, TIERS, PublishedLabel
-from dfu_clustering.labels import label_clusters
-from dfu_clustering.profiles import COMPARED_FEATURES
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.labels.naming import label_clusters
+from dfu_clustering.labels.profiles import COMPARED_FEATURES
+from dfu_clustering.labels.rules import PATTERNS, TIERS, PublishedLabel
 
 CONFIG = load_config().labeling
 BOUNDS = (20.0, 640.0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dfu_clustering.kmeans import (
+from dfu_clustering.clusters.kmeans import (
     best_of_screened_starts,
     best_of_starts,
     best_suited,

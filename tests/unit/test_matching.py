@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from dfu_clustering.matching import UNMATCHED, match_clusters
+from dfu_clustering.segments.matching import UNMATCHED, match_clusters
 
 
 def test_each_cluster_continues_the_one_it_shares_most_dfus_with():

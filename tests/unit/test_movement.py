@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from test_continuity import ANEW, CONFIG, MATRIX
+from test_continuation import ANEW, CONFIG, MATRIX
 
-from dfu_clustering.config import load_config
-from dfu_clustering.movement import movement
-from dfu_clustering.segmentation import segment_anew
+from dfu_clustering.config.clustering import load_config
+from dfu_clustering.segments.first_fit import segment_anew
+from dfu_clustering.segments.movement import movement
 
 IDS = ANEW.assignment.cluster_id
 

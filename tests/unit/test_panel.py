@@ -8,12 +8,7 @@ import pyarrow as pa
 import pytest
 
 from dfu_clustering.errors import DataError, WarehouseError
-from dfu_clustering.panel import (
-    EXCLUSION_REASONS,
-    PanelBuilder,
-    sales_batch,
-    select_histories,
-)
+from dfu_clustering.features.panel import EXCLUSION_REASONS, PanelBuilder, sales_batch, select_histories
 
 JANUARY = np.datetime64("2024-01", "M")
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config import VolumeThresholds
+from dfu_clustering.config.clustering import VolumeThresholds
 from dfu_clustering.errors import DataError
-from dfu_clustering.features import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.panel import Histories
-from dfu_clustering.profiles import (
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
+from dfu_clustering.features.panel import Histories
+from dfu_clustering.labels.profiles import (
     COMPARED_FEATURES,
     MEDIAN_FEATURES,
     comparable,

@@ -2,7 +2,7 @@
 
 import logging
 
-from dfu_clustering.progress import progress
+from dfu_clustering.files.progress import progress
 
 
 def test_five_log_lines_whatever_the_number_of_units(caplog):

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config import load_config
-from dfu_clustering.report.artifacts import RunArtifacts
-from dfu_clustering.report.bands import quartile_band, rounded, since_first_sale
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.report.changes import changes
-from dfu_clustering.report.choices import k_choice
+from dfu_clustering.report.demand_bands import quartile_band, rounded, since_first_sale
+from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.page import script_json, share_text
-from dfu_clustering.report.selection import DFUS_OF_A_KIND, select_dfus
+from dfu_clustering.report.provenance import k_choice
+from dfu_clustering.report.sample import DFUS_OF_A_KIND, select_dfus
 from dfu_clustering.report.wording import label_title, month_in_words, profile_words, reason_lines
 
 LABELING = load_config().labeling.model_dump()

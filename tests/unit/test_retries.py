@@ -6,9 +6,9 @@ from prefect.states import Failed
 from sqlalchemy.exc import OperationalError
 
 from dfu_clustering.errors import ConfigError, DataError
-from dfu_clustering.mlflow_store import TrackingUnavailableError
-from dfu_clustering.publish_report import ConcurrentChangeError
-from tasks.retries import RETRY, may_heal
+from dfu_clustering.publishing.outcome import ConcurrentChangeError
+from dfu_clustering.tracking.store import TrackingUnavailableError
+from tasks.support.retries import RETRY, may_heal
 
 REFUSED = psycopg2.OperationalError("connection refused")
 

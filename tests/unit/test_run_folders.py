@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.runs import Run, short_run_id
-from dfu_clustering.summary import Summary
+from dfu_clustering.files.summary import Summary
+from dfu_clustering.runs.run import Run, short_run_id
 
 
 def test_scheduled_runs_of_one_minute_have_folders_of_their_own(tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dfu_clustering.sampling import stratified_sample
+from dfu_clustering.clusters.sampling import stratified_sample
 
 
 def test_every_volume_tier_keeps_its_share_to_within_one_row():

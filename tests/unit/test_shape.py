@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config import load_config
+from dfu_clustering.config.clustering import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.features import time_series_features
-from dfu_clustering.panel import Histories
-from dfu_clustering.preprocessing import build_preprocessing
-from dfu_clustering.shape import NOISY_COLUMNS, shape_columns, standard_errors, variance_between
+from dfu_clustering.features.matrix import time_series_features
+from dfu_clustering.features.panel import Histories
+from dfu_clustering.preprocessing.pipeline import build_preprocessing
+from dfu_clustering.preprocessing.shape import NOISY_COLUMNS, shape_columns, standard_errors, variance_between
 
 AS_OF = np.datetime64("2026-10", "M")
 

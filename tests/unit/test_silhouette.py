@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from dfu_clustering.silhouette import mean_silhouettes
+from dfu_clustering.clusters.silhouette import mean_silhouettes
 
 
 def test_silhouettes_are_those_of_scikit_learn_whatever_the_chunk():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.tables import (
+from dfu_clustering.files.tables import (
     atomic_path,
     read_first_rows,
     read_json,

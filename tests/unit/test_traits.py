@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config import LabelingConfig, load_config
-from dfu_clustering.profiles import COMPARED_FEATURES
-from dfu_clustering.traits import as_suffix, as_text, tell_apart
+from dfu_clustering.config.clustering import LabelingConfig, load_config
+from dfu_clustering.labels.profiles import COMPARED_FEATURES
+from dfu_clustering.labels.traits import as_suffix, as_text, tell_apart
 
 ALIKE = {
     "mean_demand": 100.0,

@@ -6,9 +6,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder as SklearnOneHotEncoder
 from sklearn.preprocessing import StandardScaler
 
-from dfu_clustering.attribute_encoding import AttributeEncoder, FrequencyEncoder, OneHotEncoder
 from dfu_clustering.errors import DataError
-from dfu_clustering.transformers import (
+from dfu_clustering.preprocessing.attribute_encoding import AttributeEncoder, FrequencyEncoder, OneHotEncoder
+from dfu_clustering.preprocessing.transformers import (
     NULL,
     BlockWeight,
     ClippedRobustScaler,

@@ -56,7 +56,7 @@ def panel_digest(panel: WarehouseTables) -> str:
 
 
 def _ddl() -> list[str]:
-    return [(files("dfu_clustering") / "sql" / name).read_text(encoding="utf-8") for name in _DDL_FILES]
+    return [(files(__package__) / name).read_text(encoding="utf-8") for name in _DDL_FILES]
 
 
 def _by_name(panel: WarehouseTables) -> tuple[tuple[str, pa.Table], ...]:

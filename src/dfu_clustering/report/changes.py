@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from dfu_clustering.label_changes import RenamedSegment
-from dfu_clustering.plot_style import short
-from dfu_clustering.publish_report import Transition
-from dfu_clustering.report.artifacts import RunArtifacts
+from dfu_clustering.figures.style import short
+from dfu_clustering.labels.churn import RenamedSegment
+from dfu_clustering.publishing.outcome import Transition
+from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import ChangedDfu, Changes, Fact
 
 _DFUS_SHOWN = 200

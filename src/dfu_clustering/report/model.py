@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dfu_clustering.label_changes import RenamedSegment
-from dfu_clustering.publish_report import Transition
+from dfu_clustering.labels.churn import RenamedSegment
+from dfu_clustering.publishing.outcome import Transition
 
 Status = Literal["published", "dry_run", "not_published"]
 Borderline = Literal["margin", "distance"]

@@ -18,9 +18,9 @@ _LIBRARIES: Final = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
 _PARTS: Final = (
     "data.js",
     "theme.js",
-    "course.js",
+    "demand_chart.js",
     "map.js",
-    "members.js",
+    "exemplars.js",
     "k_choice.js",
     "flows.js",
     "finder.js",

@@ -6,8 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.plot_style import PALETTE_ON_DARK, color_of, shape_of
-from dfu_clustering.profile_columns import (
+from dfu_clustering.figures.profile_table import (
     PEAK_HEADING,
     PROFILE_COLUMNS,
     UNDEFINED,
@@ -15,8 +14,9 @@ from dfu_clustering.profile_columns import (
     profile_texts,
     unusualness,
 )
-from dfu_clustering.publish_report import Transition
-from dfu_clustering.report.artifacts import RunArtifacts
+from dfu_clustering.figures.style import PALETTE_ON_DARK, color_of, shape_of
+from dfu_clustering.publishing.outcome import Transition
+from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Fact, HeatCell, HeatMap, HeatRow, Mark, Segment
 from dfu_clustering.report.wording import label_title, profile_words, reason_lines
 

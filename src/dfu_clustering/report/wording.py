@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dfu_clustering.plot_style import short
-from dfu_clustering.profile_columns import month_number
-from dfu_clustering.traits import PEAK_AGREEMENT
+from dfu_clustering.figures.profile_table import month_number
+from dfu_clustering.figures.style import short
+from dfu_clustering.labels.traits import PEAK_AGREEMENT
 
 _TIERED = re.compile(r"(?:(seasonal|intermittent)_)?(high|medium|low)_volume(?:_(\w+))?")
 _TRAITS = {"erratic": "erratic sizes", "regular": "regular sizes"} | {

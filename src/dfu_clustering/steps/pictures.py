@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from dfu_clustering.config import ClusteringConfig
-from dfu_clustering.dfu_plots import plot_cluster_map, plot_typical_dfus
-from dfu_clustering.hysteresis import Assignment
-from dfu_clustering.plots import plot_k_selection, plot_profile_heatmap, plot_sizes
-from dfu_clustering.single_thread import single_threaded
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_dfus
+from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes
+from dfu_clustering.files.tables import atomic_path, read_json, read_table, write_table
+from dfu_clustering.preprocessing.determinism import single_threaded
+from dfu_clustering.segments.assignment import Assignment
 from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.tables import atomic_path, read_json, read_table, write_table
 
 Floats = NDArray[np.float64]
 

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.fitted_model import FittedModel, parse_model
+from dfu_clustering.files.tables import read_json, read_table, require_columns
 from dfu_clustering.months import parse_month
-from dfu_clustering.published_model import PublishedModel
+from dfu_clustering.segments.fitted_model import FittedModel, parse_model
+from dfu_clustering.segments.published_model import PublishedModel
 from dfu_clustering.steps.model_files import MODEL
-from dfu_clustering.tables import read_json, read_table, require_columns
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,176 @@
+"""What the service answers, with the units of every number."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.tables import DfuRow
+from dfu_clustering.publishing.outcome import Transition
+from dfu_clustering.steps.label_segments import SegmentSummary
+
+Label = Annotated[str, Field(description="cluster_assignment", examples=["high_volume_steady"])]
+AsOfMonth = Annotated[
+    str | None,
+    Field(description="newest month that counted in the newest publish; null: none yet", examples=["2026-10"]),
+]
+ClusterId = Annotated[
+    int | None, Field(description="number in the published run, 0 the largest; null: the run does not know the label")
+]
+Distance = Annotated[float, Field(description="to the segment's centroid, in the space in which DFUs are compared")]
+Margin = Annotated[
+    float | None,
+    Field(description="distance to the second-nearest centroid less that to the own one; null: not kept by the run"),
+]
+Reason = Annotated[str | None, Field(description="why the segment is called so")]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    domain: Literal["dfu"] = "dfu"
+
+
+class Cluster(BaseModel):
+    """A segment in a few numbers."""
+
+    cluster_id: ClusterId
+    label: Label
+    count: Annotated[int, Field(description="DFUs that carry the label in dim_dfu now")]
+    pct_of_total: Annotated[float, Field(ge=0, le=100, description="percent (0-100) of total_assigned")]
+    avg_demand: Annotated[
+        float | None, Field(description="demand a month of a typical DFU: median of their mean_demand in the window")
+    ]
+    cv_demand: Annotated[
+        float | None, Field(description="coefficient of variation of a typical DFU's monthly demand: their median")
+    ]
+
+
+class Clusters(_Answer):
+    """All segments, the largest first."""
+
+    total_assigned: Annotated[int, Field(description="DFUs with a label")]
+    unassigned: Annotated[int, Field(description="DFUs without one")]
+    as_of_month: AsOfMonth
+    clusters: list[Cluster]
+
+
+class DfuPage(_Answer):
+    """Some of the rows of dim_dfu that fit the filters."""
+
+    total: Annotated[int, Field(description="rows that fit the filters, on all pages")]
+    limit: int
+    offset: int
+    rows: list[DfuRow]
+
+
+class Profiles(_Answer):
+    """The segments of the published run, the largest first."""
+
+    as_of_month: AsOfMonth
+    run: Annotated[str, Field(description="name of the run, in its folder and in MLflow")]
+    profiles: list[SegmentSummary]
+
+
+class SegmentMember(BaseModel):
+    """A DFU of a segment, as of the published run."""
+
+    dfu_ck: str
+    distance: Distance
+    margin: Margin
+    mean_demand: Annotated[float, Field(description="units a month")]
+
+
+class SegmentMembers(_Answer):
+    """The most typical DFUs of a segment, and those nearest to another one."""
+
+    label: Label
+    cluster_id: ClusterId
+    as_of_month: AsOfMonth
+    count: Annotated[int, Field(description="DFUs that carry the label in dim_dfu now")]
+    reason: Reason
+    typical: Annotated[list[SegmentMember], Field(description="nearest to the centroid, the nearest first")]
+    borderline: Annotated[
+        list[SegmentMember],
+        Field(
+            description="those not typical, least margin first; where the run kept none, the farthest from the centroid"
+        ),
+    ]
+
+
+class MonthDemand(BaseModel):
+    """Demand of one month."""
+
+    month: Annotated[str, Field(examples=["2026-10"])]
+    demand: Annotated[float, Field(description="sum of qty; never negative")]
+
+
+class MonthLabel(BaseModel):
+    """What a DFU was called when a month was the newest."""
+
+    as_of_month: Annotated[str, Field(examples=["2026-10"])]
+    label: Annotated[str | None, Field(description="null: it had none")]
+    distance: Distance | None
+    margin: Margin
+
+
+class Dfu(_Answer):
+    """One DFU: its row, its label with the reason, and what the published run knows of it."""
+
+    dfu_ck: str
+    label: Annotated[str | None, Field(description="cluster_assignment in dim_dfu now; null: none")]
+    cluster_id: Annotated[int | None, Field(description="cluster in the published run; null: not clustered")]
+    reason: Reason
+    excluded_reason: Annotated[str | None, Field(description="why the run left it out; null: it did not")]
+    as_of_month: AsOfMonth
+    distance: Distance | None
+    margin: Margin
+    features: Annotated[
+        dict[str, float | int | str | None] | None, Field(description="time-series features; null: not clustered")
+    ]
+    history: Annotated[list[MonthDemand], Field(description="since the first sale, the newest month last")]
+    labels: Annotated[
+        list[MonthLabel], Field(description="as of the last 24 months that were published, the newest last")
+    ]
+    attributes: Annotated[DfuRow, Field(description="the row of dim_dfu")]
+
+
+class Changes(_Answer):
+    """What the last publish changed."""
+
+    as_of_month: AsOfMonth
+    run: str
+    published_at: datetime
+    updated: Annotated[int, Field(description="DFUs with another label than before, or with their first")]
+    unchanged: Annotated[int, Field(description="DFUs that kept their label")]
+    cleared: Annotated[int, Field(description="DFUs that lost their label and got none")]
+    changes: Annotated[list[Transition], Field(description="all DFUs by old and new label, the most first")]
+
+
+class Picture(BaseModel):
+    """A picture of the published run."""
+
+    name: Annotated[str, Field(examples=["cluster_sizes.png"])]
+    title: str
+    href: Annotated[str, Field(description="path on this host")]
+
+
+class Pictures(_Answer):
+    """The pictures of the published run."""
+
+    as_of_month: AsOfMonth
+    run: str
+    pictures: list[Picture]
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """The service can answer."""
+
+    status: Literal["ready"] = "ready"
+    as_of_month: AsOfMonth

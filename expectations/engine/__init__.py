@@ -1,0 +1,1 @@
+"""Great Expectations itself: how expectations are declared, run and read, and its Data Docs."""

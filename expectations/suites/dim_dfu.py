@@ -1,0 +1,114 @@
+"""What dim_dfu must be like: its keys, its size against the run before, its items, its attributes."""
+
+from typing import Any
+
+import great_expectations.expectations as gxe
+from great_expectations.expectations.expectation import Expectation
+from psycopg2.extensions import connection as Connection  # noqa: N812
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.features.matrix import DFU_ATTRIBUTES
+from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
+from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
+from expectations.suites.attributes import attribute_columns, domains, ranges
+
+TABLE = "dim_dfu"
+COLUMNS = {
+    "dfu_ck": "text",
+    "dmdunit": "text",
+    "dmdgroup": "text",
+    "loc": "text",
+    "cluster_assignment": "text",
+    "modified_ts": "timestamp",
+    **attribute_columns(DFU_ATTRIBUTES),
+}
+
+_RANGES = {"alcoh_pct": (0, 100), "proof": (0, 200), "total_lt": (0, None), "execution_lag": (0, None)}
+
+
+def profile(connection: Connection, config: ClusteringConfig, moment: Moment) -> dict[str, Any]:
+    """Create the temporary table that batches() judges beside dim_dfu itself.
+
+    Returns:
+        Parameters of the expectations.
+    """
+    create_profiles(connection, __package__, ["dfus"], {})
+    (facts,) = fetch_rows(connection, "SELECT dfus FROM dfu_facts")
+    drop, before = config.data_quality.dfu_rows_drop, moment.dfus_before
+    fewest = {name: None if before is None else round(before * (1 - getattr(drop, name))) for name in SEVERITIES}
+    return facts | {f"dfus_low_{name}": rows for name, rows in fewest.items()}
+
+
+def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
+    """Return what is judged in dim_dfu and its profile."""
+    return [
+        Batch(f"{TABLE} is filled", TABLE, [_FILLED], essential=True),
+        Batch(f"{TABLE} rows", TABLE, _of_every_row(config)),
+        Batch(f"{TABLE} facts", "dfu_facts", _of_the_whole(config)),
+    ]
+
+
+_FILLED = declare(gxe.ExpectTableRowCountToBeBetween, "holds_dfus", "critical", "The table holds DFUs.", min_value=1)
+_KEYS = (
+    declare(
+        gxe.ExpectColumnValuesToNotBeNull, "dfu_ck_is_filled", "critical", "Every DFU has its key.", column="dfu_ck"
+    ),
+    declare(
+        gxe.ExpectColumnValuesToBeUnique, "dfu_ck_is_unique", "critical", "Every key occurs once.", column="dfu_ck"
+    ),
+)
+
+
+_ONE_ROW_A_DFU = bounded(
+    "one_row_a_dfu",
+    "critical",
+    "Every item, customer group and location occur together once; else their sales cannot be told apart "
+    "(rows that share them).",
+    "repeated_dfus",
+    high=0,
+    keys=(
+        "SELECT min(concat_ws('_', dmdunit, dmdgroup, loc)) FROM dim_dfu"
+        " WHERE dmdunit IS NOT NULL AND dmdgroup IS NOT NULL AND loc IS NOT NULL"
+        " GROUP BY dmdunit, dmdgroup, loc HAVING count(*) > 1 ORDER BY 1"
+    ),
+)
+
+
+def _of_every_row(config: ClusteringConfig) -> list[Expectation]:
+    return [*_KEYS, *domains(TABLE, "dfu_ck", COLUMNS, config), *ranges(TABLE, "dfu_ck", _RANGES)]
+
+
+def _of_the_whole(config: ClusteringConfig) -> list[Expectation]:
+    return [
+        _ONE_ROW_A_DFU,
+        *(
+            bounded(
+                "dfus_are_still_there",
+                severity,
+                "The table has not lost many DFUs since the run before.",
+                "dfus",
+                low=parameter(f"dfus_low_{severity}"),
+            )
+            for severity in SEVERITIES
+        ),
+        *graded(
+            "dfus_have_an_item",
+            config.data_quality.without_item_share,
+            "Items of DFUs are in dim_item (share of DFUs whose item is not).",
+            "without_item_share",
+            keys=(
+                "SELECT dfu_ck FROM dim_dfu WHERE NOT EXISTS (SELECT FROM dim_item WHERE item_no = dmdunit) ORDER BY 1"
+            ),
+        ),
+        bounded(
+            "dfu_ck_joins_its_parts",
+            "warning",
+            "dfu_ck is item, customer group and location with underscores between (share that is not).",
+            "other_key_share",
+            high=0.01,
+            keys=(
+                "SELECT dfu_ck FROM dim_dfu"
+                " WHERE dfu_ck IS DISTINCT FROM dmdunit || '_' || dmdgroup || '_' || loc ORDER BY 1"
+            ),
+        ),
+    ]

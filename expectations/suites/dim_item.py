@@ -1,0 +1,65 @@
+"""What dim_item must be like: its keys and its attributes."""
+
+from typing import Any
+
+import great_expectations.expectations as gxe
+from great_expectations.expectations.expectation import Expectation
+from psycopg2.extensions import connection as Connection  # noqa: N812
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.features.matrix import ITEM_ATTRIBUTES
+from expectations.engine.checks import Batch, Moment, declare
+from expectations.suites.attributes import attribute_columns, domains, ranges
+
+TABLE = "dim_item"
+COLUMNS = {"item_ck": "text", "item_no": "text", "item_status": "text", **attribute_columns(ITEM_ATTRIBUTES)}
+
+_RANGES = {
+    "case_weight": (0, None),
+    "item_proof": (0, 200),
+    "bpc": (1, None),
+    "bottle_pack": (1, None),
+    "pack_case": (1, None),
+}
+
+
+def profile(_connection: Connection, _config: ClusteringConfig, _moment: Moment) -> dict[str, Any]:
+    """Return no parameters: the table is judged as it is."""
+    return {}
+
+
+def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
+    """Return what is judged in dim_item."""
+    return [
+        Batch(f"{TABLE} is filled", TABLE, [_FILLED], essential=True),
+        Batch(f"{TABLE} rows", TABLE, _of_every_row(config)),
+    ]
+
+
+_FILLED = declare(gxe.ExpectTableRowCountToBeBetween, "holds_items", "critical", "The table holds items.", min_value=1)
+_KEYS = (
+    declare(
+        gxe.ExpectColumnValuesToNotBeNull, "item_ck_is_filled", "critical", "Every item has its key.", column="item_ck"
+    ),
+    declare(
+        gxe.ExpectColumnValuesToBeUnique, "item_ck_is_unique", "critical", "Every key occurs once.", column="item_ck"
+    ),
+    declare(
+        gxe.ExpectColumnValuesToNotBeNull,
+        "item_no_is_filled",
+        "critical",
+        "Every item has its number.",
+        column="item_no",
+    ),
+    declare(
+        gxe.ExpectColumnValuesToBeUnique,
+        "item_no_is_unique",
+        "warning",
+        "Every item number occurs once; of several rows the first counts.",
+        column="item_no",
+    ),
+)
+
+
+def _of_every_row(config: ClusteringConfig) -> list[Expectation]:
+    return [*_KEYS, *domains(TABLE, "item_ck", COLUMNS, config), *ranges(TABLE, "item_ck", _RANGES)]

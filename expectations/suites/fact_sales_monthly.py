@@ -1,0 +1,322 @@
+"""What fact_sales_monthly must be like: its rows, its newest month against its own history, its DFUs."""
+
+from typing import Any
+
+import great_expectations.expectations as gxe
+from great_expectations.expectations.expectation import Expectation
+from psycopg2.extensions import connection as Connection  # noqa: N812
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.months import last_day
+from dfu_clustering.quality.expected_levels import SalesMonths
+from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
+from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
+from expectations.suites.sales_bounds import FEWEST_ROWS, sales_bounds
+
+TABLE = "fact_sales_monthly"
+COLUMNS = {
+    "dmdunit": "text",
+    "dmdgroup": "text",
+    "loc": "text",
+    "startdate": "date",
+    "type": "number",
+    "qty": "number",
+    "load_ts": "timestamp",
+}
+
+_FEWEST_DFUS = 100  # of a share that a few DFUs would move
+_PROFILES = ("sales_months", "recent_sales", "vanished_groups", "recent_facts")
+
+_SUM = gxe.ExpectColumnSumToBeBetween
+_MEAN = gxe.ExpectColumnMeanToBeBetween
+
+# keys of what breaks an expectation
+_SALES = (
+    "SELECT concat_ws('_', dmdunit, dmdgroup, loc) || coalesce(' ' || startdate, '') FROM fact_sales_monthly WHERE "
+)
+_DFUS = "SELECT concat_ws('_', dmdunit, dmdgroup, loc) FROM recent_sales WHERE "
+_GROUPS = "SELECT kind || ' ' || name FROM vanished_groups ORDER BY share DESC, 1"
+
+
+def profile(connection: Connection, config: ClusteringConfig, moment: Moment) -> dict[str, Any]:
+    """Create the temporary tables that batches() judges: one pass over all sales, one over the recent ones.
+
+    Returns:
+        Parameters of the expectations; see sales_bounds().
+    """
+    as_of = moment.as_of
+    values = {
+        "as_of": f"{as_of}-01",
+        "last_day": last_day(as_of),
+        "fewest_rows": FEWEST_ROWS,
+        "fewest_dfus": _FEWEST_DFUS,
+    }
+    create_profiles(connection, __package__, _PROFILES, values)
+    rows = fetch_rows(connection, "SELECT * FROM sales_months")
+    months = SalesMonths.of(rows, as_of)
+    facts = {"last_day": values["last_day"], "sales_rows": sum(int(row["rows"]) for row in rows)}
+    if months is None:
+        return facts
+    (typical,) = fetch_rows(connection, "SELECT typical_change, typical_change_of_year FROM recent_facts")
+    return facts | sales_bounds(config, months, chosen=moment.chosen, typical_changes=tuple(typical.values()))
+
+
+def batches(config: ClusteringConfig, moment: Moment) -> list[Batch]:
+    """Return what is judged in the profile."""
+    months = "sales_months"
+    newest = f"SELECT * FROM {months} WHERE month = '{moment.as_of}-01'"  # noqa: S608  (a month, not a text)
+    return [
+        Batch(f"{TABLE} is filled", months, [_FILLED], essential=True),
+        Batch(f"{TABLE} rows", months, [*_OF_ALL_ROWS, *_of_every_qty(config)]),
+        Batch(f"{TABLE} history", months, _OF_THE_HISTORY),
+        Batch(f"{TABLE} newest month", newest, _OF_THE_NEWEST_MONTH),
+        Batch(f"{TABLE} DFUs", "recent_facts", [*_of_the_dfus(config), *_of_their_levels(config)]),
+    ]
+
+
+_FILLED = declare(
+    gxe.ExpectTableRowCountToBeBetween,
+    "holds_sales",
+    "critical",
+    "The table holds sales up to the as-of month.",
+    min_value=1,
+)
+
+_UNTIL = f"{_SALES}startdate <= %(last_day)s AND "
+
+# name, description, what sales_months counts, which rows those are
+_NO_ROW = (
+    (
+        "sales_name_their_dfu",
+        "Every sale names its item, customer group and location (rows that do not).",
+        "keyless_rows",
+        "(coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '')",
+    ),
+    (
+        "startdate_is_first_of_month",
+        "startdate is the first day of a month (rows that are not).",
+        "off_first_rows",
+        "extract(day FROM startdate) <> 1",
+    ),
+    ("type_is_1", "Every row is of type 1 (rows that are not).", "other_type_rows", "type IS DISTINCT FROM 1"),
+    (
+        "qty_is_finite",
+        "No qty is NaN or infinite (months with such).",
+        "not_finite",
+        "qty::float8 IN ('NaN', 'Infinity', '-Infinity')",
+    ),
+)
+
+_OF_ALL_ROWS = (
+    *(
+        bounded(name, "critical", description, column, high=0, of=_SUM, keys=_UNTIL + rows)
+        for name, description, column, rows in _NO_ROW
+    ),
+    declare(
+        gxe.ExpectColumnValuesToNotBeNull,
+        "startdate_is_filled",
+        "critical",
+        "Every sale has a month.",
+        column="month",
+        keys=f"{_SALES}startdate IS NULL",
+    ),
+    bounded(
+        "startdate_not_after_load",
+        "critical",
+        "No sale was loaded more than a day before its month began (days).",
+        "loaded_early_days",
+        high=1,
+        keys=f"{_UNTIL}load_ts < startdate - interval '1 day'",
+    ),
+)
+
+
+def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
+    limits = config.data_quality
+    return [
+        *graded(
+            "qty_is_filled",
+            limits.null_qty_share,
+            "Few rows have no qty (share of a month's rows, mean of the months).",
+            "null_share",
+            of=_MEAN,
+            keys=f"{_UNTIL}qty IS NULL",
+        ),
+        *graded(
+            "qty_is_rarely_negative",
+            limits.negative_qty_share,
+            "Few rows have a negative qty, as returns do (share of a month's rows, mean of the months).",
+            "negative_share",
+            of=_MEAN,
+            keys=f"{_UNTIL}qty < 0",
+        ),
+        *(
+            bounded(
+                "largest_qty_is_plausible",
+                severity,
+                "No month's largest quantity is absurd beside that of the other months.",
+                "largest_qty",
+                high=parameter(f"largest_qty_{severity}"),
+                keys=f"{_UNTIL}abs(qty) > %(largest_qty_{severity})s",
+            )
+            for severity in SEVERITIES
+        ),
+    ]
+
+
+_OF_THE_HISTORY = (
+    bounded(
+        "newest_month_is_there",
+        "critical",
+        "Sales of the as-of month are loaded.",
+        "month",
+        low=parameter("as_of"),
+    ),
+    bounded(
+        "newest_month_is_not_stale",
+        "critical",
+        "The newest load came before the day on which the next month was due by the table's own habit.",
+        "last_load",
+        high=parameter("before_next_month"),
+    ),
+    bounded(
+        "history_is_long_enough",
+        "critical",
+        "Sales reach back at least as far as the shortest history that is clustered.",
+        "month",
+        high=parameter("latest_first_month"),
+        of=gxe.ExpectColumnMinToBeBetween,
+    ),
+    declare(
+        gxe.ExpectColumnDistinctValuesToContainSet,
+        "no_month_is_missing",
+        "critical",
+        "Every month of the window, from the first with sales, has sales.",
+        column="month",
+        value_set=parameter("months_of_window"),
+    ),
+    declare(
+        gxe.ExpectColumnValuesToNotBeInSet,
+        "earlier_months_are_in_line",
+        "warning",
+        "Rows and volume of each of the twelve months before are in line with the months before it.",
+        column="month",
+        value_set=parameter("odd_months"),
+    ),
+)
+
+# name, description, column of sales_months
+_LEVELS = (
+    (
+        "newest_month_rows",
+        "The as-of month has the number of rows that the table's own past leads to expect.",
+        "rows",
+    ),
+    ("newest_month_volume", "The as-of month has the volume that the table's own past leads to expect.", "volume"),
+)
+_SHARES = (
+    (
+        "newest_month_qty_is_filled",
+        "In the as-of month qty is missing no more often than usual (share).",
+        "null_share",
+    ),
+    (
+        "newest_month_qty_is_positive",
+        "In the as-of month qty is negative no more often than usual (share).",
+        "negative_share",
+    ),
+    ("newest_month_qty_is_not_zero", "In the as-of month qty is 0 no more often than usual (share).", "zero_share"),
+)
+
+_OF_THE_NEWEST_MONTH = (
+    bounded(
+        "newest_month_was_over_when_loaded",
+        "critical",
+        "The as-of month's last load came when the month was over, or nearly.",
+        "last_load",
+        low=parameter("complete_from"),
+    ),
+    *(
+        bounded(
+            name,
+            severity,
+            description,
+            column,
+            low=parameter(f"{column}_low_{severity}"),
+            high=parameter(f"{column}_high_{severity}"),
+        )
+        for name, description, column in _LEVELS
+        for severity in SEVERITIES
+    ),
+    *(
+        bounded(name, "critical", description, column, high=parameter(f"{column}_high"))
+        for name, description, column in _SHARES
+    ),
+)
+
+
+def _of_the_dfus(config: ClusteringConfig) -> list[Expectation]:
+    limits = config.data_quality
+    return [
+        *graded(
+            "sales_have_a_dfu",
+            limits.orphan_share,
+            "DFUs that sell are in dim_dfu (share of recent rows, or of the as-of month's, whose DFU is not).",
+            "orphan_share",
+            keys=f"{_DFUS}dfu_ck IS NULL ORDER BY newest_rows DESC, 1",
+        ),
+        *graded(
+            "one_row_a_dfu_and_month",
+            limits.repeated_share,
+            "Few rows repeat a DFU and month, as corrections do (share of recent rows).",
+            "duplicate_share",
+            keys=f"{_DFUS}rows > months ORDER BY rows - months DESC, 1",
+        ),
+        bounded(
+            "newest_month_is_loaded_once",
+            "critical",
+            "In the as-of month rows repeat a DFU no more often than in the months before (rise of the share).",
+            "duplicate_share_rise",
+            high=limits.share_rise,
+            keys=f"{_DFUS}newest_rows > 1 ORDER BY newest_rows DESC, 1",
+        ),
+        *graded(
+            "no_group_fell_silent",
+            limits.vanished_share,
+            "Locations, customer groups and regions that sell regularly sell in the as-of month (share of usual rows).",
+            "vanished_share",
+            keys=_GROUPS,
+        ),
+    ]
+
+
+def _of_their_levels(config: ClusteringConfig) -> list[Expectation]:
+    limits = config.data_quality
+    return [
+        bounded(
+            "dfus_keep_their_level",
+            "critical",
+            "DFUs do not sell five times more or less than lately and than a year ago (share of those that do).",
+            "off_level_share",
+            high=limits.off_level_share,
+            keys=(
+                f"{_DFUS}usual_months >= 4 AND newest_qty > 0 AND year_ago_qty > 0"
+                " AND abs(ln(newest_qty / usual_qty)) > ln(5) AND abs(ln(newest_qty / year_ago_qty)) > ln(5) ORDER BY 1"
+            ),
+        ),
+        bounded(
+            "no_dfu_is_absurd",
+            "warning",
+            "No DFU sells more than a hundred times what it usually sells (DFUs).",
+            "absurd_dfus",
+            high=0,
+            keys=f"{_DFUS}usual_months >= 4 AND newest_qty > 100 * usual_qty ORDER BY newest_qty / usual_qty DESC",
+        ),
+        bounded(
+            "newest_month_is_no_copy",
+            "critical",
+            "DFUs sell exactly what they sold the month before no more often than usual (rise of the share).",
+            "copied_share_rise",
+            high=limits.copied_share,
+        ),
+    ]

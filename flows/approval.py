@@ -1,0 +1,139 @@
+"""A person's answer before labels are published: the run pauses in the Prefect UI, and goes on or ends with it."""
+
+import logging
+from typing import Any
+
+from prefect import runtime
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.events import emit_event
+from prefect.exceptions import FlowPauseTimeout
+from prefect.flow_runs import pause_flow_run
+from prefect.input import RunInput
+from prefect.states import Completed
+from pydantic import Field
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.errors import DfuClusteringError
+from dfu_clustering.files.summary import Summary
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.label_segments import LabelSummary
+from dfu_clustering.steps.publish_labels import update_assignments
+from tasks.support.artifacts import approval_markdown
+from tasks.support.connection import warehouse_engine
+
+logger = logging.getLogger(__name__)
+
+APPROVAL_REQUESTED = "dfu.approval.requested"
+NOT_PUBLISHED = "NotPublished"  # the state's name in the UI
+PATIENCE_S = 3 * 24 * 3600
+_POLL_S = 5
+_QUESTION = "ask_approval"
+_STEP = "require_approval"
+
+
+class ApprovalTimeoutError(DfuClusteringError):
+    """Nobody answered; nothing was published."""
+
+
+class Approval(RunInput):
+    """The form that the Prefect UI shows when somebody resumes the run."""
+
+    publish: bool = Field(description="Write these labels to dim_dfu; off: end the run and publish nothing.")
+    answered_by: str = Field(min_length=1, description="Who says so.")
+    reason: str = Field(default="", description="Why, for whoever reads it later.")
+
+
+class Question(Summary):
+    """What was published when the run asked; its labels replace these and nothing newer."""
+
+    newest: Publication | None
+
+
+class Answer(Summary):
+    """What a person answered; kept with the run."""
+
+    publish: bool
+    answered_by: str
+    reason: str
+
+
+def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> Answer:
+    """Show what would change, pause the run, and return the answer; a run that is resumed later is not asked again.
+
+    Raises:
+        ApprovalTimeoutError: Nobody answered in time.
+    """
+    run.once(_QUESTION, Question, lambda: Question(newest=_newest_publication(run)))
+
+    def wait() -> Answer:
+        changes = update_assignments(
+            warehouse_engine(config.warehouse), labels=run.labels, dry_run=True, unknown="report"
+        )
+        _show(run, changes, patience_s)
+        try:
+            given = pause_flow_run(wait_for_input=Approval, timeout=patience_s, poll_interval=_POLL_S)
+        except FlowPauseTimeout as error:
+            raise ApprovalTimeoutError(
+                f"nobody answered within {patience_s / 3600:g} h: nothing was published; run again to be asked again"
+            ) from error
+        return Answer(publish=given.publish, answered_by=given.answered_by, reason=given.reason)
+
+    answer = run.once(_STEP, Answer, wait)
+    logger.info("approval publish=%s answered_by=%s reason=%s", answer.publish, answer.answered_by, answer.reason)
+    return answer
+
+
+def published_since(run: Run) -> Publication | None:
+    """Return what another run has published since this one asked: the queue lets others pass a run that waits."""
+    newest = _newest_publication(run)
+    return newest if newest != run.result(_QUESTION, Question).newest else None
+
+
+def superseded(answer: Answer, newer: Publication) -> State[None]:
+    """Return the state of a run that was allowed to publish too late: it would put older labels over newer ones."""
+    message = (
+        f"not published although {answer.answered_by} agreed: other labels were published while the run waited, "
+        f"{newer}; run again to be asked about labels that go on from these"
+    )
+    return Completed(name=NOT_PUBLISHED, message=message)
+
+
+def refused(answer: Answer) -> State[None]:
+    """Return the state of a run whose labels a person did not want."""
+    why = f": {answer.reason}" if answer.reason else ""
+    return Completed(name=NOT_PUBLISHED, message=f"not published, {answer.answered_by} refused{why}")
+
+
+def _newest_publication(run: Run) -> Publication | None:
+    publications = Ledger(run.folder.parent).publications()
+    return publications[-1] if publications else None
+
+
+def _show(run: Run, changes: PublishSummary, patience_s: int) -> None:
+    labels = run.result("label_segments", LabelSummary)
+    create_markdown_artifact(
+        key="cluster-dfus-approval",
+        markdown=approval_markdown(run.as_of_month, labels, changes),
+        description="What would change in dim_dfu; the run waits for an answer",
+    )
+    emit_event(
+        APPROVAL_REQUESTED,
+        resource={"prefect.resource.id": f"dfu.approval.{run.folder.name}", "prefect.resource.name": run.folder.name},
+        payload=question_payload(run.as_of_month, runtime.flow_run.id, changes, patience_s=patience_s),
+    )
+
+
+def question_payload(
+    as_of_month: str, flow_run_id: str | None, changes: PublishSummary, *, patience_s: int
+) -> dict[str, Any]:
+    """Return what the event says to whoever is to answer."""
+    return {
+        "as_of_month": as_of_month,
+        "flow_run_id": flow_run_id,
+        "patience_hours": f"{patience_s / 3600:g}",
+        **changes.model_dump(include={"updated", "cleared", "unchanged"}),
+    }

@@ -1,0 +1,1 @@
+"""K-means: how many clusters there are, and which DFU is in which."""

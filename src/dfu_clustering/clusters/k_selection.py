@@ -1,0 +1,258 @@
+"""Choosing K: elbow, silhouette and gap statistic nominate, the minimum cluster size disposes."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfu_clustering.clusters.gap_statistic import gap_statistic
+from dfu_clustering.clusters.k_fits import SelectionFits, SelectionFitter
+from dfu_clustering.clusters.kmeans import distinct_rows, large_enough, nearest_centroids
+from dfu_clustering.clusters.sampling import stratified_sample
+from dfu_clustering.clusters.silhouette import mean_silhouettes
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.errors import DataError
+from dfu_clustering.preprocessing.determinism import single_threaded
+
+Floats = NDArray[np.float64]
+
+_SELECTION_SAMPLE, _SILHOUETTE_SAMPLE = 0, 1
+
+
+@dataclass(frozen=True)
+class KStatistics:
+    """What was measured at one K.
+
+    Attributes:
+        k: Number of clusters.
+        wcss: Within-cluster sum of squares of the best start on the sample.
+        silhouette: Mean silhouette on the silhouette sample.
+        gap: Gap(K), in natural-log units of WCSS.
+        gap_standard_error: s(K).
+        sizes: Members of each cluster in the sample, largest first.
+        feasible: Whether every cluster holds the minimum share of the sample.
+    """
+
+    k: int
+    wcss: float
+    silhouette: float
+    gap: float
+    gap_standard_error: float
+    sizes: tuple[int, ...]
+    feasible: bool
+
+
+@dataclass(frozen=True)
+class Nominations:
+    """The K that each of three criteria prefers."""
+
+    elbow: int
+    silhouette: int
+    gap: int
+
+    @property
+    def median(self) -> int:
+        """Return the middle one of the three."""
+        return statistics.median_low((self.elbow, self.silhouette, self.gap))
+
+
+@dataclass(frozen=True, eq=False)
+class KSelection:
+    """The chosen K, why it was chosen, and where its centroids lie.
+
+    Attributes:
+        curves: What was measured at each K of the range, ascending.
+        one_past: The same one K past the range, for the rule of the gap; None where there are too few points.
+        nominations: The K that each criterion prefers.
+        selected: Their median, moved to the nearest feasible K.
+        centroids: (selected, n_columns) centroids of the best fit to the sample.
+        sample_size: Rows on which K was chosen.
+        silhouette_sample_size: Rows on which the silhouette was computed.
+        warning: What the reader must know about the choice; None where there is nothing.
+    """
+
+    curves: tuple[KStatistics, ...]
+    one_past: KStatistics | None
+    nominations: Nominations
+    selected: int
+    centroids: Floats
+    sample_size: int
+    silhouette_sample_size: int
+    warning: str | None
+
+    @property
+    def feasible(self) -> tuple[int, ...]:
+        """Return the K of the range at which every cluster is large enough."""
+        return tuple(at.k for at in self.curves if at.feasible)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the centroids as JSON values."""
+        return {
+            "selected": self.selected,
+            "nominations": asdict(self.nominations),
+            "feasible": list(self.feasible),
+            "curves": [_json_values(at) for at in self.curves],
+            "one_past": None if self.one_past is None else _json_values(self.one_past),
+            "sample_size": self.sample_size,
+            "silhouette_sample_size": self.silhouette_sample_size,
+            "warning": self.warning,
+        }
+
+
+def select_k(
+    space: Floats,
+    *,
+    volume: Floats,
+    config: ClusteringConfig,
+    on_fit: Callable[[], None] | None = None,
+    n_threads: int | None = None,
+) -> KSelection:
+    """Choose the number of clusters: the median of three nominations, moved to the nearest feasible K.
+
+    Rows must come in ascending order of their keys: samples and starts are drawn by position.
+
+    Args:
+        space: (n, n_columns) the preprocessed rows.
+        volume: (n,) mean monthly demand, by which the samples are stratified.
+        config: Range, starts, references, sample sizes, minimum cluster size, seed.
+        on_fit: Called in the calling thread after each of n_fits(config) pieces of work.
+        n_threads: Fits that run side by side; None: one a core. The result does not depend on it.
+
+    Raises:
+        DataError: There are fewer distinct rows than clusters in the smallest K. A range whose upper end alone is
+            impossible is cut, and ``warning`` says so.
+    """
+    rows = stratified_sample(volume, config.selection_sample, _rng(config.seed, _SELECTION_SAMPLE))
+    shown = stratified_sample(volume[rows], config.silhouette_sample, _rng(config.seed, _SILHOUETTE_SAMPLE))
+    sample = np.ascontiguousarray(space[rows])
+    n_distinct = distinct_rows(sample)
+    low, high = _possible_range(config.k_range, n_rows=len(space), n_distinct=n_distinct)
+    fitter = SelectionFitter(config.n_init, config.gap_references, config.seed, n_threads)
+    with single_threaded():
+        fits = fitter.fit(sample, range(low, min(high + 1, n_distinct) + 1), on_fit or _nothing)
+        measured = _measure(sample, shown, fits, config.min_cluster_size_pct, n_threads)
+    curves = tuple(at for at in measured if at.k <= high)
+    one_past = measured[-1] if measured[-1].k > high else None
+    nominations = nominate(curves, one_past)
+    selected = nearest_feasible(nominations.median, curves)
+    return KSelection(
+        curves=curves,
+        one_past=one_past,
+        nominations=nominations,
+        selected=selected,
+        centroids=fits.of_sample[selected - low].centroids,
+        sample_size=len(sample),
+        silhouette_sample_size=len(shown),
+        warning=_warning(curves, config, n_distinct),
+    )
+
+
+def n_fits(config: ClusteringConfig) -> int:
+    """Return how often select_k calls ``on_fit`` where every K of the range is possible."""
+    low, high = config.k_range
+    return (high - low + 2) * (1 + config.gap_references)
+
+
+def nominate(curves: Sequence[KStatistics], one_past: KStatistics | None) -> Nominations:
+    """Return the K that the elbow, the silhouette and the gap statistic prefer; ties: the smallest K.
+
+    Elbow: the K whose WCSS lies furthest below the chord between both ends of the curve. Distances along the axis and
+    at right angles to the chord are proportional, so that neither axis needs a scale.
+    Silhouette: the largest mean (Rousseeuw 1987).
+    Gap: the smallest K with Gap(K) >= Gap(K+1) - s(K+1), else the largest gap (Tibshirani, Walther & Hastie 2001).
+
+    Args:
+        curves: One entry a K, consecutive and ascending.
+        one_past: The entry after the last one, with which its gap is compared; None: the last K cannot pass the rule.
+    """
+    ks = [at.k for at in curves]
+    wcss = [at.wcss for at in curves]
+    below_chord = np.interp(ks, [ks[0], ks[-1]], [wcss[0], wcss[-1]]) - wcss
+    following = [*curves[1:], one_past] if one_past else curves[1:]
+    passing = [at.k for at, after in zip(curves, following, strict=False) if _gap_stops_growing(at, after)]
+    return Nominations(
+        elbow=ks[int(below_chord.argmax())],
+        silhouette=max(curves, key=lambda at: at.silhouette).k,
+        gap=passing[0] if passing else max(curves, key=lambda at: at.gap).k,
+    )
+
+
+def nearest_feasible(k: int, curves: Sequence[KStatistics]) -> int:
+    """Return the feasible K nearest to k; ties: the better silhouette, then the smaller K; none: the smallest K."""
+    feasible = [at for at in curves if at.feasible]
+    if not feasible:
+        return curves[0].k
+    return min(feasible, key=lambda at: (abs(at.k - k), -at.silhouette, at.k)).k
+
+
+def _gap_stops_growing(at: KStatistics, after: KStatistics) -> bool:
+    return at.gap >= after.gap - after.gap_standard_error
+
+
+def _measure(
+    sample: Floats,
+    shown: NDArray[np.int64],
+    fits: SelectionFits,
+    min_cluster_size_pct: float,
+    n_threads: int | None,
+) -> tuple[KStatistics, ...]:
+    curve = gap_statistic(np.array([fit.wcss for fit in fits.of_sample]), fits.reference_wcss)
+    partitions = [nearest_centroids(sample, fit.centroids)[0] for fit in fits.of_sample]
+    of_shown = [labels[shown] for labels in partitions]
+    silhouettes = mean_silhouettes(sample[shown], of_shown, n_threads=n_threads)
+    sizes = [
+        np.sort(np.bincount(labels, minlength=len(fit.centroids)))[::-1]
+        for labels, fit in zip(partitions, fits.of_sample, strict=True)
+    ]
+    return tuple(
+        KStatistics(
+            k=len(fit.centroids),
+            wcss=fit.wcss,
+            silhouette=float(silhouettes[i]),
+            gap=float(curve.gap[i]),
+            gap_standard_error=float(curve.standard_error[i]),
+            sizes=tuple(sizes[i].tolist()),
+            feasible=bool(large_enough(sizes[i], min_cluster_size_pct).all()),
+        )
+        for i, fit in enumerate(fits.of_sample)
+    )
+
+
+def _possible_range(k_range: tuple[int, int], *, n_rows: int, n_distinct: int) -> tuple[int, int]:
+    """Return the range, cut so that clusters stay fewer than distinct points."""
+    low, high = k_range
+    if n_distinct < low:
+        raise DataError(
+            f"There must be at least as many clusterable DFUs that differ as clusters in the smallest K, {low}",
+            found=f"fewer clusterable DFUs than K: {n_rows} DFUs, {n_distinct} of them distinct",
+            remedy="load more DFUs, lower min_months_history so that more of them are clustered, or lower k_range",
+        )
+    return low, max(low, min(high, n_distinct - 1))
+
+
+def _warning(curves: Sequence[KStatistics], config: ClusteringConfig, n_distinct: int) -> str | None:
+    low, high = curves[0].k, curves[-1].k
+    parts = []
+    if high < config.k_range[1]:
+        parts.append(f"k_range ends at {high} instead of {config.k_range[1]}: only {n_distinct} DFUs differ")
+    if not any(at.feasible for at in curves):
+        parts.append(
+            f"no K from {low} to {high} gives every cluster {config.min_cluster_size_pct:g} % of the DFUs: "
+            f"the smallest K, {low}, is taken and small clusters are merged into their nearest neighbour"
+        )
+    return "; ".join(parts) or None
+
+
+def _json_values(at: KStatistics) -> dict[str, Any]:
+    return asdict(at) | {"sizes": list(at.sizes)}
+
+
+def _rng(seed: int, *name: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=name))
+
+
+def _nothing() -> None:
+    """Do nothing: nobody watches the progress."""

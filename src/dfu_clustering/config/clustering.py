@@ -1,0 +1,332 @@
+"""The one configuration tree: typed, bounded, frozen; read from YAML and overridden by flags or flow parameters."""
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from dfu_clustering.config.data_quality import DataQualityConfig, Section, Share
+from dfu_clustering.config.operations import OF_THE_DEPLOYMENT, ScaleConfig, TrackingConfig, WarehouseConfig
+from dfu_clustering.errors import ConfigError
+
+CONFIG_PATH_VARIABLE = "DFU_CLUSTERING_CONFIG"
+_IN_CHECKOUT = Path(__file__).parents[3] / "config" / "clustering_config.yaml"
+_IN_WHEEL = Path(__file__).with_name("clustering_config.yaml")
+DEFAULTS_PATH = _IN_CHECKOUT if _IN_CHECKOUT.exists() else _IN_WHEEL
+
+
+MinMonthsHistory = Annotated[
+    int, Field(ge=3, le=120, description="Months of history that a DFU needs to be clustered; others get no label.")
+]
+TimeWindowMonths = Annotated[
+    Annotated[int, Field(ge=3, le=240)] | Literal["all"],
+    Field(description='Months of demand looked at, ending at the as-of month, or "all".'),
+]
+FeatureSet = Annotated[
+    Literal["shape", "all"],
+    Field(description="shape: eleven scale-free columns, scaled robustly. all: every numeric time-series feature."),
+]
+DiscountNoise = Annotated[
+    bool,
+    Field(description="With feature_set shape: a column counts by as much as it can be told from chance."),
+]
+FeatureScaling = Annotated[
+    Literal["standard", "robust"], Field(description="Scaling of feature_set all; shape is always scaled robustly.")
+]
+MinVariance = Annotated[
+    float, Field(ge=0, description="Columns with less variance, winsorised and before scaling, are dropped.")
+]
+MaxCategories = Annotated[
+    int,
+    Field(ge=2, le=1000, description="Categorical attributes up to this many values are one-hot, else by frequency."),
+]
+UsePca = Annotated[bool, Field(description="Cluster principal components instead of the scaled columns.")]
+PcaExplainedVariance = Annotated[
+    float, Field(gt=0, lt=1, description="Share (0-1) of the variance that the kept principal components explain.")
+]
+KRange = Annotated[
+    tuple[Annotated[int, Field(ge=2, le=60)], Annotated[int, Field(ge=2, le=60)]],
+    Field(description="Smallest and largest number of clusters tried."),
+]
+MinClusterSizePct = Annotated[
+    float, Field(ge=0, le=50, description="Percent (0-100) of the clustered DFUs that every cluster must hold.")
+]
+NInit = Annotated[int, Field(ge=5, le=100, description="k-means++ starts for every K.")]
+SelectionSample = Annotated[
+    int, Field(ge=1000, le=1_000_000, description="DFUs on which K is chosen, at most; stratified by volume.")
+]
+SilhouetteSample = Annotated[
+    int,
+    Field(
+        ge=100, le=100_000, description="DFUs on which the silhouette is computed, at most; twice as many: 4 x as long."
+    ),
+]
+GapReferences = Annotated[int, Field(ge=2, le=500, description="Uniform reference sets of the gap statistic.")]
+Refit = Annotated[
+    Literal["auto", "always", "never"],
+    Field(description="Clusters fitted again: auto, where the DFUs drifted; always, every run; never, only assigned."),
+]
+SwitchMargin = Annotated[
+    float,
+    Field(ge=0, lt=1, description="Share (0-1) by which another segment's members must be nearer before it counts."),
+]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Same data, configuration and seed: same labels.")]
+
+
+_S = TypeVar("_S", bound=Section)
+
+
+class VolumeThresholds(Section):
+    """Quantiles of mean_demand over all clustered DFUs that bound the tiers high, medium and low."""
+
+    high: Annotated[Share, Field(description="Quantile of mean_demand from which a cluster is high_volume.")]
+    low: Annotated[Share, Field(description="Quantile of mean_demand up to which a cluster is low_volume.")]
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> Self:
+        return _require(self, self.low < self.high, f"low must be below high, not {self.low} and {self.high}")
+
+
+class CvThresholds(Section):
+    """Bounds of cv_demand: steady up to and including the first, volatile above the second."""
+
+    steady: Annotated[float, Field(ge=0, description="cv_demand up to which a cluster is steady.")]
+    volatile: Annotated[float, Field(ge=0, description="cv_demand above which a cluster is volatile.")]
+
+    @model_validator(mode="after")
+    def _steady_is_below_volatile(self) -> Self:
+        found = f"{self.steady} and {self.volatile}"
+        return _require(self, self.steady < self.volatile, f"steady must be below volatile, not {found}")
+
+
+class LabelingConfig(Section):
+    """Thresholds of the label rules, in the units of the features they judge."""
+
+    volume_thresholds: Annotated[
+        VolumeThresholds, Field(description="Quantiles (0-1) of mean_demand over all clustered DFUs: high, low.")
+    ]
+    cv_thresholds: Annotated[CvThresholds, Field(description="Bounds of cv_demand: steady, volatile.")]
+    seasonality_threshold: Annotated[Share, Field(description="seasonality_strength from which a cluster is seasonal.")]
+    zero_demand_threshold: Annotated[Share, Field(description="zero_demand_pct above which it is intermittent.")]
+    growth_threshold: Annotated[float, Field(ge=0, description="abs(growth_rate) a year: growing, declining.")]
+    momentum_threshold: Annotated[float, Field(ge=0, description="abs(log_growth) beyond which _rising or _fading.")]
+    peak_threshold: Annotated[Share, Field(description="seasonality_strength from which _peak_q1 … _peak_q4.")]
+    erratic_threshold: Annotated[float, Field(ge=0, description="cv2_demand from which _erratic, below it _regular.")]
+
+
+class WinsorizeQuantiles(Section):
+    """Quantiles beyond which a column's values are pulled in before scaling."""
+
+    low: Annotated[float, Field(ge=0, lt=0.5, description="Quantile (0-1) to which lower values are raised.")]
+    high: Annotated[float, Field(gt=0.5, le=1, description="Quantile (0-1) to which higher values are lowered.")]
+
+
+class AttributeWeights(Section):
+    """Total variance of each attribute block in the clustered space; 0 leaves the block out."""
+
+    item: Annotated[float, Field(ge=0, description="Total variance of the columns from dim_item.")]
+    dfu: Annotated[float, Field(ge=0, description="Total variance of the columns from dim_dfu.")]
+
+
+class StabilityConfig(Section):
+    """What moves a DFU, a cluster or a label away from what is published; shares are 0 to 1."""
+
+    switch_evidence: Annotated[
+        float,
+        Field(ge=0, description="Excess over switch_margin, added up over the months, beyond which a DFU switches."),
+    ]
+    refit_psi: Annotated[float, Field(gt=0, description="Stability index of a column beyond which clusters are refit.")]
+    refit_far_share: Annotated[Share, Field(description="DFUs further out than 99 % of those fitted on: refit.")]
+    refit_gain: Annotated[float, Field(ge=0, description="Share by which a refit must improve the silhouette.")]
+    k_gain: Annotated[float, Field(ge=0, description="Share by which another K must have the better silhouette.")]
+    label_margin: Annotated[
+        float,
+        Field(ge=0, lt=1, description="Share of a threshold by which a cluster may miss it and keep its label."),
+    ]
+    unchanged_move: Annotated[
+        float,
+        Field(gt=0, description="Move up to which a history barely changed, in distances to the next segment."),
+    ]
+
+
+class HistorySettings(Section):
+    """How much demand a DFU is judged by."""
+
+    min_months_history: MinMonthsHistory
+    time_window_months: TimeWindowMonths
+
+    @model_validator(mode="after")
+    def _window_holds_the_history(self) -> Self:
+        window = self.time_window_months
+        enough = window == "all" or window >= self.min_months_history
+        rule = f"time_window_months ({window}) must not be shorter than min_months_history ({self.min_months_history})"
+        return _require(self, enough, rule)
+
+
+class SpaceSettings(HistorySettings):
+    """What makes the clustered space; where one of these changed, distances in the earlier space mean nothing."""
+
+    feature_set: FeatureSet
+    discount_noise: DiscountNoise
+    feature_scaling: FeatureScaling
+    winsorize_quantiles: Annotated[
+        WinsorizeQuantiles, Field(description="Quantiles beyond which a column's values are pulled in before scaling.")
+    ]
+    min_variance: MinVariance
+    attributes: Annotated[
+        AttributeWeights, Field(description="Variance of the item and DFU attribute blocks; 0 leaves a block out.")
+    ]
+    max_categories: MaxCategories
+    use_pca: UsePca
+    pca_explained_variance: PcaExplainedVariance
+
+    def of_the_space(self) -> "SpaceSettings":
+        """Return these settings alone, without the rest of a configuration."""
+        return SpaceSettings.model_validate(self.model_dump(include=set(SpaceSettings.model_fields)))
+
+
+class KSelectionSettings(Section):
+    """How the number of clusters is chosen."""
+
+    k_range: KRange
+    min_cluster_size_pct: MinClusterSizePct
+    n_init: NInit
+    selection_sample: SelectionSample
+    silhouette_sample: SilhouetteSample
+    gap_references: GapReferences
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _range_goes_up(self) -> Self:
+        low, high = self.k_range
+        return _require(self, low <= high, f"k_range must go from smaller to larger, not from {low} to {high}")
+
+
+class ContinuationSettings(Section):
+    """What moves clusters, labels and DFUs away from what is published."""
+
+    refit: Refit
+    switch_margin: SwitchMargin
+    stability: Annotated[
+        StabilityConfig, Field(description="What moves a DFU, a cluster or a label away from what is published.")
+    ]
+
+
+class ClusteringConfig(ContinuationSettings, KSelectionSettings, SpaceSettings):
+    """Everything that a run may be told, with bounds; the defaults are in config/clustering_config.yaml.
+
+    Its keys are one flat list, as the user has them; code that needs some of them asks for the class that holds these.
+    """
+
+    labeling: Annotated[LabelingConfig, Field(description="Thresholds of the label rules.")]
+    data_quality: Annotated[DataQualityConfig, Field(description="Limits beyond which data warn or stop a run.")]
+    warehouse: Annotated[WarehouseConfig, Field(description="Where the sales are, and how long it is waited for.")]
+    scale: Annotated[ScaleConfig, Field(description="How extraction and features are spread out.")]
+    tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
+
+    def of_the_result(self) -> dict[str, Any]:
+        """Return the settings that can change a result, as JSON values."""
+        return self.model_dump(mode="json", exclude={"data_quality", *OF_THE_DEPLOYMENT})
+
+    def digest(self) -> str:
+        """Return 10 hex digits that change whenever a setting that can change a result does."""
+        canonical = json.dumps(self.of_the_result(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+
+def config_path() -> Path:
+    """Return the file that DFU_CLUSTERING_CONFIG names, else the project's own."""
+    return Path(os.environ.get(CONFIG_PATH_VARIABLE) or DEFAULTS_PATH)
+
+
+def load_config(path: Path | str | None = None, **overrides: Any) -> ClusteringConfig:  # noqa: ANN401
+    """Read the configuration: the project's defaults, then the file's keys, then the overrides.
+
+    Args:
+        path: A YAML file with a top-level key ``clustering``; it may hold any part of the tree. Default: config_path().
+        **overrides: Top-level keys of the tree; None means "as in the file". Mappings are merged key by key.
+
+    Raises:
+        ConfigError: The file is not readable YAML, or a key is unknown, missing, out of range or contradicts another.
+    """
+    source = Path(path) if path is not None else config_path()
+    settings = _read(DEFAULTS_PATH)
+    if source.resolve() != DEFAULTS_PATH:
+        settings = _merged(settings, _read(source))
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return parse_config(_merged(settings, given), source=str(source))
+
+
+def parse_config(settings: Mapping[str, Any], *, source: str = "the given settings") -> ClusteringConfig:
+    """Validate a complete mapping of settings.
+
+    Raises:
+        ConfigError: A key is unknown, missing, out of range or contradicts another; all of them are named.
+    """
+    try:
+        return ClusteringConfig.model_validate(settings)
+    except ValidationError as error:
+        problems = [_problem(detail) for detail in error.errors()]
+        raise ConfigError(
+            "Every configuration key must be known and every value within its bounds",
+            found="; ".join(problems),
+            remedy=f"correct {source} or the override; {DEFAULTS_PATH.name} lists every key with its default",
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            "The configuration must be a readable YAML file",
+            found=f"{path}: {error}",
+            remedy=f"correct the path or the file; {CONFIG_PATH_VARIABLE} may name another one",
+        ) from error
+    section = content.get("clustering") if isinstance(content, dict) else None
+    if not isinstance(section, dict) or set(content) != {"clustering"}:
+        keys = sorted(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise ConfigError(
+            "A configuration file holds one mapping under the single top-level key 'clustering'",
+            found=f"{path}: {keys}",
+            remedy="move the settings under 'clustering:'",
+        )
+    return section
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in changes.items():
+        plain = value.model_dump() if isinstance(value, BaseModel) else value
+        inner = result.get(key)
+        nested = isinstance(inner, Mapping) and isinstance(plain, Mapping)
+        result[key] = _merged(inner, plain) if nested else plain  # type: ignore[arg-type]
+    return result
+
+
+def _problem(detail: Any) -> str:  # noqa: ANN401
+    location = ".".join(str(part) for part in detail["loc"] if part not in ("int", "literal['all']"))
+    if detail["type"] != "extra_forbidden":
+        return f"{location} = {detail['input']!r}: {detail['msg']}" if location else str(detail["msg"])
+    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(_known_keys(ClusteringConfig)), n=1)
+    return f"unknown key {location}" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    keys = set(model.model_fields)
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys |= _known_keys(field.annotation)
+    return keys
+
+
+def _require(section: _S, holds: bool, rule: str) -> _S:  # noqa: FBT001
+    if not holds:
+        raise ValueError(rule)
+    return section

@@ -1,0 +1,52 @@
+"""Where and how a run works, never what comes out: the sections ``warehouse``, ``scale`` and ``tracking``."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dfu_clustering.config.data_quality import Section
+
+# keys of the configuration that are no parameters of a run
+OF_THE_DEPLOYMENT = frozenset({"warehouse", "scale", "tracking"})
+
+# without quotes: MLflow is asked for a model by a filter that holds its name; an experiment may be a path
+ModelName = Annotated[str, Field(pattern=r"^[\w .-]{1,200}$")]
+ExperimentName = Annotated[str, Field(pattern=r"^[\w ./-]{1,200}$")]
+
+
+class WarehouseConfig(Section):
+    """Where the sales are, and how long the warehouse is waited for."""
+
+    connection_block: Annotated[
+        str | None, Field(description="Name of a SqlAlchemyConnector block; null: the DATABASE_URL variable.")
+    ]
+    lock_timeout_s: Annotated[
+        float, Field(gt=0, le=3600, description="Seconds to wait for a lock, also for another publisher.")
+    ]
+    statement_timeout_s: Annotated[
+        float, Field(gt=0, le=86400, description="Seconds that one statement may take; the longest reads all sales.")
+    ]
+
+
+class ScaleConfig(Section):
+    """How extraction and features are spread out; the result is the same to the last byte."""
+
+    partitions: Annotated[
+        int, Field(ge=1, le=4096, description="Parts of the DFUs that are read and computed apart; 1: all at once.")
+    ]
+    dask_address: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z]+://\S+$",
+            description="Dask scheduler whose workers take the parts, tcp://host:8786; null: this process, one by one.",
+        ),
+    ]
+
+
+class TrackingConfig(Section):
+    """Names under which MLflow keeps the runs."""
+
+    experiment: Annotated[ExperimentName, Field(description="Experiment under which every run is recorded.")]
+    registered_model: Annotated[
+        ModelName, Field(description="Registered model; its alias champion is what is published.")
+    ]

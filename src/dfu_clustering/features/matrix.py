@@ -1,0 +1,314 @@
+"""The feature matrix: one row a DFU, what it is made of, and the checks that its input must pass.
+
+The declarations below are METHOD's list, in its order; the formulas are in ``kernels``.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dfu_clustering.errors import ConfigError, DataError
+from dfu_clustering.features.dfu_keys import Objects
+from dfu_clustering.features.kernels import Columns, feature_columns
+from dfu_clustering.features.panel import Histories
+
+DEFAULT_CHUNK_ROWS = 4_096  # a few arrays of 4,096 DFUs x 36 months stay in a core's cache; larger is no faster
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the matrix that is computed from demand."""
+
+    name: str
+    unit: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One column of the matrix that is taken from a dimension table."""
+
+    name: str
+    kind: Literal["numeric", "categorical"]
+
+
+TIME_SERIES_FEATURES: tuple[Feature, ...] = (
+    Feature("mean_demand", "units a month", "mean of y, called mu below"),
+    Feature("median_demand", "units a month", "median of y"),
+    Feature("std_demand", "units a month", "standard deviation of y, ddof 0"),
+    Feature("min_demand", "units a month", "smallest month"),
+    Feature("max_demand", "units a month", "largest month"),
+    Feature("total_demand", "units", "sum of y"),
+    Feature("cv_demand", "ratio", "std_demand / mu"),
+    Feature("trend_slope", "units a month, per month", "OLS slope of y on t; NaN for a single month"),
+    Feature(
+        "trend_pct_change", "percent", "change from the mean of the first 3 months to that of the last 3; base 0: NaN"
+    ),
+    Feature("trend_direction", "-1, 0 or 1", "sign of the slope where its t-test has p < 0.05, else 0 (as for n < 3)"),
+    Feature(
+        "seasonality_strength",
+        "share (0-1)",
+        "share of the detrended variance that calendar-month means explain, adjusted for degrees of freedom; "
+        "0 for n < 24 and where the line leaves no variance",
+    ),
+    Feature("seasonality_amplitude", "ratio", "(largest - smallest calendar-month mean) / mu, of the months present"),
+    Feature("peak_month", "calendar month 1-12", "month of the highest mean; the earliest of equal ones"),
+    Feature("seasonal_index_std", "ratio", "standard deviation, ddof 0, of calendar-month mean / mu"),
+    Feature(
+        "year_over_year_correlation",
+        "correlation",
+        "Pearson, y[t] with y[t-12]; a constant side: 0; NaN for n < 24",
+    ),
+    Feature("zero_demand_pct", "share (0-1)", "share of months without demand"),
+    Feature("sparsity_score", "months", "ADI, average inter-demand interval: n / months with demand"),
+    Feature("cv2_demand", "ratio", "squared CV, ddof 0, of the sizes of demand in the months that have any"),
+    Feature(
+        "demand_class", "class", "smooth, erratic, intermittent or lumpy; from ADI 1.32 and from CV2 0.49 the latter"
+    ),
+    Feature("demand_stability", "share (0-1)", "1 / (1 + cv_demand)"),
+    Feature("outlier_count", "months", "months more than 2 std_demand from mu"),
+    Feature(
+        "growth_rate",
+        "fraction a year",
+        "compound growth from the first to the last 12 months (first to last n//2 months for n < 24), "
+        "clipped to [-1, 3]; base 0: 3; NaN for n < 12",
+    ),
+    Feature(
+        "acceleration",
+        "ratio",
+        "(m3 - 2 m2 + m1) / mu; m1 and m3 are the means of n//3 months at the ends, m2 of those between; NaN for n < 3",
+    ),
+    Feature(
+        "recent_vs_historical",
+        "ratio",
+        "mean of the last 6 months / mean of the 6 before, clipped to [0, 5]; 0/0: 1; NaN for n < 12",
+    ),
+    Feature("residual_cv", "ratio", "RMS of what trend and season leave, by degrees of freedom, / mu; NaN for n < 3"),
+    Feature("lag1_autocorrelation", "correlation", "of the detrended demand; NaN where the line leaves nothing"),
+    Feature(
+        "log_growth",
+        "log ratio",
+        "last 12 months to the 12 before (last to first n//2 for n < 24), damped by 0.1 mu, clipped to +-1.5; "
+        "NaN for n < 2",
+    ),
+    Feature(
+        "log_recent",
+        "log ratio",
+        "last 6 months to the up to 18 before, damped by 0.1 mu, clipped to +-1.5; NaN for n < 7",
+    ),
+    Feature("history_months", "months", "n, length of the history"),
+)
+
+ITEM_ATTRIBUTES: tuple[Attribute, ...] = (
+    Attribute("category", "categorical"),
+    Attribute("class", "categorical"),
+    Attribute("sub_class", "categorical"),
+    Attribute("brand_name", "categorical"),
+    Attribute("country", "categorical"),
+    Attribute("national_service_model", "categorical"),
+    Attribute("case_weight", "numeric"),
+    Attribute("item_proof", "numeric"),
+    Attribute("bpc", "numeric"),
+    Attribute("bottle_pack", "numeric"),
+    Attribute("pack_case", "numeric"),
+)
+
+DFU_ATTRIBUTES: tuple[Attribute, ...] = (
+    Attribute("brand", "categorical"),
+    Attribute("region", "categorical"),
+    Attribute("state_plan", "categorical"),
+    Attribute("sales_div", "categorical"),
+    Attribute("prod_cat_desc", "categorical"),
+    Attribute("abc_vol", "categorical"),
+    Attribute("service_lvl_grp", "categorical"),
+    Attribute("supergroup", "categorical"),
+    Attribute("execution_lag", "numeric"),
+    Attribute("total_lt", "numeric"),
+    Attribute("alcoh_pct", "numeric"),
+    Attribute("proof", "numeric"),
+)
+
+
+def time_series_features(histories: Histories, *, chunk_rows: int = DEFAULT_CHUNK_ROWS) -> pd.DataFrame:
+    """Compute TIME_SERIES_FEATURES of every history.
+
+    y[0..n-1] is a DFU's history, t = 0..n-1, and every history ends at ``histories.as_of_month``. What is undefined
+    is NaN. A history or residual that varies by less than 1e-10 of its largest month (root mean square) counts as
+    constant, and values that differ by less than 1e-9 count as equal, so that neither rounding nor the unit in which
+    demand is counted decides a tie.
+
+    Args:
+        histories: Demand in units a month; never negative, and every history with some.
+        chunk_rows: DFUs computed together; changes speed, never a value.
+
+    Returns:
+        ``dfu_ck``, then one column a feature in the order declared; rows in the order of ``histories``. demand_class is
+        text, trend_direction, peak_month, outlier_count and history_months are int64, all others float64.
+
+    Raises:
+        DataError: No DFU, arrays that do not fit each other, or demand that is not finite, negative or all zero.
+        ConfigError: chunk_rows is below 1.
+    """
+    _require_chunk_rows(chunk_rows)
+    _require_shapes(histories)
+    _require_demand(histories)
+    chunks = list(_chunks_of_one_length(histories.history_months, chunk_rows))
+    results = [_chunk_features(histories, dfus) for dfus in chunks]
+    original_order = np.argsort(np.concatenate(chunks))
+    columns = {
+        feature.name: np.concatenate([result[feature.name] for result in results])[original_order]
+        for feature in TIME_SERIES_FEATURES
+    }
+    return pd.DataFrame({"dfu_ck": histories.dfu_ck, **columns})
+
+
+def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFrame) -> pd.DataFrame:
+    """Left-join the item and DFU attributes: dfu_ck to ``dfus``, then dmdunit = item_no to ``items``.
+
+    item_no need not be unique (item_ck is): of several items the first counts, ordered by item_ck where ``items`` has
+    it and then by the attributes, NULL last; the order of the rows does not matter.
+
+    Args:
+        features: Any columns and ``dfu_ck``.
+        items: item_no and ITEM_ATTRIBUTES of dim_item.
+        dfus: dfu_ck, dmdunit and DFU_ATTRIBUTES of dim_dfu.
+
+    Returns:
+        The features with ITEM_ATTRIBUTES, then DFU_ATTRIBUTES added, rows and index as they were. Numeric attributes
+        are float64, categorical ones str, both with NaN where NULL or where the item or DFU is not known.
+
+    Raises:
+        DataError: A column is missing, a numeric attribute is not a number, or dfus holds a dfu_ck twice.
+    """
+    _require_columns(features, ["dfu_ck"], table_name="features")
+    _require_columns(items, ["item_no", *_names(ITEM_ATTRIBUTES)], table_name="items")
+    _require_columns(dfus, ["dfu_ck", "dmdunit", *_names(DFU_ATTRIBUTES)], table_name="dfus")
+    _require_unique(dfus["dfu_ck"])
+    known_items = _one_row_an_item(items)
+    of_dfu = _rows_of(dfus, _positions(features["dfu_ck"], dfus["dfu_ck"]))
+    of_item = _rows_of(known_items, _positions(of_dfu["dmdunit"], known_items["item_no"]))
+    joined = {
+        attribute.name: _attribute_values(of_its_key[attribute.name], attribute).set_axis(features.index)
+        for of_its_key, attributes in ((of_item, ITEM_ATTRIBUTES), (of_dfu, DFU_ATTRIBUTES))
+        for attribute in attributes
+    }
+    return pd.concat([features, pd.DataFrame(joined, index=features.index)], axis=1)
+
+
+def _chunks_of_one_length(history_months: NDArray[np.int64], chunk_rows: int) -> Iterator[NDArray[np.intp]]:
+    for n in np.unique(history_months):
+        dfus = np.flatnonzero(history_months == n)
+        for start in range(0, len(dfus), chunk_rows):
+            yield dfus[start : start + chunk_rows]
+
+
+def _chunk_features(histories: Histories, dfus: NDArray[np.intp]) -> Columns:
+    n = int(histories.history_months[dfus[0]])
+    y = np.ascontiguousarray(histories.demand.T[-n:, dfus])
+    return feature_columns(y, as_of_calendar_month=_calendar_month(histories))
+
+
+def _calendar_month(histories: Histories) -> int:
+    return int(histories.as_of_month.astype("datetime64[M]").astype(int)) % 12 + 1
+
+
+def _one_row_an_item(items: pd.DataFrame) -> pd.DataFrame:
+    order = ["item_no", *(["item_ck"] if "item_ck" in items else []), *_names(ITEM_ATTRIBUTES)]
+    known = items.dropna(subset="item_no")
+    if known["item_no"].duplicated().any():
+        known = known.sort_values(order).drop_duplicates("item_no")
+    return known
+
+
+def _positions(wanted: pd.Series, keys: pd.Series) -> NDArray[np.int64]:
+    """Return where each wanted key lies among the keys; -1 where it is NULL or not there."""
+    found = pc.index_in(_as_text(wanted), value_set=_as_text(keys), skip_nulls=True)
+    return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _as_text(keys: pd.Series) -> pa.Array:
+    return pa.array(keys, pa.large_string(), from_pandas=True)
+
+
+def _rows_of(table: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
+    return table.reset_index(drop=True).reindex(positions)  # -1 is no row: all NULL
+
+
+def _attribute_values(values: pd.Series, attribute: Attribute) -> pd.Series:
+    if attribute.kind == "categorical":
+        return values.astype("str")
+    try:
+        return pd.to_numeric(values).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"The attribute {attribute.name} must be a number or NULL",
+            found=str(error),
+            remedy="correct it in the dimension table",
+        ) from error
+
+
+def _names(attributes: Sequence[Attribute]) -> list[str]:
+    return [attribute.name for attribute in attributes]
+
+
+def _require_chunk_rows(chunk_rows: int) -> None:
+    if chunk_rows < 1:
+        raise ConfigError("chunk_rows must be at least 1", found=str(chunk_rows), remedy="leave it at its default")
+
+
+def _require_shapes(histories: Histories) -> None:
+    shape, n = histories.demand.shape, histories.history_months
+    fits = len(shape) == 2 and len(histories.dfu_ck) == len(n) == shape[0] > 0
+    if not fits or n.min() < 1 or n.max() > shape[1]:
+        raise DataError(
+            "Histories must hold at least one DFU, each with one key and 1 to window months of demand",
+            found=f"{len(histories.dfu_ck)} keys, {len(n)} lengths, demand of shape {shape}, or a length out of range",
+            remedy="make histories with select_histories; if it finds no DFU, lower min_months_history",
+        )
+
+
+def _require_demand(histories: Histories) -> None:
+    by_month = histories.demand.T
+    months = np.arange(len(by_month))[:, np.newaxis]
+    valid = np.all(np.isfinite(by_month) & (by_month >= 0), axis=0)
+    _require_of_all(histories.dfu_ck, valid, rule="Demand must be finite and not negative")
+    sold = np.any((by_month > 0) & (months >= len(by_month) - histories.history_months), axis=0)
+    _require_of_all(histories.dfu_ck, sold, rule="Every history must hold a month with demand")
+
+
+def _require_of_all(dfu_ck: Objects, holds: NDArray[np.bool_], *, rule: str) -> None:
+    if not holds.all():
+        raise DataError(
+            rule,
+            found=f"{np.count_nonzero(~holds)} of {len(holds)} DFUs that break it",
+            keys=dfu_ck[~holds].tolist(),
+            remedy="make histories with select_histories, which excludes and counts such DFUs",
+        )
+
+
+def _require_columns(table: pd.DataFrame, columns: Sequence[str], *, table_name: str) -> None:
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise DataError(
+            f"{table_name} must have the columns of the feature matrix",
+            found="columns that are missing",
+            keys=missing,
+            remedy="select them in the query or take the table from dfu_clustering.warehouse.snapshot",
+        )
+
+
+def _require_unique(dfu_ck: pd.Series) -> None:
+    again = dfu_ck[dfu_ck.duplicated()]
+    if len(again):
+        raise DataError(
+            "dfus must hold each dfu_ck once",
+            found="keys that occur again",
+            keys=again.tolist(),
+            remedy="read the attributes with one row a DFU",
+        )

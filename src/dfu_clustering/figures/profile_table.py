@@ -1,0 +1,71 @@
+"""What people are shown of a cluster's profile, the same in pictures and report: columns, texts, what is unusual."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dfu_clustering.figures.style import short
+from dfu_clustering.labels.profiles import comparable
+from dfu_clustering.labels.traits import PEAK_AGREEMENT
+
+UNDEFINED: Final = "–"
+_MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class ProfileColumn(NamedTuple):
+    """The profile's feature, its heading and how its values are written."""
+
+    feature: str
+    heading: str
+    text: Callable[[float], str]
+
+
+PROFILE_COLUMNS: Final = (
+    ProfileColumn("mean_demand", "Volume,\nunits\na month", short),
+    ProfileColumn("cv_demand", "Variability,\nCV", "{:.2f}".format),
+    ProfileColumn("zero_demand_pct", "Months\nwithout\ndemand", "{:.0%}".format),
+    ProfileColumn("sparsity_score", "Months from\ndemand to\ndemand", "{:.1f}".format),
+    ProfileColumn("cv2_demand", "Variability\nof sizes,\nCV²", "{:.2f}".format),
+    ProfileColumn("seasonality_strength", "Seasonality\n0 to 1", "{:.2f}".format),
+    ProfileColumn("growth_rate", "Growth\na year", "{:+.0%}".format),
+    ProfileColumn("log_growth", "Momentum,\nlog ratio", "{:+.2f}".format),
+)
+PEAK_HEADING: Final = "Peak\nmonth"
+
+
+def profile_texts(profiles: pd.DataFrame) -> list[list[str]]:
+    """Return the texts of PROFILE_COLUMNS, one list a cluster, an undefined value as a dash."""
+    columns = [[_text(column, value) for value in profiles[column.feature]] for column in PROFILE_COLUMNS]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def unusualness(profiles: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
+    """Return how far each median lies from the median of all DFUs, in robust standard deviations.
+
+    Args:
+        profiles: What profile_clusters() returned.
+        scales: What feature_scales() returned.
+
+    Returns:
+        One row a cluster, one column each of PROFILE_COLUMNS; NaN where the value is undefined.
+    """
+    distance = (comparable(profiles) - scales["median"]) / scales["scale"]
+    return distance[[column.feature for column in PROFILE_COLUMNS]]
+
+
+def peak_months(profiles: pd.DataFrame, peak_threshold: float) -> list[str]:
+    """Return each cluster's peak month as ``Jul``; a dash where its season is weak or its members do not agree."""
+    told = (profiles["seasonality_strength"] >= peak_threshold) & (profiles["peak_agreement"] >= PEAK_AGREEMENT)
+    months = profiles["peak_month"].where(told)
+    return [UNDEFINED if np.isnan(month) else _MONTH_NAMES[month_number(month) - 1] for month in months]
+
+
+def month_number(month: float) -> int:
+    """Return the calendar month of a mean on (0.5, 12.5], of which 1.0 is mid-January."""
+    return int(np.ceil(month - 0.5))
+
+
+def _text(column: ProfileColumn, value: float) -> str:
+    return UNDEFINED if np.isnan(value) else column.text(value)

@@ -1,0 +1,1 @@
+"""Business labels: profiles in original units, rules and traits that name them, what changed."""

@@ -1,0 +1,63 @@
+"""What a planner must know about the data: findings of the gates, DFUs left out, oddities of the sales."""
+
+from collections.abc import Sequence
+
+from dfu_clustering.figures.style import short
+from dfu_clustering.quality.gate_reports import Check, GateReport
+from dfu_clustering.report.inputs import RunArtifacts
+from dfu_clustering.report.model import DataQuality, Exclusion, Fact, Finding, SuiteResult
+from dfu_clustering.report.wording import EXCLUSION_MEANINGS
+
+_SALES = (
+    ("sales_rows", "Sales rows read", ""),
+    ("negative_qty_rows", "Rows with a negative quantity", "returns; netted within their month"),
+    ("clipped_months", "Months netted below zero", "count as zero demand"),
+    ("null_qty_rows", "Rows without a quantity", "count as zero demand"),
+    ("duplicate_rows", "Repeated rows of a DFU and month", "summed"),
+)
+
+
+def data_quality(artifacts: RunArtifacts) -> DataQuality:
+    """Return findings, exclusions and oddities; those of a run without gates or counts are empty."""
+    origin, excluded = artifacts.origin, artifacts.origin.get("excluded", {})
+    return DataQuality(
+        suites=[_suite(report) for report in artifacts.gates],
+        findings=_findings(artifacts.gates),
+        exclusions=[
+            Exclusion(reason=reason, meaning=EXCLUSION_MEANINGS.get(reason, reason.replace("_", " ")), dfus=dfus)
+            for reason, dfus in excluded.items()
+        ],
+        sales=[
+            Fact(name=name, value=f"{origin[key]:,}", hint=hint if origin[key] else "")
+            for key, name, hint in _SALES
+            if key in origin
+        ],
+    )
+
+
+def _suite(report: GateReport) -> SuiteResult:
+    return SuiteResult(
+        suite=report.suite,
+        outcome=report.outcome,
+        judged=len(report.checks),
+        failed=len(report.failures),
+        not_judged=len(report.not_judged),
+        override_reason=report.override_reason,
+    )
+
+
+def _findings(gates: Sequence[GateReport]) -> list[Finding]:
+    found = [(report.suite, check) for report in gates for check in report.failures]
+    return [_finding(suite, check) for suite, check in sorted(found, key=lambda item: item[1].severity != "critical")]
+
+
+def _finding(suite: str, check: Check) -> Finding:
+    observed = check.observed
+    return Finding(
+        suite=suite,
+        severity=check.severity,
+        description=check.description,
+        observed=short(observed) if isinstance(observed, int | float) else str(observed or "–"),
+        allowed=check.threshold,
+        keys=", ".join(check.sample_keys),
+    )

@@ -1,0 +1,172 @@
+"""An earlier run and its files: from its folder where it still is, else from MLflow."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dfu_clustering.config.operations import TrackingConfig
+from dfu_clustering.errors import DataError
+from dfu_clustering.files.tables import read_json
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.lookup import (
+    RunName,
+    newest_publication,
+    publication_before,
+    publication_of_run,
+    require_publication_of_run,
+    wanted_run_id,
+)
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.tracking.reader import RecordedRuns
+from dfu_clustering.tracking.store import TrackingUnavailableError
+
+logger = logging.getLogger(__name__)
+
+RECORD_PUBLICATION = "record_publication"  # the step of a run whose summary is its line in the ledger
+_FETCHED = ".from-mlflow"  # beside the runs' folders; may be deleted at any time
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run that has published.
+
+    Attributes:
+        name: Of its folder and of its MLflow run.
+        folder: Where it left its files; it may be gone.
+        fetched: Where its files from MLflow are put.
+        recorded: The runs in MLflow.
+    """
+
+    name: str
+    folder: Path
+    fetched: Path
+    recorded: RecordedRuns
+
+    @property
+    def as_of_month(self) -> str:
+        """Return the newest month that counted."""
+        parts = RunName.parse(self.name)
+        if parts is None:
+            raise DataError(
+                "A run's folder is named <as-of>-<digest>-<id>",
+                found=self.name,
+                remedy="correct the line of the ledger that names it",
+            )
+        return parts.as_of_month
+
+    @property
+    def publication(self) -> Publication | None:
+        """Return the line that it wrote into the ledger, as its own manifest keeps it; None where it wrote none.
+
+        Raises:
+            TrackingUnavailableError: The manifest is not in its folder, and MLflow does not answer.
+        """
+        try:
+            manifest = self.file("manifest.json")
+        except DataError:
+            return None
+        entry = read_json(manifest)["steps"].get(RECORD_PUBLICATION)
+        return Publication.model_validate(entry["summary"]) if entry else None
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of its files, ``cluster_labels.csv``; downloaded where the folder has it no more.
+
+        Raises:
+            DataError: Neither its folder nor MLflow has the file.
+            TrackingUnavailableError: Its folder has not, and MLflow does not answer.
+        """
+        for path in (self.folder / name, self.fetched / name):
+            if path.exists():
+                return path
+        if self.recorded.fetch(self.name, name, self.fetched / name):
+            logger.info("fetched %s of run %s from MLflow", name, self.name)
+            return self.fetched / name
+        raise DataError(
+            "The files of an earlier run must be in its folder or in MLflow",
+            found=f"{name} neither in {self.folder} nor in an MLflow run named {self.name}",
+            remedy="put the folder back from a backup, or choose another run",
+        )
+
+    def find_file(self, name: str) -> Path | None:
+        """Return the path of a file that not every run has; None where it is nowhere, or MLflow does not answer."""
+        try:
+            return self.file(name)
+        except (DataError, TrackingUnavailableError) as error:
+            logger.info("without %s of run %s: %s", name, self.name, error)
+            return None
+
+
+@dataclass(frozen=True)
+class EarlierRuns:
+    """The runs that have published, by the ledger in the runs' folder.
+
+    Attributes:
+        runs: The folder of the runs.
+        recorded: The same runs in MLflow.
+    """
+
+    runs: Path
+    recorded: RecordedRuns
+
+    @classmethod
+    def in_folder(cls, var: Path, config: TrackingConfig) -> "EarlierRuns":
+        """Return the runs of a ``var`` folder: its runs, and its MLflow store unless MLFLOW_TRACKING_URI names one."""
+        return cls(var / "runs", RecordedRuns(config, var / "mlflow"))
+
+    def champion(self) -> EarlierRun | None:
+        """Return the run whose labels are published; None where none are.
+
+        The ledger says it. Where there is no ledger, because it was lost, MLflow's alias ``champion`` does.
+        """
+        newest = newest_publication(Ledger(self.runs).publications())
+        if newest is not None:
+            return self.named(newest.run)
+        try:
+            name = self.recorded.champion()
+        except TrackingUnavailableError as error:
+            logger.warning("no ledger says what is published, and MLflow cannot: %s", error)
+            return None
+        return self.named(name) if name is not None else None
+
+    def publication_before(self, time: datetime) -> Publication:
+        """Return what was published at a time, by the ledger.
+
+        Raises:
+            DataError: Nothing was.
+        """
+        return publication_before(Ledger(self.runs).publications(), time)
+
+    def publication(self, run: str) -> Publication:
+        """Return the newest publish of a run, named by its folder, the id at the folder's end, or its flow run's id.
+
+        The ledger says it. Where it was lost, or is another machine's, the run's manifest in MLflow does.
+
+        Raises:
+            DataError: Neither knows one.
+            TrackingUnavailableError: The ledger knows none, and MLflow does not answer.
+        """
+        lines = Ledger(self.runs).publications()
+        found = publication_of_run(lines, run) or self._recorded_publication(run)
+        return found if found is not None else require_publication_of_run(lines, run)
+
+    def _recorded_publication(self, run: str) -> Publication | None:
+        run_id = wanted_run_id(run)
+        if run_id is None:
+            return None
+        try:
+            # the store's LIKE takes "_" for any character
+            names = [name for name in self.recorded.names(run_id) if _run_id(name) == run_id]
+            return next((found for name in names if (found := self.named(name).publication) is not None), None)
+        except TrackingUnavailableError as error:
+            unknown = f"the ledger has no publish of {run!r}, and MLflow cannot be asked"
+            raise TrackingUnavailableError(f"{unknown}: {error}") from error
+
+    def named(self, name: str) -> EarlierRun:
+        """Return the run of a folder's name as it stands in the ledger."""
+        return EarlierRun(name, self.runs / name, self.runs / _FETCHED / name, self.recorded)
+
+
+def _run_id(name: str) -> str | None:
+    parts = RunName.parse(name)
+    return parts.run_id if parts else None

@@ -1,0 +1,83 @@
+"""The ledger of publishes: one line of JSON each in the runs folder, because the user's schema takes no new table."""
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.files.tables import atomic_path
+from dfu_clustering.runs.publication import Publication
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The publishes of all runs whose folders lie in one folder; workers on several hosts must share it.
+
+    Attributes:
+        runs: The folder of the runs.
+    """
+
+    runs: Path
+
+    @property
+    def path(self) -> Path:
+        """Return the path of the ledger's file."""
+        return self.runs / "published.jsonl"
+
+    def publications(self) -> list[Publication]:
+        """Return all publishes, the oldest first; none where nothing has been published yet.
+
+        A last line that was cut off while the file was copied or the disk was full is left out: what it said is
+        published once more, which changes no row.
+
+        Raises:
+            DataError: A whole line is not one of a ledger.
+        """
+        return [self._parsed(line, number) for number, line in enumerate(self._whole_text().splitlines(), start=1)]
+
+    def append(self, publication: Publication) -> None:
+        """Add a publish; another program that adds one at the same time waits, and a reader never sees half a line."""
+        self.runs.mkdir(parents=True, exist_ok=True)
+        with self._locked(), atomic_path(self.path) as draft:
+            draft.write_text(f"{self._whole_text()}{publication.model_dump_json()}\n", encoding="utf-8")
+
+    def _parsed(self, line: str, number: int) -> Publication:
+        try:
+            return Publication.model_validate_json(line)
+        except ValidationError as error:
+            raise self._broken(f"another line {number}") from error
+
+    def _whole_text(self) -> str:
+        if not self.path.exists():
+            return ""
+        whole, newline, cut_off = self.path.read_bytes().rpartition(b"\n")
+        if cut_off:
+            logger.warning("the last line of %s was cut off and counts for nothing: %r", self.path, cut_off[:80])
+        try:
+            return (whole + newline).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self._broken(f"bytes that are no text ({error.reason})") from error
+
+    def _broken(self, found: str) -> DataError:
+        return DataError(
+            "Every line of the ledger must be a publish",
+            found=f"{found} in {self.path}",
+            remedy="restore the file; or move it away, then the newest load is published once more",
+        )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        folder = os.open(self.runs, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)

@@ -1,0 +1,105 @@
+"""Which earlier publish somebody means: by its run, by time, or the newest."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import short_run_id
+
+_FOLDER_NAME = re.compile(r"(?P<as_of>\d{4}-\d{2})-[^-/]+-(?P<run_id>[\w.-]+)")
+_RUN_ID = re.compile(r"[\w.]+")
+_KEYS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class RunName:
+    """What the name of a run's folder, ``<as-of>-<digest>-<id>``, tells."""
+
+    as_of_month: str
+    run_id: str
+
+    @classmethod
+    def parse(cls, name: str) -> "RunName | None":
+        """Return it; None where it is no such name."""
+        match = _FOLDER_NAME.fullmatch(name)
+        return cls(match["as_of"], match["run_id"]) if match else None
+
+
+def wanted_run_id(text: str) -> str | None:
+    """Return the run id in what somebody typed: a folder's name, the id at its end, or a flow run's UUID.
+
+    Returns:
+        None where it is neither.
+    """
+    try:
+        return short_run_id(UUID(text))
+    except ValueError:
+        name = RunName.parse(text)
+        if name is not None:
+            return name.run_id
+        return text if _RUN_ID.fullmatch(text) else None
+
+
+def newest_publication(publications: Sequence[Publication]) -> Publication | None:
+    """Return the champion: what was published last; None where nothing was."""
+    return publications[-1] if publications else None
+
+
+def publication_to_continue(publications: Sequence[Publication], as_of_month: str) -> Publication | None:
+    """Return the publish whose labels a run as of a month goes on from; None where there is none.
+
+    The newest publish of an earlier month: a month that is run again goes on from where its first run did, and so
+    comes to the same labels. Only where nothing earlier was published is it the newest of the same month. Later months
+    are not looked at: the past knows nothing of them.
+    """
+    newest_first = list(reversed(publications))
+    earlier = [publication for publication in newest_first if publication.as_of_month < as_of_month]
+    same = [publication for publication in newest_first if publication.as_of_month == as_of_month]
+    return next(iter([*earlier, *same]), None)
+
+
+def publication_of_run(publications: Sequence[Publication], run: str) -> Publication | None:
+    """Return the newest publish of a run, which is named by its folder, its id or its flow run's UUID."""
+    run_id = wanted_run_id(run)
+    for publication in reversed(publications):
+        if publication.run == run or (run_id is not None and publication.run.endswith(f"-{run_id}")):
+            return publication
+    return None
+
+
+def publication_before(publications: Sequence[Publication], time: datetime) -> Publication:
+    """Return what was published at a time: the newest publish before it.
+
+    Raises:
+        DataError: Nothing had been published by then.
+    """
+    before = [publication for publication in publications if publication.published_at < time]
+    if before:
+        return before[-1]
+    raise DataError(
+        f"Something must have been published before {time.isoformat(timespec='seconds')}",
+        found="no earlier publish" + (f", the first is {publications[0]}" if publications else ""),
+        remedy="choose a later time, or name a run",
+    )
+
+
+def require_publication_of_run(publications: Sequence[Publication], run: str) -> Publication:
+    """Return the newest publish of a run.
+
+    Raises:
+        DataError: The ledger has none.
+    """
+    found = publication_of_run(publications, run)
+    if found is not None:
+        return found
+    newest = [publication.run for publication in reversed(publications)]
+    raise DataError(
+        "A run must have published labels",
+        found=f"no publish of {run!r} in the ledger" + ("; the newest are" if newest else ""),
+        keys=list(dict.fromkeys(newest))[:_KEYS_SHOWN],
+        remedy="name a run by its folder, the id at the folder's end, or its flow run's id",
+    )

@@ -1,0 +1,66 @@
+"""One publish as the ledger keeps it, and when a load counts as published."""
+
+from collections.abc import Iterable, Sequence
+
+from pydantic import AwareDatetime
+
+from dfu_clustering.files.summary import Summary
+from dfu_clustering.runs.sales_loads import SalesState
+
+
+class Publication(Summary):
+    """One publish, as the ledger keeps it.
+
+    Attributes:
+        as_of_month: Newest month that counted.
+        load_id: The load that asked for it; None for a run by hand or by schedule.
+        fingerprint: SalesState.fingerprint before the sales were read.
+        config_digest: ClusteringConfig.digest() of the run.
+        run: Name of the run's folder; it ends with the run's id.
+        labels: Number of DFUs by label.
+        published_at: When, with its time zone.
+        restored: Whether the labels of an earlier run were put back; ``run`` is that earlier run then.
+        model_sha256: Of the stored model, so that damage is noticed; None where it was not kept.
+    """
+
+    as_of_month: str
+    load_id: str | None
+    fingerprint: str
+    config_digest: str
+    run: str
+    labels: dict[str, int]
+    published_at: AwareDatetime
+    restored: bool = False
+    model_sha256: str | None = None
+
+    def __str__(self) -> str:
+        """Return it in the words of a run's state message."""
+        how = "put back from" if self.restored else "by"
+        return f"as of {self.as_of_month} {how} run {self.run} at {self.published_at:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def month_to_publish(announced: str | None, publications: Iterable[Publication]) -> str | None:
+    """Return the as-of month of a run that a load asks for; None is the newest month in the table.
+
+    A load of a month before the newest published one is a late correction, or an announcement that comes late: labels
+    never go back in time, so it is published as of the newest month published, whose data it is part of.
+    """
+    if announced is None:
+        return None
+    return max([announced, *(publication.as_of_month for publication in publications)])
+
+
+def find_publication(
+    publications: Sequence[Publication], state: SalesState, *, load_id: str | None, config_digest: str, run_id: str
+) -> Publication | None:
+    """Return the publish in which a load is contained already, if there is one.
+
+    That is a publish for the same load_id, or one of the same table state with the same configuration, whatever its
+    load was called. The run's own publish does not count: a run that is resumed after it goes on to its end.
+    """
+    for publication in reversed(publications):
+        same_load = load_id is not None and publication.load_id == load_id
+        same_state = (publication.fingerprint, publication.config_digest) == (state.fingerprint, config_digest)
+        if (same_load or same_state) and not publication.run.endswith(f"-{run_id}"):
+            return publication
+    return None

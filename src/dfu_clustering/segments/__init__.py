@@ -1,0 +1,1 @@
+"""Clusters from month to month: fitted from scratch or continued, and which DFUs move."""

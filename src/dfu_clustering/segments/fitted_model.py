@@ -1,0 +1,152 @@
+"""A fitted model: the way from a feature matrix to clusters, and its form as plain data.
+
+The form is JSON with a schema version. It names columns, steps and numbers and no class, and reading it executes
+nothing, wherever the file came from.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from sklearn.pipeline import Pipeline
+
+from dfu_clustering.clusters.kmeans import nearest_centroids
+from dfu_clustering.config.clustering import SpaceSettings
+from dfu_clustering.errors import DataError
+from dfu_clustering.preprocessing.learner import learn, learned
+from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names, matrix_columns
+from dfu_clustering.segments.drift import DriftReference
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+SCHEMA_VERSION: Final = 1
+_FORMAT: Final = "dfu-clustering model"
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """What was fitted, as a later month or another program needs it.
+
+    Attributes:
+        settings: Those that made the space.
+        preprocessing: The fitted pipeline from the feature matrix to the space.
+        centroids: (k, n_columns).
+        reference: What the DFUs were like when the model was fitted.
+    """
+
+    settings: SpaceSettings
+    preprocessing: Pipeline
+    centroids: Floats
+    reference: DriftReference
+
+    def predict(self, matrix: pd.DataFrame) -> Integers:
+        """Return the (n,) clusters whose centroids are nearest to n rows of a feature matrix.
+
+        Raises:
+            DataError: The matrix lacks a column.
+        """
+        return nearest_centroids(self.preprocessing.transform(matrix), self.centroids)[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values, from which model_of() makes the same model to the last bit."""
+        return {
+            "format": _FORMAT,
+            "schema_version": SCHEMA_VERSION,
+            "settings": self.settings.model_dump(mode="json"),
+            "matrix_columns": list(matrix_columns(self.preprocessing)),
+            "columns": list(column_names(self.preprocessing)),
+            "preprocessing": learned(self.preprocessing),
+            "centroids": self.centroids.tolist(),
+            "drift_reference": self.reference.to_dict(),
+        }
+
+
+class _StoredModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["dfu-clustering model"]
+    schema_version: Literal[1]
+    settings: SpaceSettings
+    matrix_columns: list[str]
+    columns: list[str]
+    preprocessing: dict[str, Any]
+    centroids: list[list[FiniteFloat]]
+    drift_reference: DriftReference
+
+
+def parse_model(content: bytes, *, source: str) -> FittedModel:
+    """Read a stored model.
+
+    Args:
+        content: The bytes of the file.
+        source: What the file is, for the message.
+
+    Raises:
+        DataError: It holds no model, one of another schema version, or values that do not fit together.
+    """
+    stored = _parsed(content, source)
+    try:
+        preprocessing: Pipeline = learn(build_preprocessing(stored.settings), stored.preprocessing)
+        centroids = np.array(stored.centroids, dtype=np.float64)
+        _require_fit(stored, preprocessing, centroids)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(source, f"values that do not fit together ({_first_line(error)})") from error
+    return FittedModel(stored.settings, preprocessing, centroids, stored.drift_reference)
+
+
+def _parsed(content: bytes, source: str) -> _StoredModel:
+    try:
+        values = json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(source, "something else than JSON") from error
+    if not isinstance(values, dict) or values.get("format") != _FORMAT:
+        raise _unreadable(source, f"JSON of another kind than {_FORMAT!r}")
+    if values.get("schema_version") != SCHEMA_VERSION:
+        written = values.get("schema_version")
+        raise _unreadable(source, f"schema_version {written!r}, while this version reads {SCHEMA_VERSION}")
+    try:
+        return _StoredModel.model_validate_json(content, strict=True)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join(map(str, detail["loc"]))
+        raise _unreadable(source, f"{error.error_count()} wrong values, the first {where}: {detail['msg']}") from error
+
+
+def _require_fit(stored: _StoredModel, preprocessing: Pipeline, centroids: Floats) -> None:
+    """Check the columns, and send one row without values through all steps: their values must be of one length."""
+    if (
+        list(matrix_columns(preprocessing)) != stored.matrix_columns
+        or list(column_names(preprocessing)) != stored.columns
+    ):
+        raise ValueError("the columns are not those of the settings")
+    probe = pd.DataFrame({name: [None] for name in stored.matrix_columns}, dtype=object)
+    with np.errstate(all="ignore"):
+        width = preprocessing.transform(probe).shape[1]
+    if centroids.ndim != 2 or not width == centroids.shape[1] == len(stored.columns):
+        raise ValueError(f"{width} columns, {len(stored.columns)} names and centroids of shape {centroids.shape}")
+    if list(stored.drift_reference.edges) != stored.columns or list(stored.drift_reference.shares) != stored.columns:
+        raise ValueError("the drift reference is of other columns")
+
+
+def _unreadable(source: str, found: str) -> DataError:
+    return DataError(
+        f"A stored model must be a {_FORMAT} of schema version {SCHEMA_VERSION}",
+        found=f"{source}: {found}",
+        remedy=(
+            "put the file back from a backup or from MLflow, or have labels made from scratch, with override_reason "
+            "in a run of the flow, without --published in the programs"
+        ),
+    )
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

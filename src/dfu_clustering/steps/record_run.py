@@ -1,0 +1,187 @@
+"""Last step: the run's summary, and its record in MLflow."""
+
+import logging
+import math
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.operations import OF_THE_DEPLOYMENT
+from dfu_clustering.files.summary import Summary
+from dfu_clustering.files.tables import read_first_rows, write_json
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.quality.gate_reports import SuiteSummary, read_reports, refusals
+from dfu_clustering.runs.run import Run, code_version, var_folder
+from dfu_clustering.steps.build_features import FeatureSummary
+from dfu_clustering.steps.build_report import ReportSummary
+from dfu_clustering.steps.compare_labels import StabilitySummary
+from dfu_clustering.steps.find_published import PublishedChoice
+from dfu_clustering.steps.label_segments import LabelSummary, SegmentSummary
+from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.train_model import TrainingSummary
+from dfu_clustering.tracking.store import TrackingUnavailableError
+from dfu_clustering.tracking.writer import SIGNATURE_ROWS, RunRecord, record_file
+from dfu_clustering.tracking.writer import record_run as record_in_mlflow
+
+logger = logging.getLogger(__name__)
+
+NO_REPORT = "there is no report.html of this run; scripts/build_report.py makes one from its folder"
+
+
+class RunSummary(Summary):
+    """What a run did; written to summary.json."""
+
+    as_of_month: str
+    n_dfus: int
+    clustered: int
+    excluded: dict[str, int]
+    k: int
+    k_selection: dict[str, Any]
+    silhouette: float
+    warnings: list[str]
+    data_quality: list[SuiteSummary]
+    clusters: list[SegmentSummary]
+    published: PublishSummary
+    stability: StabilitySummary | None
+    durations_s: dict[str, float]
+    peak_memory_mb: float
+    config_digest: str
+    code_version: str
+    seed: int
+    report: ReportSummary | None = None
+    mlflow_run_id: str | None
+    run_folder: str
+
+
+def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
+    """Write the run to MLflow and its summary.json; where MLflow is down the run goes on and the summary says so.
+
+    The labels are published by now: a file that cannot be read or copied, too, costs the record and not the run.
+
+    Raises:
+        KeyError: A step before this one has not finished.
+    """
+    summary = _summary(config, run)
+    write_json(summary.model_dump(), run.summary)
+    try:
+        mlflow_run_id = record_in_mlflow(
+            _record(config, run, summary), config=config.tracking, default_folder=var_folder() / "mlflow"
+        )
+    except (TrackingUnavailableError, OSError) as error:
+        logger.warning("the run is not in MLflow: %s", error)
+        return summary
+    recorded = summary.model_copy(update={"mlflow_run_id": mlflow_run_id})
+    write_json(recorded.model_dump(), run.summary)
+    return recorded
+
+
+def record_early(config: ClusteringConfig, run: Run, file: Path) -> None:
+    """Take a file of a run that is still under way to its MLflow run; where MLflow is down, say so and go on."""
+    try:
+        record_file(run.folder.name, file, config=config.tracking, default_folder=var_folder() / "mlflow")
+    except (TrackingUnavailableError, OSError) as error:
+        logger.warning("%s is only in the run's folder: %s", file.name, error)
+
+
+def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
+    features = run.result("build_features", FeatureSummary)
+    training = run.result("train_model", TrainingSummary)
+    report = run.result("build_report", ReportSummary) if "build_report" in run.finished() else None
+    labels = run.result("label_segments", LabelSummary)
+    gates = read_reports(run)
+    return RunSummary(
+        as_of_month=features.as_of_month,
+        n_dfus=features.n_dfus,
+        clustered=features.clustered,
+        excluded=features.excluded,
+        k=training.k,
+        k_selection=training.k_selection,
+        silhouette=training.silhouette,
+        warnings=[*training.warnings, *_not_continued(run), *refusals(gates), *([] if report else [NO_REPORT])],
+        data_quality=[SuiteSummary.of(report) for report in gates],
+        clusters=labels.segments,
+        published=run.result("update_assignments", PublishSummary),
+        stability=labels.stability,
+        durations_s=run.durations_s(),
+        peak_memory_mb=_peak_memory_mb(),
+        config_digest=config.digest(),
+        code_version=code_version(),
+        seed=config.seed,
+        report=report,
+        mlflow_run_id=None,
+        run_folder=str(run.folder),
+    )
+
+
+def _not_continued(run: Run) -> list[str]:
+    if "find_published" not in run.finished():
+        return []
+    problem = run.result("find_published", PublishedChoice).problem
+    return [problem] if problem else []
+
+
+def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecord:
+    return RunRecord(
+        name=run.folder.name,
+        params=_flattened(config.model_dump(mode="json", exclude=set(OF_THE_DEPLOYMENT))),
+        metrics=_metrics(run, summary),
+        tags={
+            "as_of_month": summary.as_of_month,
+            "config_digest": summary.config_digest,
+            "code_version": summary.code_version,
+            "seed": str(summary.seed),
+            "dry_run": str(summary.published.dry_run).lower(),
+            **{
+                f"data_quality.override_reason.{suite.suite}": suite.override_reason
+                for suite in summary.data_quality
+                if suite.override_reason
+            },
+        },
+        artifacts=run.folder,
+        model=ModelFiles.in_folder(run.folder).model,
+        matrix=read_first_rows(run.features, SIGNATURE_ROWS),
+        champion=not summary.published.dry_run,
+    )
+
+
+def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
+    training = run.result("train_model", TrainingSummary)
+    numbers: dict[str, float | None] = {
+        "k": training.k,
+        "silhouette": training.silhouette,
+        "gap": training.gap,
+        "inertia": training.inertia,
+        "n_dfus": summary.n_dfus,
+        "clustered": summary.clustered,
+        "peak_memory_mb": summary.peak_memory_mb,
+    }
+    numbers |= {f"excluded.{reason}": count for reason, count in summary.excluded.items()}
+    numbers |= {f"size.{segment.label}": segment.size for segment in summary.clusters}
+    numbers |= {f"published.{key}": getattr(summary.published, key) for key in ("updated", "unchanged", "cleared")}
+    for suite in summary.data_quality:
+        counts = {"checks": suite.checks, "critical": suite.critical, "warnings": suite.warnings}
+        numbers |= {f"data_quality.{suite.suite}.{name}": count for name, count in counts.items()}
+    if summary.stability:
+        told = summary.stability
+        named = ("churn_share", "churn_share_unchanged_history", "ari", "far_share", "held_share")
+        numbers |= {f"stability.{name}": getattr(told, name) for name in named}
+        numbers |= {f"stability.psi.{column}": psi for column, psi in told.psi.items()}
+        numbers |= {"stability.refit": float(told.refit), "stability.renamed": len(told.renamed)}
+    numbers |= {f"duration_s.{step}": seconds for step, seconds in summary.durations_s.items()}
+    return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}
+
+
+def _flattened(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        nested = isinstance(value, dict)
+        flat |= _flattened(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": str(value)}
+    return flat
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    bytes_per_unit = 1 if sys.platform == "darwin" else 1024
+    return round(peak * bytes_per_unit / 1e6, 1)

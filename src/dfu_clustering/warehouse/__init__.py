@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, SQL statements, a consistent snapshot, and how long all is waited for."""

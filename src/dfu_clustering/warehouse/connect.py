@@ -1,0 +1,116 @@
+"""Connections to the warehouse, and what its errors mean: which say what to do, which heal by waiting."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+from psycopg2 import errors as pg_errors
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
+
+from dfu_clustering.config.operations import WarehouseConfig
+from dfu_clustering.errors import ConfigError, WarehouseError
+from dfu_clustering.warehouse.timeouts import limit_waiting
+
+DATABASE_URL_VARIABLE = "DATABASE_URL"
+
+# libpq gives no code for a refused connection, only words; these do not change by waiting
+_REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
+
+# a table or column that is missing, may not be read, or is of a type that the statement cannot take
+_SCHEMA_ERRORS = (
+    pg_errors.UndefinedTable,
+    pg_errors.UndefinedColumn,
+    pg_errors.UndefinedFunction,
+    pg_errors.DatatypeMismatch,
+    pg_errors.InsufficientPrivilege,
+)
+
+
+def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> Engine:
+    """Return an engine on psycopg2 for a PostgreSQL URL; it waits as long as the limits say, None: as the server does.
+
+    Raises:
+        ConfigError: No URL is given, or it does not name PostgreSQL.
+    """
+    if not url:
+        raise ConfigError(
+            "The warehouse's address must be configured",
+            found=f"no {DATABASE_URL_VARIABLE} and no warehouse.connection_block",
+            remedy=f"set {DATABASE_URL_VARIABLE}=postgresql://user:password@host:5432/database",
+        )
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
+        raise ConfigError(
+            "The warehouse is a PostgreSQL database",
+            found=f"an address that starts with {scheme[:20]!r}",
+            remedy="use an address of the form postgresql://user:password@host:5432/database",
+        )
+    try:
+        # a step holds one connection for a while and then none: a pool would keep it open through the training
+        engine = create_engine(f"postgresql+psycopg2://{rest}", poolclass=NullPool)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(
+            "The warehouse's address must be a URL",
+            found=f"one that cannot be parsed ({type(error).__name__}); it is not shown, it may hold a password",
+            remedy="use an address of the form postgresql://user:password@host:5432/database",
+        ) from None
+    return limit_waiting(engine, limits)
+
+
+@contextmanager
+def raw_connection(engine: Engine) -> Iterator[Connection]:
+    """Lend a psycopg2 connection of the engine's pool; UTF-8 whatever the server prefers."""
+    pooled = engine.raw_connection()
+    connection: Any = pooled.driver_connection
+    try:
+        connection.set_client_encoding("UTF8")
+        yield connection
+    finally:
+        if connection.closed:
+            pooled.invalidate()  # nothing is left to roll back, and no error worth a traceback
+        pooled.close()
+
+
+@contextmanager
+def private_connection(engine: Engine) -> Iterator[Connection]:
+    """Lend a connection that is closed afterwards, and its temporary tables with it; it thinks in UTC and UTF-8."""
+    pooled = engine.raw_connection()
+    connection: Any = pooled.driver_connection
+    pooled.detach()
+    try:
+        connection.set_client_encoding("UTF8")
+        with connection.cursor() as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
+        connection.commit()
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def schema_errors() -> Iterator[None]:
+    """Turn PostgreSQL's word for a missing table, column or right into a WarehouseError that says what to do."""
+    try:
+        yield
+    except _SCHEMA_ERRORS as error:
+        found = (error.diag.message_primary or str(error)).strip()
+        raise WarehouseError(
+            "fact_sales_monthly, dim_dfu and dim_item must exist with their columns and grant what the project does",
+            found=found,
+            remedy="check that the address names the right database and schema, and the role's rights: SELECT on the "
+            "three tables, UPDATE of cluster_assignment and modified_ts, TEMPORARY on the database",
+        ) from error
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether waiting may heal it: a dropped connection, a busy or restarting server, a deadlock, a timeout."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, psycopg2.OperationalError | psycopg2.InterfaceError | ConnectionError):
+            return not any(sign in str(chain) for sign in _REFUSALS)
+        chain = chain.__cause__
+    return False

@@ -1,0 +1,196 @@
+"""A consistent snapshot of the warehouse's three tables, handed out by COPY as Arrow data.
+
+No row becomes a Python object: PostgreSQL writes CSV into a pipe while Arrow parses it on the other side.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+from psycopg2 import errors as pg_errors
+from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from sqlalchemy import Engine
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.months import Month, last_day
+from dfu_clustering.warehouse.connect import raw_connection, schema_errors
+from dfu_clustering.warehouse.copy_stream import CopyOut
+from dfu_clustering.warehouse.statements import statement
+from dfu_clustering.warehouse.timeouts import answer_expected
+
+_BLOCK_BYTES = 16 << 20  # each block looks the keys that occur in it up once; larger ones are no faster
+
+# what PostgreSQL says of a snapshot whose owner is gone, in words that differ by version
+_GONE_SNAPSHOT = (
+    pg_errors.InvalidParameterValue,
+    pg_errors.UndefinedObject,
+    pg_errors.ObjectNotInPrerequisiteState,
+)
+
+_KEY_TYPES = {name: pa.dictionary(pa.int32(), pa.string()) for name in ("dmdunit", "dmdgroup", "loc")}
+_SALES_TYPES = {**_KEY_TYPES, "startdate": pa.date32(), "qty": pa.float64()}
+_NUMERIC = ("execution_lag", "total_lt", "alcoh_pct", "proof")
+_ITEM_NUMERIC = ("case_weight", "item_proof", "bpc", "bottle_pack", "pack_case")
+
+
+class SnapshotGoneError(ConnectionError):
+    """The connection that shared a snapshot was lost, and the snapshot with it; only a new one helps."""
+
+
+@dataclass(frozen=True)
+class SalesSpan:
+    """Oldest and newest month of fact_sales_monthly, and its number of rows."""
+
+    first_month: Month
+    last_month: Month
+    rows: int
+
+    @classmethod
+    def of(cls, oldest: date | None, newest: date | None, rows: int) -> "SalesSpan":
+        """Return the span from the oldest startdate to the newest.
+
+        Raises:
+            DataError: There is none: the table is empty.
+        """
+        if oldest is None:
+            raise DataError(
+                "fact_sales_monthly must hold sales",
+                found="an empty table",
+                remedy="load the sales first",
+            )
+        return cls(np.datetime64(oldest, "M"), np.datetime64(newest, "M"), rows)
+
+    def as_of(self, wanted: Month | None) -> Month:
+        """Return the wanted as-of month, by default the newest.
+
+        Raises:
+            DataError: No sales are loaded for that time.
+        """
+        if wanted is None:
+            return self.last_month
+        if not self.first_month <= wanted <= self.last_month:
+            raise DataError(
+                "as_of_month must be a month up to which sales are loaded",
+                found=f"{wanted}, while fact_sales_monthly runs from {self.first_month} to {self.last_month}",
+                remedy="load that month first, or choose one of these",
+            )
+        return wanted
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several parts of all DFUs, by a hash of the DFU's three columns that PostgreSQL works out.
+
+    Attributes:
+        number: 0 to ``of`` - 1.
+        of: Number of parts.
+    """
+
+    number: int
+    of: int
+
+    @property
+    def condition(self) -> str:
+        """Return what is true in SQL for the rows of this part, in dim_dfu as in fact_sales_monthly."""
+        if self.of == 1:
+            return "true"
+        digits = "hashtextextended(concat(dmdunit, dmdgroup, loc), 0) & 9223372036854775807"
+        return f"({digits}) % {self.of} = {self.number}"
+
+
+WHOLE = Part(0, 1)
+
+
+class Snapshot:
+    """The warehouse as one transaction sees it, or a part of its DFUs; all reads agree with each other."""
+
+    def __init__(self, engine: Engine, connection: Connection, part: Part = WHOLE) -> None:
+        self._engine, self._connection, self._part = engine, connection, part
+
+    def export(self) -> str:
+        """Return the name under which others can open the same snapshot, as long as this one is open."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT pg_export_snapshot()")
+            return str((cursor.fetchone() or ("",))[0])
+
+    def sales_span(self) -> SalesSpan:
+        """Return the oldest and the newest month of fact_sales_monthly and its number of rows.
+
+        Raises:
+            DataError: The table is empty.
+        """
+        with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor, schema_errors():
+            cursor.execute("SELECT min(startdate), max(startdate), count(*) FROM fact_sales_monthly")
+            return SalesSpan.of(*(cursor.fetchone() or (None, None, 0)))
+
+    def sales(self, as_of_month: Month) -> Iterator[pa.RecordBatch]:
+        """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
+        query = statement(__package__, "select_sales").format(
+            last_day=last_day(as_of_month).isoformat(), condition=self._part.condition
+        )
+        yield from self._copy(query, _SALES_TYPES)
+
+    def dfus(self) -> pa.Table:
+        """Return keys and attributes of dim_dfu."""
+        return self._table(statement(__package__, "select_dfus").format(condition=self._part.condition), _NUMERIC)
+
+    def items(self) -> pa.Table:
+        """Return key and attributes of dim_item."""
+        return self._table(statement(__package__, "select_items"), _ITEM_NUMERIC)
+
+    def _table(self, query: str, numeric: tuple[str, ...]) -> pa.Table:
+        columns = [part.strip() for part in query.partition("FROM")[0].removeprefix("SELECT").split(",")]
+        types = {column: pa.float64() if column in numeric else pa.string() for column in columns}
+        schema = pa.schema(list(types.items()))
+        return pa.Table.from_batches(self._copy(query, types), schema=schema)
+
+    def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+        copy = CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)")
+        with schema_errors(), answer_expected(self._engine, self._connection), copy as stream:
+            stream.peek(1)  # waits for a lock where a time limit can interrupt it: Arrow's own reading cannot be
+            yield from csv.open_csv(
+                stream,
+                read_options=csv.ReadOptions(block_size=_BLOCK_BYTES),
+                parse_options=csv.ParseOptions(newlines_in_values=True),
+                convert_options=csv.ConvertOptions(
+                    column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+                ),
+            )
+
+
+@contextmanager
+def snapshot(engine: Engine, *, part: Part = WHOLE, same_as: str | None = None) -> Iterator[Snapshot]:
+    """Open one read-only, repeatable-read transaction and end it afterwards.
+
+    Args:
+        engine: The warehouse.
+        part: DFUs to which dim_dfu and the sales are confined.
+        same_as: Name of a snapshot that is still open; see Snapshot.export().
+
+    Raises:
+        SnapshotGoneError: That snapshot is not open any more.
+    """
+    with raw_connection(engine) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        try:
+            with connection.cursor() as cursor:
+                if same_as is not None:
+                    _open_same(cursor, same_as)
+                # rows in physical order, so that a rerun reads what the first run read
+                cursor.execute("SET LOCAL synchronize_seqscans = off")
+            yield Snapshot(engine, connection, part)
+        finally:
+            connection.rollback()
+            connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def _open_same(cursor: Cursor, same_as: str) -> None:
+    try:
+        cursor.execute("SET TRANSACTION SNAPSHOT %s", (same_as,))
+    except _GONE_SNAPSHOT as error:
+        raise SnapshotGoneError(f"the shared snapshot {same_as} is gone, and the connection that held it") from error

@@ -1,0 +1,105 @@
+"""How long the warehouse is waited for: locks, statements, and a network that says nothing any more."""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from sqlalchemy import Engine, event
+
+from dfu_clustering.config.operations import WarehouseConfig
+
+logger = logging.getLogger(__name__)
+
+_STATEMENT_TIMEOUT_S = "dfu_statement_timeout_s"
+_GRACE_S = 15  # in which the server's own word that a statement took too long should have come
+# a peer that is gone without a word is noticed by the kernel within a minute, also while it is only listened to
+_NETWORK = {
+    "connect_timeout": 15,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,
+    "fallback_application_name": "dfu-clustering",
+}
+
+
+def limit_waiting(engine: Engine, limits: WarehouseConfig | None) -> Engine:
+    """Give every connection of an engine its time limits.
+
+    Args:
+        engine: On psycopg2.
+        limits: lock_timeout_s and statement_timeout_s; None: the server's and the role's own.
+    """
+
+    @event.listens_for(engine, "do_connect")
+    def _patient_network(_dialect: object, _record: object, _args: object, parameters: dict[str, Any]) -> None:
+        for name, value in _NETWORK.items():
+            parameters.setdefault(name, value)
+
+    if limits is None:
+        return engine
+    engine.update_execution_options(**{_STATEMENT_TIMEOUT_S: limits.statement_timeout_s})
+
+    @event.listens_for(engine, "connect")
+    def _limited_session(connection: Connection, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {round(limits.lock_timeout_s * 1000)}")
+            cursor.execute(f"SET statement_timeout = {round(limits.statement_timeout_s * 1000)}")
+        connection.commit()
+
+    return engine
+
+
+@contextmanager
+def answer_expected(engine: Engine, connection: Connection) -> Iterator[None]:
+    """Cut the connection where one statement is not answered for longer than the server itself would let it run.
+
+    The server's limit does not help where the network to it is dead: its word does not arrive, and libpq waits for
+    ever. A block holds one statement: several would share its limit.
+
+    Raises:
+        psycopg2.OperationalError: The limit has passed; waiting may heal it.
+    """
+    limit_s = engine.get_execution_options().get(_STATEMENT_TIMEOUT_S)
+    if limit_s is None:
+        yield
+        return
+    timer = threading.Timer(limit_s + _GRACE_S, _cut, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def patient_cursor(engine: Engine) -> type[Cursor]:
+    """Return a kind of cursor, for a connection of the engine, each statement of which is answered in time or cut off.
+
+    It is set as the connection's ``cursor_factory``.
+    """
+
+    class PatientCursor(Cursor):
+        def execute(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
+            with answer_expected(engine, self.connection):
+                super().execute(*args, **named)
+
+        def copy_expert(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
+            with answer_expected(engine, self.connection):
+                super().copy_expert(*args, **named)
+
+    return PatientCursor
+
+
+def _cut(connection: Connection) -> None:
+    logger.warning("the warehouse has not answered for longer than statement_timeout_s: the connection is cut")
+    # a copy of the descriptor: closing it leaves libpq's own open, which then hears that nothing more comes
+    with suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,1 @@
+"""What the tasks and flows share: the warehouse's engine, retries, artifacts in the Prefect UI, hooks."""

@@ -1,0 +1,206 @@
+"""What a run shows in the Prefect UI: a summary in Markdown, the segments, the pictures, and the way to the report."""
+
+import os
+from pathlib import Path
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.quality.gate_reports import GateReport, Value
+from dfu_clustering.steps.backfill import BackfillSummary
+from dfu_clustering.steps.compare_labels import StabilitySummary
+from dfu_clustering.steps.label_segments import LabelSummary
+from dfu_clustering.steps.record_run import RunSummary
+from dfu_clustering.steps.restore_labels import RestoreSummary
+from tasks.support.pictures import picture_markdown
+
+REPORT_URL_VARIABLE = "DFU_REPORT_URL"
+_MOVES_SHOWN = 30
+
+
+def show_run(summary: RunSummary) -> None:
+    """Attach summary, segments, pictures and the address of the report to the flow run."""
+    create_markdown_artifact(
+        key="cluster-dfus-summary", markdown=summary_markdown(summary), description="What the run did"
+    )
+    create_table_artifact(key="cluster-dfus-segments", table=segment_table(summary), description="Segments by size")
+    pictures = picture_markdown(Path(summary.run_folder))
+    if pictures:
+        create_markdown_artifact(key="cluster-dfus-pictures", markdown=pictures, description="The segments in pictures")
+    address = report_address(summary)
+    if address:
+        create_link_artifact(
+            key="cluster-dfus-report",
+            link=address,
+            link_text=f"Report as of {summary.as_of_month}",
+            description="Browsers open a file's address only where it is typed or pasted"
+            if address.startswith("file:")
+            else "Everything about the segments on one page",
+        )
+
+
+def report_address(summary: RunSummary) -> str | None:
+    """Return where people open the report: as DFU_REPORT_URL says, else its file; None where there is no report.
+
+    The variable may hold ``{run}``, the run folder's name, and ``{mlflow_run_id}``.
+    """
+    if summary.report is None:
+        return None
+    folder = Path(summary.run_folder)
+    address = os.environ.get(REPORT_URL_VARIABLE) or (folder / summary.report.name).as_uri()
+    return address.replace("{run}", folder.name).replace("{mlflow_run_id}", summary.mlflow_run_id or "")
+
+
+def show_restore(summary: RestoreSummary) -> None:
+    """Attach what was taken back, and which labels that changed."""
+    create_markdown_artifact(
+        key="restore-assignments-summary", markdown=restore_markdown(summary), description="What was taken back"
+    )
+
+
+def restore_markdown(summary: RestoreSummary) -> str:
+    """Return the report of a restore."""
+    published = summary.published
+    wrote = "would write (dry run)" if published.dry_run else "wrote"
+    moves = [t for t in published.transitions if t.old_label != t.new_label]
+    lines = [
+        f"# Labels of run {summary.run} put back",
+        f"As of {summary.as_of_month}; published until then: {summary.replaced_run or 'unknown'}.",
+        (
+            f"dim_dfu: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, {published.unchanged:,} "
+            f"unchanged; {published.not_found:,} DFUs have left it since. MLflow's alias champion: {summary.alias}."
+        ),
+        "",
+        "| until then | put back | DFUs |",
+        "| --- | --- | ---: |",
+        *(f"| {t.old_label or 'no label'} | {t.new_label or 'no label'} | {t.dfus:,} |" for t in moves),
+        "",
+        f"- Labels of before: `{summary.folder}`",
+    ]
+    return "\n".join(lines)
+
+
+def show_backfill(summary: BackfillSummary) -> None:
+    """Attach the months of a backfill."""
+    rows = [
+        {
+            "as of": month.as_of_month,
+            "DFUs": month.clustered,
+            "segments": month.k,
+            "labels": ", ".join(f"{label} {size}" for label, size in month.labels.items()),
+        }
+        for month in summary.months
+    ]
+    create_table_artifact(key="backfill-history", table=rows, description=f"Labels by month, in {summary.folder}")
+
+
+def show_gate(report: GateReport) -> None:
+    """Attach what a suite found, every expectation in a row, the failed ones first."""
+    create_table_artifact(
+        key=f"data-quality-{report.suite.replace('_', '-')}",
+        table=gate_table(report),
+        description=f"Expectations of {report.suite} as of {report.as_of_month}: {report.outcome}",
+    )
+
+
+def gate_table(report: GateReport) -> list[dict[str, Value]]:
+    """Return one row an expectation."""
+    passed = [check for check in report.checks if check.passed]
+    return [
+        {
+            "expectation": check.name,
+            "result": "passed" if check.passed else "failed",
+            "severity": check.severity,
+            "observed": check.observed,
+            "allowed": check.threshold,
+            "sample keys": ", ".join(check.sample_keys),
+            "meaning": check.description,
+        }
+        for check in (*report.failures, *passed)
+    ] + [{"expectation": name, "result": "not judged"} for name in report.not_judged]
+
+
+def summary_markdown(summary: RunSummary) -> str:
+    """Return the run in a few lines of Markdown."""
+    published = summary.published
+    wrote = "would write (dry run)" if published.dry_run else "wrote"
+    chosen = summary.k_selection
+    kept = summary.stability is not None and not summary.stability.refit
+    nominated = f"elbow {chosen['elbow']}, silhouette {chosen['silhouette']}, gap {chosen['gap']}"
+    number = "the published number" if kept else f"nominated: {nominated}"
+    lines = [
+        f"# DFU segments as of {summary.as_of_month}",
+        (
+            f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs in **{summary.k}** segments "
+            f"({number}; silhouette {summary.silhouette:.2f})."
+        ),
+        (
+            f"dim_dfu: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
+            f"{published.unchanged:,} unchanged; {published.not_found:,} have left it meanwhile, "
+            f"{published.appeared or 0:,} have come."
+        ),
+        *stability_lines(summary.stability),
+        "",
+        "| left out because | DFUs |",
+        "| --- | ---: |",
+        *(f"| {reason} | {count:,} |" for reason, count in summary.excluded.items()),
+        "",
+        *(f"- Note: {warning}" for warning in summary.warnings),
+        f"- Report: `{report_address(summary) or 'could not be made'}`",
+        f"- Files: `{summary.run_folder}`",
+        f"- MLflow run: `{summary.mlflow_run_id or 'not recorded, MLflow did not answer'}`",
+        f"- Configuration `{summary.config_digest}`, code {summary.code_version}, seed {summary.seed}",
+    ]
+    return "\n".join(lines)
+
+
+def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSummary) -> str:
+    """Return what would be written to dim_dfu, for a person who is asked."""
+    moves = [t for t in changes.transitions if t.old_label != t.new_label]
+    lines = [
+        f"# Publish the labels as of {as_of_month}?",
+        (
+            f"{changes.updated:,} DFUs would get another label, {changes.cleared:,} would lose theirs, "
+            f"{changes.unchanged:,} would keep it. Resume the run to answer."
+        ),
+        *stability_lines(labels.stability),
+        "",
+        "| label now | label then | DFUs |",
+        "| --- | --- | ---: |",
+        *(f"| {t.old_label or '(none)'} | {t.new_label or '(none)'} | {t.dfus:,} |" for t in moves[:_MOVES_SHOWN]),
+    ]
+    if len(moves) > _MOVES_SHOWN:
+        lines.append(f"| … | {len(moves) - _MOVES_SHOWN} more | {sum(t.dfus for t in moves[_MOVES_SHOWN:]):,} |")
+    return "\n".join(lines)
+
+
+def stability_lines(told: StabilitySummary | None) -> list[str]:
+    """Return how the labels follow those published before; nothing where none were."""
+    if told is None:
+        return []
+    unchanged = told.churn_share_unchanged_history
+    calm = "" if unchanged is None else f", {unchanged:.1%} of those whose history barely changed"
+    ari = "" if told.ari is None else f"; ARI {told.ari:.2f}"
+    lines = [
+        "",
+        (
+            f"Against `{told.published_run}`: {told.churn_share:.1%} of {told.shared_dfus:,} DFUs have another label"
+            f"{calm}{ari}. Clusters {'fitted again' if told.refit else 'kept'}: {told.refit_reason}."
+        ),
+    ]
+    return lines + [f"- `{one.old_label}` is now `{one.new_label}`: {one.reason}" for one in told.renamed]
+
+
+def segment_table(summary: RunSummary) -> list[dict[str, str | int]]:
+    """Return one row a segment, the largest first."""
+    return [
+        {
+            "label": segment.label,
+            "DFUs": segment.size,
+            "share of DFUs": f"{segment.share:.1%}",
+            "share of volume": f"{segment.volume_share:.1%}",
+            "mean demand a month": f"{segment.profile['mean_demand']:,.1f}",
+            "why": segment.reason,
+        }
+        for segment in summary.clusters
+    ]

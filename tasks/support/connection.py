@@ -1,0 +1,27 @@
+"""The warehouse's engine: from a registered Prefect block where the configuration names one, else DATABASE_URL."""
+
+import os
+
+from prefect_sqlalchemy import SqlAlchemyConnector
+from sqlalchemy import Engine
+from sqlalchemy.pool import NullPool
+
+from dfu_clustering.config.operations import WarehouseConfig
+from dfu_clustering.errors import ConfigError
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, connect_engine
+from dfu_clustering.warehouse.timeouts import limit_waiting
+
+
+def warehouse_engine(config: WarehouseConfig) -> Engine:
+    """Return the engine; a task asks for it where it works, so that no address becomes a parameter of a run."""
+    if config.connection_block is None:
+        return connect_engine(os.environ.get(DATABASE_URL_VARIABLE), config)
+    connector = SqlAlchemyConnector.load(config.connection_block)
+    engine = connector.get_engine(poolclass=NullPool)
+    if not isinstance(engine, Engine) or engine.dialect.driver != "psycopg2":
+        raise ConfigError(
+            "The warehouse's block must connect by psycopg2",
+            found=f"block {config.connection_block} connects by {engine.dialect.name}+{engine.dialect.driver}",
+            remedy="use the driver postgresql+psycopg2 in the block",
+        )
+    return limit_waiting(engine, config)

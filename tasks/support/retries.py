@@ -1,0 +1,27 @@
+"""Which failures of a task are tried again: what may heal, never what won't."""
+
+from typing import Any
+
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task, exponential_backoff
+
+from dfu_clustering.publishing.outcome import ConcurrentChangeError
+from dfu_clustering.tracking.store import TrackingUnavailableError
+from dfu_clustering.warehouse.connect import is_transient
+
+
+def may_heal(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Tell whether the failure of a task run is worth another try: a dropped connection is, bad input is not."""
+    error = state.data
+    passing = ConcurrentChangeError | TrackingUnavailableError
+    return isinstance(error, passing) or (isinstance(error, BaseException) and is_transient(error))
+
+
+RETRY: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=5),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": may_heal,
+    "cache_policy": NO_CACHE,
+}

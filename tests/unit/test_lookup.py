@@ -1,0 +1,84 @@
+"""Which earlier publish somebody means."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.runs.lookup import (
+    RunName,
+    newest_publication,
+    publication_before,
+    publication_of_run,
+    publication_to_continue,
+    require_publication_of_run,
+    wanted_run_id,
+)
+from dfu_clustering.runs.publication import Publication
+
+NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
+FLOW_RUN = "7bafb2ec-6c48-4229-be78-ea88c1d8c467"
+
+
+def publication(month, run_id, hours):
+    return Publication(
+        as_of_month=month,
+        load_id=None,
+        fingerprint="f",
+        config_digest="c0ffee0000",
+        run=f"{month}-c0ffee0000-{run_id}",
+        labels={"high_volume": 1},
+        published_at=NOON + timedelta(hours=hours),
+    )
+
+
+LEDGER = [publication("2026-08", "aaaaaaaaaaaa", 0), publication("2026-09", "ea88c1d8c467", 24)]
+
+
+def test_a_run_continues_the_newest_publish_of_an_earlier_month():
+    assert publication_to_continue(LEDGER, "2026-10") == LEDGER[1]
+    assert publication_to_continue([LEDGER[1], LEDGER[0]], "2026-10") == LEDGER[0]  # an earlier run that was put back
+    assert publication_to_continue([], "2026-10") is None
+
+
+def test_a_month_that_is_run_again_continues_what_its_first_run_did():
+    assert publication_to_continue(LEDGER, "2026-09") == LEDGER[0]
+    assert publication_to_continue(LEDGER[1:], "2026-09") == LEDGER[1]  # nothing earlier: the month itself
+
+
+def test_a_past_month_does_not_know_what_came_later():
+    assert publication_to_continue(LEDGER, "2026-07") is None
+
+
+def test_champion_is_what_was_published_last():
+    assert newest_publication(LEDGER) == LEDGER[1]
+    assert newest_publication([LEDGER[1], LEDGER[0]]) == LEDGER[0]  # an earlier run that was put back
+    assert newest_publication([]) is None
+
+
+@pytest.mark.parametrize("wanted", ["2026-09-c0ffee0000-ea88c1d8c467", "ea88c1d8c467", FLOW_RUN])
+def test_run_is_found_by_folder_by_id_and_by_flow_run(wanted):
+    assert publication_of_run(LEDGER, wanted) == LEDGER[1]
+
+
+@pytest.mark.parametrize("wanted", ["", "467", "../runs", "2026-09", "bbbbbbbbbbbb"])
+def test_unknown_run_names_those_that_there_are(wanted):
+    with pytest.raises(DataError, match=r"the newest are \(2: '2026-09-c0ffee0000-ea88c1d8c467', '2026-08"):
+        require_publication_of_run(LEDGER, wanted)
+
+
+@pytest.mark.parametrize(("hours", "month"), [(1, "2026-08"), (24, "2026-08"), (24.001, "2026-09"), (99, "2026-09")])
+def test_what_was_published_at_a_time_is_the_newest_publish_before_it(hours, month):
+    assert publication_before(LEDGER, NOON + timedelta(hours=hours)).as_of_month == month
+
+
+def test_time_before_the_first_publish_says_when_that_was():
+    with pytest.raises(DataError, match=r"published before 2026-11-05T12:00:00\+00:00.*first is as of 2026-08 by run"):
+        publication_before(LEDGER, NOON)
+
+
+def test_name_of_a_run_tells_month_and_id():
+    assert RunName.parse("2026-09-c0ffee0000-ea88c1d8c467") == RunName("2026-09", "ea88c1d8c467")
+    assert RunName.parse("published.jsonl") is None
+    assert RunName.parse("2026-09-c0ffee0000-../x") is None
+    assert wanted_run_id("a/b") is None
