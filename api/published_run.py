@@ -8,17 +8,16 @@ from typing import Any, Final
 import pyarrow.dataset as dataset
 import pyarrow.parquet as parquet
 
-from api.members import Member, Members
+from api.members import Members
 from api.problem_details import NotFoundError
+from api.schemas import SegmentMember
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
-from dfu_clustering.files.tables import read_json, read_table
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.label_history import LABEL_HISTORY
+from dfu_clustering.runs.folder import PICTURES, RunFile
+from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureFiles
-from dfu_clustering.steps.label_segments import LabelSummary, SegmentSummary
-from dfu_clustering.steps.model_files import PICTURES, ModelFiles
+from dfu_clustering.runs.summaries import SegmentSummary
 from dfu_clustering.steps.restore_labels import find_restore
 
 _FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
@@ -33,16 +32,13 @@ class PublishedRun:
 
     def __init__(self, runs: Path, publication: Publication) -> None:
         self.publication = publication
-        self._run = Run(runs / publication.run, publication.as_of_month)
-        self._files = FeatureFiles(self._run.features)
-        self._profiles = self._run.folder / "cluster_profiles.json"
-        self._assignments = ModelFiles.in_folder(self._run.folder).assignments
+        self._run = Run(runs / publication.run, as_of_month=publication.as_of_month)
         self._reading = threading.RLock()  # a million members are read once, not by every thread that wants them
 
     @property
     def segments(self) -> tuple[SegmentSummary, ...]:
         """Return the segments, the largest first; none where the run's files are gone."""
-        return self._read_segments if self._profiles.is_file() else ()
+        return self._read_segments if self._run.find(RunFile.PROFILES) else ()
 
     @property
     def members(self) -> Members:
@@ -51,13 +47,13 @@ class PublishedRun:
         Raises:
             NotFoundError: The run's files are gone.
         """
-        self._existing(self._assignments)
+        self._existing(RunFile.ASSIGNMENTS)
         with self._reading:
             return self._read_members
 
-    def member(self, dfu_ck: str) -> Member | None:
-        """Return a DFU in its segment; None where the run did not cluster it, or its files are gone."""
-        return self.members.get(dfu_ck) if self._assignments.is_file() else None
+    def member(self, dfu_ck: str) -> tuple[int, SegmentMember] | None:
+        """Return the cluster of a DFU, and how it lies in it; None where it has none or the files are gone."""
+        return self.members.get(dfu_ck) if self._run.find(RunFile.ASSIGNMENTS) else None
 
     @cached_property
     def changes(self) -> PublishSummary:
@@ -68,8 +64,8 @@ class PublishedRun:
         """
         if self.publication.restored:
             return self._restored()
-        self._existing(self._run.manifest)
-        return self._run.result("update_assignments", PublishSummary)
+        self._existing(RunFile.MANIFEST)
+        return self._run.result(PUBLISH_LABELS)
 
     def segment(self, label: str | None) -> SegmentSummary | None:
         """Return the segment of a label; None where the run has none of that name."""
@@ -77,16 +73,16 @@ class PublishedRun:
 
     def features(self, dfu_ck: str) -> dict[str, Any] | None:
         """Return the time-series features of a DFU; None where the run did not cluster it, or its files are gone."""
-        matrix = self._files.matrix
-        if not matrix.is_file():
+        matrix = self._run.find(RunFile.MATRIX)
+        if matrix is None:
             return None
         names = [name for name in parquet.read_schema(matrix).names if name in _FEATURES]
         return _row(matrix, dfu_ck, names)
 
     def history(self, dfu_ck: str) -> list[tuple[str, float]]:
         """Return month and demand of a DFU since its first sale, as far back as the run kept them."""
-        panel = self._files.panel
-        months = list((_row(panel, dfu_ck) or {}).items()) if panel.is_file() else []
+        panel = self._run.find(RunFile.PANEL)
+        months = list((_row(panel, dfu_ck) or {}).items()) if panel else []
         begun = next((i for i, (_, demand) in enumerate(months) if demand > 0), len(months))
         return [(month, float(demand)) for month, demand in months[begun:]]
 
@@ -96,61 +92,61 @@ class PublishedRun:
         Returns:
             None where the run kept no labels as of its month, or its files are gone.
         """
-        path = self._run.folder / LABEL_HISTORY
-        if not path.is_file():
+        path = self._run.find(RunFile.LABEL_HISTORY)
+        if path is None:
             return None
         row = _row(path, dfu_ck, ["label", "distance", "margin"]) or dict.fromkeys(("label", "distance", "margin"))
         return {name: None if value != value else value for name, value in row.items()}
 
     def excluded_reason(self, dfu_ck: str) -> str | None:
         """Return why the run left a DFU out; None where it did not, or its files are gone."""
-        if not self._files.excluded.is_file():
+        if self._run.find(RunFile.EXCLUDED) is None:
             return None
         with self._reading:
             return self._read_excluded.get(dfu_ck)
 
-    def pictures(self) -> list[str]:
-        """Return the names of the pictures that the run has left."""
-        return [name for name in PICTURES if (self._run.folder / name).is_file()]
+    def pictures(self) -> list[RunFile]:
+        """Return the pictures that the run has left."""
+        return [picture for picture in PICTURES if self._run.find(picture)]
 
-    def file(self, name: str) -> bytes:
+    def picture(self, picture: RunFile) -> bytes:
         """Return the content of a picture.
 
         Raises:
             NotFoundError: The run has left none.
         """
-        return self._existing(self._run.folder / name).read_bytes()
+        return self._existing(picture).read_bytes()
 
     @property
     def report(self) -> Path:
         """Return the path of the run's report, which is written after its publish."""
-        return self._run.report
+        return self._run.path(RunFile.REPORT)
 
     def _restored(self) -> PublishSummary:
         """Return what putting the run's labels back has changed; it is written down after the ledger is."""
-        restore = find_restore(self._run.folder.parent, self.publication)
+        restore = find_restore(self._run.runs, self.publication)
         if restore is not None:
             return restore.published
         raise NotFoundError(f"The labels of run {self.publication.run} were put back; what that changed is not known.")
 
     @cached_property
     def _read_segments(self) -> tuple[SegmentSummary, ...]:
-        return tuple(LabelSummary.model_validate(read_json(self._profiles)).segments)
+        return tuple(self._run.profiles().segments)
 
     @cached_property
     def _read_members(self) -> Members:
-        return Members.read(self._assignments)
+        return Members(self._run.table(RunFile.ASSIGNMENTS))
 
     @cached_property
     def _read_excluded(self) -> dict[str, str]:
-        table = read_table(self._files.excluded, text_columns=frozenset({"dfu_ck", "reason"}))
+        table = self._run.table(RunFile.EXCLUDED)
         return dict(zip(table["dfu_ck"], table["reason"], strict=True))
 
-    def _existing(self, path: Path) -> Path:
-        if path.is_file():
+    def _existing(self, file: RunFile) -> Path:
+        if (path := self._run.find(file)) is not None:
             return path
         raise NotFoundError(
-            f"The run {self.publication.run}, which is published, has left no {path.name}, or it was cleared away."
+            f"The run {self.publication.run}, which is published, has left no {file}, or it was cleared away."
         )
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.tables import DfuRow
 from dfu_clustering.publishing.outcome import Transition
-from dfu_clustering.steps.label_segments import SegmentSummary
+from dfu_clustering.runs.summaries import SegmentSummary
 
 Label = Annotated[str, Field(description="cluster_assignment", examples=["high_volume_steady"])]
 AsOfMonth = Annotated[
@@ -20,7 +20,7 @@ ClusterId = Annotated[
 Distance = Annotated[float, Field(description="to the segment's centroid, in the space in which DFUs are compared")]
 Margin = Annotated[
     float | None,
-    Field(description="distance to the second-nearest centroid less that to the own one; null: not kept by the run"),
+    Field(description="distance to the second-nearest centroid less that to the own one; null: there is no other"),
 ]
 Reason = Annotated[str | None, Field(description="why the segment is called so")]
 
@@ -92,9 +92,7 @@ class SegmentMembers(_Answer):
     typical: Annotated[list[SegmentMember], Field(description="nearest to the centroid, the nearest first")]
     borderline: Annotated[
         list[SegmentMember],
-        Field(
-            description="those not typical, least margin first; where the run kept none, the farthest from the centroid"
-        ),
+        Field(description="those not typical, least margin first"),
     ]
 
 

@@ -1,6 +1,5 @@
 """Makes the answers: one function an address, from a view, the published run's files, and the database."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,7 +9,6 @@ from sqlalchemy import RowMapping
 
 from api.database import Database, Keys, Page
 from api.filters import LABEL, Filter, Sort, parse_filters, parse_sort
-from api.members import Member
 from api.problem_details import NotFoundError
 from api.response_cache import Answer, Answers
 from api.schemas import (
@@ -31,8 +29,8 @@ from api.schemas import (
 from api.settings import ApiSettings
 from api.state import View, Views
 from api.tables import DfuRow
+from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.model_files import PICTURES
 
 _LABEL_MONTHS: Final = 24
 # besides the policy in the page itself, which allows the scripts that it was written with and no other: what a page
@@ -126,9 +124,10 @@ class Segments:
     def picture(self, name: str) -> Answer:
         """Return a picture."""
         view = self._views.current()
-        if name not in PICTURES:
+        picture = next((picture for picture in PICTURES if picture == name), None)
+        if picture is None:
             raise NotFoundError("There is no picture of this name; clusters/pictures lists them.")
-        return view.answers.get(name, lambda: Answer(view.require_newest().file(name), "image/png"))
+        return view.answers.get(name, lambda: Answer(view.require_newest().picture(picture), "image/png"))
 
     def report(self) -> Answer:
         """Return the newest report."""
@@ -140,7 +139,7 @@ class Segments:
         Args:
             run: Name of its folder, which must be one of a run: no part of a path is.
         """
-        return self._report(Run.named(self._runs, run).report)
+        return self._report(Run.named(self._runs, run).path(RunFile.REPORT))
 
     def _report(self, path: Path) -> Answer:
         try:
@@ -201,8 +200,8 @@ def _members(view: View, label: str, limit: int) -> SegmentMembers:
     count = len(view.labels.members.get(label, ()))
     if segment is None and not count:
         raise NotFoundError("No DFU carries this label.")
-    typical: list[Member] = []
-    borderline: list[Member] = []
+    typical: list[SegmentMember] = []
+    borderline: list[SegmentMember] = []
     if view.newest and segment:
         typical, borderline = view.newest.members.typical_and_borderline(segment.cluster_id, limit)
     return SegmentMembers(
@@ -211,16 +210,9 @@ def _members(view: View, label: str, limit: int) -> SegmentMembers:
         as_of_month=view.as_of_month,
         count=count,
         reason=segment.reason if segment else None,
-        typical=_told(typical),
-        borderline=_told(borderline),
+        typical=typical,
+        borderline=borderline,
     )
-
-
-def _told(members: Sequence[Member]) -> list[SegmentMember]:
-    return [
-        SegmentMember(dfu_ck=one.dfu_ck, distance=one.distance, margin=one.margin, mean_demand=one.mean_demand)
-        for one in members
-    ]
 
 
 def _page(view: View, database: Database, query: PageQuery) -> DfuPage:
@@ -247,11 +239,11 @@ def _dfu(view: View, database: Database, dfu_ck: str) -> Dfu:
     row = _existing_row(database, dfu_ck)
     run = view.newest
     segment = run.segment(row[LABEL]) if run else None
-    member = run.member(dfu_ck) if run else None
+    cluster_id, member = (run.member(dfu_ck) if run else None) or (None, None)
     return Dfu(
         dfu_ck=dfu_ck,
         label=row[LABEL],
-        cluster_id=member.cluster_id if member else None,
+        cluster_id=cluster_id,
         reason=segment.reason if segment else None,
         excluded_reason=run.excluded_reason(dfu_ck) if run else None,
         as_of_month=view.as_of_month,

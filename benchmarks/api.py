@@ -33,14 +33,16 @@ import numpy as np
 import pandas as pd
 import psycopg2
 
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
-from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.files.summary import write_summary
+from dfu_clustering.files.tables import write_table
 from dfu_clustering.publishing.transaction import publish_labels
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.publication import Publication
-from dfu_clustering.steps.build_features import FeatureFiles
-from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.runs.summaries import Profiles, SegmentSummary
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement
 
@@ -228,20 +230,33 @@ def _warehouse(server: EmbeddedServer, n: int) -> str:
 
 def _write_run(runs: Path, n: int) -> None:
     """Write what the API reads of a run; the numbers are random, their amount is that of a real one."""
-    folder, labels, random_numbers = runs / RUN, _labels(n, 0), np.random.default_rng(1)
+    files, labels, random_numbers = RunFolder(runs / RUN), _labels(n, 0), np.random.default_rng(1)
     keys = labels["dfu_ck"]
     assignments = pd.DataFrame({"dfu_ck": keys, "cluster_id": labels["cluster_id"]})
     write_table(
-        assignments.assign(distance=random_numbers.random(n), mean_demand=1.0 + random_numbers.random(n)),
-        ModelFiles.in_folder(folder).assignments,
+        assignments.assign(
+            distance=random_numbers.random(n),
+            margin=random_numbers.random(n),
+            mean_demand=1.0 + random_numbers.random(n),
+        ),
+        files.path(RunFile.ASSIGNMENTS),
     )
-    files = FeatureFiles(folder / "clustering_features.parquet")
     features = {feature.name: random_numbers.random(n) for feature in TIME_SERIES_FEATURES}
-    write_table(pd.DataFrame({"dfu_ck": keys, **features}), files.matrix)
+    write_table(pd.DataFrame({"dfu_ck": keys, **features}), files.path(RunFile.MATRIX))
     months = [str(np.datetime64("2021-11", "M") + month) for month in range(MONTHS)]
-    write_table(pd.DataFrame({"dfu_ck": keys, **{m: random_numbers.random(n) for m in months}}), files.panel)
+    write_table(
+        pd.DataFrame({"dfu_ck": keys, **{m: random_numbers.random(n) for m in months}}), files.path(RunFile.PANEL)
+    )
     segments = [_segment(number, label, n) for number, label in enumerate(LABELS)]
-    write_json({"segments": segments}, folder / "cluster_profiles.json")
+    profiles = Profiles(
+        as_of_month="2026-10",
+        code_version="0",
+        seed=0,
+        training_digest="0",
+        labeling=load_config().labeling,
+        segments=segments,
+    )
+    write_summary(profiles, files.path(RunFile.PROFILES))
     counts = _counts(labels)
     Ledger(runs).append(
         Publication(
@@ -256,11 +271,11 @@ def _write_run(runs: Path, n: int) -> None:
     )
 
 
-def _segment(number: int, label: str, n: int) -> dict[str, Any]:
+def _segment(number: int, label: str, n: int) -> SegmentSummary:
     profile = {feature.name: 1.0 for feature in TIME_SERIES_FEATURES}
     shares = {"size": n // len(LABELS), "share": 1 / len(LABELS), "volume_share": 1 / len(LABELS)}
     named = {"cluster_id": number, "label": label, "base": label, "traits": [], "reason": "made up"}
-    return {**named, **shares, "profile": profile | shares}
+    return SegmentSummary(**named, **shares, profile=profile | shares)
 
 
 @contextmanager

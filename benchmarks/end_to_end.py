@@ -31,9 +31,8 @@ import psycopg2
 from made_up_warehouse import prepare_warehouse, size_arguments
 
 from dfu_clustering.demo.server import EmbeddedServer, start_server
-from dfu_clustering.quality.gate_reports import read_reports
+from dfu_clustering.runs.manifest import BUILD_FEATURES
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureSummary
 
 ROOT = Path(__file__).parents[1]
 _ROWS_OUT = (
@@ -175,8 +174,8 @@ def _run_the_flow() -> None:
     prefect_start_s = time.perf_counter() - started
     summary = cluster_dfus()
     flow_s = time.perf_counter() - started - prefect_start_s
-    run = Run(Path(summary.run_folder), summary.as_of_month)
-    gates = {f"gate_{report.suite}": report.duration_s for report in read_reports(run)}
+    run = Run(Path(summary.run_folder), as_of_month=summary.as_of_month)
+    gates = {f"gate_{report.suite}": report.duration_s for report in run.gate_reports()}
     steps = {name: round(seconds, 2) for name, seconds in {**run.durations_s(), **gates}.items()}
     figures = {
         "prefect_start_s": round(prefect_start_s, 2),
@@ -189,7 +188,7 @@ def _run_the_flow() -> None:
         "clustered": summary.clustered,
         "k": summary.k,
         "updated": summary.published.updated,
-        "sales_rows": run.result("build_features", FeatureSummary).sales_rows,
+        "sales_rows": run.result(BUILD_FEATURES).sales_rows,
     }
     print(json.dumps(figures))
 

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 from sqlalchemy import Engine
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.run import Run

@@ -33,7 +33,8 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from dfu_clustering.clusters.k_selection import KStatistics, nearest_feasible, nominate, select_k
 from dfu_clustering.clusters.model import fit_clusters
-from dfu_clustering.config.clustering import ClusteringConfig, load_config
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.segments.assignment import nearest
 
 K_RANGE = (3, 12)
@@ -156,7 +157,7 @@ def sets_figures(n_rows: int, n_sets: int, first_seed: int) -> dict[str, object]
 def _one_set(known: KnownSet, seed: int) -> dict[str, object]:
     config = load_config(seed=seed, k_range=K_RANGE, n_init=10, gap_references=N_REFERENCES)
     start = time.perf_counter()
-    ours = select_k(known.points, volume=np.arange(len(known.points), dtype=float), config=config)
+    ours, _ = select_k(known.points, volume=np.arange(len(known.points), dtype=float), config=config)
     our_s = time.perf_counter() - start
     plain = plain_selection(known.points, seed, config.min_cluster_size_pct)
     curves = [*ours.curves, ours.one_past]
@@ -221,9 +222,9 @@ def _large_set(n_rows: int, n_columns: int) -> KnownSet:
 
 def _our_way(points: np.ndarray, volume: np.ndarray, config: ClusteringConfig, seconds: dict[str, list[float]]):
     with _timed(seconds, "select_k"):
-        selection = select_k(points, volume=volume, config=config)
+        selection, centroids = select_k(points, volume=volume, config=config)
     with _timed(seconds, "fit_clusters"):
-        model = fit_clusters(points, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
+        model = fit_clusters(points, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
     with _timed(seconds, "assign"):
         assignment = nearest(points, model.centroids)
     return selection, model, assignment

@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 from dfu_clustering.demo.server import create_database, start_server
 from dfu_clustering.publishing.journal import PublishJournal
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.warehouse.connect import connect_engine, raw_connection
 from dfu_clustering.warehouse.statements import statement
 
@@ -90,7 +91,8 @@ def _bare(engine: Engine, labels: pd.DataFrame) -> None:
 
 
 def _journalled(folder: Path) -> Callable[[Engine, pd.DataFrame], None]:
-    journal = PublishJournal(folder)
+    files = RunFolder(folder)
+    journal = PublishJournal(files.path(RunFile.PREVIOUS_LABELS), files.path(RunFile.PUBLISH_ATTEMPT))
 
     def work(engine: Engine, labels: pd.DataFrame) -> None:
         how = Publishing(keep=journal.write)

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.config.clustering import ClusteringConfig, load_config
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.archetypes import ARCHETYPE_NAMES, Traits, draw_traits, simulate_demand
 from dfu_clustering.demo.tidy import read_tidy_sales
 from dfu_clustering.features.matrix import time_series_features

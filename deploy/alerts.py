@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-import httpx
 import yaml
 from prefect.automations import Automation
 from prefect.blocks.notifications import AppriseNotificationBlock, MicrosoftTeamsWebhook, SlackWebhook
@@ -20,12 +19,13 @@ from prefect.events import Event, Resource
 from prefect.events.actions import SendNotification
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
 from prefect.events.schemas.automations import EventTrigger
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from pydantic import BaseModel, ConfigDict
 
 from deploy.alert_channel import CHANNEL_VARIABLE, notification_block
-from dfu_clustering.errors import ConfigError, DfuClusteringError, InputError
+from deploy.server import put_automation, server_program
+from dfu_clustering.errors import ConfigError, DfuClusteringError
 
 OFF_VARIABLE = "DFU_ALERT_OFF"
 BLOCK_NAME = "dfu-alerts"
@@ -115,24 +115,10 @@ def apply(block: AppriseNotificationBlock, alerts: Iterable[Alert], off: set[str
         for alert in alerts:
             # without a saved block every automation is new anyway
             wanted = alert.automation(block_id or UUID(int=0), ui_url=ui_url, enabled=alert.name not in off)
-            change = _put(client, wanted, dry_run=dry_run)
+            change = put_automation(client, wanted, dry_run=dry_run)
             _say(f"{wanted.name}: {'would be ' * dry_run}{change}{'' if wanted.enabled else ', switched off'}")
         if not dry_run:
             _delete_blocks_of_other_types(client, type(block))
-
-
-def _put(client: SyncPrefectClient, wanted: Automation, *, dry_run: bool) -> str:
-    found = client.read_automations_by_name(wanted.name)
-    if found and not found[1:] and found[0].model_dump(exclude={"id"}) == wanted.model_dump(exclude={"id"}):
-        return "unchanged"
-    if not dry_run:
-        if found:
-            wanted.model_copy(update={"id": found[0].id}).update()
-        else:
-            wanted.create()
-        for duplicate in found[1:]:
-            client.delete_automation(duplicate.id)
-    return "updated" if found else "created"
 
 
 def _saved_block(client: SyncPrefectClient, kind: type[AppriseNotificationBlock]) -> UUID | None:
@@ -196,30 +182,14 @@ def _wait_for_outcome(client: SyncPrefectClient, event: Event) -> Event | None:
 def main() -> None:
     """Parse the arguments and do it; exit with 2 where the configuration is wrong, with 1 where the server is."""
     options = _arguments().parse_args()
-    try:
-        _require_server()
+    with server_program("Alerts") as address:
         if options.command == "test":
             send_test()
         else:
             alerts = read_alerts()
             block = notification_block(os.environ)
             apply(block, alerts, switched_off(os.environ, alerts), dry_run=options.dry_run)
-            _say(f"{os.environ[CHANNEL_VARIABLE]} alerts on {get_current_settings().api.url}")
-    except InputError as error:
-        _fail(str(error), 2)
-    except NotDeliveredError as error:
-        _fail(str(error), 1)
-    except (httpx.TransportError, PrefectHTTPStatusError) as error:
-        _fail(f"The Prefect server at {get_current_settings().api.url} did not do it: {error}", 1)
-
-
-def _require_server() -> None:
-    if not get_current_settings().api.url:
-        raise ConfigError(
-            "Alerts live on a Prefect server, at PREFECT_API_URL",
-            found="nothing",
-            remedy="set PREFECT_API_URL, for example to http://127.0.0.1:4200/api",
-        )
+            _say(f"{os.environ[CHANNEL_VARIABLE]} alerts on {address}")
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -233,11 +203,6 @@ def _arguments() -> argparse.ArgumentParser:
 
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
-
-
-def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"error: {message}\n")
-    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 from prefect.automations import Automation
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -19,12 +18,12 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.settings import get_current_settings
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
 from pydantic import SecretStr, ValidationError
 
-from dfu_clustering.errors import ConfigError, InputError
+from deploy.server import put_automation, server_program
+from dfu_clustering.errors import ConfigError
 from dfu_clustering.runs.run import VAR_VARIABLE
 from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
 from tasks.support.heartbeat import RUN_OVER, RUN_TAG
@@ -81,7 +80,7 @@ def register(settings: Mapping[str, str], environment: Mapping[str, str]) -> Non
         _put_pool(client, pool, kind, environment)
         for name, limit in QUEUES.items():
             _put_queue(client, pool, name, limit)
-        _put_automation(client, lost_run_automation())
+        put_automation(client, lost_run_automation())
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     subprocess.run(command, cwd=_ROOT, env={**environment, **settings}, check=True)  # noqa: S603  (our own words)
 
@@ -180,14 +179,6 @@ def _put_queue(client: SyncPrefectClient, pool: str, name: str, limit: int) -> N
         client.update_work_queue(found.id, concurrency_limit=limit)
 
 
-def _put_automation(client: SyncPrefectClient, wanted: Automation) -> None:
-    found = client.read_automations_by_name(wanted.name)
-    if found:
-        wanted.model_copy(update={"id": found[0].id}).update()
-    else:
-        wanted.create()
-
-
 def _require_schedule(cron: str, timezone: str) -> None:
     try:
         CronSchedule(cron=cron, timezone=timezone)
@@ -202,26 +193,8 @@ def _require_schedule(cron: str, timezone: str) -> None:
 def main() -> None:
     """Register; exit with 2 where the configuration is wrong, with 1 where the server is."""
     argparse.ArgumentParser(description=__doc__, prog="python -m deploy.register").parse_args()
-    address = get_current_settings().api.url
-    try:
-        if not address:
-            raise ConfigError(
-                "Deployments live on a Prefect server, at PREFECT_API_URL",
-                found="nothing",
-                remedy="set PREFECT_API_URL, for example to http://127.0.0.1:4200/api",
-            )
+    with server_program("Deployments"):
         register(settings_of(os.environ), os.environ)
-    except InputError as error:
-        _fail(str(error), 2)
-    except subprocess.CalledProcessError as error:
-        _fail(f"prefect deploy ended with exit code {error.returncode}; it says why above", 1)
-    except (httpx.TransportError, PrefectHTTPStatusError) as error:
-        _fail(f"The Prefect server at {address} did not do it: {error}", 1)
-
-
-def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"error: {message}\n")
-    raise SystemExit(code)
 
 
 if __name__ == "__main__":

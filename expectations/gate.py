@@ -3,36 +3,28 @@
 import logging
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as parquet
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError, WarehouseError
-from dfu_clustering.files.tables import read_table
 from dfu_clustering.months import parse_month
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.quality.gate_reports import (
-    GatePolicy,
-    GateReport,
-    Suite,
-    Value,
-    last_published,
-    read_reports,
-    worst_severity,
-    write_report,
-)
+from dfu_clustering.quality.gate_reports import GatePolicy, GateReport, Suite, Value, worst_severity
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_SEGMENTS
+from dfu_clustering.runs.past_gates import report_of_last_publish
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureFiles, FeatureSummary, sales_span
-from dfu_clustering.steps.compare_labels import StabilitySummary
-from dfu_clustering.steps.label_segments import LabelSummary
-from dfu_clustering.steps.publish_labels import update_assignments
+from dfu_clustering.runs.summaries import StabilitySummary
+from dfu_clustering.steps.publish_labels import preview_publish
 from dfu_clustering.warehouse.connect import private_connection
+from dfu_clustering.warehouse.snapshot import sales_span
 from dfu_clustering.warehouse.statements import fetch_rows, statement
 from expectations.engine.checks import Moment
 from expectations.engine.validation import Judgement, Validator, left_out
@@ -42,8 +34,6 @@ from expectations.suites.feature_profile import profile_features
 
 logger = logging.getLogger(__name__)
 
-NO_MONTH = "no-sales"  # as-of month of a run on sales that have none
-
 _SOURCES: dict[Suite, ModuleType] = {
     "fact_sales_monthly": fact_sales_monthly,
     "dim_dfu": dim_dfu,
@@ -51,11 +41,10 @@ _SOURCES: dict[Suite, ModuleType] = {
 }
 _NEVER = np.datetime64("9000-01", "M")  # later than any month, so that a profile holds all there is
 _FACTS = ("sales_rows", "dfus", "warehouse")
-_LABEL_TEXTS = frozenset({"dfu_ck", "cluster_label"})
 
 
-def as_of(engine: Engine, wanted: str | None) -> str:
-    """Return the as-of month of a run: the wanted one, by default the newest with sales.
+def as_of(engine: Engine, wanted: str | None) -> str | None:
+    """Return the as-of month of a run: the wanted one, by default the newest with sales; None where there are none.
 
     A table from which no month can be read, or whose newest month is older than the wanted one, is no error here: the
     source gate says what is wrong with it.
@@ -66,7 +55,7 @@ def as_of(engine: Engine, wanted: str | None) -> str:
     try:
         span = sales_span(engine)
     except (DataError, WarehouseError):
-        return str(parse_month(wanted)) if wanted else NO_MONTH
+        return str(parse_month(wanted)) if wanted else None
     month = parse_month(wanted) if wanted else None
     return str(month if month is not None and month > span.last_month else span.as_of(month))
 
@@ -110,12 +99,9 @@ def judge_features(run: Run, policy: GatePolicy) -> list[GateReport]:
     if features.SUITE in policy.skip_suites:
         return []
     started = time.perf_counter()
-    files = FeatureFiles(run.features)
-    batches = features.batches(
-        profile_features(run.features, {name: features.bounds(name) for name in features.RANGES}),
-        read_table(files.excluded, text_columns=frozenset({"dfu_ck", "reason"})),
-        run.result("build_features", FeatureSummary),
-    )
+    bounds = {name: features.bounds(name) for name in features.RANGES}
+    profile = profile_features(run.path(RunFile.MATRIX), bounds)
+    batches = features.batches(profile, run.table(RunFile.EXCLUDED), run.result(BUILD_FEATURES))
     validator = Validator(run)
     judgement = validator.judge(batches, _counted(run))
     validator.write_docs()
@@ -127,12 +113,12 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
     if assignments.SUITE in policy.skip_suites:
         return []
     started = time.perf_counter()
-    labels = read_table(run.labels, text_columns=_LABEL_TEXTS)
-    clustered = parquet.read_table(run.features, columns=["dfu_ck"]).to_pandas()["dfu_ck"]
+    labels = run.table(RunFile.LABELS)
+    clustered = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
     validator = Validator(run)
     judgement = validator.judge(assignments.label_batches(config, labels, clustered), {})
     if judgement.complete:
-        publishing = update_assignments(engine, labels=run.labels, dry_run=True, unknown="report")
+        publishing = preview_publish(run, engine)
         judgement += validator.judge([assignments.publishing_batch(config, publishing, _stability(run))], {})
     validator.write_docs()
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
@@ -143,29 +129,29 @@ def judge_labels(
     run: Run,
     policy: GatePolicy,
     *,
-    labels: Path,
+    labels: pd.DataFrame,
     publishing: PublishSummary,
     stability: StabilitySummary | None,
 ) -> list[GateReport]:
-    """Judge a file of labels of which no features are known, and what publishing it would change."""
+    """Judge labels of which no features are known, and what publishing them would change."""
     if assignments.SUITE in policy.skip_suites:
         return []
     started = time.perf_counter()
-    table = read_table(labels, text_columns=_LABEL_TEXTS)
-    batches = assignments.label_batches(config, table, table["dfu_ck"])
+    batches = assignments.label_batches(config, labels, labels["dfu_ck"])
     judgement = Validator(run).judge([*batches, assignments.publishing_batch(config, publishing, stability)], {})
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
 
 
 def _stability(run: Run) -> StabilitySummary | None:
-    return run.result("label_segments", LabelSummary).stability if "label_segments" in run.finished() else None
+    labels = run.find_result(LABEL_SEGMENTS)
+    return labels.stability if labels else None
 
 
 def _moment(connection: Connection, run: Run, *, chosen: bool) -> tuple[Moment, Value]:
     warehouse = _warehouse(connection)
-    before = last_published(run, "dim_dfu", warehouse) if warehouse else None
+    before = report_of_last_publish(run, "dim_dfu", warehouse) if warehouse else None
     dfus = before.facts.get("dfus") if before else None
-    as_of = _NEVER if run.as_of_month == NO_MONTH else parse_month(run.as_of_month)
+    as_of = parse_month(run.known_month) if run.known_month else _NEVER
     return Moment(as_of, chosen=chosen, dfus_before=dfus if isinstance(dfus, int) else None), warehouse
 
 
@@ -181,7 +167,7 @@ def _warehouse(connection: Connection) -> Value:
 
 def _counted(run: Run) -> dict[str, Any]:
     facts: dict[str, Any] = {}
-    for report in read_reports(run):
+    for report in run.gate_reports():
         facts |= report.facts
     return facts
 
@@ -200,7 +186,7 @@ def _report(
         facts=dict(facts),
         duration_s=round(time.perf_counter() - started, 3),
     )
-    write_report(report, run)
+    run.write_gate_report(report)
     failed = ",".join(check.name for check in report.failures) or "none"
     logger.info(
         "gate suite=%s outcome=%s checks=%d failed=%s duration_s=%.2f",

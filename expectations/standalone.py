@@ -10,12 +10,10 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.files.tables import read_json
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport, describe, require_passed
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.compare_labels import read_stability
-from dfu_clustering.steps.model_files import ModelFiles
 from expectations.gate import judge_labels, judge_sources
 
 logger = logging.getLogger("dfu_clustering.expectations")
@@ -35,36 +33,34 @@ def require_good_sources(
 
 
 def require_good_labels(
-    config: ClusteringConfig, policy: GatePolicy, *, labels: Path, publishing: PublishSummary, dry_run: bool
+    files: RunFolder, config: ClusteringConfig, policy: GatePolicy, *, publishing: PublishSummary, dry_run: bool
 ) -> None:
     """Check that labels may be published; warnings are logged.
 
     Args:
-        config: Limits; the smallest cluster is that of the training whose metadata lie beside the labels, if they do.
+        files: The labels; beside them lie, where that is known, the metadata of their training and how they follow the
+            published ones.
+        config: Limits; the smallest cluster is that of the training.
         policy: What failures mean.
-        labels: The file of labels; beside it lies how they follow the published ones, where that was compared.
         publishing: What a dry run of publishing them says.
         dry_run: Whether nothing follows: what would stop a publish is logged then, too.
 
     Raises:
         DataQualityError: A critical expectation fails, and no reason was given to go on.
     """
-    metadata = ModelFiles.in_folder(labels.parent).metadata
-    training = read_json(metadata) if metadata.exists() else {}
-    smallest_pct = training.get("config", {}).get("min_cluster_size_pct", config.min_cluster_size_pct)
-    config = config.model_copy(update={"min_cluster_size_pct": smallest_pct})
+    training = files.metadata() if files.find(RunFile.METADATA) else None
+    if training:
+        config = config.model_copy(update={"min_cluster_size_pct": training.config.min_cluster_size_pct})
+    labels, stability = files.table(RunFile.LABELS), files.stability()
     with TemporaryDirectory() as folder:
-        run = _run_without_others(folder, training.get("as_of_month") or "an unknown month")
-        stability = read_stability(labels.parent)
-        _require_passed(
-            judge_labels(config, run, policy, labels=labels, publishing=publishing, stability=stability),
-            dry_run=dry_run,
-        )
+        run = _run_without_others(folder, (training.as_of_month if training else None) or "an unknown month")
+        reports = judge_labels(config, run, policy, labels=labels, publishing=publishing, stability=stability)
+        _require_passed(reports, dry_run=dry_run)
 
 
 def _run_without_others(folder: str, as_of_month: str) -> Run:
     # a gate compares a run with those beside it, and beside the folder itself lies all that is temporary
-    return Run(Path(folder) / "run", as_of_month)
+    return Run(Path(folder) / "run", as_of_month=as_of_month)
 
 
 def _require_passed(reports: list[GateReport], *, dry_run: bool = False) -> None:

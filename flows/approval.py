@@ -18,10 +18,11 @@ from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.lookup import newest_publication
+from dfu_clustering.runs.manifest import LABEL_SEGMENTS, Step
 from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.label_segments import LabelSummary
-from dfu_clustering.steps.publish_labels import update_assignments
+from dfu_clustering.steps.publish_labels import preview_publish
 from tasks.support.artifacts import approval_markdown
 from tasks.support.connection import warehouse_engine
 
@@ -31,8 +32,6 @@ APPROVAL_REQUESTED = "dfu.approval.requested"
 NOT_PUBLISHED = "NotPublished"  # the state's name in the UI
 PATIENCE_S = 3 * 24 * 3600
 _POLL_S = 5
-_QUESTION = "ask_approval"
-_STEP = "require_approval"
 
 
 class ApprovalTimeoutError(DfuClusteringError):
@@ -61,18 +60,20 @@ class Answer(Summary):
     reason: str
 
 
+_QUESTION = Step("ask_approval", Question)
+_ANSWER = Step("require_approval", Answer)
+
+
 def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> Answer:
     """Show what would change, pause the run, and return the answer; a run that is resumed later is not asked again.
 
     Raises:
         ApprovalTimeoutError: Nobody answered in time.
     """
-    run.once(_QUESTION, Question, lambda: Question(newest=_newest_publication(run)))
+    run.once(_QUESTION, lambda: Question(newest=newest_publication(Ledger(run.runs).publications())))
 
     def wait() -> Answer:
-        changes = update_assignments(
-            warehouse_engine(config.warehouse), labels=run.labels, dry_run=True, unknown="report"
-        )
+        changes = preview_publish(run, warehouse_engine(config.warehouse))
         _show(run, changes, patience_s)
         try:
             given = pause_flow_run(wait_for_input=Approval, timeout=patience_s, poll_interval=_POLL_S)
@@ -82,15 +83,15 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
             ) from error
         return Answer(publish=given.publish, answered_by=given.answered_by, reason=given.reason)
 
-    answer = run.once(_STEP, Answer, wait)
+    answer = run.once(_ANSWER, wait)
     logger.info("approval publish=%s answered_by=%s reason=%s", answer.publish, answer.answered_by, answer.reason)
     return answer
 
 
 def published_since(run: Run) -> Publication | None:
     """Return what another run has published since this one asked: the queue lets others pass a run that waits."""
-    newest = _newest_publication(run)
-    return newest if newest != run.result(_QUESTION, Question).newest else None
+    newest = newest_publication(Ledger(run.runs).publications())
+    return newest if newest != run.result(_QUESTION).newest else None
 
 
 def superseded(answer: Answer, newer: Publication) -> State[None]:
@@ -108,13 +109,8 @@ def refused(answer: Answer) -> State[None]:
     return Completed(name=NOT_PUBLISHED, message=f"not published, {answer.answered_by} refused{why}")
 
 
-def _newest_publication(run: Run) -> Publication | None:
-    publications = Ledger(run.folder.parent).publications()
-    return publications[-1] if publications else None
-
-
 def _show(run: Run, changes: PublishSummary, patience_s: int) -> None:
-    labels = run.result("label_segments", LabelSummary)
+    labels = run.result(LABEL_SEGMENTS)
     create_markdown_artifact(
         key="cluster-dfus-approval",
         markdown=approval_markdown(run.as_of_month, labels, changes),
@@ -122,7 +118,7 @@ def _show(run: Run, changes: PublishSummary, patience_s: int) -> None:
     )
     emit_event(
         APPROVAL_REQUESTED,
-        resource={"prefect.resource.id": f"dfu.approval.{run.folder.name}", "prefect.resource.name": run.folder.name},
+        resource={"prefect.resource.id": f"dfu.approval.{run.name}", "prefect.resource.name": run.name},
         payload=question_payload(run.as_of_month, runtime.flow_run.id, changes, patience_s=patience_s),
     )
 

@@ -5,22 +5,20 @@ from typing import Annotated
 from prefect import flow, runtime
 from pydantic import Field
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.steps.backfill import BackfillSummary, backfill_folder, finish_backfill
 from flows.cli import run_by_hand
 from tasks import backfilling
 from tasks.support.artifacts import show_backfill
-from tasks.support.heartbeat import say_over
+from tasks.support.heartbeat import WATCHED
 
 
 @flow(
     name="backfill-history",
     flow_run_name="labels as of the last {months} months",
-    on_completion=[say_over],
-    on_failure=[say_over],
-    on_crashed=[say_over],
+    **WATCHED,
 )
 def backfill_history(
     months: Annotated[int, Field(ge=1, le=240)] = 12,

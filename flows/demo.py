@@ -16,7 +16,7 @@ from dfu_clustering.errors import InputError
 from dfu_clustering.months import parse_month
 from dfu_clustering.quality.gate_reports import describe
 from dfu_clustering.runs.run import var_folder
-from dfu_clustering.steps.record_run import RunSummary
+from dfu_clustering.runs.summaries import RunSummary
 from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
 
 _PLAIN_WIDTH = 110  # of output that goes to a file

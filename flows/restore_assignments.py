@@ -6,13 +6,13 @@ from typing import Annotated
 from prefect import flow, runtime
 from pydantic import Field
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.steps.restore_labels import Alias, RestoreSummary, open_restore, replaced_run, summarize_restore
 from flows.cli import run_by_hand
 from tasks import restoring
 from tasks.support.artifacts import show_restore
-from tasks.support.heartbeat import say_over
+from tasks.support.heartbeat import WATCHED
 
 
 def _run_name() -> str:
@@ -23,9 +23,7 @@ def _run_name() -> str:
 @flow(
     name="restore-assignments",
     flow_run_name=_run_name,
-    on_completion=[say_over],
-    on_failure=[say_over],
-    on_crashed=[say_over],
+    **WATCHED,
 )
 def restore_assignments(
     run: Annotated[str, Field(min_length=1, max_length=200)] | None = None,
@@ -43,12 +41,12 @@ def restore_assignments(
     config, runs = load_config(), var_folder() / "runs"
     earlier, publication = restoring.find_run(config, runs=runs, run=run, before=before)
     restore = open_restore(runs, earlier, short_run_id(runtime.flow_run.id))
-    replaced = replaced_run(runs, restore, dry_run=dry_run)
+    replaced = replaced_run(restore, dry_run=dry_run)
     published = restoring.restore_labels(config, restore, earlier, dry_run=dry_run)
     alias: Alias = "not moved (dry run)"
     published_at: datetime | None = None
     if not dry_run:
-        published_at = restoring.record_restore(runs, restore, publication, published).published_at
+        published_at = restoring.record_restore(restore, publication, published).published_at
         alias = restoring.move_champion(config, restore, earlier)
     summary = summarize_restore(restore, earlier, published, replaced=replaced, alias=alias, published_at=published_at)
     show_restore(summary)

@@ -8,10 +8,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.runs.run import var_folder
 from tasks import watching
-from tasks.support.heartbeat import say_over
+from tasks.support.heartbeat import WATCHED
 
 _MESSAGES = {
     "published": "is published",
@@ -24,9 +24,7 @@ _MESSAGES = {
 @flow(
     name="watch-sales-load",
     flow_run_name="look at fact_sales_monthly",
-    on_completion=[say_over],
-    on_failure=[say_over],
-    on_crashed=[say_over],
+    **WATCHED,
 )
 def watch_sales_load(
     settle_minutes: Annotated[float, Field(ge=0, le=24 * 60)] = 10,

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from uuid import uuid4
 
-from dfu_clustering.config.clustering import config_path, load_config
+from dfu_clustering.config.loading import config_path, load_config
 from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.steps.backfill import backfill_folder, backfill_month, finish_backfill, open_backfill, require_begun
 from scripts.program import parser, run_program, warehouse_engine

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_report import ReportSources, build_report
-from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.run import Run, RunName
+from dfu_clustering.steps.build_report import write_report
 from scripts.program import parser, run_program
 
 _FOLDER = Path("data/clustering")
-_MONTH = len("2026-10")  # with which the name of a run folder begins
 
 
 def main() -> None:
@@ -29,20 +28,16 @@ def main() -> None:
     )
     arguments.add_argument("--output", type=Path, metavar="FILE", help="the page; None: report.html in that folder")
     options = arguments.parse_args()
-    folder = options.run or options.input_dir
-    sources = _of_run(folder) if options.run else _of_programs(folder, options.features)
-    output = (options.output or folder / "report.html").resolve()
-    summary = build_report(sources, output=output)
+    files = _run(options.run) if options.run else RunFolder(options.input_dir).placing(RunFile.MATRIX, options.features)
+    output = (options.output or files.path(RunFile.REPORT)).resolve()
+    summary = write_report(files, output)
     print(f"{output}: {summary.size_mb} MB, {summary.dfus_shown} DFUs one by one")
     print(f"  open it in a browser: {output.as_uri()}")
 
 
-def _of_run(folder: Path) -> ReportSources:
-    return ReportSources.of_run(Run(folder, folder.name[:_MONTH]))
-
-
-def _of_programs(folder: Path, features: Path) -> ReportSources:
-    return ReportSources(ModelFiles.in_folder(folder), folder / "cluster_labels.csv", features)
+def _run(folder: Path) -> Run:
+    name = RunName.parse(folder.resolve().name)
+    return Run(folder, as_of_month=name.as_of_month if name else "")
 
 
 if __name__ == "__main__":

@@ -3,29 +3,26 @@
 import argparse
 from pathlib import Path
 
-from dfu_clustering.config.clustering import load_config
-from dfu_clustering.steps.build_features import build_features, newest_month
-from scripts.program import add_gate_options, gate_policy, parser, run_program, table_path, warehouse_engine
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.warehouse.snapshot import newest_month
+from scripts.program import (
+    add_gate_options,
+    add_setting,
+    gate_policy,
+    parser,
+    run_program,
+    table_path,
+    warehouse_engine,
+)
 
 
 def main() -> None:
     """Parse the arguments and build the features."""
-    defaults = load_config()
     arguments = parser(__doc__ or "")
-    arguments.add_argument(
-        "--min-months",
-        type=int,
-        default=defaults.min_months_history,
-        metavar="MONTHS",
-        help="months of history that a DFU needs; shorter ones are left out and counted",
-    )
-    arguments.add_argument(
-        "--time-window",
-        type=_window,
-        default=defaults.time_window_months,
-        metavar="MONTHS|all",
-        help='months of demand looked at, ending at the as-of month, or "all"',
-    )
+    add_setting(arguments, "--min-months", "min_months_history", type=int, metavar="MONTHS")
+    add_setting(arguments, "--time-window", "time_window_months", type=_window, metavar="MONTHS|all")
     arguments.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest with sales")
     arguments.add_argument(
         "--output",
@@ -36,14 +33,15 @@ def main() -> None:
     )
     add_gate_options(arguments, "the three tables")
     options = arguments.parse_args()
-    config = load_config(min_months_history=options.min_months, time_window_months=options.time_window)
+    config = load_config(min_months_history=options.min_months_history, time_window_months=options.time_window_months)
     engine, policy = warehouse_engine(config), gate_policy(options)
     if not options.skip_validation:
         from expectations.standalone import require_good_sources  # late: to load Great Expectations takes seconds
 
         month = newest_month(engine, options.as_of)
         require_good_sources(config, engine, policy, as_of_month=month, chosen=options.as_of is not None)
-    summary = build_features(config, engine, output=options.output, as_of_month=options.as_of)
+    files = RunFolder(options.output.parent).placing(RunFile.MATRIX, options.output)
+    summary = build_features(files, config, engine, as_of_month=options.as_of)
     print(f"{options.output}: {summary.clustered} of {summary.n_dfus} DFUs as of {summary.as_of_month}")
     for reason, count in summary.excluded.items():
         print(f"  left out, {reason}: {count}")

@@ -2,25 +2,25 @@
 
 from pathlib import Path
 
-from dfu_clustering.config.clustering import config_path, load_config
+from dfu_clustering.config.loading import config_path, load_config
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.steps.label_segments import label_segments
-from dfu_clustering.steps.model_files import ModelFiles
 from scripts.program import parser, published_argument, published_files, run_program, table_path
 
 _FOLDER = Path("data/clustering")
+_TRAINED = (RunFile.CENTROIDS, RunFile.ASSIGNMENTS, RunFile.METADATA)
 
 
 def main() -> None:
     """Parse the arguments and label."""
-    usual = ModelFiles.in_folder(_FOLDER)
     arguments = parser(__doc__ or "")
-    for name in ("centroids", "assignments", "metadata"):
-        default = getattr(usual, name)
-        arguments.add_argument(f"--{name}", type=Path, default=default, metavar="FILE", help="written by the training")
+    for file in _TRAINED:
+        default, flag = _FOLDER / file, f"--{file.name.lower()}"
+        arguments.add_argument(flag, type=Path, default=default, metavar="FILE", help="written by the training")
     arguments.add_argument(
         "--output",
         type=table_path,
-        default=_FOLDER / "cluster_labels.csv",
+        default=_FOLDER / RunFile.LABELS,
         metavar="FILE",
         help="dfu_ck, cluster_id, cluster_label, .csv or .parquet; cluster_profiles.json is written beside it",
     )
@@ -29,9 +29,10 @@ def main() -> None:
     )
     published_argument(arguments)
     options = arguments.parse_args()
-    model = ModelFiles(options.assignments, options.centroids, options.metadata)
-    published = published_files(options)
-    summary = label_segments(load_config(options.config), model=model, output=options.output, published=published)
+    files = RunFolder(options.output.parent).placing(RunFile.LABELS, options.output)
+    for file in _TRAINED:
+        files = files.placing(file, getattr(options, file.name.lower()))
+    summary = label_segments(files, load_config(options.config), published_files(options))
     if summary.stability:
         told = summary.stability
         print(f"{told.churn_share:.1%} of {told.shared_dfus} DFUs have another label than in {told.published_run}")

@@ -6,16 +6,18 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DfuClusteringError, InputError
 from dfu_clustering.files.tables import require_known_ending
 from dfu_clustering.quality.gate_reports import SUITES, GatePolicy
-from dfu_clustering.steps.published_files import PublishedFiles
+from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, connect_engine
 
 BAD_INPUT = 2
@@ -35,6 +37,12 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 def parser(description: str) -> argparse.ArgumentParser:
     """Return a parser whose help ends with the environment and the exit codes."""
     return argparse.ArgumentParser(description=description, epilog=ENVIRONMENT, formatter_class=HelpFormatter)
+
+
+def add_setting(arguments: argparse.ArgumentParser, flag: str, name: str, **how: Any) -> None:  # noqa: ANN401
+    """Add a flag for a key of the configuration, with its default and description."""
+    told = (RunSettings.model_fields[name].description or "").replace("%", "%%")
+    arguments.add_argument(flag, dest=name, default=getattr(load_config(), name), help=told, **how)
 
 
 def add_gate_options(arguments: argparse.ArgumentParser, judged: str) -> None:
@@ -74,7 +82,7 @@ def published_argument(arguments: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="folder of the run whose clusters and labels are continued (its model files and cluster_labels.csv; with "
-        "clustering_features.parquet in it, changes are explained); without it labels are made anew",
+        "clustering_features.parquet in it, changes are explained); without it labels are made from scratch",
     )
 
 

@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from dfu_clustering.config.clustering import config_path, load_config
+from dfu_clustering.config.loading import config_path, load_config
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.events import clusters_published_event
 from dfu_clustering.runs.publication import Publication
@@ -21,7 +21,7 @@ from dfu_clustering.steps.restore_labels import (
     find_run_to_restore,
     move_champion,
     open_restore,
-    record_restore_in_ledger,
+    record_restore,
     replaced_run,
     restore_labels,
     summarize_restore,
@@ -36,22 +36,22 @@ def main() -> None:
     options = _arguments().parse_args()
     config, runs = load_config(options.config), var_folder() / "runs"
     engine = warehouse_engine(config)
-    earlier, before = find_run_to_restore(config, runs=runs, run=options.run, before=options.before)
+    earlier, before = find_run_to_restore(runs, config.tracking, run=options.run, before=options.before)
     restore_id = uuid4()
     restore = open_restore(runs, earlier, short_run_id(restore_id))
-    replaced = replaced_run(runs, restore, dry_run=options.dry_run)
-    published = restore_labels(config, engine, restore, earlier, dry_run=options.dry_run)
+    replaced = replaced_run(restore, dry_run=options.dry_run)
+    published = restore_labels(restore, engine, earlier, config.tracking, dry_run=options.dry_run)
     done = "would be put back" if options.dry_run else "are put back"
     print(f"labels of run {earlier.name} {done} for those of {replaced or 'an unknown run'}")
     show_label_counts(published)
     if options.dry_run:
         return
-    publication = record_restore_in_ledger(runs, before, published_at=datetime.now(UTC))
-    alias = move_champion(config, restore, earlier)
+    publication = record_restore(restore, before, published_at=datetime.now(UTC))
+    alias = move_champion(restore, earlier, config.tracking)
     summarize_restore(
         restore, earlier, published, replaced=replaced, alias=alias, published_at=publication.published_at
     )
-    print(f"MLflow's alias champion: {alias}\nlabels of before: {restore.folder}")
+    print(f"MLflow's alias champion: {alias}\nprevious labels: {restore.folder}")
     # last: all is done and written down by now, also where the server does not hear of it
     _say(publication, published, restore_id)
 

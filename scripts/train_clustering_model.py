@@ -3,9 +3,10 @@
 from argparse import ArgumentParser, BooleanOptionalAction
 from pathlib import Path
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.steps.train_model import train_model
-from scripts.program import parser, published_argument, published_files, run_program
+from scripts.program import add_setting, parser, published_argument, published_files, run_program
 
 
 def main() -> None:
@@ -15,10 +16,11 @@ def main() -> None:
         k_range=options.k_range, min_cluster_size_pct=options.min_cluster_size_pct, use_pca=options.use_pca
     )
     published = published_files(options)
-    summary = train_model(config, features=options.input, output_dir=options.output_dir, published=published)
+    files = RunFolder(options.output_dir).placing(RunFile.MATRIX, options.input)
+    summary = train_model(files, config, published)
     chosen = summary.k_selection
     print(f"{options.output_dir}: {summary.k} clusters of {summary.n_dfus} DFUs, silhouette {summary.silhouette:.3f}")
-    print(f"  nominated: elbow {chosen['elbow']}, silhouette {chosen['silhouette']}, gap {chosen['gap']}")
+    print(f"  nominated: elbow {chosen.elbow}, silhouette {chosen.silhouette}, gap {chosen.gap}")
     if summary.continuity:
         told = summary.continuity
         print(f"  {'fitted again' if told.refit else 'kept'} from {told.published_run}: {told.reason}")
@@ -27,7 +29,6 @@ def main() -> None:
 
 
 def _arguments() -> ArgumentParser:
-    defaults = load_config()
     arguments = parser(__doc__ or "")
     arguments.add_argument(
         "--input",
@@ -36,27 +37,9 @@ def _arguments() -> ArgumentParser:
         metavar="FILE",
         help="feature matrix that generate_clustering_features.py wrote, .csv or .parquet",
     )
-    arguments.add_argument(
-        "--k-range",
-        type=int,
-        nargs=2,
-        default=defaults.k_range,
-        metavar=("MIN", "MAX"),
-        help="smallest and largest number of clusters tried",
-    )
-    arguments.add_argument(
-        "--min-cluster-size-pct",
-        type=float,
-        default=defaults.min_cluster_size_pct,
-        metavar="PERCENT",
-        help="percent (0-100) of the DFUs that every cluster must hold",
-    )
-    arguments.add_argument(
-        "--use-pca",
-        action=BooleanOptionalAction,
-        default=defaults.use_pca,
-        help="cluster principal components instead of the scaled columns",
-    )
+    add_setting(arguments, "--k-range", "k_range", type=int, nargs=2, metavar=("MIN", "MAX"))
+    add_setting(arguments, "--min-cluster-size-pct", "min_cluster_size_pct", type=float, metavar="PERCENT")
+    add_setting(arguments, "--use-pca", "use_pca", action=BooleanOptionalAction)
     arguments.add_argument(
         "--output-dir",
         type=Path,

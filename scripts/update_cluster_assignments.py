@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.steps.publish_labels import update_assignments
 from scripts.label_counts import show_label_counts
 from scripts.program import add_gate_options, gate_policy, parser, run_program, warehouse_engine
@@ -19,7 +20,7 @@ def main() -> None:
     arguments.add_argument(
         "--input",
         type=Path,
-        default=Path("data/clustering/cluster_labels.csv"),
+        default=Path("data/clustering") / RunFile.LABELS,
         metavar="FILE",
         help="labels that label_clusters.py wrote, .csv or .parquet",
     )
@@ -28,23 +29,24 @@ def main() -> None:
     options = arguments.parse_args()
     config, policy = load_config(), gate_policy(options)
     engine = warehouse_engine(config)
+    files = RunFolder(options.input.parent).placing(RunFile.LABELS, options.input)
     if options.dry_run or not options.skip_validation:
-        planned = update_assignments(engine, labels=options.input, dry_run=True)
+        planned = update_assignments(files, engine, dry_run=True)
         if options.dry_run:
             show_label_counts(planned)
         if not options.skip_validation:
             from expectations.standalone import require_good_labels  # late: to load Great Expectations takes seconds
 
-            require_good_labels(config, policy, labels=options.input, publishing=planned, dry_run=options.dry_run)
+            require_good_labels(files, config, policy, publishing=planned, dry_run=options.dry_run)
     if not options.dry_run:
         journal = _journal_folder(options.input)
-        show_label_counts(update_assignments(engine, labels=options.input, journal_folder=journal))
-        print(f"labels of before: {journal}")
+        show_label_counts(update_assignments(files, engine, journal=journal))
+        print(f"previous labels: {journal.folder}")
 
 
-def _journal_folder(labels: Path) -> Path:
+def _journal_folder(labels: Path) -> RunFolder:
     """Return a folder of this publish alone: the labels lie in the same one every month."""
-    return labels.parent / "publishes" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
+    return RunFolder(labels.parent / "publishes" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}")
 
 
 if __name__ == "__main__":

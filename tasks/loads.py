@@ -12,14 +12,13 @@ from prefect.states import Completed
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.archive import RECORD_PUBLICATION
 from dfu_clustering.runs.events import CLUSTERS, CLUSTERS_PUBLISHED
 from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.manifest import READ_SALES_STATE
 from dfu_clustering.runs.publication import Publication, find_publication, month_to_publish
 from dfu_clustering.runs.run import Run
-from dfu_clustering.runs.sales_loads import SalesState
-from dfu_clustering.steps.record_publication import published_payload, read_sales_state
-from dfu_clustering.steps.record_publication import record_publication as record_publication_step
+from dfu_clustering.runs.sales_loads import SalesState, read_sales_state
+from dfu_clustering.steps import record_publication as recording
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY
 from tasks.support.waiting import end_waiting_runs
@@ -55,17 +54,13 @@ def published_before(
 
 def keep_state(run: Run, state: SalesState) -> SalesState:
     """Return what the table showed when the run began: a resumed run did not read what came since."""
-    return run.once("read_sales_state", SalesState, lambda: state)
+    return run.once(READ_SALES_STATE, lambda: state)
 
 
 @task(name="record-publication", timeout_seconds=_TIMEOUT_S, **RETRY)
 def record_publication(run: Run, state: SalesState, published: PublishSummary, *, load_id: str | None) -> Publication:
     """Write the publish into the ledger, and say it to whoever waits for new labels."""
-
-    def work() -> Publication:
-        return record_publication_step(run, state, load_id=load_id, published_at=datetime.now(UTC))
-
-    publication = run.once(RECORD_PUBLICATION, Publication, work)
+    publication = recording.record_publication(run, state, load_id=load_id, published_at=datetime.now(UTC))
     say_published(publication, published)
     return publication
 
@@ -77,7 +72,7 @@ def say_published(publication: Publication, published: PublishSummary) -> None:
         # a resumed run says the same thing again, not another
         id=uuid5(UUID(runtime.flow_run.id), CLUSTERS_PUBLISHED),
         resource=CLUSTERS,
-        payload=published_payload(publication, published),
+        payload=recording.published_payload(publication, published),
     )
 
 

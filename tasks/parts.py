@@ -10,8 +10,10 @@ from prefect.tasks import Task
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureSummary, build_features, join_parts
+from dfu_clustering.runs.summaries import FeatureSummary
+from dfu_clustering.steps.build_features import build_features, join_parts
 from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY, may_heal
@@ -19,14 +21,15 @@ from tasks.support.retries import RETRY, may_heal
 _TIMEOUT_S = 2 * 3600
 
 
-def build_features_in_parts(config: ClusteringConfig, run: Run, *, as_of_month: str | None) -> FeatureSummary:
+@once(BUILD_FEATURES)
+def build_features_in_parts(run: Run, config: ClusteringConfig) -> FeatureSummary:
     """Let every part be built in one snapshot of the warehouse, and join what they wrote.
 
     Workers read the warehouse themselves, by their own DATABASE_URL or the configured block, and write into the run's
     folder, which must lie where all of them see it.
     """
     # a part without a DFU that can be clustered writes no matrix: one of an earlier try would be taken for its own
-    shutil.rmtree(run.part(0).parent, ignore_errors=True)
+    shutil.rmtree(run.parts, ignore_errors=True)
     parts = [Part(number, config.scale.partitions) for number in range(config.scale.partitions)]
     with snapshot(warehouse_engine(config.warehouse)) as shared, _task_runner(config.scale.dask_address) as runner:
         arguments = {
@@ -34,11 +37,11 @@ def build_features_in_parts(config: ClusteringConfig, run: Run, *, as_of_month: 
             "run": unmapped(run),
             "part": parts,
             "same_as": unmapped(shared.export()),
-            "as_of_month": unmapped(as_of_month),
+            "as_of_month": unmapped(run.known_month),
         }
         runner.map(build_part, arguments).result()
-    summary = join_parts(config, parts=[run.part(part.number) for part in parts], output=run.features)
-    shutil.rmtree(run.part(0).parent)
+    summary = join_parts(run, config, parts=[run.part(part.number) for part in parts])
+    shutil.rmtree(run.parts)
     return summary
 
 
@@ -56,9 +59,8 @@ def _may_heal_in_this_snapshot(task: Task[Any, Any], task_run: TaskRun, state: S
 def build_part(config: ClusteringConfig, run: Run, part: Part, same_as: str, as_of_month: str | None) -> FeatureSummary:
     """Read the sales of one part of the DFUs and write their features."""
     engine = warehouse_engine(config.warehouse)
-    return build_features(
-        config, engine, output=run.part(part.number), as_of_month=as_of_month, part=part, same_as=same_as
-    )
+    files = run.part(part.number)
+    return build_features(files, config, engine, as_of_month=as_of_month, part=part, same_as=same_as)
 
 
 def _task_runner(dask_address: str | None) -> Any:  # noqa: ANN401  (Prefect's types know no task that is only sync)

@@ -4,6 +4,7 @@ from prefect import task
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport
+from dfu_clustering.runs.manifest import BUILD_FEATURES, PUBLISH_LABELS, TRAIN_MODEL
 from dfu_clustering.runs.run import Run
 from expectations import gate
 from tasks.support.connection import warehouse_engine
@@ -17,13 +18,13 @@ _HOUR_S = 3600
 def validate_sources(config: ClusteringConfig, run: Run, policy: GatePolicy, *, chosen: bool) -> None:
     """Judge fact_sales_monthly, dim_dfu and dim_item before anything is computed."""
     engine = warehouse_engine(config.warehouse)
-    let_through(run, "build_features", lambda: gate.judge_sources(config, engine, run, policy, chosen=chosen))
+    let_through(run, BUILD_FEATURES, lambda: gate.judge_sources(config, engine, run, policy, chosen=chosen))
 
 
 @task(name="validate-features", timeout_seconds=_HOUR_S, **RETRY)
 def validate_features(run: Run, policy: GatePolicy) -> None:
     """Judge the feature matrix before clusters are made of it."""
-    let_through(run, "train_model", lambda: gate.judge_features(run, policy))
+    let_through(run, TRAIN_MODEL, lambda: gate.judge_features(run, policy))
 
 
 @task(name="validate-assignments", timeout_seconds=_HOUR_S, **RETRY)
@@ -34,4 +35,4 @@ def validate_assignments(config: ClusteringConfig, run: Run, policy: GatePolicy,
     def judge() -> list[GateReport]:
         return gate.judge_assignments(config, engine, run, policy)
 
-    let_through(run, "update_assignments", judge, dry_run=dry_run)
+    let_through(run, PUBLISH_LABELS, judge, dry_run=dry_run)

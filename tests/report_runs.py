@@ -1,21 +1,24 @@
 """A finished run in a folder, made by the real steps without a warehouse, for tests of its report."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.features.dfu_keys import keys_digest
 from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.features.panel import Histories
-from dfu_clustering.files.tables import write_json, write_table
-from dfu_clustering.quality.gate_reports import Check, GateReport, write_report
+from dfu_clustering.files.summary import write_summary
+from dfu_clustering.files.tables import write_table
+from dfu_clustering.publishing.outcome import PublishSummary, Transition
+from dfu_clustering.quality.gate_reports import Check, GateReport
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.manifest import BUILD_FEATURES, PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureFiles, FeatureSummary, _keys_digest
-from dfu_clustering.steps.label_segments import LabelSummary, label_segments
-from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.train_model import TrainingSummary, train_model
+from dfu_clustering.runs.summaries import FeatureSummary, LabelSummary
+from dfu_clustering.steps.label_segments import label_segments
+from dfu_clustering.steps.train_model import train_model
 
 N_MONTHS = 48
 # what a key may hold: nothing of it may become markup, end a script or break a line of one
@@ -35,30 +38,23 @@ def make_run(runs: Path, *, n_dfus: int = 300, published: bool = True) -> Run:
     run = Run.open(runs, as_of_month="2026-10", config_digest=CONFIG.digest(), run_id="0123456789ab")
     keys, demand = _demand(n_dfus)
     _write_features(run, keys, demand)
-    training = train_model(CONFIG, features=run.features, output_dir=run.folder)
-    run.once("train_model", TrainingSummary, lambda: training)
-    labels = label_segments(CONFIG, model=ModelFiles.in_folder(run.folder), output=run.labels)
-    run.once("label_segments", LabelSummary, lambda: labels)
+    train_model(run, CONFIG)
+    labels = label_segments(run, CONFIG)
     _write_gates(run)
     if published:
-        summary = published_summary(labels)
-        content = {"steps": {**run.finished(), "update_assignments": {"duration_s": 0.1, "summary": summary}}}
-        write_json(content, run.manifest)
+        run.once(PUBLISH_LABELS, lambda: published_summary(labels))
     return run
 
 
-def published_summary(labels: LabelSummary) -> dict[str, Any]:
+def published_summary(labels: LabelSummary) -> PublishSummary:
     """Return what publishing would have said had most DFUs borne their label before."""
     first, second, *others = [segment.label for segment in labels.segments]
     sizes = {segment.label: segment.size for segment in labels.segments}
     flows = [(first, first, sizes[first] - 12), (second, first, 7), (None, first, 5), ("gone_label", second, 9)]
     flows += [(second, second, sizes[second] - 9), *((label, label, sizes[label]) for label in others)]
     flows += [("gone_label", None, 3), (None, None, 4)]
-    return {
-        "updated": 21, "unchanged": sum(sizes.values()) - 21, "cleared": 3, "not_found": 0, "not_found_keys": [],
-        "unlabelled": 7, "dry_run": False,
-        "transitions": [{"old_label": old, "new_label": new, "dfus": dfus} for old, new, dfus in flows],
-    }  # fmt: skip
+    transitions = tuple(Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in flows)
+    return PublishSummary(transitions=transitions, not_found=0, not_found_keys=(), dry_run=False)
 
 
 def _demand(n_dfus: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,21 +76,21 @@ def _write_features(run: Run, keys: np.ndarray, demand: np.ndarray) -> None:
     window = 24
     as_of = np.datetime64("2026-10", "M")
     history = np.full(len(keys), window)
-    files = FeatureFiles(run.features)
-    write_table(time_series_features(Histories(keys, demand[:, -window:], history, as_of)), files.matrix)
+    matrix = time_series_features(Histories(keys, demand[:, -window:], history, as_of))
+    write_table(matrix, run.path(RunFile.MATRIX))
     months = [str(month) for month in as_of - np.arange(N_MONTHS - 1, -1, -1)]
     panel = pd.DataFrame(demand, columns=months)
     panel.insert(0, "dfu_ck", pd.Series(keys, dtype="str"))
-    write_table(panel, files.panel)
+    write_table(panel, run.path(RunFile.PANEL))
     excluded = {"insufficient_history": 3, "no_demand_in_window": 0, "never_sold": 4, "not_in_dim_dfu": 1}
     summary = FeatureSummary(
         as_of_month="2026-10", first_month=months[0], min_months_history=12, time_window_months=window,
         window_months=window, n_dfus=len(keys) + 8, clustered=len(keys), excluded=excluded, sales_rows=12_345,
         null_qty_rows=2, negative_qty_rows=5, duplicate_rows=0, clipped_months=1, config_digest=CONFIG.digest(),
-        code_version="0", keys_digest=_keys_digest(keys),
+        code_version="0", keys_digest=keys_digest(keys),
     )  # fmt: skip
-    write_json(summary.model_dump(), files.metadata)
-    run.once("build_features", FeatureSummary, lambda: summary)
+    write_summary(summary, run.path(RunFile.FEATURES))
+    run.once(BUILD_FEATURES, lambda: summary)
 
 
 def _write_gates(run: Run) -> None:
@@ -106,4 +102,4 @@ def _write_gates(run: Run) -> None:
         suite="fact_sales_monthly", as_of_month="2026-10", outcome="warned", override_reason=None, checks=[failed],
         not_judged=[], facts={}, duration_s=0.1,
     )  # fmt: skip
-    write_report(report, run)
+    run.write_gate_report(report)

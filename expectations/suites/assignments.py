@@ -12,7 +12,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.labels.rules import PATTERNS
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import Suite
-from dfu_clustering.steps.compare_labels import StabilitySummary
+from dfu_clustering.runs.summaries import StabilitySummary
 from expectations.engine.checks import Batch, bounded, declare, graded
 
 SUITE: Suite = "assignments"

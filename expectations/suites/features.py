@@ -10,7 +10,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.preprocessing.shape import SHAPE_SOURCES
 from dfu_clustering.quality.gate_reports import Suite
-from dfu_clustering.steps.build_features import FeatureSummary
+from dfu_clustering.runs.summaries import FeatureSummary
 from expectations.engine.checks import Batch, bounded, declare, parameter
 from expectations.suites.feature_profile import FeatureProfile
 

@@ -7,10 +7,8 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, Value
+from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
 from dfu_clustering.steps.backfill import BackfillSummary
-from dfu_clustering.steps.compare_labels import StabilitySummary
-from dfu_clustering.steps.label_segments import LabelSummary
-from dfu_clustering.steps.record_run import RunSummary
 from dfu_clustering.steps.restore_labels import RestoreSummary
 from tasks.support.pictures import picture_markdown
 
@@ -126,7 +124,7 @@ def summary_markdown(summary: RunSummary) -> str:
     wrote = "would write (dry run)" if published.dry_run else "wrote"
     chosen = summary.k_selection
     kept = summary.stability is not None and not summary.stability.refit
-    nominated = f"elbow {chosen['elbow']}, silhouette {chosen['silhouette']}, gap {chosen['gap']}"
+    nominated = f"elbow {chosen.elbow}, silhouette {chosen.silhouette}, gap {chosen.gap}"
     number = "the published number" if kept else f"nominated: {nominated}"
     lines = [
         f"# DFU segments as of {summary.as_of_month}",

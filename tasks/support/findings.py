@@ -9,6 +9,7 @@ from prefect.events import emit_event
 from prefect.utilities.urls import url_for
 
 from dfu_clustering.quality.gate_reports import GateReport, require_passed
+from dfu_clustering.runs.manifest import Step
 from dfu_clustering.runs.run import Run
 from tasks.support.artifacts import show_gate
 
@@ -19,7 +20,9 @@ WARNED_EVENT = "dfu.data_quality.warned"
 RESOURCE_PREFIX = "dfu_clustering.data_quality"
 
 
-def let_through(run: Run, guarded_step: str, judge: Callable[[], list[GateReport]], *, dry_run: bool = False) -> None:
+def let_through(
+    run: Run, guarded_step: Step[Any], judge: Callable[[], list[GateReport]], *, dry_run: bool = False
+) -> None:
     """Judge, tell, and end well only where the run may go on.
 
     Args:
@@ -31,8 +34,8 @@ def let_through(run: Run, guarded_step: str, judge: Callable[[], list[GateReport
     Raises:
         DataQualityError: A suite stops the run.
     """
-    if guarded_step in run.finished():
-        logger.info("gate before=%s resumed=true run=%s", guarded_step, run.folder.name)
+    if run.has_finished(guarded_step):
+        logger.info("gate before=%s resumed=true run=%s", guarded_step.name, run.name)
         return
     reports = judge()
     for report in reports:

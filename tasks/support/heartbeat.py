@@ -1,7 +1,7 @@
 """The last sign of life of a run, for the automation that ends lost runs (deploy/register.py)."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
@@ -27,3 +27,10 @@ def say_over(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None
         resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name},
         related=[{"prefect.resource.id": f"prefect.tag.{RUN_TAG}", "prefect.resource.role": "tag"}],
     )
+
+
+WATCHED: Final[dict[str, Any]] = {
+    "on_completion": [say_over],
+    "on_failure": [say_over],
+    "on_crashed": [say_over],
+}  # hooks of a flow

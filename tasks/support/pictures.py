@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dfu_clustering.steps.model_files import PICTURES
+from dfu_clustering.runs.folder import PICTURES
 
 _WIDTH_PX = 1100  # the UI shows no more
 _COLORS = 64  # these are drawings: a palette keeps an artifact small in Prefect's database

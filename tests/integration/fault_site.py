@@ -14,7 +14,7 @@ from deployed_site import DeployedSite
 from mlflow import MlflowClient
 from prefect_server import wait_until
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server

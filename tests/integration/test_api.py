@@ -22,7 +22,7 @@ from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.files.tables import read_json, read_table
-from dfu_clustering.steps.model_files import PICTURES
+from dfu_clustering.runs.folder import PICTURES
 from flows.cluster_dfus import cluster_dfus
 
 pytestmark = pytest.mark.integration
@@ -271,12 +271,10 @@ def test_members_are_the_nearest_and_those_at_the_border(api, published, label):
     answer = api.get(f"/domains/dfu/clusters/{label}/dfus", limit=4).json
     assert (answer["label"], answer["count"], answer["reason"]) == (label, segment["size"], segment["reason"])
     assert [one["dfu_ck"] for one in answer["typical"]] == own["dfu_ck"].head(4).tolist()
-    key = (lambda one: one["margin"]) if "margin" in own else (lambda one: -one["distance"])
-    assert all(key(one) <= key(other) for one, other in pairwise(answer["borderline"]))
+    assert all(one["margin"] <= other["margin"] for one, other in pairwise(answer["borderline"]))
     assert len(answer["borderline"]) == 4
     others = own.iloc[4:]
-    extreme = others["margin"].min() if "margin" in own else -others["distance"].max()
-    assert key(answer["borderline"][0]) == extreme
+    assert answer["borderline"][0]["margin"] == others["margin"].min()
 
 
 def test_label_written_by_hand_has_a_count_and_no_members(api):

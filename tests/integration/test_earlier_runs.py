@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.runs.archive import EarlierRuns
+from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.publication import Publication
 from dfu_clustering.tracking.store import TrackingUnavailableError, mlflow_store
@@ -64,7 +65,7 @@ def copied(site, tmp_path):
 def test_champion_is_the_newest_publish_of_the_ledger(site):
     champion = EarlierRuns.in_folder(site, CONFIG).champion()
     assert (champion.name, champion.as_of_month) == (SEPTEMBER, "2026-09")
-    assert champion.file("cluster_labels.csv") == site / "runs" / SEPTEMBER / "cluster_labels.csv"
+    assert champion.require(RunFile.LABELS) == site / "runs" / SEPTEMBER / "cluster_labels.csv"
 
 
 def test_run_of_a_time_and_run_of_an_id(site):
@@ -76,8 +77,8 @@ def test_run_of_a_time_and_run_of_an_id(site):
 def test_files_come_from_mlflow_once_the_folder_is_gone(copied):
     shutil.rmtree(copied.runs / AUGUST)
     run = copied.named(AUGUST)
-    assert run.file("cluster_labels.csv").read_text() == AUGUST
-    assert run.file("data_quality/dim_dfu.json").read_text() == "{}"
+    assert run.require(RunFile.LABELS).read_text() == AUGUST
+    assert run.require("data_quality/dim_dfu.json").read_text() == "{}"
     assert not (copied.runs / AUGUST).exists()
     assert sorted(path.name for path in run.fetched.iterdir()) == ["cluster_labels.csv", "data_quality"]
 
@@ -85,8 +86,8 @@ def test_files_come_from_mlflow_once_the_folder_is_gone(copied):
 def test_file_that_is_nowhere_says_where_it_was_looked_for(copied):
     run = copied.named(SEPTEMBER)
     with pytest.raises(DataError, match=r"stability\.json neither in .* nor in an MLflow run named 2026-09"):
-        run.file("stability.json")
-    assert run.find_file("stability.json") is None
+        run.require(RunFile.STABILITY)
+    assert run.find(RunFile.STABILITY) is None
 
 
 def test_lost_ledger_leaves_the_champion_that_mlflow_knows(copied):
@@ -111,17 +112,17 @@ def test_folder_that_cannot_be_written_is_not_called_an_outage_of_mlflow(copied)
     run = copied.named(AUGUST)
     run.fetched.parent.write_text("a file where a folder is wanted")
     with pytest.raises(NotADirectoryError):
-        run.file("cluster_labels.csv")
+        run.require(RunFile.LABELS)
 
 
 def test_mlflow_that_is_down_only_matters_where_the_folder_is_gone(copied, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:hunter2@127.0.0.1:9")
-    assert copied.champion().file("cluster_labels.csv").read_text() == SEPTEMBER
+    assert copied.champion().require(RunFile.LABELS).read_text() == SEPTEMBER
     shutil.rmtree(copied.runs / SEPTEMBER)
     with pytest.raises(TrackingUnavailableError) as caught:
-        copied.champion().file("cluster_labels.csv")
+        copied.champion().require(RunFile.LABELS)
     assert "hunter2" not in str(caught.value)
-    assert copied.champion().find_file("cluster_labels.csv") is None
+    assert copied.champion().find(RunFile.LABELS) is None
 
 
 def test_lost_ledger_and_mlflow_that_is_down_is_an_outage_and_no_wrong_name(copied, monkeypatch):

@@ -17,8 +17,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 from prefect_sqlalchemy import SqlAlchemyConnector
 
-from dfu_clustering.config.clustering import ClusteringConfig, load_config
-from dfu_clustering.config.operations import OF_THE_DEPLOYMENT
+from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError
@@ -81,7 +81,7 @@ def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_faile
     def full_disk(*_, **__):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("tasks.clustering.build_report_step", full_disk)
+    monkeypatch.setattr("tasks.clustering.report.build_report", full_disk)
     state = cluster_dfus(**QUICK, return_state=True)
     summary = state.result()
     assert state.is_completed()
@@ -135,7 +135,9 @@ def test_block_of_another_driver_is_refused(server, monkeypatch):
 def test_form_of_the_ui_shows_every_setting_with_default_and_description():
     whole = parameter_schema(cluster_dfus.fn).model_dump()
     schema = whole["properties"]
-    settings = set(ClusteringConfig.model_fields) - OF_THE_DEPLOYMENT
+    settings = set(RunSettings.model_fields)
+    assert set(ClusteringConfig.model_fields) - settings == {"warehouse", "scale", "tracking"}
+    assert not {"warehouse", "scale", "tracking"} & set(schema)
     assert settings | {"as_of_month", "dry_run"} <= set(schema)
     # a description equal to that of the section it refers to is said only there
     described = {

@@ -16,15 +16,16 @@ from gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.tidy import read_tidy_sales
 from dfu_clustering.files.tables import read_json
 from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.manifest import BUILD_FEATURES
 from dfu_clustering.runs.run import Run, var_folder
-from dfu_clustering.steps.build_features import FeatureSummary, build_features
+from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.steps.label_segments import label_segments
-from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.publish_labels import update_assignments
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
@@ -124,7 +125,7 @@ def test_real_panels_raise_nothing_critical(postgres_url, tmp_path, name):
     reports = judge_sources(config, engine, run, GatePolicy(), chosen=False)
     make_labels(config, engine, run)
     reports += judge_features(run, GatePolicy())
-    update_assignments(engine, labels=run.labels)
+    update_assignments(run, engine)
     reports += judge_assignments(config, engine, run, GatePolicy())
     engine.dispose()
     assert [report.suite for report in reports] == SUITES
@@ -135,9 +136,9 @@ def test_real_panels_raise_nothing_critical(postgres_url, tmp_path, name):
 
 
 def make_labels(config, engine, run):
-    run.once("build_features", FeatureSummary, lambda: build_features(config, engine, output=run.features))
-    train_model(config, features=run.features, output_dir=run.folder)
-    label_segments(config, model=ModelFiles.in_folder(run.folder), output=run.labels)
+    build_features(run, config, engine)
+    train_model(run, config)
+    label_segments(run, config)
 
 
 def test_a_past_month_is_judged_as_it_was_then(panel, tmp_path):
@@ -337,10 +338,10 @@ def changed(**columns):
 )
 def test_a_broken_feature_matrix_is_noticed(finished_run, expectation, change):
     _, _, run = finished_run
-    good = pd.read_parquet(run.features)
-    change(good.copy()).to_parquet(run.features)
+    good = pd.read_parquet(run.path(RunFile.MATRIX))
+    change(good.copy()).to_parquet(run.path(RunFile.MATRIX))
     (report,) = judge_features(run, GatePolicy())
-    good.to_parquet(run.features)
+    good.to_parquet(run.path(RunFile.MATRIX))
     found = failures(report)[expectation]
     assert found.severity == ("warning" if expectation == "no_feature_is_dead" else "critical")
     if expectation.endswith(("_range", "_defined", "_once")):
@@ -350,7 +351,7 @@ def test_a_broken_feature_matrix_is_noticed(finished_run, expectation, change):
 def test_features_of_other_rows_than_were_judged_are_noticed(finished_run, clean_panel):
     config, engine, run = finished_run
     judge_sources(config, engine, run, GatePolicy(), chosen=False)
-    summary = run.result("build_features", FeatureSummary)
+    summary = run.result(BUILD_FEATURES)
     assert failures(judge_features(run, GatePolicy())[0]) == {}
     report = run.folder / "data_quality" / "fact_sales_monthly.json"
     text = report.read_text()
@@ -373,8 +374,8 @@ def test_features_of_other_rows_than_were_judged_are_noticed(finished_run, clean
 )
 def test_broken_labels_are_noticed(finished_run, expectation, change):
     config, engine, run = finished_run
-    good = pd.read_csv(run.labels)
-    change(good.copy()).to_csv(run.labels, index=False)
+    good = pd.read_csv(run.path(RunFile.LABELS))
+    change(good.copy()).to_csv(run.path(RunFile.LABELS), index=False)
     (report,) = judge_assignments(config, engine, run, GatePolicy())
-    good.to_csv(run.labels, index=False)
+    good.to_csv(run.path(RunFile.LABELS), index=False)
     assert failures(report)[expectation].severity == "critical"

@@ -12,7 +12,7 @@ import pytest
 from gate_runs import execute, fetch, rows_of_dim_dfu
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
@@ -123,7 +123,6 @@ def test_published_month_comes_as_it_was_published(backfilled, tmp_path):
     name = "2026-07-c0ffee0000-aaaaaaaaaaaa"
     run = tmp_path / "var" / "runs" / name
     shutil.copytree(tmp_path / "var" / "history" / "x" / "2026-07", run)
-    (run / "dfu_label_history.parquet").unlink()  # a run of before this file
     line = Publication(
         as_of_month="2026-07",
         load_id=None,

@@ -20,15 +20,15 @@ from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import wait_until
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, read_table, sha256
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.steps.label_segments import label_segments
-from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.published_files import PublishedFiles
 from dfu_clustering.steps.train_model import train_model
 from flows.cluster_dfus import cluster_dfus
 
@@ -68,7 +68,7 @@ def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(wareho
     assert told.published_run == Path(first.run_folder).name
     assert read_json(folder / "stability.json")["churn_share"] == told.churn_share
     assert [line.model_sha256 for line in Ledger(tmp_path / "runs").publications()] == [
-        sha256(ModelFiles.in_folder(Path(run.run_folder)).model) for run in (first, second)
+        sha256(Path(run.run_folder) / RunFile.MODEL) for run in (first, second)
     ]
 
     # the figures are those of the labels in the database
@@ -95,9 +95,8 @@ def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(wareho
     shutil.copytree(
         folder, other, ignore=lambda _, names: [n for n in names if not n.startswith("clustering_features")]
     )
-    train_model(config, features=other / "clustering_features.parquet", output_dir=other, published=published)
-    model = ModelFiles.in_folder(other)
-    label_segments(config, model=model, output=other / "cluster_labels.csv", published=published)
+    train_model(RunFolder(other), config, published)
+    label_segments(RunFolder(other), config, published)
     names = ("cluster_assignments.csv", "cluster_metadata.json", "cluster_labels.csv", "cluster_profiles.json",
              "stability.json", "label_changes.parquet", "dfu_moves.parquet", "cluster_model.json")  # fmt: skip
     assert [name for name in names if (folder / name).read_bytes() != (other / name).read_bytes()] == []

@@ -11,7 +11,7 @@ import pandas as pd
 import psycopg2
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.server import start_server
 from dfu_clustering.files.tables import read_json, read_table
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.tidy import read_tidy_sales
 from dfu_clustering.quality.gate_reports import GatePolicy

@@ -13,12 +13,14 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import wait_until
 
-from dfu_clustering.config.clustering import ClusteringConfig, load_config
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError, DataError
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureFiles, build_features, join_parts
+from dfu_clustering.steps.build_features import build_features, join_parts
 from dfu_clustering.warehouse.connect import connect_engine, is_transient
 from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
 from tasks import clustering
@@ -38,24 +40,29 @@ def warehouse(postgres_url, monkeypatch):
 
 @pytest.fixture
 def at_once(warehouse, tmp_path):
-    files = FeatureFiles(tmp_path / "at_once.parquet")
-    build_features(load_config(), warehouse, output=files.matrix, as_of_month=AS_OF)
+    files = matrix_in(tmp_path, "at_once.parquet")
+    build_features(files, load_config(), warehouse, as_of_month=AS_OF)
     return files
 
 
-def in_parts(warehouse, folder: Path, n_parts: int, config: ClusteringConfig | None = None) -> FeatureFiles:
-    config, parts = config or load_config(), [folder / f"{number}.parquet" for number in range(n_parts)]
+def matrix_in(folder: Path, name: str) -> RunFolder:
+    return RunFolder(folder).placing(RunFile.MATRIX, folder / name)
+
+
+def in_parts(warehouse, folder: Path, n_parts: int, config: ClusteringConfig | None = None) -> RunFolder:
+    config, parts = config or load_config(), [matrix_in(folder, f"{number}.parquet") for number in range(n_parts)]
     with snapshot(warehouse) as shared:
-        for number, path in enumerate(parts):
+        for number, files in enumerate(parts):
             part, same_as = Part(number, n_parts), shared.export()
-            build_features(config, warehouse, output=path, as_of_month=AS_OF, part=part, same_as=same_as)
-    files = FeatureFiles(folder / "joined.parquet")
-    join_parts(config, parts=parts, output=files.matrix)
-    return files
+            build_features(files, config, warehouse, as_of_month=AS_OF, part=part, same_as=same_as)
+    joined = matrix_in(folder, "joined.parquet")
+    join_parts(joined, config, parts=parts)
+    return joined
 
 
-def content(files: FeatureFiles) -> list[bytes]:
-    return [path.read_bytes() for path in (files.matrix, files.panel, files.excluded, files.metadata)]
+def content(files: RunFolder) -> list[bytes]:
+    names = (RunFile.MATRIX, RunFile.PANEL, RunFile.EXCLUDED, RunFile.FEATURES)
+    return [files.path(name).read_bytes() for name in names]
 
 
 @pytest.mark.parametrize("n_parts", [2, 5])
@@ -66,8 +73,8 @@ def test_joined_parts_are_the_same_bytes_as_one_call(warehouse, at_once, tmp_pat
 def test_parts_without_a_dfu_that_can_be_clustered_are_joined_too(warehouse, tmp_path):
     with warehouse.begin() as connection:
         connection.exec_driver_sql("DELETE FROM dim_dfu WHERE dfu_sk > 4")
-    once = FeatureFiles(tmp_path / "at_once.parquet")
-    build_features(load_config(), warehouse, output=once.matrix, as_of_month=AS_OF)
+    once = matrix_in(tmp_path, "at_once.parquet")
+    build_features(once, load_config(), warehouse, as_of_month=AS_OF)
     joined = in_parts(warehouse, tmp_path / "parts", 8)
     assert content(joined) == content(once)
     assert len(list((tmp_path / "parts").glob("?.parquet"))) < 8
@@ -84,21 +91,21 @@ def test_parts_see_one_snapshot_whatever_is_loaded_meanwhile(warehouse, at_once,
         same_as = shared.export()
         with warehouse.begin() as connection:
             connection.exec_driver_sql("DELETE FROM fact_sales_monthly WHERE startdate > '2026-01-01'")
-        paths = [tmp_path / f"{number}.parquet" for number in range(2)]
-        for number, path in enumerate(paths):
-            build_features(load_config(), warehouse, output=path, part=Part(number, 2), same_as=same_as)
-    joined = FeatureFiles(tmp_path / "joined.parquet")
-    join_parts(load_config(), parts=paths, output=joined.matrix)
+        parts = [matrix_in(tmp_path, f"{number}.parquet") for number in range(2)]
+        for number, files in enumerate(parts):
+            build_features(files, load_config(), warehouse, part=Part(number, 2), same_as=same_as)
+    joined = matrix_in(tmp_path, "joined.parquet")
+    join_parts(joined, load_config(), parts=parts)
     assert content(joined) == content(at_once)
 
 
-def run_in_parts(prefect_server, config: ClusteringConfig, folder: Path) -> tuple[FeatureFiles, set[str]]:
+def run_in_parts(prefect_server, config: ClusteringConfig, folder: Path) -> tuple[RunFolder, set[str]]:
     """Build the features in a flow; return the files and the names of the tasks that built the parts."""
-    run = Run(folder, AS_OF)
+    run = Run(folder, as_of_month=AS_OF)
 
     @flow
     def only_features() -> None:
-        build_features_in_parts(config, run, as_of_month=AS_OF)
+        build_features_in_parts(run, config)
 
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
         state = only_features(return_state=True)
@@ -106,7 +113,7 @@ def run_in_parts(prefect_server, config: ClusteringConfig, folder: Path) -> tupl
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
         with get_client(sync_client=True) as client:
             names = {task_run.name for task_run in client.read_task_runs(flow_run_filter=wanted)}
-    return FeatureFiles(run.features), names
+    return run, names
 
 
 def test_without_dask_the_parts_follow_one_another_in_the_process(prefect_server, warehouse, at_once, tmp_path):
@@ -117,14 +124,14 @@ def test_without_dask_the_parts_follow_one_another_in_the_process(prefect_server
 
 
 def test_a_part_that_an_earlier_try_left_is_not_joined(prefect_server, warehouse, at_once, tmp_path):
-    run = Run(tmp_path / "run", AS_OF)
+    run = Run(tmp_path / "run", as_of_month=AS_OF)
+    run.parts.mkdir(parents=True)
     for number in range(8):
-        run.part(number).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(at_once.matrix, run.part(number))
+        shutil.copy(at_once.path(RunFile.MATRIX), run.part(number).path(RunFile.MATRIX))
     with warehouse.begin() as connection:
         connection.exec_driver_sql("DELETE FROM dim_dfu WHERE dfu_sk > 4")
-    once = FeatureFiles(tmp_path / "of_four_dfus.parquet")
-    build_features(load_config(), warehouse, output=once.matrix, as_of_month=AS_OF)
+    once = matrix_in(tmp_path, "of_four_dfus.parquet")
+    build_features(once, load_config(), warehouse, as_of_month=AS_OF)
     files, _ = run_in_parts(prefect_server, load_config(scale={"partitions": 8}), run.folder)
     assert content(files) == content(once)
 
@@ -158,7 +165,7 @@ def drop_the_connection_that_shares(url: str) -> None:
 def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(
     prefect_server, warehouse, postgres_url, at_once, tmp_path
 ):
-    run, config = Run(tmp_path / "run", AS_OF), load_config(scale={"partitions": 8})
+    run, config = Run(tmp_path / "run", as_of_month=AS_OF), load_config(scale={"partitions": 8})
 
     @flow
     def only_features() -> None:
@@ -172,7 +179,7 @@ def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
         with get_client(sync_client=True) as client:
             tries = {task_run.name: task_run.run_count for task_run in client.read_task_runs(flow_run_filter=wanted)}
-    assert content(FeatureFiles(run.features)) == content(at_once)
+    assert content(run) == content(at_once)
     assert [count for name, count in tries.items() if not name.startswith("build-features-part")] == [2]
     assert {count for name, count in tries.items() if name.startswith("build-features-part")} == {1}
 

@@ -3,21 +3,22 @@
 import json
 import pickle
 import shutil
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from report_runs import CONFIG, make_run
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, read_table, sha256, write_table
 from dfu_clustering.preprocessing.shape import SHAPE_SOURCES
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.steps.find_published import find_published
-from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.published_files import PublishedFiles
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.tracking.store import TrackingUnavailableError
 
@@ -43,7 +44,7 @@ def run(published_run, tmp_path):
             run=published_run.folder.name,
             labels={},
             published_at=datetime(2026, 11, 5, tzinfo=UTC),
-            model_sha256=sha256(ModelFiles.in_folder(published_run.folder).model),
+            model_sha256=sha256(published_run.path(RunFile.MODEL)),
         )
     )
     following = type(published_run).open(
@@ -56,18 +57,23 @@ def run(published_run, tmp_path):
 
 
 def published_folder(run):
-    return next(folder for folder in run.folder.parent.iterdir() if folder.name.startswith("2026-10"))
+    return published_files(run).folder
+
+
+def published_files(run):
+    folder = next(folder for folder in run.folder.parent.iterdir() if folder.name.startswith("2026-10"))
+    return RunFolder(folder)
 
 
 def test_run_whose_files_are_whole_is_continued(run):
-    assert find_published(CONFIG, run).run == published_folder(run).name
+    assert find_published(run, CONFIG.tracking).run == published_folder(run).name
 
 
 def test_outage_of_mlflow_is_no_reason_for_new_labels(run, monkeypatch):
     shutil.rmtree(published_folder(run))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(TrackingUnavailableError):
-        find_published(CONFIG, run)
+        find_published(run, CONFIG.tracking)
 
 
 def test_run_that_is_in_neither_place_stops_the_next_unless_a_reason_is_given(run, monkeypatch):
@@ -75,8 +81,8 @@ def test_run_that_is_in_neither_place_stops_the_next_unless_a_reason_is_given(ru
     shutil.rmtree(published_folder(run))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(DataError, match=f"cluster_model.json neither in .*{name}"):
-        find_published(CONFIG, run)
-    choice = find_published(CONFIG, run, override_reason="the disk is lost")
+        find_published(run, CONFIG.tracking)
+    choice = find_published(run, CONFIG.tracking, override_reason="the disk is lost")
     assert choice.run is None
     assert f"labels are made from scratch and not matched to those of {name}" in choice.problem
     assert "Reason given: the disk is lost" in choice.problem
@@ -94,7 +100,7 @@ class Unwanted:
 
 def replace_model(run, content):
     """Put something else in the place of the published model, and let the ledger name that: a hash grants no trust."""
-    path = ModelFiles.in_folder(published_folder(run)).model
+    path = published_files(run).path(RunFile.MODEL)
     path.write_bytes(content)
     ledger = Ledger(run.folder.parent)
     newest = ledger.publications()[-1]
@@ -102,18 +108,18 @@ def replace_model(run, content):
 
 
 def stored_model(run):
-    return read_json(ModelFiles.in_folder(published_folder(run)).model)
+    return read_json(published_files(run).path(RunFile.MODEL))
 
 
 def require_refused(run, match):
     with pytest.raises(DataError, match=match) as refusal:
-        find_published(CONFIG, run)
+        find_published(run, CONFIG.tracking)
     assert "override_reason" in refusal.value.remedy
     assert "have labels made from scratch" in refusal.value.remedy
 
 
 def test_model_that_is_not_the_published_one_is_refused(run):
-    path = ModelFiles.in_folder(published_folder(run)).model
+    path = published_files(run).path(RunFile.MODEL)
     path.write_bytes(path.read_bytes().replace(b'"n_dfus"', b'"n_dfus" '))
     require_refused(run, "must be the one that the ledger names")
 
@@ -126,11 +132,11 @@ def test_pickle_in_the_place_of_a_model_is_refused_and_never_loaded(run, tmp_pat
 
 def test_run_of_a_version_that_pickled_its_model_is_refused_and_the_pickle_never_loaded(run, tmp_path):
     folder = published_folder(run)
-    ModelFiles.in_folder(folder).model.unlink()
+    RunFolder(folder).path(RunFile.MODEL).unlink()
     (folder / "cluster_pipeline.pkl").write_bytes(pickle.dumps(Unwanted(tmp_path / "loaded")))
     require_refused(run, r"a pickle of an earlier version, .*cluster_pipeline.pkl, which is not loaded")
     assert not (tmp_path / "loaded").exists()
-    assert find_published(CONFIG, run, override_reason="new version").run is None
+    assert find_published(run, CONFIG.tracking, override_reason="new version").run is None
 
 
 def test_model_of_another_schema_version_is_refused_with_both_versions(run):
@@ -146,31 +152,45 @@ def test_model_whose_parts_do_not_fit_together_is_refused_before_it_is_applied(r
 
 
 def test_members_of_clusters_that_the_model_does_not_have_are_refused(run):
-    path = ModelFiles.in_folder(published_folder(run)).assignments
+    path = published_files(run).path(RunFile.ASSIGNMENTS)
     table = read_table(path)
     write_table(table.assign(cluster_id=table["cluster_id"].replace(0, 99)), path)
     require_refused(run, "other cluster numbers than 0 to")
 
 
 def test_run_of_another_assortment_has_nothing_to_continue_and_that_is_reported(run):
-    path = ModelFiles.in_folder(published_folder(run)).assignments
+    path = published_files(run).path(RunFile.ASSIGNMENTS)
     table = read_table(path)
     write_table(table.assign(dfu_ck="other_" + table["dfu_ck"]), path)
-    choice = find_published(CONFIG, run)
+    choice = find_published(run, CONFIG.tracking)
     assert choice.run is None
     assert f"only 0% of its {len(table)} DFUs are in the features of this run" in choice.problem
 
 
+@dataclass(frozen=True)
+class CountedFolder(RunFolder):
+    """A run's folder that knows which of its files were asked for."""
+
+    asked: list[RunFile] = field(default_factory=list)
+
+    def require(self, file):
+        self.asked.append(file)
+        return super().require(file)
+
+
+def trained_beside(run, folder):
+    """Return where a training on the features of a run leaves its files, apart from the run."""
+    return RunFolder(folder).placing(RunFile.MATRIX, run.path(RunFile.MATRIX))
+
+
 def test_published_clusters_are_read_once_and_of_the_matrix_only_what_is_compared(run, tmp_path, monkeypatch):
-    asked, read = [], []
-    folder = PublishedFiles.in_folder(published_folder(run))
-    files = PublishedFiles(folder.run, lambda name: asked.append(name) or folder.file(name))
+    read, folder = [], CountedFolder(published_folder(run))
     whole = PublishedFiles.matrix
     monkeypatch.setattr(
         PublishedFiles, "matrix", lambda self, columns=None: read.append(whole(self, columns)) or read[-1]
     )
-    train_model(CONFIG, features=run.features, output_dir=tmp_path, published=files)
-    assert sorted(asked.count(name) for name in ("cluster_assignments.csv", "cluster_model.json")) == [1, 1]
+    train_model(trained_beside(run, tmp_path), CONFIG, PublishedFiles(folder))
+    assert [folder.asked.count(file) for file in (RunFile.ASSIGNMENTS, RunFile.MODEL)] == [1, 1]
     assert [list(frame) for frame in read] == [["dfu_ck", *SHAPE_SOURCES]]
     moves = read_table(tmp_path / "dfu_moves.parquet")
     assert len(moves) == len(read[0])
@@ -180,13 +200,11 @@ def test_published_clusters_are_read_once_and_of_the_matrix_only_what_is_compare
 def test_setting_that_never_held_back_is_not_written_as_that_of_the_space(published_run, tmp_path):
     never = load_config(k_range=(3, 5), gap_references=2, n_init=5, feature_set="all", refit="never")
     files = PublishedFiles.in_folder(published_run.folder)
-    train_model(never, features=published_run.features, output_dir=tmp_path, published=files)
+    train_model(trained_beside(published_run, tmp_path), never, files)
     metadata = read_json(tmp_path / "cluster_metadata.json")
     assert (metadata["config"]["feature_set"], metadata["space_settings"]["feature_set"]) == ("all", "shape")
     (tmp_path / "cluster_labels.csv").write_bytes((published_run.folder / "cluster_labels.csv").read_bytes())
     again = tmp_path / "again"
     allowed = never.model_copy(update={"refit": "auto"})
-    told = train_model(
-        allowed, features=published_run.features, output_dir=again, published=PublishedFiles.in_folder(tmp_path)
-    )
+    told = train_model(trained_beside(published_run, again), allowed, PublishedFiles.in_folder(tmp_path))
     assert told.continuity.reason == "settings changed: feature_set"

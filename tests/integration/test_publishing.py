@@ -9,13 +9,14 @@ import psycopg2
 import pytest
 from prefect_server import wait_until
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_table
 from dfu_clustering.publishing import transaction
 from dfu_clustering.publishing.journal import PublishJournal
 from dfu_clustering.publishing.outcome import CommitUnknownError, ConcurrentChangeError, SlowStatementError
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.warehouse import timeouts
 from dfu_clustering.warehouse.connect import connect_engine, is_transient
 from dfu_clustering.warehouse.statements import statement
@@ -281,8 +282,13 @@ def fetched(url, query):
         return cursor.fetchall()
 
 
+def journal_in(folder):
+    files = RunFolder(folder)
+    return PublishJournal(files.path(RunFile.PREVIOUS_LABELS), files.path(RunFile.PUBLISH_ATTEMPT))
+
+
 def test_labels_of_before_are_on_disk_before_the_change_is_committed(engine, tmp_path):
-    journal, seen = PublishJournal(tmp_path), []
+    journal, seen = journal_in(tmp_path), []
 
     def keep(attempt, previous):
         journal.write(attempt, previous)
@@ -298,7 +304,7 @@ def test_labels_of_before_are_on_disk_before_the_change_is_committed(engine, tmp
 
 
 def test_run_that_is_cut_off_after_its_commit_reports_what_it_did_and_keeps_the_labels_of_before(engine, tmp_path):
-    journal = PublishJournal(tmp_path)
+    journal = journal_in(tmp_path)
 
     def publish(table):
         def keep(attempt, previous):
@@ -319,7 +325,7 @@ def test_run_that_is_cut_off_after_its_commit_reports_what_it_did_and_keeps_the_
 
 
 def test_attempt_that_was_rolled_back_is_made_anew(engine, postgres_url, tmp_path):
-    journal = PublishJournal(tmp_path)
+    journal = journal_in(tmp_path)
 
     def keep_and_fail(attempt, previous):
         journal.write(attempt, previous)
@@ -333,7 +339,7 @@ def test_attempt_that_was_rolled_back_is_made_anew(engine, postgres_url, tmp_pat
 
 
 def test_later_publish_of_other_labels_into_the_same_folder_begins_anew(engine, tmp_path):
-    journal = PublishJournal(tmp_path)
+    journal = journal_in(tmp_path)
 
     def publish(table):
         return publish_labels(engine, table, Publishing(keep=journal.write, last_attempt=journal.last_attempt()))
@@ -347,7 +353,7 @@ def test_later_publish_of_other_labels_into_the_same_folder_begins_anew(engine, 
 
 
 def test_labels_of_before_outlive_an_attempt_that_was_rolled_back_after_one_that_was_committed(engine, tmp_path):
-    journal, table = PublishJournal(tmp_path), labels(a="new", b="kept")
+    journal, table = journal_in(tmp_path), labels(a="new", b="kept")
 
     def publish(keep):
         return publish_labels(engine, table, Publishing(keep=keep, last_attempt=journal.last_attempt()))
@@ -367,7 +373,7 @@ def test_labels_of_before_outlive_an_attempt_that_was_rolled_back_after_one_that
 
 
 def test_attempt_of_a_database_that_is_no_more_counts_for_nothing(engine, tmp_path):
-    journal = PublishJournal(tmp_path)
+    journal = journal_in(tmp_path)
     publish_labels(engine, labels(a="new"), Publishing(keep=journal.write))
     future = journal.last_attempt().model_copy(update={"transaction": 2**40})
     assert publish_labels(engine, labels(a="new"), Publishing(last_attempt=future)).updated == 0
@@ -378,7 +384,7 @@ def test_connection_lost_at_the_commit_is_all_or_nothing_and_the_next_try_knows(
     engine, postgres_url, tmp_path, monkeypatch, committed, label
 ):
     """The server ends the session just before, or just after, it commits; the client cannot tell which."""
-    journal, real = PublishJournal(tmp_path), transaction._commit
+    journal, real = journal_in(tmp_path), transaction._commit
 
     def lost(connection):
         if committed:

@@ -6,15 +6,16 @@ import pandas as pd
 import psycopg2
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.tidy import read_tidy_sales
-from dfu_clustering.steps.build_features import build_features, newest_month
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.steps.label_segments import label_segments
-from dfu_clustering.steps.model_files import ModelFiles
 from dfu_clustering.steps.publish_labels import update_assignments
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
+from dfu_clustering.warehouse.snapshot import newest_month
 
 pytestmark = pytest.mark.integration
 
@@ -32,10 +33,11 @@ def panel(request):
 def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, postgres_url, tmp_path):
     load_panel(postgres_url, read_tidy_sales(panel))
     engine, config = connect_engine(postgres_url), load_config()
-    features = build_features(config, engine, output=tmp_path / "features.parquet")
-    training = train_model(config, features=tmp_path / "features.parquet", output_dir=tmp_path)
-    labels = label_segments(config, model=ModelFiles.in_folder(tmp_path), output=tmp_path / "labels.csv")
-    published = update_assignments(engine, labels=tmp_path / "labels.csv")
+    files = RunFolder(tmp_path)
+    features = build_features(files, config, engine)
+    training = train_model(files, config)
+    labels = label_segments(files, config)
+    published = update_assignments(files, engine)
     engine.dispose()
 
     assert training.k >= 4
@@ -62,9 +64,11 @@ def test_past_month_is_run_as_if_nothing_had_come_after_it(panel, postgres_url, 
     engine, config = connect_engine(postgres_url), load_config()
     newest = newest_month(engine, None)
     past = str(pd.Period(newest, "M") - 6)
-    build_features(config, engine, output=tmp_path / "rerun.parquet", as_of_month=past)
+    build_features(
+        RunFolder(tmp_path).placing(RunFile.MATRIX, tmp_path / "rerun.parquet"), config, engine, as_of_month=past
+    )
     with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM fact_sales_monthly WHERE startdate > %s", (f"{past}-01",))
-    build_features(config, engine, output=tmp_path / "then.parquet")
+    build_features(RunFolder(tmp_path).placing(RunFile.MATRIX, tmp_path / "then.parquet"), config, engine)
     engine.dispose()
     assert (tmp_path / "rerun.parquet").read_bytes() == (tmp_path / "then.parquet").read_bytes()

@@ -9,9 +9,10 @@ from browser import Visit, headless_chromium
 from report_runs import HOSTILE_KEYS, make_run
 
 from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_report import ReportSources, build_report
-from dfu_clustering.steps.label_segments import LabelSummary
+from dfu_clustering.steps.build_report import build_report
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +28,7 @@ def run(tmp_path_factory) -> Run:
     names = ["dfu_ck", "old_label", "new_label", "feature", "before", "after"]
     moved = pd.DataFrame([[key, "a", "b", "log_growth", 0.1, 0.5] for key in HOSTILE_KEYS], columns=names)
     write_table(moved, run.folder / "label_changes.parquet")
-    build_report(ReportSources.of_run(run), output=run.report)
+    build_report(run)
     return run
 
 
@@ -42,7 +43,7 @@ def visit(browser, run):
     visits = []
 
     def open_report(**context):
-        visits.append(Visit.of_report(browser, run.report, **context))
+        visits.append(Visit.of_report(browser, run.path(RunFile.REPORT), **context))
         return visits[-1]
 
     yield open_report
@@ -54,8 +55,8 @@ def visit(browser, run):
 def test_page_renders_without_complaint_and_loads_nothing(visit, run, scheme):
     opened = visit(color_scheme=scheme)
     assert opened.complaints == []
-    assert opened.requests == [run.report.as_uri()]
-    segments = len(run.result("label_segments", LabelSummary).segments)
+    assert opened.requests == [run.path(RunFile.REPORT).as_uri()]
+    segments = len(run.result(LABEL_SEGMENTS).segments)
     for chart in ("figure.course svg", "article.members", ".heat tbody tr"):
         assert opened.page.locator(chart).count() == segments
     for chart in ("#map-chart svg", "#flows svg"):
@@ -94,7 +95,7 @@ def test_axe_finds_no_fault(visit, scheme, viewport):
 
 def test_filter_leaves_one_segment(visit, run):
     page = visit().page
-    segments = len(run.result("label_segments", LabelSummary).segments)
+    segments = len(run.result(LABEL_SEGMENTS).segments)
     assert page.locator(".card:visible").count() == segments
     page.select_option("#segment", "1")
     assert page.locator(".card:visible").get_attribute("id") == "segment-1"
@@ -188,7 +189,7 @@ def test_page_prints_with_reasons_open_and_controls_away(visit):
 
 
 def test_texts_and_tables_do_without_javascript(browser, run):
-    opened = Visit(browser, run.report.as_uri(), java_script_enabled=False)
+    opened = Visit(browser, run.path(RunFile.REPORT).as_uri(), java_script_enabled=False)
     try:
         assert opened.page.locator(".heat tbody tr").count() > 0
         assert opened.page.locator("noscript").text_content().startswith("Charts, filter and search need JavaScript")

@@ -12,11 +12,10 @@ from report_runs import HOSTILE_KEYS, N_MONTHS, make_run
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, read_table, write_json, write_table
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureFiles
-from dfu_clustering.steps.build_report import ReportSources, build_report
-from dfu_clustering.steps.label_segments import LabelSummary
-from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.steps.build_report import write_report
 
 pytestmark = pytest.mark.integration
 
@@ -34,12 +33,12 @@ def run(finished, tmp_path) -> Run:
     """A copy of the run that a test may change."""
     folder = tmp_path / finished.folder.name
     shutil.copytree(finished.folder, folder)
-    return Run(folder, finished.as_of_month)
+    return Run(folder, as_of_month=finished.as_of_month)
 
 
 def page_of(run):
-    build_report(ReportSources.of_run(run), output=run.report)
-    return run.report.read_text(encoding="utf-8")
+    write_report(run, run.path(RunFile.REPORT))
+    return run.path(RunFile.REPORT).read_text(encoding="utf-8")
 
 
 def test_same_run_gives_the_same_page_byte_for_byte(run):
@@ -58,7 +57,7 @@ def test_no_key_becomes_markup(run):
 
 def test_changes_findings_and_exclusions_are_those_of_the_run(run):
     page = page_of(run)
-    published = read_json(run.manifest)["steps"]["update_assignments"]["summary"]
+    published = read_json(run.path(RunFile.MANIFEST))["steps"]["update_assignments"]["summary"]
     kept = sum(t["dfus"] for t in published["transitions"] if t["old_label"] == t["new_label"] and t["new_label"])
     assert f"<strong>{kept:,}</strong> DFUs keep their label, <strong>16</strong> get another one" in page
     assert "5 get their first, 3 lose theirs" in page
@@ -67,7 +66,7 @@ def test_changes_findings_and_exclusions_are_those_of_the_run(run):
 
 
 def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
-    labels = run.result("label_segments", LabelSummary).segments
+    labels = run.result(LABEL_SEGMENTS).segments
     moved = {
         "dfu_ck": ["000010_CLUB_DC10", HOSTILE_KEYS[0]],
         "old_label": [labels[0].label] * 2,
@@ -76,10 +75,13 @@ def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
         "before": [0.01, 0.0],
         "after": [0.5, np.nan],
     }
-    write_table(pd.DataFrame(moved), run.folder / "label_changes.parquet")
+    write_table(pd.DataFrame(moved), run.path(RunFile.LABEL_CHANGES))
     renamed = {"old_label": "gone_label", "new_label": labels[1].label, "reason": "seasonality fell below 0.5"}
     measured = {"churn_share": 0.042, "ari": 0.93, "refit": False, "refit_reason": "fits <well>", "renamed": [renamed]}
-    write_json(measured, run.folder / "stability.json")
+    dfus = {"shared_dfus": 300, "new_dfus": 0, "left_dfus": 0, "unchanged_dfus": 0, "flow": []}
+    unknown = ("churn_share_unchanged_history", "far_share", "held_share", "silhouette_nearest")
+    others = {"published_run": "2026-09-c0ffee0000-bbbbbbbbbbbb", "psi": {}, "silhouette": 0.3}
+    write_json({**measured, **dfus, **others, **dict.fromkeys(unknown)}, run.path(RunFile.STABILITY))
     page = page_of(run)
     assert "4.2%" in page
     assert "kept as published <small>fits &lt;well&gt;</small>" in page
@@ -90,7 +92,7 @@ def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
 
 
 def test_borderline_dfus_are_those_with_the_smallest_margin(run):
-    assignments = ModelFiles.in_folder(run.folder).assignments
+    assignments = run.path(RunFile.ASSIGNMENTS)
     members = read_table(assignments, text_columns=frozenset({"dfu_ck"}))
     write_table(members.assign(margin=np.arange(len(members), dtype=float)), assignments)
     assert "Borderline: almost as near to another segment" in page_of(run)
@@ -108,7 +110,7 @@ def test_page_does_without_what_a_run_lacks(run, absent):
 
 @pytest.mark.parametrize("other", [{"as_of_month": "2026-11"}, {"keys_digest": "0" * 16}, None])
 def test_demand_of_another_matrix_than_the_trained_one_is_not_shown(run, other):
-    metadata = FeatureFiles(run.features).metadata
+    metadata = run.path(RunFile.FEATURES)
     assert 'id="members"' in page_of(run)
     write_json(read_json(metadata) | other, metadata) if other else metadata.unlink()
     page = page_of(run)
@@ -117,9 +119,10 @@ def test_demand_of_another_matrix_than_the_trained_one_is_not_shown(run, other):
 
 
 def test_programs_without_a_run_get_a_page_that_says_what_it_does_not_know(run):
-    sources = ReportSources(ModelFiles.in_folder(run.folder), run.labels, run.features)
-    build_report(sources, output=run.report)
-    page = run.report.read_text(encoding="utf-8")
+    shutil.rmtree(run.folder / "data_quality")  # programs leave no reports
+    files = RunFolder(run.folder)
+    write_report(files, files.path(RunFile.REPORT))
+    page = run.path(RunFile.REPORT).read_text(encoding="utf-8")
     assert "Not published by this run" in page
     assert "This run has no reports of the data-quality gates" in page
     assert 'id="changes"' not in page
@@ -127,39 +130,40 @@ def test_programs_without_a_run_get_a_page_that_says_what_it_does_not_know(run):
 
 def test_missing_model_is_said_and_leaves_the_earlier_page(run):
     page_of(run)
-    ModelFiles.in_folder(run.folder).metadata.unlink()
-    before = run.report.read_bytes()
+    run.path(RunFile.METADATA).unlink()
+    before = run.path(RunFile.REPORT).read_bytes()
     with pytest.raises(DataError, match=r"cluster_metadata\.json"):
         page_of(run)
-    assert run.report.read_bytes() == before
+    assert run.path(RunFile.REPORT).read_bytes() == before
     assert [path.name for path in run.folder.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.slow
 def test_page_of_a_million_dfus_stays_small(run):
     enlarge(run, MILLION)
-    summary = build_report(ReportSources.of_run(run), output=run.report)
+    summary = write_report(run, run.path(RunFile.REPORT))
     assert summary.size_mb < LARGEST_MB
     assert summary.dfus_shown < 5000
-    assert f"{MILLION:,}" in run.report.read_text(encoding="utf-8")
+    assert f"{MILLION:,}" in run.path(RunFile.REPORT).read_text(encoding="utf-8")
 
 
 def enlarge(run, n_dfus):
     """Give a run so many DFUs: its own, again and again, under new keys."""
-    model, features = ModelFiles.in_folder(run.folder), FeatureFiles(run.features)
-    members = read_table(model.assignments, text_columns=frozenset({"dfu_ck"}))
+    members = read_table(run.path(RunFile.ASSIGNMENTS), text_columns=frozenset({"dfu_ck"}))
     rows = np.arange(n_dfus) % len(members)
     keys = pd.Series([f"ITEM{i:07d}_CUSTOMER GROUP_LOCATION{i % 97:02d}" for i in range(n_dfus)], dtype="str")
-    write_table(members.iloc[rows].reset_index(drop=True).assign(dfu_ck=keys), model.assignments)
-    panel = parquet.read_table(features.panel).to_pandas().drop(columns="dfu_ck").to_numpy()
+    write_table(members.iloc[rows].reset_index(drop=True).assign(dfu_ck=keys), run.path(RunFile.ASSIGNMENTS))
+    panel = parquet.read_table(run.path(RunFile.PANEL)).to_pandas().drop(columns="dfu_ck").to_numpy()
     noise = np.random.default_rng(0).lognormal(0, 0.05, n_dfus)
     columns = {"dfu_ck": pa.array(keys)}
     months = np.datetime64("2026-10", "M") - np.arange(N_MONTHS - 1, -1, -1)
     columns |= {str(month): panel[rows, i] * noise for i, month in enumerate(months)}
-    parquet.write_table(pa.table(columns), features.panel, row_group_size=65_536)
+    parquet.write_table(pa.table(columns), run.path(RunFile.PANEL), row_group_size=65_536)
     on_map = np.linspace(0, n_dfus - 1, 4000).astype(int)
-    points = read_table(model.map, text_columns=frozenset({"dfu_ck"})).iloc[rows[on_map]].reset_index(drop=True)
-    write_table(points.assign(dfu_ck=keys.iloc[on_map].to_numpy()), model.map)
-    metadata = read_json(model.metadata)
+    points = (
+        read_table(run.path(RunFile.MAP), text_columns=frozenset({"dfu_ck"})).iloc[rows[on_map]].reset_index(drop=True)
+    )
+    write_table(points.assign(dfu_ck=keys.iloc[on_map].to_numpy()), run.path(RunFile.MAP))
+    metadata = read_json(run.path(RunFile.METADATA))
     origin = {**metadata["features"], "n_dfus": n_dfus + 8, "clustered": n_dfus}
-    write_json({**metadata, "n_dfus": n_dfus, "features": origin}, model.metadata)
+    write_json({**metadata, "n_dfus": n_dfus, "features": origin}, run.path(RunFile.METADATA))

@@ -15,16 +15,17 @@ from http_receiver import HttpReceiver
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.files.tables import read_json, read_table
-from dfu_clustering.runs.archive import RECORD_PUBLICATION, EarlierRuns
+from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.manifest import RECORD_PUBLICATION
 from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.restore_labels import (
     find_run_to_restore,
     open_restore,
-    record_restore_in_ledger,
+    record_restore,
     replaced_run,
 )
 from dfu_clustering.steps.restore_labels import restore_labels as restore_labels_step
@@ -54,7 +55,7 @@ def recorded(tmp_path_factory):
             rows = [f"{key},0,{label}" for key, label in LABELS[name].items()]
             (folder / "cluster_labels.csv").write_text("\n".join(["dfu_ck,cluster_id,cluster_label", *rows]))
             publication = publish(var, name, NOON + timedelta(hours=hours))
-            Run(folder, name[:7]).once(RECORD_PUBLICATION, Publication, lambda publication=publication: publication)
+            Run(folder, as_of_month=name[:7]).once(RECORD_PUBLICATION, lambda publication=publication: publication)
             run = store.client.create_run(store.experiment_id(), run_name=name)
             store.client.log_artifacts(run.info.run_id, str(folder))
             model = store.client.create_model_version(CONFIG.registered_model, str(folder), run.info.run_id)
@@ -238,12 +239,12 @@ def test_lost_ledger_and_mlflow_that_is_down_can_be_tried_again(restore, site, p
 
 def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(site):
     runs = site / "runs"
-    earlier, publication = find_run_to_restore(load_config(), runs=runs, run=AUGUST, before=None)
+    earlier, publication = find_run_to_restore(runs, CONFIG, run=AUGUST, before=None)
     cut_off = open_restore(runs, earlier, "0123456789ab")
-    assert replaced_run(runs, cut_off, dry_run=False) == SEPTEMBER
-    record_restore_in_ledger(runs, publication, published_at=NOON + timedelta(days=1))
+    assert replaced_run(cut_off, dry_run=False) == SEPTEMBER
+    record_restore(cut_off, publication, published_at=NOON + timedelta(days=1))
     resumed = open_restore(runs, earlier, "0123456789ab")
-    assert replaced_run(runs, resumed, dry_run=False) == SEPTEMBER
+    assert replaced_run(resumed, dry_run=False) == SEPTEMBER
 
 
 def test_server_that_refuses_to_hear_of_a_restore_does_not_cost_its_record(restore, site):
@@ -251,7 +252,7 @@ def test_server_that_refuses_to_hear_of_a_restore_does_not_cost_its_record(resto
     shown, _ = restore("--run", AUGUST, code=2, PREFECT_API_URL=f"{refusing.url}/api")
     refusing.close()
     assert len(refusing.requests) == 1
-    assert "labels of before" in shown
+    assert "previous labels" in shown
     assert_restore_is_written_down(site)
 
 
@@ -261,7 +262,7 @@ def test_server_that_is_not_there_to_hear_of_a_restore_does_not_cost_its_record(
     shown, _ = restore("--run", AUGUST, code=1, PREFECT_API_URL="http://127.0.0.1:9/api")
     assert caplog.text.count("try again in 0.01 s") == 2
     assert "NotAnnouncedError: http://127.0.0.1:9/api/events did not take the announcement" in shown
-    assert "labels of before" in shown
+    assert "previous labels" in shown
     assert_restore_is_written_down(site)
 
 

@@ -5,18 +5,19 @@ import time
 
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.files.tables import read_json
-from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureSummary, build_features
-from dfu_clustering.steps.label_segments import LabelSummary, label_segments
-from dfu_clustering.steps.model_files import ModelFiles
+from dfu_clustering.runs.summaries import LabelSummary
+from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.publish_labels import update_assignments
 from dfu_clustering.steps.record_run import record_early, record_run
-from dfu_clustering.steps.train_model import TrainingSummary, train_model
+from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.tracking.store import mlflow_store
 from dfu_clustering.warehouse.connect import connect_engine
 
@@ -32,11 +33,10 @@ def engine(postgres_url):
 
 
 def do_all(engine, run, config):
-    features, model = run.features, ModelFiles.in_folder(run.folder)
-    run.once("build_features", FeatureSummary, lambda: build_features(config, engine, output=features))
-    run.once("train_model", TrainingSummary, lambda: train_model(config, features=features, output_dir=run.folder))
-    run.once("label_segments", LabelSummary, lambda: label_segments(config, model=model, output=run.labels))
-    run.once("update_assignments", PublishSummary, lambda: update_assignments(engine, labels=run.labels))
+    build_features(run, config, engine)
+    train_model(run, config)
+    label_segments(run, config)
+    run.once(PUBLISH_LABELS, lambda: update_assignments(run, engine))
 
 
 def test_same_data_and_seed_twice_are_the_same_files(engine, tmp_path):
@@ -63,14 +63,14 @@ def test_finished_steps_are_taken_from_the_manifest(engine, tmp_path):
     again = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
     do_all(engine, again, config)
     assert {path: path.stat().st_mtime_ns for path in run.folder.iterdir()} == written
-    assert again.result("update_assignments", PublishSummary).updated > 0  # of the first time
+    assert again.result(PUBLISH_LABELS).updated > 0  # of the first time
 
 
 def test_step_that_failed_is_done_again(tmp_path):
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
     with pytest.raises(ZeroDivisionError):
-        run.once("label_segments", LabelSummary, lambda: LabelSummary(segments=[1 / 0]))
-    assert run.once("label_segments", LabelSummary, lambda: LabelSummary(segments=[])).segments == []
+        run.once(LABEL_SEGMENTS, lambda: LabelSummary(segments=[1 / 0]))
+    assert run.once(LABEL_SEGMENTS, lambda: LabelSummary(segments=[])).segments == []
 
 
 def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monkeypatch):
@@ -79,11 +79,11 @@ def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monk
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
     do_all(engine, run, config)
     started = time.perf_counter()
-    summary = record_run(config, run)
+    summary = record_run(run, config)
     assert time.perf_counter() - started < 30
     assert summary.mlflow_run_id is None
-    assert read_json(run.summary)["mlflow_run_id"] is None
-    assert read_json(run.summary)["published"]["updated"] == summary.clustered
+    assert read_json(run.path(RunFile.SUMMARY))["mlflow_run_id"] is None
+    assert read_json(run.path(RunFile.SUMMARY))["published"]["updated"] == summary.clustered
 
 
 def test_mlflow_run_counts_as_failed_until_all_of_the_run_is_recorded(engine, tmp_path, monkeypatch, caplog):
@@ -92,19 +92,19 @@ def test_mlflow_run_counts_as_failed_until_all_of_the_run_is_recorded(engine, tm
     config = load_config()
     run = Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest=config.digest(), run_id="x")
     do_all(engine, run, config)
-    record_early(config, run, run.folder / "previous_labels.parquet")
+    record_early(run, run.path(RunFile.PREVIOUS_LABELS), config.tracking)
     assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
 
     # a file that cannot be read costs the record, not the run, and is called by its name
-    model = ModelFiles.in_folder(run.folder).model
+    model = run.path(RunFile.MODEL)
     model.rename(tmp_path / "elsewhere")
     with caplog.at_level(logging.WARNING, logger="dfu_clustering"):
-        assert record_run(config, run).mlflow_run_id is None
+        assert record_run(run, config).mlflow_run_id is None
     assert "the run is not in MLflow: [Errno 2] No such file or directory" in caplog.text
     assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
 
     (tmp_path / "elsewhere").rename(model)
-    assert record_run(config, run).mlflow_run_id is not None
+    assert record_run(run, config).mlflow_run_id is not None
     assert states_in_mlflow(config, tmp_path, run) == ["FINISHED"]
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 from gate_runs import copied_panel, execute, rows_of_dim_dfu, run_flow
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.run import Run
 from dfu_clustering.warehouse.connect import connect_engine

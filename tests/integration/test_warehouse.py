@@ -8,7 +8,7 @@ import psycopg2
 import pyarrow as pa
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import ConfigError, DataError, WarehouseError
 from dfu_clustering.warehouse.connect import connect_engine, is_transient
 from dfu_clustering.warehouse.snapshot import snapshot

@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from dfu_clustering.clusters.k_selection import select_k
 from dfu_clustering.clusters.model import fit_clusters
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.features.panel import PanelBuilder, select_histories
@@ -38,8 +38,8 @@ def matrix_and_truth(seed):
 def recovered(matrix, truth, feature_set):
     config = load_config(feature_set=feature_set)
     space = build_preprocessing(config).fit_transform(matrix)
-    selection = select_k(space, volume=matrix["mean_demand"].to_numpy(), config=config)
-    model = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
+    _selection, centroids = select_k(space, volume=matrix["mean_demand"].to_numpy(), config=config)
+    model = fit_clusters(space, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
     return adjusted_rand_score(truth, nearest(space, model.centroids).cluster_id)
 
 

@@ -11,7 +11,7 @@ from dfu_clustering.clusters.k_selection import KStatistics, nearest_feasible, s
 from dfu_clustering.clusters.model import ClusterModel, fit_clusters
 from dfu_clustering.clusters.sampling import stratified_sample
 from dfu_clustering.clusters.silhouette import mean_silhouettes
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.features.panel import Histories
 from dfu_clustering.preprocessing.pipeline import build_preprocessing
@@ -55,8 +55,8 @@ def test_a_shuffled_matrix_gives_every_dfu_the_same_cluster_once_sorted(seed):
     for frame in (matrix, shuffled):
         ordered = frame.sort_values("dfu_ck", ignore_index=True)
         space = build_preprocessing(config).fit_transform(ordered)
-        selection = select_k(space, volume=ordered["mean_demand"].to_numpy(), config=config)
-        model = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
+        _selection, centroids = select_k(space, volume=ordered["mean_demand"].to_numpy(), config=config)
+        model = fit_clusters(space, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
         results.append(dict(zip(ordered["dfu_ck"], nearest(space, model.centroids).cluster_id.tolist(), strict=True)))
     assert results[0] == results[1]
 

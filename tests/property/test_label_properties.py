@@ -8,7 +8,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.naming import ClusterLabel, label_clusters
 from dfu_clustering.labels.profiles import COMPARED_FEATURES
 from dfu_clustering.labels.rules import NO_PATTERN, PATTERNS, TIERS, PublishedLabel, base_of

@@ -32,6 +32,7 @@ from dfu_clustering.files.tables import read_table
 from dfu_clustering.publishing.journal import PublishJournal
 from dfu_clustering.publishing.outcome import CommitUnknownError
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement
 
@@ -124,7 +125,8 @@ class Publishes(RuleBasedStateMachine):
 
     def journal(self):
         self.journals += 1
-        return PublishJournal(self.folder / str(self.journals))
+        files = RunFolder(self.folder / str(self.journals))
+        return PublishJournal(files.path(RunFile.PREVIOUS_LABELS), files.path(RunFile.PUBLISH_ATTEMPT))
 
     def try_to_publish(self, labels, journal, before_update=None):
         def keep(attempt, previous):

@@ -13,7 +13,7 @@ from prefect.server.utilities.user_templates import render_user_template_sync
 from deploy.alert_channel import notification_block
 from deploy.alerts import TEST_ALERT, read_alerts, switched_off
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.quality.gate_reports import Check, GateReport
 from flows.approval import APPROVAL_REQUESTED, PATIENCE_S, question_payload
 from tasks.support.findings import FAILED_EVENT, WARNED_EVENT, findings_payload
@@ -112,9 +112,9 @@ def test_warnings_are_told_as_warnings():
 
 
 def test_a_run_that_waits_for_approval_is_told_with_what_would_change_and_the_link():
-    changes = PublishSummary(
-        updated=31, unchanged=460, cleared=9, not_found=0, not_found_keys=[], unlabelled=0, dry_run=True, transitions=[]
-    )
+    flows = [("low", "low", 460), ("low", "high", 20), (None, "high", 11), ("low", None, 9)]
+    transitions = tuple(Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in flows)
+    changes = PublishSummary(transitions=transitions, not_found=0, not_found_keys=(), dry_run=True)
     asked = event(APPROVAL_REQUESTED, question_payload("2026-10", RUN_ID, changes, patience_s=PATIENCE_S))
     assert asked.event in ALERTS["dfu-approval-requested"].expect
     subject, body = rendered("dfu-approval-requested", asked)

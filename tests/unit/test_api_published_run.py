@@ -1,6 +1,5 @@
 """What the service reads of a published run: its members, what its publish changed, and what putting it back did."""
 
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +12,12 @@ import pytest
 from api.members import Members
 from api.problem_details import NotFoundError
 from api.published_run import PublishedRun
-from dfu_clustering.config.clustering import load_config
-from dfu_clustering.files.tables import read_json, write_json, write_table
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.files.tables import write_table
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.runs.archive import EarlierRun
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.restore_labels import summarize_restore
@@ -27,9 +28,8 @@ DONE = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
 
 def publish_summary(dfus):
-    counts = {"updated": dfus, "unchanged": 0, "cleared": 0, "not_found": 0, "unlabelled": 0}
-    transitions = [Transition(old_label=None, new_label="low", dfus=dfus)]
-    return PublishSummary(**counts, not_found_keys=[], dry_run=False, transitions=transitions)
+    transitions = (Transition(old_label=None, new_label="low", dfus=dfus),)
+    return PublishSummary(transitions=transitions, not_found=0, not_found_keys=(), dry_run=False)
 
 
 def publication(*, restored):
@@ -48,8 +48,13 @@ def publication(*, restored):
 def write_restore(runs, name, *, of, dfus, published_at):
     folder = runs / ".restores" / name
     summarize_restore(
-        Run(folder, "2026-09"),
-        EarlierRun(of, runs / of, runs / "fetched" / of, RecordedRuns(load_config().tracking, runs)),
+        Run(folder, as_of_month="2026-09"),
+        EarlierRun(
+            runs / of,
+            as_of_month="2026-09",
+            fetched=runs / "fetched" / of,
+            recorded=RecordedRuns(load_config().tracking, runs),
+        ),
         publish_summary(dfus),
         replaced=None,
         alias="moved",
@@ -58,12 +63,12 @@ def write_restore(runs, name, *, of, dfus, published_at):
 
 
 def test_changes_are_those_of_the_publish(tmp_path):
-    Run(tmp_path / RUN, "2026-09").once("update_assignments", PublishSummary, lambda: publish_summary(3))
+    Run(tmp_path / RUN, as_of_month="2026-09").once(PUBLISH_LABELS, lambda: publish_summary(3))
     assert PublishedRun(tmp_path, publication(restored=False)).changes.updated == 3
 
 
 def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
-    Run(tmp_path / RUN, "2026-09").once("update_assignments", PublishSummary, lambda: publish_summary(3))
+    Run(tmp_path / RUN, as_of_month="2026-09").once(PUBLISH_LABELS, lambda: publish_summary(3))
     write_restore(tmp_path, "earlier", of=RUN, dfus=4, published_at=DONE - timedelta(days=30))
     restored = PublishedRun(tmp_path, publication(restored=True))
     with pytest.raises(NotFoundError, match="were put back"):
@@ -72,22 +77,6 @@ def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
     write_restore(tmp_path, "later", of=RUN, dfus=6, published_at=DONE + timedelta(microseconds=1))
     write_restore(tmp_path, "another run's", of="2026-08-d-bbbbbbbbbbbb", dfus=7, published_at=DONE)
     assert restored.changes.updated == 5
-
-
-def test_changes_of_an_older_restore_are_those_written_down_first_after_it(tmp_path):
-    hours_after = {"before": -1, "this": 0.5, "next": 24}
-    for dfus, (name, hours) in enumerate(hours_after.items(), start=5):
-        write_restore(tmp_path, name, of=RUN, dfus=dfus, published_at=None)
-        path = tmp_path / ".restores" / name / "restore.json"
-        older = read_json(path)
-        del older["published_at"]
-        write_json(older, path)
-        written = (DONE + timedelta(hours=hours)).timestamp()
-        os.utime(path, (written, written))
-    restored = publication(restored=True)
-    assert PublishedRun(tmp_path, restored).changes.updated == 6
-    write_restore(tmp_path, "dated", of=RUN, dfus=8, published_at=DONE)
-    assert PublishedRun(tmp_path, restored).changes.updated == 8
 
 
 def test_label_as_of_a_month_is_null_for_a_dfu_that_had_none(tmp_path):
@@ -102,15 +91,15 @@ def test_label_as_of_a_month_is_null_for_a_dfu_that_had_none(tmp_path):
 
 def test_members_are_read_once_by_however_many_threads_want_them(tmp_path, monkeypatch):
     write_table(ASSIGNMENTS, tmp_path / RUN / "cluster_assignments.csv")
-    run, reads, read = PublishedRun(tmp_path, publication(restored=False)), [], Members.read
+    run, reads, read = PublishedRun(tmp_path, publication(restored=False)), [], Run.table
     all_want_them = threading.Barrier(4)
 
-    def slowly(path):
-        reads.append(path)
+    def slowly(self, file):
+        reads.append(file)
         time.sleep(0.05)  # long enough for the others to come
-        return read(path)
+        return read(self, file)
 
-    monkeypatch.setattr(Members, "read", slowly)
+    monkeypatch.setattr(Run, "table", slowly)
 
     def want(_):
         all_want_them.wait(30)
@@ -142,23 +131,18 @@ def test_borderline_members_have_the_least_margin():
     assert [one.dfu_ck for one in borderline] == ["c"]
 
 
-def test_borderline_members_of_a_run_without_margins_are_the_farthest():
-    members = Members(ASSIGNMENTS.drop(columns="margin"))
-    _, borderline = members.typical_and_borderline(0, 1)
-    assert [(one.dfu_ck, one.margin) for one in borderline] == [("c", None)]
-
-
 def test_member_is_found_by_its_key_and_others_are_not():
     members = Members(ASSIGNMENTS)
     found = members.get("d")
     assert found is not None
-    assert (found.cluster_id, found.mean_demand) == (1, 4.0)
+    cluster_id, member = found
+    assert (cluster_id, member.mean_demand) == (1, 4.0)
     assert members.get("e") is None
     assert members.get("") is None
 
 
 def test_keys_that_look_like_numbers_stay_texts(tmp_path):
-    path = tmp_path / "cluster_assignments.csv"
-    write_table(ASSIGNMENTS.assign(dfu_ck=["001", "1", "1.0", "1e3"]), path)
-    members = Members.read(path)
-    assert [members.get(key).distance for key in ("001", "1", "1.0", "1e3")] == [0.5, 0.1, 0.9, 0.2]
+    files = RunFolder(tmp_path)
+    write_table(ASSIGNMENTS.assign(dfu_ck=["001", "1", "1.0", "1e3"]), files.path(RunFile.ASSIGNMENTS))
+    members = Members(files.table(RunFile.ASSIGNMENTS))
+    assert [members.get(key)[1].distance for key in ("001", "1", "1.0", "1e3")] == [0.5, 0.1, 0.9, 0.2]

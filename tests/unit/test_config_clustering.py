@@ -4,7 +4,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from dfu_clustering.config.clustering import DEFAULTS_PATH, ClusteringConfig, load_config
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
 from dfu_clustering.errors import ConfigError
 
 # the user's own keys and defaults, as the project was ordered

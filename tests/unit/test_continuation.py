@@ -6,7 +6,7 @@ import pytest
 
 from dfu_clustering.clusters.k_selection import select_k
 from dfu_clustering.clusters.model import fit_clusters
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.features.panel import Histories
 from dfu_clustering.preprocessing.pipeline import build_preprocessing
@@ -210,9 +210,9 @@ def test_the_order_of_the_published_dfus_does_not_matter():
 
 def test_without_a_published_run_the_clusters_are_those_of_selection_and_fit():
     space = build_preprocessing(CONFIG).fit_transform(MATRIX)
-    selection = select_k(space, volume=MATRIX["mean_demand"].to_numpy(), config=CONFIG)
-    model = fit_clusters(space, selection.centroids, min_cluster_size_pct=CONFIG.min_cluster_size_pct)
+    selection, centroids = select_k(space, volume=MATRIX["mean_demand"].to_numpy(), config=CONFIG)
+    model = fit_clusters(space, centroids, min_cluster_size_pct=CONFIG.min_cluster_size_pct)
     assert ANEW.model.centroids.tolist() == model.centroids.tolist()
     assert ANEW.assignment.cluster_id.tolist() == nearest(space, model.centroids).cluster_id.tolist()
     assert ANEW.assignment.distance.tolist() == nearest(space, model.centroids).distance.tolist()
-    assert ANEW.k_selection == selection.to_dict()
+    assert ANEW.k_selection == selection

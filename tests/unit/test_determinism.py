@@ -11,14 +11,14 @@ PROGRAM = """
 import hashlib
 import numpy as np
 from dfu_clustering.clusters.model import fit_clusters
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.clusters.k_selection import select_k
 
 space = np.random.default_rng(1).normal(size=(4000, 8))
 config = load_config(k_range=(4, 4), n_init=5, gap_references=2)
-selection = select_k(space, volume=np.ones(4000), config=config)
+selection, centroids = select_k(space, volume=np.ones(4000), config=config)
 model = fit_clusters(space, space[:12], min_cluster_size_pct=1.0)
-parts = [selection.centroids.tobytes(), repr(selection.to_dict()).encode(), model.centroids.tobytes()]
+parts = [centroids.tobytes(), repr(selection.model_dump(mode="json")).encode(), model.centroids.tobytes()]
 print(hashlib.sha256(b"".join(parts)).hexdigest())
 """
 

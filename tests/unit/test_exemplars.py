@@ -15,8 +15,9 @@ def test_borderline_have_the_smallest_margin_of_those_that_are_not_typical():
     assert (chosen.typical.tolist(), chosen.borderline.tolist()) == ([0, 1], [3, 2])
 
 
-def test_borderline_are_the_farthest_where_margins_are_not_known_and_ties_go_by_key():
-    chosen = exemplars(ROWS, distance=DISTANCE, margin=None, dfu_ck=KEYS, n=2)
+def test_margins_that_tie_go_by_key():
+    margin = np.array([0.0, 0.3, 0.2, 0.2, 0.4, -9.0])
+    chosen = exemplars(ROWS, distance=DISTANCE, margin=margin, dfu_ck=KEYS, n=2)
     assert (chosen.typical.tolist(), chosen.borderline.tolist()) == ([0, 1], [3, 2])
 
 
@@ -26,5 +27,5 @@ def test_cluster_without_another_one_has_no_border():
 
 
 def test_small_cluster_is_typical_whole():
-    chosen = exemplars(ROWS, distance=DISTANCE, margin=None, dfu_ck=KEYS, n=9)
+    chosen = exemplars(ROWS, distance=DISTANCE, margin=np.zeros(6), dfu_ck=KEYS, n=9)
     assert (chosen.typical.tolist(), chosen.borderline.tolist()) == ([0, 1, 4, 3, 2], [])

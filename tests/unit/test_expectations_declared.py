@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from test_expected_levels import months
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.archetypes import draw_traits, simulate_demand
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
@@ -18,7 +18,7 @@ from dfu_clustering.labels.traits import as_suffix
 from dfu_clustering.months import month_range, parse_month
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.quality.gate_reports import SUITES
-from dfu_clustering.steps.build_features import FeatureSummary
+from dfu_clustering.runs.summaries import FeatureSummary
 from expectations.engine.checks import PARAMETER, Moment
 from expectations.suites import assignments, dim_dfu, dim_item, fact_sales_monthly, features
 from expectations.suites.columns import columns_batch

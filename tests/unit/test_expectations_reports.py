@@ -7,7 +7,7 @@ import pytest
 from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import (
@@ -16,12 +16,11 @@ from dfu_clustering.quality.gate_reports import (
     GatePolicy,
     GateReport,
     SuiteSummary,
-    last_published,
-    read_reports,
     require_passed,
     worst_severity,
-    write_report,
 )
+from dfu_clustering.runs.manifest import PUBLISH_LABELS
+from dfu_clustering.runs.past_gates import report_of_last_publish
 from dfu_clustering.runs.run import Run
 from expectations.engine.results import ExpectationError, Finding, one_a_name
 from tasks.support.artifacts import gate_table
@@ -144,32 +143,31 @@ def open_run(runs, run_id="this"):
 
 
 def publish(run, *, dry_run=False):
-    counts = dict.fromkeys(("updated", "unchanged", "cleared", "not_found", "unlabelled"), 0)
-    done = PublishSummary(**counts, not_found_keys=[], dry_run=dry_run, transitions=[])
-    run.once("update_assignments", PublishSummary, lambda: done)
+    done = PublishSummary(transitions=(), not_found=0, not_found_keys=(), dry_run=dry_run)
+    run.once(PUBLISH_LABELS, lambda: done)
 
 
 def test_the_last_run_that_published_to_this_warehouse_is_remembered(tmp_path):
     this = open_run(tmp_path)
-    assert last_published(this, "dim_dfu", "w1") is None
+    assert report_of_last_publish(this, "dim_dfu", "w1") is None
     newest_first = [("dry", "w1", True), ("elsewhere", "w2", False), ("newest", "w1", False), ("old", "w1", False)]
     for age, (run_id, warehouse, dry_run) in enumerate(newest_first):
         run = open_run(tmp_path, run_id)
         publish(run, dry_run=dry_run)
-        write_report(report(outcome="passed", warehouse=warehouse, name=run_id), run)
+        run.write_gate_report(report(outcome="passed", warehouse=warehouse, name=run_id))
         os.utime(run.folder / "data_quality" / "dim_dfu.json", (1000 - age, 1000 - age))
-    write_report(report(outcome="passed", warehouse="w1", name="unpublished"), open_run(tmp_path, "unpublished"))
-    assert last_published(this, "dim_dfu", "w1").facts["name"] == "newest"
-    assert last_published(this, "dim_item", "w1") is None
+    open_run(tmp_path, "unpublished").write_gate_report(report(outcome="passed", warehouse="w1", name="unpublished"))
+    assert report_of_last_publish(this, "dim_dfu", "w1").facts["name"] == "newest"
+    assert report_of_last_publish(this, "dim_item", "w1") is None
 
 
 def test_reports_of_a_run_come_back_as_they_were(tmp_path):
     run = open_run(tmp_path)
-    assert read_reports(run) == []
+    assert run.gate_reports() == []
     first, second = report(suite="fact_sales_monthly", sales_rows=7), report(check(), observed="2026-10-01")
-    write_report(second, run)
-    write_report(first, run)
-    assert read_reports(run) == [first, second]  # in the order of the gates
+    run.write_gate_report(second)
+    run.write_gate_report(first)
+    assert run.gate_reports() == [first, second]  # in the order of the gates
 
 
 def test_a_gate_is_not_asked_again_once_the_step_behind_it_is_done(tmp_path):
@@ -179,11 +177,11 @@ def test_a_gate_is_not_asked_again_once_the_step_behind_it_is_done(tmp_path):
         asked.append(1)
         return []
 
-    let_through(run, "update_assignments", judge)
-    let_through(run, "update_assignments", judge)
+    let_through(run, PUBLISH_LABELS, judge)
+    let_through(run, PUBLISH_LABELS, judge)
     assert len(asked) == 2  # a run that is resumed asks again: the data may be others
     publish(run)
-    let_through(run, "update_assignments", judge)
+    let_through(run, PUBLISH_LABELS, judge)
     assert len(asked) == 2
 
 

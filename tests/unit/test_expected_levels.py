@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.months import month_range
 from dfu_clustering.quality.expected_levels import (
     ROWS,

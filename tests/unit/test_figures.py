@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection, PatchCollection, PathCollecti
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
 from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_dfus
 from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes
 from dfu_clustering.figures.style import PALETTE, SHAPES, color_of, shape_of, short, text_color_on
@@ -19,25 +20,28 @@ from dfu_clustering.labels.profiles import COMPARED_FEATURES
 LONG_NAME = "intermittent_medium_volume_sparser_fading"
 
 
-def selection_of(feasible_up_to: int = 6) -> dict[str, object]:
-    curves = [
-        {
-            "k": k,
-            "wcss": 900.0 / k,
-            "silhouette": 0.5 - 0.1 * abs(k - 4),
-            "gap": 1.0 - 1.0 / k,
-            "gap_standard_error": 0.02,
-            "sizes": [60, 40 - 5 * k, 5 * k],
-            "feasible": k <= feasible_up_to,
-        }
+def selection_of(feasible_up_to: int = 6) -> KSelection:
+    curves = tuple(
+        KStatistics(
+            k=k,
+            wcss=900.0 / k,
+            silhouette=0.5 - 0.1 * abs(k - 4),
+            gap=1.0 - 1.0 / k,
+            gap_standard_error=0.02,
+            sizes=(60, 40 - 5 * k, 5 * k),
+            feasible=k <= feasible_up_to,
+        )
         for k in range(3, 8)
-    ]
-    return {
-        "selected": 5,
-        "nominations": {"elbow": 5, "silhouette": 4, "gap": 7},
-        "feasible": [curve["k"] for curve in curves if curve["feasible"]],
-        "curves": curves,
-    }
+    )
+    return KSelection(
+        selected=5,
+        nominations=Nominations(elbow=5, silhouette=4, gap=7),
+        curves=curves,
+        one_past=None,
+        sample_size=100,
+        silhouette_sample_size=100,
+        warning=None,
+    )
 
 
 def profiles_of(k: int) -> pd.DataFrame:

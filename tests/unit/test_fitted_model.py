@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, read_table
 from dfu_clustering.mlflow_loader import load_model
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.segments.continuation import continue_published
 from dfu_clustering.segments.fitted_model import parse_model
-from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.steps.train_model import read_matrix
+from dfu_clustering.steps.feature_matrix import read_matrix
 
 # written by 2ff2d00 + the commit that brought schema 1 (tests/stored_runs/README.md); never written again
 STORED = Path(__file__).parents[1] / "stored_runs" / "schema_1"
@@ -40,19 +41,19 @@ def changed(*path, value):
 
 class TestRunStoredInSchema1:
     def test_its_model_puts_every_dfu_into_the_cluster_that_it_was_in(self):
-        matrix = read_matrix(STORED / "clustering_features.parquet")
+        matrix = read_matrix(RunFolder(STORED))
         stored = read_table(STORED / "cluster_assignments.csv", text_columns=frozenset({"dfu_ck"}))
         assert load_model(STORED / "cluster_model.json").predict(matrix).tolist() == stored["cluster_id"].tolist()
 
     def test_a_model_of_all_features_attributes_and_components_is_read_as_well(self):
-        matrix = read_matrix(STORED / "matrix_with_attributes.parquet")
+        matrix = read_matrix(RunFolder(STORED).placing(RunFile.MATRIX, STORED / "matrix_with_attributes.parquet"))
         expected = read_json(STORED / "clusters_of_all_features.json")["cluster_id"]
         assert load_model(STORED / "model_of_all_features.json").predict(matrix).tolist() == expected
         assert len(set(expected)) > 1
 
     def test_it_is_continued_and_the_same_month_gives_the_same_clusters(self):
-        matrix = read_matrix(STORED / "clustering_features.parquet")
-        published = PublishedFiles.in_folder(STORED).model()
+        matrix = read_matrix(RunFolder(STORED))
+        published = PublishedFiles.in_folder(STORED).model
         segmentation, continuity = continue_published(load_config(**SETTINGS), matrix, published, months=0)
         assert segmentation.assignment.cluster_id.tolist() == published.members["cluster_id"].tolist()
         assert not continuity.refit

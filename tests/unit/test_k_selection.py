@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 from dfu_clustering.clusters.gap_statistic import uniform_reference
 from dfu_clustering.clusters.k_selection import KStatistics, Nominations, n_fits, nearest_feasible, nominate, select_k
 from dfu_clustering.clusters.kmeans import best_of_starts, nearest_centroids
-from dfu_clustering.config.clustering import ClusteringConfig, load_config
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 
 
@@ -87,16 +88,16 @@ class TestSelectK:
     @pytest.mark.parametrize(("n_blobs", "seed"), [(3, 1), (4, 2), (5, 3), (6, 4)])
     def test_well_separated_blobs_are_counted(self, n_blobs, seed):
         space = blobs(n_blobs, seed)
-        selection = select_k(space, volume=np.ones(len(space)), config=config(seed=seed))
+        selection, centroids = select_k(space, volume=np.ones(len(space)), config=config(seed=seed))
         assert selection.nominations == Nominations(n_blobs, n_blobs, n_blobs)
         assert selection.selected == n_blobs
-        assert selection.centroids.shape == (n_blobs, 6)
+        assert centroids.shape == (n_blobs, 6)
         assert [at.sizes for at in selection.curves if at.k == n_blobs] == [(80,) * n_blobs]
         assert selection.warning is None
 
     def test_curves_are_those_of_scikit_learn(self):
         space = blobs(4, 5)
-        selection = select_k(space, volume=np.ones(len(space)), config=config())
+        selection, _centroids = select_k(space, volume=np.ones(len(space)), config=config())
         at = next(at for at in selection.curves if at.k == 4)
         expected = KMeans(4, n_init=20, random_state=0).fit(space)
         assert at.wcss == pytest.approx(expected.inertia_)
@@ -104,7 +105,7 @@ class TestSelectK:
 
     def test_curves_cover_the_range_and_one_past(self):
         space = blobs(3, 6)
-        selection = select_k(space, volume=np.ones(len(space)), config=config())
+        selection, _centroids = select_k(space, volume=np.ones(len(space)), config=config())
         assert [at.k for at in selection.curves] == [2, 3, 4, 5, 6, 7]
         assert selection.one_past is not None
         assert selection.one_past.k == 8
@@ -113,7 +114,7 @@ class TestSelectK:
         # as the paper has it, references are turned and shifted back from the principal axes to where the data lie
         space = np.random.default_rng(7).normal(size=(30, 2)) @ [[3.0, 1.0], [0.0, 1.0]] + [100.0, -50.0]
         chosen = config(k_range=(2, 3), seed=9)
-        selection = select_k(space, volume=np.ones(len(space)), config=chosen)
+        selection, _centroids = select_k(space, volume=np.ones(len(space)), config=chosen)
         mean = space.mean(axis=0)
         _, _, axes = np.linalg.svd(space - mean, full_matrices=False)
         turned = (space - mean) @ axes.T
@@ -138,19 +139,21 @@ class TestSelectK:
         results = []
         for outer_limit, n_threads in ((1, 1), (2, 1), (4, 2), (4, 5)):
             with threadpool_limits(outer_limit):
-                selection = select_k(space, volume=volume, config=config(k_range=(3, 5)), n_threads=n_threads)
-            results.append((selection.centroids.tobytes(), json.dumps(selection.to_dict())))
+                selection, centroids = select_k(
+                    space, volume=volume, config=config(k_range=(3, 5)), n_threads=n_threads
+                )
+            results.append((centroids.tobytes(), json.dumps(selection.model_dump(mode="json"))))
         assert len(set(results)) == 1
 
     def test_the_seed_changes_the_references(self):
         space = blobs(3, 1)
-        gaps = {select_k(space, volume=np.ones(240), config=config(seed=seed)).curves[0].gap for seed in (1, 2)}
+        gaps = {select_k(space, volume=np.ones(240), config=config(seed=seed))[0].curves[0].gap for seed in (1, 2)}
         assert len(gaps) == 2
 
     def test_samples_are_no_larger_than_configured(self):
         space = blobs(4, 3, rows_each=300)
         chosen = config(selection_sample=1000, silhouette_sample=100)
-        selection = select_k(space, volume=np.arange(1200.0), config=chosen)
+        selection, _centroids = select_k(space, volume=np.arange(1200.0), config=chosen)
         assert (selection.sample_size, selection.silhouette_sample_size) == (1000, 100)
         assert selection.selected == 4
         assert [sum(at.sizes) for at in selection.curves] == [1000] * 6
@@ -164,20 +167,20 @@ class TestSelectK:
     def test_a_range_without_a_feasible_k_takes_the_smallest_and_says_so(self):
         # one far row: from K = 2 on it is a cluster of its own, 1 of 101 rows
         space = np.vstack([np.random.default_rng(0).normal(size=(100, 2)), [[1000.0, 1000.0]]])
-        selection = select_k(space, volume=np.ones(101), config=config(min_cluster_size_pct=5.0))
+        selection, _centroids = select_k(space, volume=np.ones(101), config=config(min_cluster_size_pct=5.0))
         assert selection.feasible == ()
         assert selection.selected == 2
         assert "no K from 2 to 7 gives every cluster 5 % of the DFUs" in selection.warning
 
     def test_feasible_k_are_those_whose_smallest_cluster_is_large_enough(self):
         space = blobs(4, 2, rows_each=25)
-        selection = select_k(space, volume=np.ones(100), config=config(min_cluster_size_pct=25.0))
+        selection, _centroids = select_k(space, volume=np.ones(100), config=config(min_cluster_size_pct=25.0))
         assert 4 in selection.feasible
         assert all((min(at.sizes) >= 25) == (at.k in selection.feasible) for at in selection.curves)
 
     def test_json_values_survive_a_round_trip(self):
         space = blobs(3, 1)
-        values = select_k(space, volume=np.ones(240), config=config()).to_dict()
+        values = select_k(space, volume=np.ones(240), config=config())[0].model_dump(mode="json")
         assert json.loads(json.dumps(values, allow_nan=False)) == values
         assert values["nominations"] == {"elbow": 3, "silhouette": 3, "gap": 3}
         assert values["curves"][1]["sizes"] == [80, 80, 80]
@@ -195,7 +198,7 @@ class TestTooFewDfus:
 
     def test_a_range_that_ends_too_high_is_cut_with_a_warning(self):
         space = np.array([[0.0], [0.1], [5.0], [5.1], [9.0]])
-        selection = select_k(space, volume=np.ones(5), config=config(k_range=(3, 12)))
+        selection, _centroids = select_k(space, volume=np.ones(5), config=config(k_range=(3, 12)))
         assert [at.k for at in selection.curves] == [3, 4]
         assert selection.one_past is not None
         assert selection.one_past.k == 5
@@ -204,11 +207,11 @@ class TestTooFewDfus:
 
     def test_as_many_distinct_dfus_as_the_smallest_k_are_enough(self):
         space = np.repeat([[0.0], [4.0], [9.0]], 10, axis=0)
-        selection = select_k(space, volume=np.ones(30), config=config(k_range=(3, 12)))
-        assert sorted(selection.centroids.ravel().tolist()) == pytest.approx([0.0, 4.0, 9.0])
+        selection, centroids = select_k(space, volume=np.ones(30), config=config(k_range=(3, 12)))
+        assert sorted(centroids.ravel().tolist()) == pytest.approx([0.0, 4.0, 9.0])
         assert selection.one_past is None
         assert selection.curves[0].silhouette == pytest.approx(1.0)
-        json.dumps(selection.to_dict(), allow_nan=False)
+        json.dumps(selection.model_dump(mode="json"), allow_nan=False)
 
 
 def log_dispersion(points, k, *, n_starts, stream) -> float:

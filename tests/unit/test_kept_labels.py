@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.naming import label_clusters
 from dfu_clustering.labels.profiles import COMPARED_FEATURES
 from dfu_clustering.labels.rules import PATTERNS, TIERS, PublishedLabel

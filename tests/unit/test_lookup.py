@@ -6,7 +6,6 @@ import pytest
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.runs.lookup import (
-    RunName,
     newest_publication,
     publication_before,
     publication_of_run,
@@ -15,6 +14,7 @@ from dfu_clustering.runs.lookup import (
     wanted_run_id,
 )
 from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import RunName
 
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
 FLOW_RUN = "7bafb2ec-6c48-4229-be78-ea88c1d8c467"
@@ -78,7 +78,7 @@ def test_time_before_the_first_publish_says_when_that_was():
 
 
 def test_name_of_a_run_tells_month_and_id():
-    assert RunName.parse("2026-09-c0ffee0000-ea88c1d8c467") == RunName("2026-09", "ea88c1d8c467")
+    assert RunName.parse("2026-09-c0ffee0000-ea88c1d8c467") == RunName("2026-09", "c0ffee0000", "ea88c1d8c467")
     assert RunName.parse("published.jsonl") is None
     assert RunName.parse("2026-09-c0ffee0000-../x") is None
     assert wanted_run_id("a/b") is None

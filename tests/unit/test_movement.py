@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_continuation import ANEW, CONFIG, MATRIX
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.segments.first_fit import segment_anew
 from dfu_clustering.segments.movement import movement
 
@@ -12,7 +12,15 @@ IDS = ANEW.assignment.cluster_id
 
 
 def moved(old, new, old_cluster=IDS, new_cluster=IDS, segmentation=ANEW):
-    return movement(segmentation.preprocessing, segmentation.model.centroids, old, new, old_cluster, new_cluster)
+    return movement(
+        segmentation.preprocessing,
+        segmentation.model.centroids,
+        old,
+        new,
+        old_cluster,
+        new_cluster,
+        peak_threshold=0.25,
+    )
 
 
 def test_who_did_not_move_has_moved_by_nothing():

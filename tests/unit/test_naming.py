@@ -7,7 +7,8 @@ from dataclasses import asdict
 import pandas as pd
 import pytest
 
-from dfu_clustering.config.clustering import LabelingConfig, load_config
+from dfu_clustering.config.clustering import LabelingConfig
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.labels.naming import ClusterLabel, label_clusters
 from dfu_clustering.labels.profiles import COMPARED_FEATURES

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from dfu_clustering.clusters.k_selection import select_k
-from dfu_clustering.config.clustering import ClusteringConfig, load_config
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.features.matrix import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
 from dfu_clustering.preprocessing.learner import learn, learned

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.report.changes import changes
 from dfu_clustering.report.demand_bands import quartile_band, rounded, since_first_sale
 from dfu_clustering.report.inputs import RunArtifacts
@@ -12,8 +14,83 @@ from dfu_clustering.report.page import script_json, share_text
 from dfu_clustering.report.provenance import k_choice
 from dfu_clustering.report.sample import DFUS_OF_A_KIND, select_dfus
 from dfu_clustering.report.wording import label_title, month_in_words, profile_words, reason_lines
+from dfu_clustering.runs.summaries import Profiles, StabilitySummary, TrainingMetadata
+from dfu_clustering.segments.continuation import Continuity
 
-LABELING = load_config().labeling.model_dump()
+CONFIG = load_config(min_cluster_size_pct=1.0)
+LABELING = CONFIG.labeling
+
+
+def selection_of(*, selected, feasible, **nominated):
+    curves = tuple(
+        KStatistics(k, wcss=1.0 / k, silhouette=0.5, gap=0.1, gap_standard_error=0.01, sizes=(9, 1), feasible=feasible_)
+        for k, feasible_ in ((k, k in feasible) for k in range(3, 7))
+    )
+    return KSelection(
+        selected=selected,
+        nominations=Nominations(**nominated),
+        curves=curves,
+        one_past=None,
+        sample_size=10,
+        silhouette_sample_size=10,
+        warning=None,
+    )
+
+
+def artifacts_of(*, continuity=None, **artifacts):
+    """Return a run with K 5, chosen out of 4 and 5, and what else it has left."""
+    profiles = Profiles(
+        as_of_month="2026-10", code_version="0", seed=0, training_digest="d", labeling=LABELING, segments=[]
+    )
+    metadata = TrainingMetadata(
+        as_of_month="2026-10",
+        config_digest="d",
+        code_version="0",
+        seed=0,
+        n_dfus=10,
+        k=5,
+        sizes=[6, 1, 1, 1, 1],
+        silhouette=0.5,
+        inertia=1.0,
+        warnings=[],
+        space_settings=CONFIG.of_the_space(),
+        clustered_columns=["log_growth"],
+        k_selection=selection_of(selected=5, feasible=(4, 5), elbow=5, silhouette=4, gap=6),
+        continuity=continuity,
+        feature_scales={},
+        features=None,
+        config=CONFIG.of_the_run(),
+        map_explained_variance=(0.5, 0.5),
+    )
+    return RunArtifacts(profiles, metadata, pd.DataFrame(), **artifacts)
+
+
+def continuity_of(**told):
+    return Continuity(
+        published_run="r1", matched=(0, 1, 2, 3, 4), psi={}, far_share=0.0, held_share=0.0, silhouettes={}, **told
+    )
+
+
+def stability_of(**told):
+    """Return a comparison with the published run that measured nothing but what is told."""
+    return StabilitySummary(
+        shared_dfus=300,
+        new_dfus=0,
+        left_dfus=0,
+        unchanged_dfus=None,
+        churn_share_unchanged_history=None,
+        flow=[],
+        published_run="r1",
+        refit=True,
+        refit_reason="refit is always",
+        renamed=[],
+        psi={},
+        far_share=None,
+        held_share=None,
+        silhouette=0.5,
+        silhouette_nearest=None,
+        **told,
+    )
 
 
 def profile_of(**values):
@@ -116,6 +193,7 @@ def members_of(n=3000, k=3, **columns):
             "cluster_id": np.arange(n) % k,
             "distance": rng.random(n),
             "mean_demand": rng.lognormal(3, 1, n),
+            "margin": rng.random(n),
             **columns,
         }
     )
@@ -124,21 +202,12 @@ def members_of(n=3000, k=3, **columns):
 def test_typical_dfus_are_the_nearest_and_borderline_ones_have_the_smallest_margin():
     members = members_of(margin=np.random.default_rng(2).random(3000))
     selection = select_dfus(members, None)
-    assert selection.borderline_by == "margin"
     for cluster in range(3):
         own = members[members["cluster_id"] == cluster]
         nearest = own.nsmallest(DFUS_OF_A_KIND, "distance").index.tolist()
         rest = own.drop(index=nearest)
         assert selection.typical[cluster].tolist() == nearest
         assert selection.borderline[cluster].tolist() == rest.nsmallest(DFUS_OF_A_KIND, "margin").index.tolist()
-
-
-def test_without_margins_the_farthest_dfus_are_shown():
-    members = members_of()
-    selection = select_dfus(members, None)
-    assert selection.borderline_by == "distance"
-    own = members[members["cluster_id"] == 1]
-    assert selection.borderline[1].tolist() == own.nlargest(DFUS_OF_A_KIND, "distance").index.tolist()
 
 
 def test_equal_distances_are_taken_in_the_order_of_their_keys():
@@ -163,9 +232,9 @@ def test_segment_smaller_than_the_samples_shows_every_dfu_once():
 
 
 def changes_of(*flows, **artifacts):
-    transitions = [{"old_label": old, "new_label": new, "dfus": dfus} for old, new, dfus in flows]
-    published = {"transitions": transitions, "dry_run": False}
-    return changes(RunArtifacts({}, {}, pd.DataFrame(), published=published, **artifacts))
+    transitions = tuple(Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in flows)
+    published = PublishSummary(transitions=transitions, not_found=0, not_found_keys=(), dry_run=False)
+    return changes(artifacts_of(published=published, **artifacts))
 
 
 def test_changes_add_up_to_the_rows_of_dim_dfu_that_have_or_had_a_label():
@@ -193,8 +262,9 @@ def test_measures_and_moved_dfus_of_the_comparison_are_shown_where_they_are_ther
             "after": [0.5] * 299 + [np.nan],
         }
     )
-    found = changes_of(("a", "b", 300), stability={"churn_share": 0.125, "ari": 0.9}, label_changes=moved)
+    found = changes_of(("a", "b", 300), stability=stability_of(churn_share=0.125, ari=0.9), label_changes=moved)
     assert [(fact.name, fact.value) for fact in found.facts] == [
+        ("Clusters", "fitted anew"),
         ("DFUs with another label", "12.5%"),
         ("Agreement of the groupings", "0.90"),
     ]
@@ -218,16 +288,9 @@ def test_shares_are_told_with_two_digits(share, text):
     ("continuity", "told"),
     [
         (None, "at which every cluster holds at least 1 % of the DFUs."),
-        (
-            {"refit": False, "published_run": "r1", "reason": "no drift"},
-            "in which the number was chosen.",
-        ),
-        ({"refit": True, "published_run": "r1", "reason": "refit is always"}, "; else that one."),
+        (continuity_of(refit=False, reason="no drift"), "in which the number was chosen."),
+        (continuity_of(refit=True, reason="refit is always"), "; else that one."),
     ],
 )
 def test_choice_of_k_says_when_the_published_number_is_kept(continuity, told):
-    selection = {"selected": 5, "feasible": [4, 5], "nominations": {"elbow": 5, "silhouette": 4, "gap": 6}}
-    metadata = {"k": 5, "k_selection": selection, "warnings": [], "config": {"min_cluster_size_pct": 1.0}}
-    if continuity:
-        metadata["continuity"] = continuity
-    assert k_choice(RunArtifacts({}, metadata, pd.DataFrame())).explanation.endswith(told)
+    assert k_choice(artifacts_of(continuity=continuity)).explanation.endswith(told)

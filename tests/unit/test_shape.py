@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.features.panel import Histories

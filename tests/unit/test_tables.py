@@ -71,7 +71,7 @@ def test_missing_table_is_an_error_that_names_the_step(tmp_path, name):
 
 def test_missing_columns_are_named():
     with pytest.raises(DataError, match=r"\(2: 'x', 'y'\)"):
-        require_columns(FRAME, ("dfu_ck", "x", "y"), of="A table")
+        require_columns(FRAME, ("dfu_ck", "x", "y"), rule="A table has keys", remedy="write it again")
 
 
 def test_failed_write_leaves_the_old_file_and_no_draft(tmp_path):

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config.clustering import LabelingConfig, load_config
+from dfu_clustering.config.clustering import LabelingConfig
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.profiles import COMPARED_FEATURES
 from dfu_clustering.labels.traits import as_suffix, as_text, tell_apart
 

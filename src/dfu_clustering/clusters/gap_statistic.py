@@ -7,9 +7,8 @@ Journal of the Royal Statistical Society B 63(2), 411-423; their reference (b), 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dfu_clustering.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)

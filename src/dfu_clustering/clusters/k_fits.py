@@ -14,8 +14,8 @@ from typing import Any
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats
 from dfu_clustering.clusters.gap_statistic import principal_ranges, uniform_reference
 from dfu_clustering.clusters.kmeans import (
     KMeansFit,
@@ -27,7 +27,6 @@ from dfu_clustering.clusters.kmeans import (
 )
 from dfu_clustering.preprocessing.determinism import limit_this_thread
 
-Floats = NDArray[np.float64]
 _Optima = Future[list[Floats]]
 
 _SCREENED_ROWS = 5_000  # a cluster of one per cent still has 50 of them

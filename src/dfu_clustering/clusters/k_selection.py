@@ -2,22 +2,21 @@
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import computed_field
 
+from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.gap_statistic import gap_statistic
 from dfu_clustering.clusters.k_fits import SelectionFits, SelectionFitter
 from dfu_clustering.clusters.kmeans import distinct_rows, large_enough, nearest_centroids
 from dfu_clustering.clusters.sampling import stratified_sample
 from dfu_clustering.clusters.silhouette import mean_silhouettes
-from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.clustering import KSelectionSettings
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.summary import Summary
 from dfu_clustering.preprocessing.determinism import single_threaded
-
-Floats = NDArray[np.float64]
 
 _SELECTION_SAMPLE, _SILHOUETTE_SAMPLE = 0, 1
 
@@ -59,57 +58,46 @@ class Nominations:
         return statistics.median_low((self.elbow, self.silhouette, self.gap))
 
 
-@dataclass(frozen=True, eq=False)
-class KSelection:
-    """The chosen K, why it was chosen, and where its centroids lie.
+class KSelection(Summary):
+    """The chosen K and why it was chosen.
 
     Attributes:
+        selected: The median of the nominations, moved to the nearest feasible K.
+        nominations: The K that each criterion prefers.
         curves: What was measured at each K of the range, ascending.
         one_past: The same one K past the range, for the rule of the gap; None where there are too few points.
-        nominations: The K that each criterion prefers.
-        selected: Their median, moved to the nearest feasible K.
-        centroids: (selected, n_columns) centroids of the best fit to the sample.
-        sample_size: Rows on which K was chosen.
-        silhouette_sample_size: Rows on which the silhouette was computed.
+        sample_size: DFUs on which K was chosen.
+        silhouette_sample_size: DFUs on which the silhouette was computed.
         warning: What the reader must know about the choice; None where there is nothing.
     """
 
+    selected: int
+    nominations: Nominations
     curves: tuple[KStatistics, ...]
     one_past: KStatistics | None
-    nominations: Nominations
-    selected: int
-    centroids: Floats
     sample_size: int
     silhouette_sample_size: int
     warning: str | None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def feasible(self) -> tuple[int, ...]:
         """Return the K of the range at which every cluster is large enough."""
         return tuple(at.k for at in self.curves if at.feasible)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the centroids as JSON values."""
-        return {
-            "selected": self.selected,
-            "nominations": asdict(self.nominations),
-            "feasible": list(self.feasible),
-            "curves": [_json_values(at) for at in self.curves],
-            "one_past": None if self.one_past is None else _json_values(self.one_past),
-            "sample_size": self.sample_size,
-            "silhouette_sample_size": self.silhouette_sample_size,
-            "warning": self.warning,
-        }
+    def at(self, k: int) -> KStatistics | None:
+        """Return what was measured at a K; None outside of the range."""
+        return next((at for at in self.curves if at.k == k), None)
 
 
 def select_k(
     space: Floats,
     *,
     volume: Floats,
-    config: ClusteringConfig,
+    config: KSelectionSettings,
     on_fit: Callable[[], None] | None = None,
     n_threads: int | None = None,
-) -> KSelection:
+) -> tuple[KSelection, Floats]:
     """Choose the number of clusters: the median of three nominations, moved to the nearest feasible K.
 
     Rows must come in ascending order of their keys: samples and starts are drawn by position.
@@ -120,6 +108,9 @@ def select_k(
         config: Range, starts, references, sample sizes, minimum cluster size, seed.
         on_fit: Called in the calling thread after each of n_fits(config) pieces of work.
         n_threads: Fits that run side by side; None: one a core. The result does not depend on it.
+
+    Returns:
+        Why it was chosen, and the (selected, n_columns) centroids of the best fit to the sample.
 
     Raises:
         DataError: There are fewer distinct rows than clusters in the smallest K. A range whose upper end alone is
@@ -138,19 +129,19 @@ def select_k(
     one_past = measured[-1] if measured[-1].k > high else None
     nominations = nominate(curves, one_past)
     selected = nearest_feasible(nominations.median, curves)
-    return KSelection(
+    selection = KSelection(
+        selected=selected,
+        nominations=nominations,
         curves=curves,
         one_past=one_past,
-        nominations=nominations,
-        selected=selected,
-        centroids=fits.of_sample[selected - low].centroids,
         sample_size=len(sample),
         silhouette_sample_size=len(shown),
         warning=_warning(curves, config, n_distinct),
     )
+    return selection, fits.of_sample[selected - low].centroids
 
 
-def n_fits(config: ClusteringConfig) -> int:
+def n_fits(config: KSelectionSettings) -> int:
     """Return how often select_k calls ``on_fit`` where every K of the range is possible."""
     low, high = config.k_range
     return (high - low + 2) * (1 + config.gap_references)
@@ -194,7 +185,7 @@ def _gap_stops_growing(at: KStatistics, after: KStatistics) -> bool:
 
 def _measure(
     sample: Floats,
-    shown: NDArray[np.int64],
+    shown: Integers,
     fits: SelectionFits,
     min_cluster_size_pct: float,
     n_threads: int | None,
@@ -233,7 +224,7 @@ def _possible_range(k_range: tuple[int, int], *, n_rows: int, n_distinct: int) -
     return low, max(low, min(high, n_distinct - 1))
 
 
-def _warning(curves: Sequence[KStatistics], config: ClusteringConfig, n_distinct: int) -> str | None:
+def _warning(curves: Sequence[KStatistics], config: KSelectionSettings, n_distinct: int) -> str | None:
     low, high = curves[0].k, curves[-1].k
     parts = []
     if high < config.k_range[1]:
@@ -244,10 +235,6 @@ def _warning(curves: Sequence[KStatistics], config: ClusteringConfig, n_distinct
             f"the smallest K, {low}, is taken and small clusters are merged into their nearest neighbour"
         )
     return "; ".join(parts) or None
-
-
-def _json_values(at: KStatistics) -> dict[str, Any]:
-    return asdict(at) | {"sizes": list(at.sizes)}
 
 
 def _rng(seed: int, *name: int) -> np.random.Generator:

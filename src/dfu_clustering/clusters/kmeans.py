@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-Floats = NDArray[np.float64]
+from dfu_clustering.arrays import Flags, Floats, Integers
 
 _ROWS_AT_A_TIME = 65_536  # bounds the memory of the distance table
 _DISTINCT_DECIMALS = 9
@@ -75,7 +74,7 @@ def best_suited(points: Floats, candidates: Sequence[Floats]) -> Floats:
     return min(candidates, key=lambda centroids: _dispersion(points, centroids))
 
 
-def nearest_centroids(points: Floats, centroids: Floats) -> tuple[NDArray[np.int64], Floats]:
+def nearest_centroids(points: Floats, centroids: Floats) -> tuple[Integers, Floats]:
     """Return each row's nearest centroid and its Euclidean distance to it.
 
     Ties go to the centroid that comes first in lexicographic order, so that they do not depend on the numbering.
@@ -105,14 +104,14 @@ def distinct_rows(points: Floats) -> int:
     return len(np.unique(points.round(_DISTINCT_DECIMALS), axis=0))
 
 
-def large_enough(sizes: NDArray[np.int64], min_cluster_size_pct: float) -> NDArray[np.bool_]:
+def large_enough(sizes: Integers, min_cluster_size_pct: float) -> Flags:
     """Return which clusters have members and hold at least the given percent (0-100) of all members.
 
     Args:
         sizes: (k,) members of each cluster.
         min_cluster_size_pct: The limit; a cluster exactly at it is large enough.
     """
-    enough: NDArray[np.bool_] = (sizes > 0) & (100 * sizes / sizes.sum() >= min_cluster_size_pct)
+    enough: Flags = (sizes > 0) & (100 * sizes / sizes.sum() >= min_cluster_size_pct)
     return enough
 
 

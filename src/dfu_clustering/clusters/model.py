@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.kmeans import large_enough, nearest_centroids, refine_centroids
 from dfu_clustering.preprocessing.determinism import single_threaded
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,11 @@
 """Samples that hold every volume tier in its true proportion."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from dfu_clustering.arrays import Floats, Integers
 
 
-def stratified_sample(volume: NDArray[np.float64], size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def stratified_sample(volume: Floats, size: int, rng: np.random.Generator) -> Integers:
     """Return the rows of a systematic sample along the order of volume, in ascending order of rows.
 
     Rows are ranked by volume (ties: by row) and every n/size-th rank is taken from a random start. Whatever quantiles

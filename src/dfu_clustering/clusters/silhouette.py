@@ -4,12 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.preprocessing.determinism import limit_this_thread
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _ROWS_AT_A_TIME = 512  # bounds the memory of the distance table: 40 MB a thread at 10,000 points
 

@@ -1,83 +1,13 @@
-"""The one configuration tree: typed, bounded, frozen; read from YAML and overridden by flags or flow parameters."""
+"""The one configuration tree: typed, bounded, frozen."""
 
-import difflib
 import hashlib
 import json
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from dfu_clustering.config.data_quality import DataQualityConfig, Section, Share
-from dfu_clustering.config.operations import OF_THE_DEPLOYMENT, ScaleConfig, TrackingConfig, WarehouseConfig
-from dfu_clustering.errors import ConfigError
-
-CONFIG_PATH_VARIABLE = "DFU_CLUSTERING_CONFIG"
-_IN_CHECKOUT = Path(__file__).parents[3] / "config" / "clustering_config.yaml"
-_IN_WHEEL = Path(__file__).with_name("clustering_config.yaml")
-DEFAULTS_PATH = _IN_CHECKOUT if _IN_CHECKOUT.exists() else _IN_WHEEL
-
-
-MinMonthsHistory = Annotated[
-    int, Field(ge=3, le=120, description="Months of history that a DFU needs to be clustered; others get no label.")
-]
-TimeWindowMonths = Annotated[
-    Annotated[int, Field(ge=3, le=240)] | Literal["all"],
-    Field(description='Months of demand looked at, ending at the as-of month, or "all".'),
-]
-FeatureSet = Annotated[
-    Literal["shape", "all"],
-    Field(description="shape: eleven scale-free columns, scaled robustly. all: every numeric time-series feature."),
-]
-DiscountNoise = Annotated[
-    bool,
-    Field(description="With feature_set shape: a column counts by as much as it can be told from chance."),
-]
-FeatureScaling = Annotated[
-    Literal["standard", "robust"], Field(description="Scaling of feature_set all; shape is always scaled robustly.")
-]
-MinVariance = Annotated[
-    float, Field(ge=0, description="Columns with less variance, winsorised and before scaling, are dropped.")
-]
-MaxCategories = Annotated[
-    int,
-    Field(ge=2, le=1000, description="Categorical attributes up to this many values are one-hot, else by frequency."),
-]
-UsePca = Annotated[bool, Field(description="Cluster principal components instead of the scaled columns.")]
-PcaExplainedVariance = Annotated[
-    float, Field(gt=0, lt=1, description="Share (0-1) of the variance that the kept principal components explain.")
-]
-KRange = Annotated[
-    tuple[Annotated[int, Field(ge=2, le=60)], Annotated[int, Field(ge=2, le=60)]],
-    Field(description="Smallest and largest number of clusters tried."),
-]
-MinClusterSizePct = Annotated[
-    float, Field(ge=0, le=50, description="Percent (0-100) of the clustered DFUs that every cluster must hold.")
-]
-NInit = Annotated[int, Field(ge=5, le=100, description="k-means++ starts for every K.")]
-SelectionSample = Annotated[
-    int, Field(ge=1000, le=1_000_000, description="DFUs on which K is chosen, at most; stratified by volume.")
-]
-SilhouetteSample = Annotated[
-    int,
-    Field(
-        ge=100, le=100_000, description="DFUs on which the silhouette is computed, at most; twice as many: 4 x as long."
-    ),
-]
-GapReferences = Annotated[int, Field(ge=2, le=500, description="Uniform reference sets of the gap statistic.")]
-Refit = Annotated[
-    Literal["auto", "always", "never"],
-    Field(description="Clusters fitted again: auto, where the DFUs drifted; always, every run; never, only assigned."),
-]
-SwitchMargin = Annotated[
-    float,
-    Field(ge=0, lt=1, description="Share (0-1) by which another segment's members must be nearer before it counts."),
-]
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Same data, configuration and seed: same labels.")]
-
+from dfu_clustering.config.operations import ScaleConfig, TrackingConfig, WarehouseConfig
 
 _S = TypeVar("_S", bound=Section)
 
@@ -158,8 +88,13 @@ class StabilityConfig(Section):
 class HistorySettings(Section):
     """How much demand a DFU is judged by."""
 
-    min_months_history: MinMonthsHistory
-    time_window_months: TimeWindowMonths
+    min_months_history: Annotated[
+        int, Field(ge=3, le=120, description="Months of history that a DFU needs to be clustered; others get no label.")
+    ]
+    time_window_months: Annotated[
+        Annotated[int, Field(ge=3, le=240)] | Literal["all"],
+        Field(description='Months of demand looked at, ending at the as-of month, or "all".'),
+    ]
 
     @model_validator(mode="after")
     def _window_holds_the_history(self) -> Self:
@@ -172,19 +107,36 @@ class HistorySettings(Section):
 class SpaceSettings(HistorySettings):
     """What makes the clustered space; where one of these changed, distances in the earlier space mean nothing."""
 
-    feature_set: FeatureSet
-    discount_noise: DiscountNoise
-    feature_scaling: FeatureScaling
+    feature_set: Annotated[
+        Literal["shape", "all"],
+        Field(description="shape: eleven scale-free columns, scaled robustly. all: every numeric time-series feature."),
+    ]
+    discount_noise: Annotated[
+        bool,
+        Field(description="With feature_set shape: a column counts by as much as it can be told from chance."),
+    ]
+    feature_scaling: Annotated[
+        Literal["standard", "robust"], Field(description="Scaling of feature_set all; shape is always scaled robustly.")
+    ]
     winsorize_quantiles: Annotated[
         WinsorizeQuantiles, Field(description="Quantiles beyond which a column's values are pulled in before scaling.")
     ]
-    min_variance: MinVariance
+    min_variance: Annotated[
+        float, Field(ge=0, description="Columns with less variance, winsorised and before scaling, are dropped.")
+    ]
     attributes: Annotated[
         AttributeWeights, Field(description="Variance of the item and DFU attribute blocks; 0 leaves a block out.")
     ]
-    max_categories: MaxCategories
-    use_pca: UsePca
-    pca_explained_variance: PcaExplainedVariance
+    max_categories: Annotated[
+        int,
+        Field(
+            ge=2, le=1000, description="Categorical attributes up to this many values are one-hot, else by frequency."
+        ),
+    ]
+    use_pca: Annotated[bool, Field(description="Cluster principal components instead of the scaled columns.")]
+    pca_explained_variance: Annotated[
+        float, Field(gt=0, lt=1, description="Share (0-1) of the variance that the kept principal components explain.")
+    ]
 
     def of_the_space(self) -> "SpaceSettings":
         """Return these settings alone, without the rest of a configuration."""
@@ -194,13 +146,27 @@ class SpaceSettings(HistorySettings):
 class KSelectionSettings(Section):
     """How the number of clusters is chosen."""
 
-    k_range: KRange
-    min_cluster_size_pct: MinClusterSizePct
-    n_init: NInit
-    selection_sample: SelectionSample
-    silhouette_sample: SilhouetteSample
-    gap_references: GapReferences
-    seed: Seed
+    k_range: Annotated[
+        tuple[Annotated[int, Field(ge=2, le=60)], Annotated[int, Field(ge=2, le=60)]],
+        Field(description="Smallest and largest number of clusters tried."),
+    ]
+    min_cluster_size_pct: Annotated[
+        float, Field(ge=0, le=50, description="Percent (0-100) of the clustered DFUs that every cluster must hold.")
+    ]
+    n_init: Annotated[int, Field(ge=5, le=100, description="k-means++ starts for every K.")]
+    selection_sample: Annotated[
+        int, Field(ge=1000, le=1_000_000, description="DFUs on which K is chosen, at most; stratified by volume.")
+    ]
+    silhouette_sample: Annotated[
+        int,
+        Field(
+            ge=100,
+            le=100_000,
+            description="DFUs on which the silhouette is computed, at most; twice as many: 4 x as long.",
+        ),
+    ]
+    gap_references: Annotated[int, Field(ge=2, le=500, description="Uniform reference sets of the gap statistic.")]
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Same data, configuration and seed: same labels.")]
 
     @model_validator(mode="after")
     def _range_goes_up(self) -> Self:
@@ -211,28 +177,39 @@ class KSelectionSettings(Section):
 class ContinuationSettings(Section):
     """What moves clusters, labels and DFUs away from what is published."""
 
-    refit: Refit
-    switch_margin: SwitchMargin
+    refit: Annotated[
+        Literal["auto", "always", "never"],
+        Field(
+            description="Clusters fitted again: auto, where the DFUs drifted; always, every run; never, only assigned."
+        ),
+    ]
+    switch_margin: Annotated[
+        float,
+        Field(
+            ge=0, lt=1, description="Share (0-1) by which another segment's members must be nearer before it counts."
+        ),
+    ]
     stability: Annotated[
         StabilityConfig, Field(description="What moves a DFU, a cluster or a label away from what is published.")
     ]
 
 
-class ClusteringConfig(ContinuationSettings, KSelectionSettings, SpaceSettings):
-    """Everything that a run may be told, with bounds; the defaults are in config/clustering_config.yaml.
+class RunSettings(ContinuationSettings, KSelectionSettings, SpaceSettings):
+    """Everything that a single run may be told: the parameters of the flow.
 
     Its keys are one flat list, as the user has them; code that needs some of them asks for the class that holds these.
     """
 
     labeling: Annotated[LabelingConfig, Field(description="Thresholds of the label rules.")]
     data_quality: Annotated[DataQualityConfig, Field(description="Limits beyond which data warn or stop a run.")]
-    warehouse: Annotated[WarehouseConfig, Field(description="Where the sales are, and how long it is waited for.")]
-    scale: Annotated[ScaleConfig, Field(description="How extraction and features are spread out.")]
-    tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
+
+    def of_the_run(self) -> "RunSettings":
+        """Return these settings alone, without those of the deployment."""
+        return RunSettings.model_validate(self.model_dump(include=set(RunSettings.model_fields)))
 
     def of_the_result(self) -> dict[str, Any]:
         """Return the settings that can change a result, as JSON values."""
-        return self.model_dump(mode="json", exclude={"data_quality", *OF_THE_DEPLOYMENT})
+        return self.model_dump(mode="json", include=set(RunSettings.model_fields) - {"data_quality"})
 
     def digest(self) -> str:
         """Return 10 hex digits that change whenever a setting that can change a result does."""
@@ -240,90 +217,12 @@ class ClusteringConfig(ContinuationSettings, KSelectionSettings, SpaceSettings):
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
 
-def config_path() -> Path:
-    """Return the file that DFU_CLUSTERING_CONFIG names, else the project's own."""
-    return Path(os.environ.get(CONFIG_PATH_VARIABLE) or DEFAULTS_PATH)
+class ClusteringConfig(RunSettings):
+    """The whole configuration, with bounds; the defaults are in config/clustering_config.yaml."""
 
-
-def load_config(path: Path | str | None = None, **overrides: Any) -> ClusteringConfig:  # noqa: ANN401
-    """Read the configuration: the project's defaults, then the file's keys, then the overrides.
-
-    Args:
-        path: A YAML file with a top-level key ``clustering``; it may hold any part of the tree. Default: config_path().
-        **overrides: Top-level keys of the tree; None means "as in the file". Mappings are merged key by key.
-
-    Raises:
-        ConfigError: The file is not readable YAML, or a key is unknown, missing, out of range or contradicts another.
-    """
-    source = Path(path) if path is not None else config_path()
-    settings = _read(DEFAULTS_PATH)
-    if source.resolve() != DEFAULTS_PATH:
-        settings = _merged(settings, _read(source))
-    given = {key: value for key, value in overrides.items() if value is not None}
-    return parse_config(_merged(settings, given), source=str(source))
-
-
-def parse_config(settings: Mapping[str, Any], *, source: str = "the given settings") -> ClusteringConfig:
-    """Validate a complete mapping of settings.
-
-    Raises:
-        ConfigError: A key is unknown, missing, out of range or contradicts another; all of them are named.
-    """
-    try:
-        return ClusteringConfig.model_validate(settings)
-    except ValidationError as error:
-        problems = [_problem(detail) for detail in error.errors()]
-        raise ConfigError(
-            "Every configuration key must be known and every value within its bounds",
-            found="; ".join(problems),
-            remedy=f"correct {source} or the override; {DEFAULTS_PATH.name} lists every key with its default",
-        ) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            "The configuration must be a readable YAML file",
-            found=f"{path}: {error}",
-            remedy=f"correct the path or the file; {CONFIG_PATH_VARIABLE} may name another one",
-        ) from error
-    section = content.get("clustering") if isinstance(content, dict) else None
-    if not isinstance(section, dict) or set(content) != {"clustering"}:
-        keys = sorted(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        raise ConfigError(
-            "A configuration file holds one mapping under the single top-level key 'clustering'",
-            found=f"{path}: {keys}",
-            remedy="move the settings under 'clustering:'",
-        )
-    return section
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(base)
-    for key, value in changes.items():
-        plain = value.model_dump() if isinstance(value, BaseModel) else value
-        inner = result.get(key)
-        nested = isinstance(inner, Mapping) and isinstance(plain, Mapping)
-        result[key] = _merged(inner, plain) if nested else plain  # type: ignore[arg-type]
-    return result
-
-
-def _problem(detail: Any) -> str:  # noqa: ANN401
-    location = ".".join(str(part) for part in detail["loc"] if part not in ("int", "literal['all']"))
-    if detail["type"] != "extra_forbidden":
-        return f"{location} = {detail['input']!r}: {detail['msg']}" if location else str(detail["msg"])
-    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(_known_keys(ClusteringConfig)), n=1)
-    return f"unknown key {location}" + (f" (did you mean {near[0]}?)" if near else "")
-
-
-def _known_keys(model: type[BaseModel]) -> set[str]:
-    keys = set(model.model_fields)
-    for field in model.model_fields.values():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys |= _known_keys(field.annotation)
-    return keys
+    warehouse: Annotated[WarehouseConfig, Field(description="Where the sales are, and how long it is waited for.")]
+    scale: Annotated[ScaleConfig, Field(description="How extraction and features are spread out.")]
+    tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
 
 
 def _require(section: _S, holds: bool, rule: str) -> _S:  # noqa: FBT001

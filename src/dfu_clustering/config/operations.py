@@ -6,9 +6,6 @@ from pydantic import Field
 
 from dfu_clustering.config.data_quality import Section
 
-# keys of the configuration that are no parameters of a run
-OF_THE_DEPLOYMENT = frozenset({"warehouse", "scale", "tracking"})
-
 # without quotes: MLflow is asked for a model by a filter that holds its name; an experiment may be a path
 ModelName = Annotated[str, Field(pattern=r"^[\w .-]{1,200}$")]
 ExperimentName = Annotated[str, Field(pattern=r"^[\w ./-]{1,200}$")]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from dfu_clustering.arrays import Floats, Integers
+
 Span = tuple[float, float]  # bounds of a uniform draw
 
 TIERS = ("low", "medium", "high")

@@ -11,12 +11,12 @@ import pyarrow as pa
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from dfu_clustering.demo.archetypes import Integers, Traits
+from dfu_clustering.arrays import Integers, Objects
+from dfu_clustering.demo.archetypes import Traits
 from dfu_clustering.demo.catalog import (
     CATEGORIES,
     PACKS,
     Items,
-    Objects,
     as_objects,
     brand_names,
     column,

@@ -12,10 +12,9 @@ import pyarrow as pa
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from dfu_clustering.demo.archetypes import ARCHETYPE_NAMES, ARCHETYPES, Floats, Integers, by_share
+from dfu_clustering.arrays import Floats, Integers, Objects
+from dfu_clustering.demo.archetypes import ARCHETYPE_NAMES, ARCHETYPES, by_share
 from dfu_clustering.demo.rows import load_timestamps
-
-Objects = NDArray[np.object_]
 
 CATEGORIES = ("BEER", "WINE", "SPIRITS", "READY TO DRINK")
 _CATEGORY_SHARES = {

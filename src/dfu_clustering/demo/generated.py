@@ -13,15 +13,8 @@ import pyarrow.compute as pc
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from dfu_clustering.demo.archetypes import (
-    ARCHETYPE_NAMES,
-    TIERS,
-    Floats,
-    Integers,
-    Traits,
-    draw_traits,
-    simulate_demand,
-)
+from dfu_clustering.arrays import Flags, Floats, Integers
+from dfu_clustering.demo.archetypes import ARCHETYPE_NAMES, TIERS, Traits, draw_traits, simulate_demand
 from dfu_clustering.demo.attributes import assortment_keys, dfu_table, draw_assortment
 from dfu_clustering.demo.catalog import as_objects, draw_items, item_table
 from dfu_clustering.demo.rows import Bookings, WarehouseTables, sales_table
@@ -119,10 +112,10 @@ def book_demand(rng: Generator, demand: Floats, traits: Traits, months: NDArray[
     )
 
 
-def _placeholders(rng: Generator, demand: Floats, traits: Traits) -> NDArray[np.bool_]:
+def _placeholders(rng: Generator, demand: Floats, traits: Traits) -> Flags:
     month = np.arange(demand.shape[1])
     on_sale = (month >= traits.first_month[:, None]) & (month <= traits.last_month[:, None])
-    placeholders: NDArray[np.bool_] = (demand == 0) & on_sale & (rng.random(demand.shape) < _PLACEHOLDER_SHARE)
+    placeholders: Flags = (demand == 0) & on_sale & (rng.random(demand.shape) < _PLACEHOLDER_SHARE)
     return placeholders
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from dfu_clustering.arrays import Integers
 
 _LOAD_DAY_OF_MONTH = 5  # a month is loaded on the 5th of the next, at 06:00
 _LOAD_HOUR = 6

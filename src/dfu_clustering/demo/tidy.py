@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from dfu_clustering.demo.rows import Bookings, Integers, WarehouseTables, dfu_keys, load_timestamps, sales_table
+from dfu_clustering.arrays import Integers
+from dfu_clustering.demo.rows import Bookings, WarehouseTables, dfu_keys, load_timestamps, sales_table
 from dfu_clustering.errors import DataError
 
 KEYS = ("dmdunit", "dmdgroup", "loc")

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-Block = NDArray[np.float64]  # (n_months, n_dfus)
-Values = NDArray[np.float64]  # (n_dfus,)
-Counts = NDArray[np.int64]  # (n_dfus,)
+from dfu_clustering.arrays import Floats, Integers
+
+Block = Floats  # (n_months, n_dfus)
+Values = Floats  # (n_dfus,)
+Counts = Integers  # (n_dfus,)
 
 YEAR_MONTHS = 12
 
@@ -72,7 +73,7 @@ class DemandBlock:
         return self.std / self.mu
 
     @cached_property
-    def t(self) -> NDArray[np.float64]:
+    def t(self) -> Floats:
         """(n,) months, centred on their mean."""
         return np.arange(self.n, dtype=np.float64) - (self.n - 1) / 2
 

@@ -1,14 +1,15 @@
 """The three columns that make a DFU, mapped to its row in the panel without a Python object a sales row."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from dfu_clustering.arrays import Integers, Objects
 from dfu_clustering.errors import WarehouseError
-
-Objects = NDArray[np.object_]
 
 KEY_COLUMNS = ("dmdunit", "dmdgroup", "loc")
 
@@ -28,7 +29,7 @@ class KeyIndex:
         """Return the (n_rows,) panel row of each sale; -1 where dim_dfu does not know the DFU."""
         return self._position[self._index.get_indexer(pd.Index(self._combined(batch)))]
 
-    def _combined(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+    def _combined(self, batch: pa.RecordBatch) -> Integers:
         codes = [_codes(batch.column(n), v) for n, v in zip(KEY_COLUMNS, self._values, strict=True)]
         unit, group, loc = codes
         n_groups, n_locs = len(self._values[1]), len(self._values[2])
@@ -39,7 +40,7 @@ class KeyIndex:
 _EMPTY = np.empty(0, dtype=np.int64)
 
 
-def _codes(column: pa.Array, values: pa.Array) -> NDArray[np.int64]:
+def _codes(column: pa.Array, values: pa.Array) -> Integers:
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     of_dictionary = pc.index_in(encoded.dictionary, value_set=values).fill_null(-1).to_numpy(zero_copy_only=False)
     indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
@@ -66,3 +67,8 @@ def _require_unique(keys: "pd.Index[int]", dfu_ck: Objects) -> None:
             keys=[f"{dfu_ck[order[i]]} = {dfu_ck[order[i + 1]]}" for i in again],
             remedy="remove the duplicate rows from dim_dfu",
         )
+
+
+def keys_digest(keys: ArrayLike) -> str:
+    """Return 16 hex digits that are the same for the same dfu_ck in any order."""
+    return hashlib.sha256("\n".join(sorted(np.asarray(keys, dtype=object).tolist())).encode()).hexdigest()[:16]

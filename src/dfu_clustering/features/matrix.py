@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Flags, Integers, Objects
 from dfu_clustering.errors import ConfigError, DataError
-from dfu_clustering.features.dfu_keys import Objects
 from dfu_clustering.features.kernels import Columns, feature_columns
 from dfu_clustering.features.panel import Histories
+from dfu_clustering.files.tables import require_columns, require_none
 
 DEFAULT_CHUNK_ROWS = 4_096  # a few arrays of 4,096 DFUs x 36 months stay in a core's cache; larger is no faster
 
@@ -189,7 +190,13 @@ def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFra
     _require_columns(features, ["dfu_ck"], table_name="features")
     _require_columns(items, ["item_no", *_names(ITEM_ATTRIBUTES)], table_name="items")
     _require_columns(dfus, ["dfu_ck", "dmdunit", *_names(DFU_ATTRIBUTES)], table_name="dfus")
-    _require_unique(dfus["dfu_ck"])
+    require_none(
+        dfus["dfu_ck"].duplicated(),
+        dfus["dfu_ck"],
+        rule="dfus must hold each dfu_ck once",
+        found="keys that occur again",
+        remedy="read the attributes with one row a DFU",
+    )
     known_items = _one_row_an_item(items)
     of_dfu = _rows_of(dfus, _positions(features["dfu_ck"], dfus["dfu_ck"]))
     of_item = _rows_of(known_items, _positions(of_dfu["dmdunit"], known_items["item_no"]))
@@ -201,7 +208,7 @@ def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFra
     return pd.concat([features, pd.DataFrame(joined, index=features.index)], axis=1)
 
 
-def _chunks_of_one_length(history_months: NDArray[np.int64], chunk_rows: int) -> Iterator[NDArray[np.intp]]:
+def _chunks_of_one_length(history_months: Integers, chunk_rows: int) -> Iterator[NDArray[np.intp]]:
     for n in np.unique(history_months):
         dfus = np.flatnonzero(history_months == n)
         for start in range(0, len(dfus), chunk_rows):
@@ -226,7 +233,7 @@ def _one_row_an_item(items: pd.DataFrame) -> pd.DataFrame:
     return known
 
 
-def _positions(wanted: pd.Series, keys: pd.Series) -> NDArray[np.int64]:
+def _positions(wanted: pd.Series, keys: pd.Series) -> Integers:
     """Return where each wanted key lies among the keys; -1 where it is NULL or not there."""
     found = pc.index_in(_as_text(wanted), value_set=_as_text(keys), skip_nulls=True)
     return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
@@ -236,7 +243,7 @@ def _as_text(keys: pd.Series) -> pa.Array:
     return pa.array(keys, pa.large_string(), from_pandas=True)
 
 
-def _rows_of(table: pd.DataFrame, positions: NDArray[np.int64]) -> pd.DataFrame:
+def _rows_of(table: pd.DataFrame, positions: Integers) -> pd.DataFrame:
     return table.reset_index(drop=True).reindex(positions)  # -1 is no row: all NULL
 
 
@@ -282,7 +289,7 @@ def _require_demand(histories: Histories) -> None:
     _require_of_all(histories.dfu_ck, sold, rule="Every history must hold a month with demand")
 
 
-def _require_of_all(dfu_ck: Objects, holds: NDArray[np.bool_], *, rule: str) -> None:
+def _require_of_all(dfu_ck: Objects, holds: Flags, *, rule: str) -> None:
     if not holds.all():
         raise DataError(
             rule,
@@ -293,22 +300,9 @@ def _require_of_all(dfu_ck: Objects, holds: NDArray[np.bool_], *, rule: str) -> 
 
 
 def _require_columns(table: pd.DataFrame, columns: Sequence[str], *, table_name: str) -> None:
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise DataError(
-            f"{table_name} must have the columns of the feature matrix",
-            found="columns that are missing",
-            keys=missing,
-            remedy="select them in the query or take the table from dfu_clustering.warehouse.snapshot",
-        )
-
-
-def _require_unique(dfu_ck: pd.Series) -> None:
-    again = dfu_ck[dfu_ck.duplicated()]
-    if len(again):
-        raise DataError(
-            "dfus must hold each dfu_ck once",
-            found="keys that occur again",
-            keys=again.tolist(),
-            remedy="read the attributes with one row a DFU",
-        )
+    require_columns(
+        table,
+        columns,
+        rule=f"{table_name} must have the columns of the feature matrix",
+        remedy="select them in the query or take the table from dfu_clustering.warehouse.snapshot",
+    )

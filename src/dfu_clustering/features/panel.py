@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Flags, Floats, Integers, Objects
 from dfu_clustering.errors import DataError
-from dfu_clustering.features.dfu_keys import KeyIndex, Objects, natural_keys
+from dfu_clustering.features.dfu_keys import KeyIndex, natural_keys
 from dfu_clustering.months import Month, month_range
 
 NEVER_SOLD = "never_sold"
@@ -52,7 +53,7 @@ class Panel:
     """
 
     dfu_ck: Objects
-    demand: NDArray[np.float64]
+    demand: Floats
     as_of_month: Month
     facts: SalesFacts
 
@@ -75,8 +76,8 @@ class Histories:
     """
 
     dfu_ck: Objects
-    demand: NDArray[np.float64]
-    history_months: NDArray[np.int64]
+    demand: Floats
+    history_months: Integers
     as_of_month: Month
 
 
@@ -145,9 +146,7 @@ class PanelBuilder:
         )
         return Panel(self._dfu_ck, demand.T, self._as_of_month, facts)
 
-    def _add_up(
-        self, dfu: NDArray[np.intp], month: NDArray[np.intp], amount: NDArray[np.float64], batch: pa.RecordBatch
-    ) -> None:
+    def _add_up(self, dfu: NDArray[np.intp], month: NDArray[np.intp], amount: Floats, batch: pa.RecordBatch) -> None:
         known = dfu >= 0
         if not known.all():
             self._unknown.update(natural_keys(batch.filter(pa.array(~known))))
@@ -189,7 +188,7 @@ def select_histories(
     first_sale = _first_sale(by_month)
     sold = first_sale < n_months
     length = n_months - np.maximum(first_sale, n_months - window)
-    demanded: NDArray[np.bool_] = np.any(in_window > 0, axis=0)
+    demanded: Flags = np.any(in_window > 0, axis=0)
     clustered = demanded & (length >= min_months_history)
     if not may_be_empty:
         _require_demand(panel, window, demanded)
@@ -200,7 +199,7 @@ def select_histories(
     return histories, _exclusions(panel, clustered, reason)
 
 
-def _first_sale(by_month: NDArray[np.float64]) -> NDArray[np.int64]:
+def _first_sale(by_month: Floats) -> Integers:
     """Return each DFU's first month of positive demand; the number of months where there is none."""
     first = np.full(by_month.shape[1], len(by_month))
     for month in range(len(by_month) - 1, -1, -1):
@@ -208,7 +207,7 @@ def _first_sale(by_month: NDArray[np.float64]) -> NDArray[np.int64]:
     return first
 
 
-def _exclusions(panel: Panel, clustered: NDArray[np.bool_], reason: Objects) -> Exclusions:
+def _exclusions(panel: Panel, clustered: Flags, reason: Objects) -> Exclusions:
     unknown = np.array(panel.facts.unknown_dfus, dtype=object)
     keys = np.concatenate([panel.dfu_ck[~clustered], unknown])
     reasons = np.concatenate([reason[~clustered], np.full(len(unknown), NOT_IN_DIM_DFU, dtype=object)])
@@ -226,7 +225,7 @@ def _day_number(month: Month) -> int:
     return int(month.astype("datetime64[D]").astype(int))
 
 
-def _require_finite(amount: NDArray[np.float64], batch: pa.RecordBatch) -> None:
+def _require_finite(amount: Floats, batch: pa.RecordBatch) -> None:
     bad = ~np.isfinite(amount)
     if bad.any():
         raise DataError(
@@ -237,7 +236,7 @@ def _require_finite(amount: NDArray[np.float64], batch: pa.RecordBatch) -> None:
         )
 
 
-def _require_demand(panel: Panel, window: int, demanded: NDArray[np.bool_]) -> None:
+def _require_demand(panel: Panel, window: int, demanded: Flags) -> None:
     if not demanded.any():
         first = panel.as_of_month - (window - 1)
         raise DataError(
@@ -248,7 +247,7 @@ def _require_demand(panel: Panel, window: int, demanded: NDArray[np.bool_]) -> N
         )
 
 
-def _require_clustered(clustered: NDArray[np.bool_], demanded: NDArray[np.bool_], min_months_history: int) -> None:
+def _require_clustered(clustered: Flags, demanded: Flags, min_months_history: int) -> None:
     if not clustered.any():
         raise DataError(
             f"At least one DFU must have a history of {min_months_history} months",

@@ -12,11 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.figures import style
-
-Floats = NDArray[np.float64]
 
 _BADGE_GAP_SHARE = 0.045  # of the map's width and height, between the centres of two badges
 _CELL_PITCH = 1.08  # of the columns of typical DFUs, in widths of one
@@ -28,7 +26,7 @@ _KEY_CHARACTERS = 24  # of a key over a chart of the width that the longest labe
 
 def plot_cluster_map(
     points: Floats,
-    cluster_id: NDArray[np.int64],
+    cluster_id: Integers,
     names: style.Names,
     explained_variance_share: tuple[float, float],
     *,
@@ -69,7 +67,7 @@ def _map_title(n_points: int, n_dfus: int) -> str:
     return f"Map of {n_points:,} DFUs" if n_points == n_dfus else f"Map of a sample: {n_points:,} of {n_dfus:,} DFUs"
 
 
-def _plot_points(ax: Axes, points: Floats, cluster_id: NDArray[np.int64]) -> None:
+def _plot_points(ax: Axes, points: Floats, cluster_id: Integers) -> None:
     area = float(np.clip(60_000 / len(points), 3, 30))
     markers = np.array([_marker_of(cluster) for cluster in range(cluster_id.max() + 1)])[cluster_id]
     for marker in style.SHAPES.values():

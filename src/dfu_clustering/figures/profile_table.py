@@ -1,5 +1,6 @@
 """What people are shown of a cluster's profile, the same in pictures and report: columns, texts, what is unusual."""
 
+from calendar import month_abbr
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -11,7 +12,6 @@ from dfu_clustering.labels.profiles import comparable
 from dfu_clustering.labels.traits import PEAK_AGREEMENT
 
 UNDEFINED: Final = "–"
-_MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class ProfileColumn(NamedTuple):
@@ -59,7 +59,7 @@ def peak_months(profiles: pd.DataFrame, peak_threshold: float) -> list[str]:
     """Return each cluster's peak month as ``Jul``; a dash where its season is weak or its members do not agree."""
     told = (profiles["seasonality_strength"] >= peak_threshold) & (profiles["peak_agreement"] >= PEAK_AGREEMENT)
     months = profiles["peak_month"].where(told)
-    return [UNDEFINED if np.isnan(month) else _MONTH_NAMES[month_number(month) - 1] for month in months]
+    return [UNDEFINED if np.isnan(month) else month_abbr[month_number(month)] for month in months]
 
 
 def month_number(month: float) -> int:

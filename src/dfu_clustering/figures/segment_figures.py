@@ -3,8 +3,7 @@
 Data in, matplotlib Figure out; nothing is saved and pyplot's global state is not touched.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.figures import style
 from dfu_clustering.figures.profile_table import PEAK_HEADING, PROFILE_COLUMNS, peak_months, profile_texts, unusualness
 
@@ -25,19 +25,19 @@ _UNUSUAL = 2.5  # robust standard deviations at which the heatmap's colours end
 _BAR_HEIGHT = 0.38
 
 
-def plot_k_selection(selection: Mapping[str, Any], *, min_cluster_size_pct: float) -> Figure:
+def plot_k_selection(selection: KSelection, *, min_cluster_size_pct: float) -> Figure:
     """Show why K was chosen: WCSS, silhouette, gap with its standard error, and the smallest cluster, each over K.
 
     A ring marks the K that a criterion nominates, the shaded line the K that was selected.
 
     Args:
-        selection: What KSelection.to_dict() returns.
+        selection: How K was chosen.
         min_cluster_size_pct: Percent (0-100) of the DFUs that every cluster must hold.
     """
-    curves, nominations, selected = pd.DataFrame(selection["curves"]), selection["nominations"], selection["selected"]
+    curves, nominations, selected = pd.DataFrame(selection.curves), asdict(selection.nominations), selection.selected
     nominated = ", ".join(f"{criterion} {k}" for criterion, k in nominations.items())
     chosen = "the median of the nominations moved to the nearest K whose clusters are all large enough"
-    if not selection["feasible"]:
+    if not selection.feasible:
         chosen = "the smallest K, since at no K all clusters are large enough"
     subtitle = f"Ringed: nominated ({nominated}). Shaded: chosen, {chosen}."
     figure = style.new_figure(6.5, f"{selected} clusters were chosen", subtitle)

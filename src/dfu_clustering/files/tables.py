@@ -74,7 +74,7 @@ def read_first_rows(path: Path, rows: int) -> pd.DataFrame:
     return frame
 
 
-def require_columns(frame: pd.DataFrame, columns: tuple[str, ...], *, of: str) -> None:
+def require_columns(frame: pd.DataFrame, columns: Sequence[str], *, rule: str, remedy: str) -> None:
     """Check that a frame holds the columns.
 
     Raises:
@@ -82,12 +82,17 @@ def require_columns(frame: pd.DataFrame, columns: tuple[str, ...], *, of: str) -
     """
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        raise DataError(
-            f"{of} must have the columns {', '.join(columns)}",
-            found=f"columns {', '.join(map(str, frame.columns))}; missing",
-            keys=missing,
-            remedy="run the step that writes this file again",
-        )
+        raise DataError(rule, found="missing columns", keys=missing, remedy=remedy)
+
+
+def require_none(broken: "pd.Series[bool]", keys: "pd.Series[str]", *, rule: str, found: str, remedy: str) -> None:
+    """Check that no row breaks a rule.
+
+    Raises:
+        DataError: Some do; their keys are named.
+    """
+    if broken.any():
+        raise DataError(rule, found=found, keys=sorted(map(str, keys[broken].unique())), remedy=remedy)
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

@@ -1,10 +1,9 @@
 """Labels beside the published ones: how many changed, from what to what, and which feature moved each DFU."""
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
+from dfu_clustering.arrays import Flags
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.publishing.outcome import Transition
 
@@ -87,7 +86,7 @@ def _moves(moves: pd.DataFrame | None) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()}).rename_axis(index="dfu_ck")
 
 
-def _share(holds: NDArray[np.bool_]) -> float | None:
+def _share(holds: Flags) -> float | None:
     return float(holds.mean()) if len(holds) else None
 
 

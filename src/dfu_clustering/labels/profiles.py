@@ -7,11 +7,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.config.clustering import VolumeThresholds
 from dfu_clustering.errors import DataError
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
+from dfu_clustering.preprocessing.transformers import IQR_OF_NORMAL
 
 MEDIAN_FEATURES: Final = tuple(
     feature.name for feature in TIME_SERIES_FEATURES if feature.name not in ("demand_class", "peak_month")
@@ -28,12 +30,11 @@ COMPARED_FEATURES: Final = (
     "log_growth",
 )
 
-_NORMAL_IQR = 1.349  # interquartile range of a normal distribution with standard deviation 1
 _SMALLEST_SCALE = 0.1  # on a log scale ten per cent: smaller differences are no difference to a planner
 _NO_DIRECTION = 1e-9  # resultant length below which peak months cancel out
 
 
-def profile_clusters(features: pd.DataFrame, cluster_id: NDArray[np.int64]) -> pd.DataFrame:
+def profile_clusters(features: pd.DataFrame, cluster_id: Integers) -> pd.DataFrame:
     """Summarise every cluster in original units.
 
     Besides the medians of the numeric time-series features under their own names (NaN is left out of a median):
@@ -108,7 +109,7 @@ def feature_scales(features: pd.DataFrame) -> pd.DataFrame:
     values = comparable(features)
     iqr = values.quantile(0.75) - values.quantile(0.25)
     std = pd.Series(np.sort(values, axis=0).std(axis=0), index=values.columns)  # sorted: no order of rows in the sum
-    scale = (iqr / _NORMAL_IQR).where(iqr > 0, std).clip(lower=_SMALLEST_SCALE)
+    scale = (iqr / IQR_OF_NORMAL).where(iqr > 0, std).clip(lower=_SMALLEST_SCALE)
     return pd.DataFrame({"median": values.median(), "scale": scale}).rename_axis(index="feature")
 
 
@@ -126,30 +127,30 @@ def volume_bounds(mean_demand: ArrayLike, thresholds: VolumeThresholds) -> tuple
     return float(low), float(high)
 
 
-def _sum_by_cluster(values: pd.Series, cluster_id: NDArray[np.int64]) -> NDArray[np.float64]:
+def _sum_by_cluster(values: pd.Series, cluster_id: Integers) -> Floats:
     numbers = values.to_numpy(np.float64)
     members = [numbers[cluster_id == cluster] for cluster in range(cluster_id.max() + 1)]
     return np.array([_ascending_sum(of_cluster) for of_cluster in members])
 
 
-def _ascending_sum(values: NDArray[np.float64]) -> float:
+def _ascending_sum(values: Floats) -> float:
     # in order of size and one by one: the last digit must not depend on the order of rows
     return float(np.cumsum(np.sort(values))[-1])
 
 
-def _most_frequent(labels: pd.Series, cluster_id: NDArray[np.int64]) -> pd.Series:
+def _most_frequent(labels: pd.Series, cluster_id: Integers) -> pd.Series:
     codes, names = pd.factorize(labels.to_numpy(dtype=object), sort=True)
     counts = np.bincount(cluster_id * len(names) + codes, minlength=(cluster_id.max() + 1) * len(names))
     return pd.Series(names[counts.reshape(-1, len(names)).argmax(axis=1)])
 
 
-def _spread(features: pd.DataFrame, cluster_id: NDArray[np.int64]) -> pd.DataFrame:
+def _spread(features: pd.DataFrame, cluster_id: Integers) -> pd.DataFrame:
     groups = features.loc[:, list(SPREAD_FEATURES)].groupby(cluster_id)
     lower, upper = groups.quantile(0.25).add_prefix("q25_"), groups.quantile(0.75).add_prefix("q75_")
     return lower.join(upper)
 
 
-def _peaks(features: pd.DataFrame, cluster_id: NDArray[np.int64]) -> pd.DataFrame:
+def _peaks(features: pd.DataFrame, cluster_id: Integers) -> pd.DataFrame:
     angle = features["peak_month"] * (2 * np.pi / 12)
     strength = features["seasonality_strength"]
     east = _sum_by_cluster(strength * np.cos(angle), cluster_id)
@@ -161,7 +162,7 @@ def _peaks(features: pd.DataFrame, cluster_id: NDArray[np.int64]) -> pd.DataFram
     return pd.DataFrame({"peak_month": peak_month, "peak_agreement": agreement})
 
 
-def _require_clusters(features: pd.DataFrame, cluster_id: NDArray[np.int64]) -> None:
+def _require_clusters(features: pd.DataFrame, cluster_id: Integers) -> None:
     if len(cluster_id) != len(features) or not len(features):
         raise DataError(
             "Every DFU of the feature matrix must have one cluster",

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.labels.profiles import comparable
 
@@ -58,7 +58,7 @@ class _Trait(Protocol):
 class _Absolute:
     """A trait whose words say what a cluster is by itself: position (n_clusters, d) in robust units."""
 
-    position: NDArray[np.float64]
+    position: Floats
     words: tuple[Word | None, ...]
 
     def splits(self, members: Members) -> Iterator[_Split]:
@@ -80,7 +80,7 @@ class _Relative:
     A block is named only if all of it lies on one side, so that every ``_sparser`` is sparser than every ``_denser``.
     """
 
-    position: NDArray[np.float64]
+    position: Floats
     words: tuple[Word | None, ...]
     below: str
     above: str

@@ -5,15 +5,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import FiniteFloat
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from dfu_clustering.arrays import Floats, Objects
 from dfu_clustering.preprocessing.learner import Blocks, Learner
 from dfu_clustering.preprocessing.transformers import NULL, MedianImputer
-
-Floats = NDArray[np.float64]
 
 
 class OneHotEncoder(Learner):
@@ -34,7 +32,7 @@ class OneHotEncoder(Learner):
         columns = [categories[name] == category for name, category in self._pairs(categories)]
         return np.column_stack(columns).astype(np.float64)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return ``column=category`` of each, ``column is NULL`` where there is none."""
         names = [f"{name} is NULL" if text == NULL else f"{name}={text}" for name, text in self._pairs(input_features)]
         return np.array(names, dtype=object)
@@ -89,7 +87,7 @@ class AttributeEncoder(Learner):
         """Return the numeric columns, then the one-hot ones, then the frequencies."""
         return self.encoders_.transform(matrix)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return the names of the encoded columns."""
         return self.encoders_.get_feature_names_out()
 

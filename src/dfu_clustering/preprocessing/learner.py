@@ -9,12 +9,11 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import AfterValidator, FiniteFloat, TypeAdapter
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 
-Floats = NDArray[np.float64]
+from dfu_clustering.arrays import Floats, Objects
 
 
 def _rows_of_one_length(rows: list[list[float]]) -> Floats:
@@ -56,7 +55,7 @@ class Learner(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             setattr(self, f"{name}_", TypeAdapter(kind).validate_python(values[name], strict=True))
         return self
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return the names of the columns that come out."""
         return np.asarray(input_features, dtype=object)
 
@@ -103,7 +102,7 @@ class Blocks(Learner):
         """Return the blocks side by side."""
         return np.hstack([self.blocks_[name].transform(matrix[list(columns)]) for name, _, columns in self.blocks])
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return the names of the blocks' columns."""
         names = [self.blocks_[name].get_feature_names_out(columns) for name, _, columns in self.blocks]
         return np.concatenate(names).astype(object)

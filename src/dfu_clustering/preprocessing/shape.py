@@ -10,17 +10,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import FiniteFloat
 from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from dfu_clustering.arrays import Floats, Objects
 from dfu_clustering.errors import DataError
 from dfu_clustering.preprocessing.learner import Learner, learn, learned
-
-Floats = NDArray[np.float64]
 
 SHAPE_SOURCES = (
     "mean_demand",
@@ -68,7 +66,7 @@ class ShapeColumns(Learner):
         """Return the columns."""
         return shape_columns(matrix)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return SHAPE_COLUMNS."""
         return np.array(SHAPE_COLUMNS, dtype=object)
 
@@ -118,9 +116,9 @@ class NoiseDiscount(Learner):
             space[:, names.index(name)] *= _certainty(self.variances_[name], errors[name].to_numpy())
         return space
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return the names of the block's columns."""
-        names: NDArray[np.object_] = self.block_.get_feature_names_out(input_features)
+        names: Objects = self.block_.get_feature_names_out(input_features)
         return names
 
     def learned(self) -> dict[str, Any]:

@@ -5,20 +5,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import FiniteFloat
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from dfu_clustering.arrays import Floats, Objects
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.tables import require_columns
 from dfu_clustering.preprocessing.determinism import single_threaded
 from dfu_clustering.preprocessing.learner import Flags, Learner, Matrix, Vector
 
-Floats = NDArray[np.float64]
-
 NULL = "\0"  # a category of its own; no text in PostgreSQL holds this character
 
-_IQR_OF_NORMAL = 1.349  # interquartile range of the standard normal distribution: 2 x 0.6745
+IQR_OF_NORMAL = 1.349  # interquartile range of the standard normal distribution: 2 x 0.6745
 _ROBUST_LIMIT = 3.0
 _LEAST_IQR = 0.25  # IQR / 1.349 in standard deviations: 1 if normal, 0.35 if log-normal with sigma 1.5 and winsorised
 
@@ -41,11 +40,16 @@ class MatrixColumns(Learner):
         Raises:
             DataError: A column is missing, or one of ``numeric`` holds something else than finite numbers and NULL.
         """
-        _require_columns(matrix, [*self.numeric, *self.categorical])
+        require_columns(
+            matrix,
+            [*self.numeric, *self.categorical],
+            rule="The feature matrix must hold every column that the configuration clusters",
+            remedy="build the features again, or set the weight of attributes that are not there to 0",
+        )
         numbers = {name: _numbers(matrix[name]) for name in self.numeric}
         return pd.DataFrame(numbers | {name: _texts(matrix[name]) for name in self.categorical}, index=matrix.index)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return the names of the columns."""
         return np.array([*self.numeric, *self.categorical], dtype=object)
 
@@ -132,9 +136,9 @@ class LowVarianceFilter(Learner):
         """Return the columns that varied when fitted."""
         return space[:, self.kept_]
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return the names of the kept columns."""
-        kept: NDArray[np.object_] = np.asarray(input_features, dtype=object)[self.kept_]
+        kept: Objects = np.asarray(input_features, dtype=object)[self.kept_]
         return kept
 
 
@@ -169,7 +173,7 @@ class ClippedRobustScaler(Learner):
         """Learn the medians and the units; the unit of a constant column is 1."""
         low, self.center_, high = _quantiles(space, [0.25, 0.5, 0.75])
         deviation = space.std(axis=0)
-        robust = (high - low) / _IQR_OF_NORMAL
+        robust = (high - low) / IQR_OF_NORMAL
         scale = np.where(robust > _LEAST_IQR * deviation, robust, deviation)
         self.scale_ = np.where(scale > 0, scale, 1.0)
         return self
@@ -229,7 +233,7 @@ class PrincipalComponents(Learner):
             components: Floats = space @ self.components_.T - self.mean_[None] @ self.components_.T
         return components
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ANN401
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
         """Return a name a component."""
         return np.array([f"principalcomponents{i}" for i in range(len(self.components_))], dtype=object)
 
@@ -242,17 +246,6 @@ def _median(column: Floats) -> float:
 def _quantiles(space: Floats, shares: Sequence[float]) -> Floats:
     """Return the (n_shares, n_columns) quantiles; a column at a time in one piece of memory, four times as fast."""
     return np.column_stack([np.quantile(np.ascontiguousarray(column), shares) for column in space.T])
-
-
-def _require_columns(matrix: pd.DataFrame, names: Sequence[str]) -> None:
-    missing = [name for name in names if name not in matrix]
-    if missing:
-        raise DataError(
-            "The feature matrix must hold every column that the configuration clusters",
-            found="missing columns",
-            keys=missing,
-            remedy="build the features again, or set the weight of attributes that are not there to 0",
-        )
 
 
 def _numbers(column: "pd.Series[Any]") -> Floats:

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
-from dfu_clustering.files.tables import read_json, read_table, write_json, write_table
+from dfu_clustering.files.summary import Summary, read_summary, write_summary
+from dfu_clustering.files.tables import read_table, write_table
 from dfu_clustering.publishing.outcome import PublishSummary
 
-PREVIOUS_LABELS = "previous_labels.parquet"
 _KEYS = ["dfu_ck", "cluster_assignment"]
 
 
-class Attempt(BaseModel):
+class Attempt(Summary):
     """A transaction that has changed labels and is about to be committed.
 
     Attributes:
@@ -27,8 +26,6 @@ class Attempt(BaseModel):
             are those of its file.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     transaction: int
     report: PublishSummary
     labels_digest: str = ""
@@ -37,19 +34,15 @@ class Attempt(BaseModel):
 
 @dataclass(frozen=True)
 class PublishJournal:
-    """The files of a publish in the folder of its run."""
+    """The files of a publish.
 
-    folder: Path
+    Attributes:
+        previous_labels: dfu_ck, cluster_assignment of every row that the publish changes, as it was before.
+        attempt: The newest attempt.
+    """
 
-    @property
-    def previous_labels(self) -> Path:
-        """Return the path of dfu_ck, cluster_assignment of every row that the publish changes, as it was before."""
-        return self.folder / PREVIOUS_LABELS
-
-    @property
-    def attempt(self) -> Path:
-        """Return the path of the newest attempt."""
-        return self.folder / "publish_attempt.json"
+    previous_labels: Path
+    attempt: Path
 
     def last_attempt(self) -> Attempt | None:
         """Return the newest attempt of this run; None where none came so far.
@@ -57,7 +50,7 @@ class PublishJournal:
         Raises:
             DataError: The file is not one of a journal.
         """
-        return Attempt.model_validate(read_json(self.attempt)) if self.attempt.exists() else None
+        return read_summary(Attempt, self.attempt) if self.attempt.exists() else None
 
     def write(self, attempt: Attempt, previous: pd.DataFrame) -> None:
         """Keep an attempt; whole, and on disk when this returns.
@@ -73,4 +66,4 @@ class PublishJournal:
             earlier = read_table(self.previous_labels)
             previous = pd.concat([earlier, previous]).drop_duplicates("dfu_ck", ignore_index=True)
         write_table(previous[_KEYS].sort_values("dfu_ck", ignore_index=True), self.previous_labels)
-        write_json(attempt.model_dump(mode="json"), self.attempt)
+        write_summary(attempt, self.attempt)

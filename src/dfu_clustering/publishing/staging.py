@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.tables import require_none
 from dfu_clustering.publishing.journal import Attempt
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.warehouse.connect import schema_errors
@@ -54,10 +55,14 @@ def require_valid_labels(labels: pd.DataFrame) -> None:
             remedy="run label_clusters.py again",
         )
     blank = labels["cluster_label"].isna() | (labels["cluster_label"].astype("str").str.strip() == "")
-    _require_none(labels["dfu_ck"].isna(), labels, "Every label must belong to a DFU", "rows without a dfu_ck")
-    _require_none(blank, labels, "Every DFU of a labels file must have a label", "no label")
-    repeated = labels["dfu_ck"].duplicated(keep=False)
-    _require_none(repeated, labels, "A labels file holds every dfu_ck once", "the same dfu_ck in several rows")
+    keys = labels["dfu_ck"]
+    rules = (
+        (keys.isna(), "Every label must belong to a DFU", "rows without a dfu_ck"),
+        (blank, "Every DFU of a labels file must have a label", "no label"),
+        (keys.duplicated(keep=False), "A labels file holds every dfu_ck once", "the same dfu_ck in several rows"),
+    )
+    for broken, rule, found in rules:
+        require_none(broken, keys, rule=rule, found=found, remedy="correct the labels file; nothing was written")
 
 
 def compare_labels(
@@ -163,9 +168,3 @@ def _require_known(not_found: list[str]) -> None:
             keys=not_found,
             remedy="label again from the current warehouse; nothing was written",
         )
-
-
-def _require_none(broken: "pd.Series[bool]", labels: pd.DataFrame, rule: str, found: str) -> None:
-    if broken.any():
-        keys = sorted(map(str, labels.loc[broken, "dfu_ck"].unique()))
-        raise DataError(rule, found=found, keys=keys, remedy="correct the labels file; nothing was written")

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
@@ -124,7 +124,7 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
         report = compare_labels(connection, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
         _require_known_share(report, len(labels), how.least_known_share)
         if how.dry_run:
-            return replace(report, dry_run=True)
+            return report.model_copy(update={"dry_run": True})
         changes, digest = report.updated + report.cleared, labels_digest(labels)
         last = how.last_attempt if how.last_attempt and how.last_attempt.labels_digest == digest else None
         committed = last is not None and was_committed(connection, last)

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Flags, Floats
 from dfu_clustering.months import Month, month_range
 
-Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
 _LATELY_MONTHS = 6
@@ -159,14 +159,14 @@ def odd_months(months: SalesMonths, tolerance: float) -> list[Month]:
     return list(months.month[-_YEAR_MONTHS - 1 : -1][odd[-_YEAR_MONTHS - 1 : -1]])
 
 
-def expected_months(months: SalesMonths) -> NDArray[np.bool_]:
+def expected_months(months: SalesMonths) -> Flags:
     """Return which months should have rows: all but those that have none, and had none a year before and after either.
 
     A business that closes for part of the year has no sales then; where no other year is known, sales are expected.
     """
     rows, unknown = months.rows, np.full(_YEAR_MONTHS, np.nan)
     others = np.stack([np.append(unknown, rows)[: len(rows)], np.append(rows, unknown)[_YEAR_MONTHS:]])
-    expected: NDArray[np.bool_] = (rows > 0) | np.any(others > 0, axis=0) | np.all(np.isnan(others), axis=0)
+    expected: Flags = (rows > 0) | np.any(others > 0, axis=0) | np.all(np.isnan(others), axis=0)
     return expected
 
 

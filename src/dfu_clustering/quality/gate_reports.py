@@ -6,8 +6,6 @@ from typing import Literal, get_args
 
 from dfu_clustering.errors import InputError
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.files.tables import read_json, write_json
-from dfu_clustering.runs.run import Run
 
 Suite = Literal["fact_sales_monthly", "dim_dfu", "dim_item", "features", "assignments"]
 Severity = Literal["critical", "warning"]
@@ -17,8 +15,6 @@ Value = int | float | str | None
 SUITES: tuple[Suite, ...] = get_args(Suite)
 
 logger = logging.getLogger(__name__)
-
-_PUBLISHING = "update_assignments"
 
 
 class DataQualityError(InputError):
@@ -166,33 +162,6 @@ def refusals(reports: Sequence[GateReport]) -> list[str]:
     """Return what would keep the labels of a dry run from being published, a line each."""
     failed = [check for report in reports if report.outcome == "failed" for check in report.failures]
     return [f"these labels would not be published without an override_reason: {describe(check)}" for check in failed]
-
-
-def write_report(report: GateReport, run: Run) -> None:
-    """Write a report into the run's folder, in place of an earlier one of its suite."""
-    write_json(report.model_dump(mode="json"), run.folder / "data_quality" / f"{report.suite}.json")
-
-
-def read_reports(run: Run) -> list[GateReport]:
-    """Return the reports of the run's gates so far, in the order of the gates."""
-    paths = [run.folder / "data_quality" / f"{suite}.json" for suite in SUITES]
-    return [GateReport.model_validate(read_json(path)) for path in paths if path.exists()]
-
-
-def last_published(run: Run, suite: Suite, warehouse: Value) -> GateReport | None:
-    """Return the suite's report of the newest other run beside this one that published to the same warehouse."""
-    paths = sorted(run.folder.parent.glob(f"*/data_quality/{suite}.json"), key=lambda path: path.stat().st_mtime_ns)
-    for path in reversed(paths):
-        other = Run(path.parents[1], run.as_of_month)
-        report = GateReport.model_validate(read_json(path))
-        if other != run and _has_published(other) and report.facts.get("warehouse") == warehouse:
-            return report
-    return None
-
-
-def _has_published(run: Run) -> bool:
-    summary = run.finished().get(_PUBLISHING, {}).get("summary")
-    return isinstance(summary, dict) and not summary["dry_run"]
 
 
 def describe(check: Check) -> str:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.report.changes import changes
 from dfu_clustering.report.data_quality import data_quality
 from dfu_clustering.report.demand_bands import jsonable, quartile_band, rounded, since_first_sale
@@ -13,8 +13,6 @@ from dfu_clustering.report.provenance import k_choice, k_curves, parameters, pro
 from dfu_clustering.report.sample import Selection
 from dfu_clustering.report.segments import heat_map, marks, segment_cards
 from dfu_clustering.report.wording import month_in_words
-
-Floats = NDArray[np.float64]
 
 _MAP_DECIMALS = 3
 _MONTHS_BEFORE_WINDOW = 12  # of demand shown beside the months that count
@@ -28,7 +26,7 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
         selection: What select_dfus() chose of the run's members.
     """
     changed, quality = changes(artifacts), data_quality(artifacts)
-    as_of_month = str(artifacts.metadata.get("as_of_month") or "")
+    as_of_month = artifacts.metadata.as_of_month or ""
     return Report(
         as_of=month_in_words(as_of_month),
         as_of_month=as_of_month,
@@ -50,19 +48,19 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
 def _status(artifacts: RunArtifacts) -> Status:
     if artifacts.published is None:
         return "not_published"
-    return "dry_run" if artifacts.published["dry_run"] else "published"
+    return "dry_run" if artifacts.published.dry_run else "published"
 
 
 def _headline(artifacts: RunArtifacts, quality: DataQuality) -> Headline:
-    clustered = int(artifacts.metadata["n_dfus"])
+    clustered = artifacts.metadata.n_dfus
     left_out = sum(exclusion.dfus for exclusion in quality.exclusions)
     severities = [finding.severity for finding in quality.findings]
     return Headline(
-        n_dfus=int(artifacts.origin.get("n_dfus", clustered)),
+        n_dfus=artifacts.origin.n_dfus if artifacts.origin else clustered,
         clustered=clustered,
         left_out=left_out,
         segments=len(artifacts.segments),
-        silhouette=artifacts.metadata["silhouette"],
+        silhouette=artifacts.metadata.silhouette,
         failed_expectations=severities.count("critical"),
         warned_expectations=severities.count("warning"),
     )
@@ -72,7 +70,6 @@ def _charts(artifacts: RunArtifacts, selection: Selection, changed: Changes | No
     members = artifacts.members
     by_row = _demand_by_row(artifacts, selection.needed)
     position = {row: at for at, row in enumerate(selection.shown.tolist())}
-    shares = artifacts.metadata.get("map_explained_variance")
     return Charts(
         marks=marks(artifacts),
         months=[] if by_row is None else list(by_row.columns),
@@ -81,14 +78,13 @@ def _charts(artifacts: RunArtifacts, selection: Selection, changed: Changes | No
         sample=_sample(artifacts, selection, by_row),
         typical=[[position[row] for row in rows.tolist()] for rows in selection.typical],
         borderline=[[position[row] for row in rows.tolist()] for rows in selection.borderline],
-        borderline_by=selection.borderline_by,
-        map_shares=(shares[0], shares[1]) if shares and artifacts.map_points is not None else None,
+        map_shares=None if artifacts.map_points is None else artifacts.metadata.map_explained_variance,
         k_curves=k_curves(artifacts),
         flows=changed.flows if changed else [],
     )
 
 
-def _demand_by_row(artifacts: RunArtifacts, rows: NDArray[np.int64]) -> pd.DataFrame | None:
+def _demand_by_row(artifacts: RunArtifacts, rows: Integers) -> pd.DataFrame | None:
     """Return the newest months of demand since the first sale, indexed by the members' rows."""
     if artifacts.demand is None:
         return None

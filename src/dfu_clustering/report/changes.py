@@ -1,16 +1,14 @@
 """What a publish changes: the flow of DFUs between labels, and which DFUs moved."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
 from dfu_clustering.figures.style import short
-from dfu_clustering.labels.churn import RenamedSegment
 from dfu_clustering.publishing.outcome import Transition
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import ChangedDfu, Changes, Fact
+from dfu_clustering.runs.summaries import StabilitySummary
 
 _DFUS_SHOWN = 200
 _MEASURES = (
@@ -25,8 +23,7 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
     """Return what the publish changes; None where the labels were not published."""
     if artifacts.published is None:
         return None
-    flows = [Transition(**transition) for transition in artifacts.published["transitions"]]
-    flows = [flow for flow in flows if flow.old_label is not None or flow.new_label is not None]
+    flows = [flow for flow in artifacts.published.transitions if flow.old_label or flow.new_label]
     before, after = _by_size(flows, "old_label"), _by_size(flows, "new_label")
     moved = artifacts.label_changes
     return Changes(
@@ -38,8 +35,8 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
         old_labels=before,
         new_labels=after,
         flows=flows,
-        facts=_measures(artifacts.stability or {}),
-        renamed=_renamed(artifacts.stability or {}),
+        facts=_measures(artifacts.stability) if artifacts.stability else [],
+        renamed=artifacts.stability.renamed if artifacts.stability else [],
         moved_dfus=[] if moved is None else _moved_dfus(moved),
         moved_dfus_total=0 if moved is None else len(moved),
     )
@@ -57,28 +54,16 @@ def _by_size(flows: list[Transition], side: str) -> list[str | None]:
     return sorted(counts, key=lambda label: (label is None, -counts[label], label or ""))
 
 
-def _measures(stability: Mapping[str, Any]) -> list[Fact]:
-    """Return what the comparison with the published run measured; every value may be absent."""
-    facts = []
-    if isinstance(stability.get("refit"), bool):
-        fitted = "fitted anew" if stability["refit"] else "kept as published"
-        facts.append(Fact(name="Clusters", value=fitted, hint=str(stability.get("refit_reason", ""))))
-    facts += [
-        Fact(name=name, value=f"{float(stability[key]):.1%}", hint=hint)
-        for key, name, hint in _MEASURES
-        if isinstance(stability.get(key), int | float)
-    ]
-    ari = stability.get("ari")
-    if isinstance(ari, int | float):
-        facts.append(
-            Fact(name="Agreement of the groupings", value=f"{ari:.2f}", hint="adjusted Rand index, 1 is equal")
-        )
+def _measures(stability: StabilitySummary) -> list[Fact]:
+    """Return what the comparison with the published run measured; a share may be unknown."""
+    fitted = "fitted anew" if stability.refit else "kept as published"
+    shares = [(getattr(stability, key), name, hint) for key, name, hint in _MEASURES]
+    known = [Fact(name=name, value=f"{share:.1%}", hint=hint) for share, name, hint in shares if share is not None]
+    facts = [Fact(name="Clusters", value=fitted, hint=stability.refit_reason), *known]
+    if stability.ari is not None:
+        hint = "adjusted Rand index, 1 is equal"
+        facts.append(Fact(name="Agreement of the groupings", value=f"{stability.ari:.2f}", hint=hint))
     return facts
-
-
-def _renamed(stability: Mapping[str, Any]) -> list[RenamedSegment]:
-    names = ("old_label", "new_label", "reason")
-    return [RenamedSegment(**{name: str(row[name]) for name in names}) for row in stability.get("renamed", [])]
 
 
 def _moved_dfus(moved: pd.DataFrame) -> list[ChangedDfu]:

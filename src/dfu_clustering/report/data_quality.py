@@ -7,6 +7,7 @@ from dfu_clustering.quality.gate_reports import Check, GateReport
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import DataQuality, Exclusion, Fact, Finding, SuiteResult
 from dfu_clustering.report.wording import EXCLUSION_MEANINGS
+from dfu_clustering.runs.summaries import FeatureSummary
 
 _SALES = (
     ("sales_rows", "Sales rows read", ""),
@@ -19,20 +20,21 @@ _SALES = (
 
 def data_quality(artifacts: RunArtifacts) -> DataQuality:
     """Return findings, exclusions and oddities; those of a run without gates or counts are empty."""
-    origin, excluded = artifacts.origin, artifacts.origin.get("excluded", {})
+    origin = artifacts.origin
     return DataQuality(
         suites=[_suite(report) for report in artifacts.gates],
         findings=_findings(artifacts.gates),
         exclusions=[
             Exclusion(reason=reason, meaning=EXCLUSION_MEANINGS.get(reason, reason.replace("_", " ")), dfus=dfus)
-            for reason, dfus in excluded.items()
+            for reason, dfus in (origin.excluded if origin else {}).items()
         ],
-        sales=[
-            Fact(name=name, value=f"{origin[key]:,}", hint=hint if origin[key] else "")
-            for key, name, hint in _SALES
-            if key in origin
-        ],
+        sales=_sales(origin) if origin else [],
     )
+
+
+def _sales(origin: FeatureSummary) -> list[Fact]:
+    counts = [(getattr(origin, key), name, hint) for key, name, hint in _SALES]
+    return [Fact(name=name, value=f"{count:,}", hint=hint if count else "") for count, name, hint in counts]
 
 
 def _suite(report: GateReport) -> SuiteResult:

@@ -1,11 +1,9 @@
 """The course of a segment's demand: quartiles by month over its DFUs, each on its own scale."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats
 from dfu_clustering.report.model import Band
-
-Floats = NDArray[np.float64]
 
 _LEAST_SHARE_BEGUN = 0.25  # of the DFUs: below it a month tells of too few
 _DECIMALS = 3

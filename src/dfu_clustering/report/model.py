@@ -11,7 +11,6 @@ from dfu_clustering.labels.churn import RenamedSegment
 from dfu_clustering.publishing.outcome import Transition
 
 Status = Literal["published", "dry_run", "not_published"]
-Borderline = Literal["margin", "distance"]
 
 
 class _Part(BaseModel):
@@ -267,7 +266,6 @@ class Charts(_Part):
     sample: list[SampledDfu]
     typical: list[list[int]]
     borderline: list[list[int]]
-    borderline_by: Borderline
     map_shares: tuple[float, float] | None
     k_curves: KCurves
     flows: list[Transition]

@@ -22,7 +22,7 @@ _PARTS: Final = (
     "map.js",
     "exemplars.js",
     "k_choice.js",
-    "flows.js",
+    "label_flow.js",
     "finder.js",
     "tables.js",
     "main.js",

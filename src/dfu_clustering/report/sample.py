@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats
 from dfu_clustering.clusters.sampling import stratified_sample
-from dfu_clustering.report.model import Borderline
 from dfu_clustering.segments.exemplars import Rows, exemplars
 
 DFUS_OF_A_KIND = 5  # typical ones of each segment, and borderline ones
@@ -25,14 +24,12 @@ class Selection:
     Attributes:
         typical: Rows of each segment, the nearest to its centre first.
         borderline: Rows of each segment, the least certain first.
-        borderline_by: Whether these lie nearest to another segment, or farthest from their own centre.
         band: Rows of each segment from which its band is taken.
         shown: All rows of which the page can show a DFU by itself, ascending.
     """
 
     typical: list[Rows]
     borderline: list[Rows]
-    borderline_by: Borderline
     band: list[Rows]
     shown: Rows
 
@@ -46,26 +43,25 @@ def select_dfus(members: pd.DataFrame, on_map: pd.Series | None) -> Selection:
     """Choose the DFUs of a report.
 
     Args:
-        members: dfu_ck, cluster_id (0..k-1), distance, mean_demand, perhaps margin.
+        members: dfu_ck, cluster_id (0..k-1), distance, margin, mean_demand.
         on_map: dfu_ck of the DFUs on the map.
     """
     cluster_id = members["cluster_id"].to_numpy(np.int64)
     by_cluster = np.split(np.argsort(cluster_id, kind="stable"), np.cumsum(np.bincount(cluster_id))[:-1])
     distance, key = members["distance"].to_numpy(np.float64), members["dfu_ck"].to_numpy()
-    margin = members["margin"].to_numpy(np.float64) if "margin" in members else None
+    margin = members["margin"].to_numpy(np.float64)
     chosen = [exemplars(rows, distance=distance, margin=margin, dfu_ck=key, n=DFUS_OF_A_KIND) for rows in by_cluster]
     typical, borderline = [one.typical for one in chosen], [one.borderline for one in chosen]
     mapped = np.flatnonzero(members["dfu_ck"].isin(on_map)) if on_map is not None else np.empty(0, np.int64)
     return Selection(
         typical=typical,
         borderline=borderline,
-        borderline_by="distance" if margin is None else "margin",
         band=_band_rows(by_cluster, members["mean_demand"].to_numpy(np.float64)),
         shown=np.unique(np.concatenate([mapped, *typical, *borderline])),
     )
 
 
-def _band_rows(by_cluster: list[Rows], volume: NDArray[np.float64]) -> list[Rows]:
+def _band_rows(by_cluster: list[Rows], volume: Floats) -> list[Rows]:
     size = min(_BAND_DFUS, _BAND_DFUS_IN_ALL // len(by_cluster))
     rng = np.random.default_rng(_SEED)
     return [rows[stratified_sample(volume[rows], size, rng)] for rows in by_cluster]

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.figures.profile_table import (
     PEAK_HEADING,
     PROFILE_COLUMNS,
@@ -19,6 +20,7 @@ from dfu_clustering.publishing.outcome import Transition
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Fact, HeatCell, HeatMap, HeatRow, Mark, Segment
 from dfu_clustering.report.wording import label_title, profile_words, reason_lines
+from dfu_clustering.runs.summaries import SegmentSummary
 
 _UNUSUAL: Final = 2.5  # robust standard deviations at which the colours end
 _HINTS: Final = {
@@ -38,8 +40,8 @@ def marks(artifacts: RunArtifacts) -> list[Mark]:
     return [
         Mark(
             id=number,
-            label=segment["label"],
-            title=label_title(segment["base"], segment["traits"]),
+            label=segment.label,
+            title=label_title(segment.base, segment.traits),
             light=color_of(number),
             dark=PALETTE_ON_DARK[number % len(PALETTE_ON_DARK)],
             shape=shape_of(number),
@@ -55,39 +57,37 @@ def segment_cards(artifacts: RunArtifacts, flows: list[Transition] | None) -> li
         artifacts: The run.
         flows: DFUs by old and new label; None where nothing was published.
     """
-    return [_card(segment, artifacts.profiles["labeling"], flows) for segment in artifacts.segments]
+    return [_card(segment, artifacts.profiles.labeling, flows) for segment in artifacts.segments]
 
 
-def _card(segment: Mapping[str, Any], labeling: Mapping[str, Any], flows: list[Transition] | None) -> Segment:
-    label, profile = segment["label"], segment["profile"]
-    texts = profile_texts(_frame([profile]))[0]
+def _card(segment: SegmentSummary, labeling: LabelingConfig, flows: list[Transition] | None) -> Segment:
+    texts = profile_texts(_frame([segment.profile]))[0]
     facts = [
         Fact(name=column.heading.replace("\n", " "), value=text, hint=_HINTS[column.feature])
         for column, text in zip(PROFILE_COLUMNS, texts, strict=True)
     ]
     moves = None if flows is None else [flow for flow in flows if flow.old_label != flow.new_label]
     return Segment(
-        cluster_id=segment["cluster_id"],
-        label=label,
-        title=label_title(segment["base"], segment["traits"]),
-        size=segment["size"],
-        share=segment["share"],
-        volume_share=segment["volume_share"],
-        words=profile_words(profile, labeling),
-        reason=reason_lines(segment["reason"]),
+        cluster_id=segment.cluster_id,
+        label=segment.label,
+        title=label_title(segment.base, segment.traits),
+        size=segment.size,
+        share=segment.share,
+        volume_share=segment.volume_share,
+        words=profile_words(segment.profile, labeling),
+        reason=reason_lines(segment.reason),
         facts=facts,
-        gained=None if moves is None else sum(flow.dfus for flow in moves if flow.new_label == label),
-        lost=None if moves is None else sum(flow.dfus for flow in moves if flow.old_label == label),
+        gained=None if moves is None else sum(flow.dfus for flow in moves if flow.new_label == segment.label),
+        lost=None if moves is None else sum(flow.dfus for flow in moves if flow.old_label == segment.label),
     )
 
 
 def heat_map(artifacts: RunArtifacts) -> HeatMap:
     """Return the medians of all segments with their distance from the usual."""
-    profiles = _frame([segment["profile"] for segment in artifacts.segments])
-    scales = pd.DataFrame.from_dict(artifacts.metadata["feature_scales"], orient="index")
-    unusual = (unusualness(profiles, scales).to_numpy() / _UNUSUAL).clip(-1, 1)
+    profiles = _frame([segment.profile for segment in artifacts.segments])
+    unusual = (unusualness(profiles, artifacts.metadata.scales()).to_numpy() / _UNUSUAL).clip(-1, 1)
     values = profiles[[column.feature for column in PROFILE_COLUMNS]].to_numpy(np.float64)
-    peaks = peak_months(profiles, artifacts.profiles["labeling"]["peak_threshold"])
+    peaks = peak_months(profiles, artifacts.profiles.labeling.peak_threshold)
     peak_values = np.where([peak == UNDEFINED for peak in peaks], np.nan, profiles["peak_month"].to_numpy(np.float64))
     rows = [
         HeatRow(

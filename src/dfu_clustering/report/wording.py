@@ -1,9 +1,11 @@
 """Labels, profiles and reasons in the words of a planner."""
 
 import re
+from calendar import month_name
 from collections.abc import Mapping
 from typing import Any
 
+from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.figures.profile_table import month_number
 from dfu_clustering.figures.style import short
 from dfu_clustering.labels.traits import PEAK_AGREEMENT
@@ -13,10 +15,6 @@ _TRAITS = {"erratic": "erratic sizes", "regular": "regular sizes"} | {
     f"peak_q{q}": f"peak in Q{q}" for q in range(1, 5)
 }
 _SIGNS = {">=": "≥", "<=": "≤"}
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 _ALWAYS = 0.005  # share of months without demand that rounds to none
 
 EXCLUSION_MEANINGS = {
@@ -48,7 +46,7 @@ def reason_lines(reason: str) -> list[str]:
     return [re.sub(r">=|<=", lambda sign: _SIGNS[sign[0]], line) for line in lines]
 
 
-def profile_words(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> list[str]:
+def profile_words(profile: Mapping[str, Any], labeling: LabelingConfig) -> list[str]:
     """Return what is typical of a segment's DFUs, a phrase each: volume, rhythm, season, direction, steadiness.
 
     Args:
@@ -64,41 +62,41 @@ def _volume(profile: Mapping[str, Any]) -> str:
     return f"{short(middle)} units a month; half of the DFUs between {short(low)} and {short(high)}"
 
 
-def _rhythm(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> str:
+def _rhythm(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
     silent = profile["zero_demand_pct"]
     if silent < _ALWAYS:
         return "Sells every month"
-    if silent <= labeling["zero_demand_threshold"]:
+    if silent <= labeling.zero_demand_threshold:
         return f"Sells in most months, {silent:.0%} without demand"
     return f"Nothing in {silent:.0%} of the months; a sale every {profile['sparsity_score']:.1f} months"
 
 
-def _season(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> str:
+def _season(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
     strength, month = profile["seasonality_strength"], profile["peak_month"]
-    if strength < labeling["peak_threshold"]:
+    if strength < labeling.peak_threshold:
         return "No clear season"
-    kind = "Strong" if strength >= labeling["seasonality_threshold"] else "Some"
+    kind = "Strong" if strength >= labeling.seasonality_threshold else "Some"
     if month is None or profile["peak_agreement"] < PEAK_AGREEMENT:
         return f"{kind} season, each DFU with a peak of its own"
-    return f"{kind} season with its peak around {_MONTHS[month_number(month) - 1]}"
+    return f"{kind} season with its peak around {month_name[month_number(month)]}"
 
 
-def _direction(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> str:
+def _direction(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
     growth, momentum = profile["growth_rate"], profile["log_growth"]
-    if growth is not None and abs(growth) >= labeling["growth_threshold"]:
+    if growth is not None and abs(growth) >= labeling.growth_threshold:
         return f"{'Up' if growth > 0 else 'Down'} {abs(growth):.0%} a year"
-    if momentum is not None and abs(momentum) >= labeling["momentum_threshold"]:
+    if momentum is not None and abs(momentum) >= labeling.momentum_threshold:
         return "Rising lately" if momentum > 0 else "Fading lately"
     return "Level: neither growing nor declining"
 
 
-def _steadiness(profile: Mapping[str, Any], labeling: Mapping[str, Any]) -> str:
-    cv, bounds = profile["cv_demand"], labeling["cv_thresholds"]
-    kind = "Steady" if cv <= bounds["steady"] else "Volatile" if cv > bounds["volatile"] else "Moderate swings"
+def _steadiness(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
+    cv, bounds = profile["cv_demand"], labeling.cv_thresholds
+    kind = "Steady" if cv <= bounds.steady else "Volatile" if cv > bounds.volatile else "Moderate swings"
     return f"{kind} from month to month, CV {cv:.2f}"
 
 
 def month_in_words(month: str) -> str:
     """Return ``2026-10`` as "October 2026"; a text that is no month as it is."""
     found = re.fullmatch(r"(\d{4})-(\d{2})", month)
-    return f"{_MONTHS[int(found[2]) - 1]} {found[1]}" if found else month
+    return f"{month_name[int(found[2])]} {found[1]}" if found else month

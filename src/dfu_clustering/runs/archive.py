@@ -7,53 +7,37 @@ from pathlib import Path
 
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.tables import read_json
+from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import (
-    RunName,
     newest_publication,
     publication_before,
     publication_of_run,
     require_publication_of_run,
     wanted_run_id,
 )
+from dfu_clustering.runs.manifest import RECORD_PUBLICATION
 from dfu_clustering.runs.publication import Publication
+from dfu_clustering.runs.run import Run, RunName
 from dfu_clustering.tracking.reader import RecordedRuns
 from dfu_clustering.tracking.store import TrackingUnavailableError
 
 logger = logging.getLogger(__name__)
 
-RECORD_PUBLICATION = "record_publication"  # the step of a run whose summary is its line in the ledger
 _FETCHED = ".from-mlflow"  # beside the runs' folders; may be deleted at any time
 
 
-@dataclass(frozen=True)
-class EarlierRun:
-    """A run that has published.
+@dataclass(frozen=True, kw_only=True)
+class EarlierRun(Run):
+    """A run that has published; what its folder has no more is downloaded from MLflow.
 
     Attributes:
-        name: Of its folder and of its MLflow run.
-        folder: Where it left its files; it may be gone.
         fetched: Where its files from MLflow are put.
         recorded: The runs in MLflow.
     """
 
-    name: str
-    folder: Path
     fetched: Path
     recorded: RecordedRuns
-
-    @property
-    def as_of_month(self) -> str:
-        """Return the newest month that counted."""
-        parts = RunName.parse(self.name)
-        if parts is None:
-            raise DataError(
-                "A run's folder is named <as-of>-<digest>-<id>",
-                found=self.name,
-                remedy="correct the line of the ledger that names it",
-            )
-        return parts.as_of_month
 
     @property
     def publication(self) -> Publication | None:
@@ -63,37 +47,36 @@ class EarlierRun:
             TrackingUnavailableError: The manifest is not in its folder, and MLflow does not answer.
         """
         try:
-            manifest = self.file("manifest.json")
+            self.require(RunFile.MANIFEST)
         except DataError:
             return None
-        entry = read_json(manifest)["steps"].get(RECORD_PUBLICATION)
-        return Publication.model_validate(entry["summary"]) if entry else None
+        return self.find_result(RECORD_PUBLICATION)
 
-    def file(self, name: str) -> Path:
-        """Return the path of one of its files, ``cluster_labels.csv``; downloaded where the folder has it no more.
+    def require(self, file: RunFile) -> Path:
+        """Return the path of one of its files; downloaded where the folder has it no more.
 
         Raises:
             DataError: Neither its folder nor MLflow has the file.
             TrackingUnavailableError: Its folder has not, and MLflow does not answer.
         """
-        for path in (self.folder / name, self.fetched / name):
+        for path in (self.path(file), self.fetched / file):
             if path.exists():
                 return path
-        if self.recorded.fetch(self.name, name, self.fetched / name):
-            logger.info("fetched %s of run %s from MLflow", name, self.name)
-            return self.fetched / name
+        if self.recorded.fetch(self.name, file, self.fetched / file):
+            logger.info("fetched %s of run %s from MLflow", file, self.name)
+            return self.fetched / file
         raise DataError(
             "The files of an earlier run must be in its folder or in MLflow",
-            found=f"{name} neither in {self.folder} nor in an MLflow run named {self.name}",
+            found=f"{file} neither in {self.folder} nor in an MLflow run named {self.name}",
             remedy="put the folder back from a backup, or choose another run",
         )
 
-    def find_file(self, name: str) -> Path | None:
+    def find(self, file: RunFile) -> Path | None:
         """Return the path of a file that not every run has; None where it is nowhere, or MLflow does not answer."""
         try:
-            return self.file(name)
+            return self.require(file)
         except (DataError, TrackingUnavailableError) as error:
-            logger.info("without %s of run %s: %s", name, self.name, error)
+            logger.info("without %s of run %s: %s", file, self.name, error)
             return None
 
 
@@ -163,8 +146,20 @@ class EarlierRuns:
             raise TrackingUnavailableError(f"{unknown}: {error}") from error
 
     def named(self, name: str) -> EarlierRun:
-        """Return the run of a folder's name as it stands in the ledger."""
-        return EarlierRun(name, self.runs / name, self.runs / _FETCHED / name, self.recorded)
+        """Return the run of a folder's name as it stands in the ledger.
+
+        Raises:
+            DataError: It is no name of a run.
+        """
+        parts = RunName.parse(name)
+        if parts is None:
+            raise DataError(
+                "A run's folder is named <as-of>-<digest>-<id>",
+                found=name,
+                remedy="correct the line of the ledger that names it",
+            )
+        fetched = self.runs / _FETCHED / name
+        return EarlierRun(self.runs / name, as_of_month=parts.as_of_month, fetched=fetched, recorded=self.recorded)
 
 
 def _run_id(name: str) -> str | None:

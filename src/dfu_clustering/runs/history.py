@@ -7,7 +7,7 @@ A month that was published comes from the newest run that published it, any othe
 (docs/history.md).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,32 +15,31 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as parquet
 
-from dfu_clustering.config.clustering import load_config
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.tables import read_json, read_table
+from dfu_clustering.files.summary import Summary, read_summary
 from dfu_clustering.months import parse_month
 from dfu_clustering.runs.archive import EarlierRuns
-from dfu_clustering.runs.label_history import HISTORY_COLUMNS, LABEL_HISTORY, label_history
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.label_history import HISTORY_COLUMNS
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.run import var_folder
 
-FEATURES = "clustering_features.parquet"
-_TEXT = frozenset({"dfu_ck", "cluster_label"})
+
+class BackfillIndex(Summary):
+    """Which backfill counts, and the months that it holds."""
+
+    id: str
+    months: list[str]
+    config_digest: str
 
 
 @dataclass(frozen=True)
 class MonthSource:
-    """Where the labels of one month are: a run that published them, or a backfill.
-
-    Attributes:
-        name: Of the run or the backfill.
-        file: Returns the path of a file by its name.
-        find: The same; None where there is none.
-    """
+    """Where the labels of one month are: the name of the run that published them or of a backfill, and its files."""
 
     name: str
-    file: Callable[[str], Path]
-    find: Callable[[str], Path | None]
+    files: RunFolder
 
 
 def load(
@@ -66,7 +65,7 @@ def load(
         TrackingUnavailableError: A run's folder is gone, and MLflow does not answer.
     """
     sources = month_sources(var or var_folder())
-    frames = [_month(month, sources[month], features) for month in _wanted(as_of, sources)]
+    frames = [_month(sources[month], features) for month in _wanted(as_of, sources)]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -88,22 +87,16 @@ def backfill_index(var: Path) -> Path:
 def _published(var: Path) -> dict[str, MonthSource]:
     earlier = EarlierRuns.in_folder(var, load_config().tracking)
     runs = {line.as_of_month: earlier.named(line.run) for line in Ledger(var / "runs").publications()}
-    return {month: MonthSource(run.name, run.file, run.find_file) for month, run in runs.items()}
+    return {month: MonthSource(run.name, run) for month, run in runs.items()}
 
 
 def _backfilled(var: Path) -> dict[str, MonthSource]:
     index = backfill_index(var)
     if not index.exists():
         return {}
-    content = read_json(index)
-    return {month: _folder_source(content["id"], index.parent / content["id"] / month) for month in content["months"]}
-
-
-def _folder_source(name: str, folder: Path) -> MonthSource:
-    def find(file: str) -> Path | None:
-        return path if (path := folder / file).exists() else None
-
-    return MonthSource(f"backfill {name}", folder.joinpath, find)
+    newest = read_summary(BackfillIndex, index)
+    folder, name = index.parent / newest.id, f"backfill {newest.id}"
+    return {month: MonthSource(name, RunFolder(folder / month)) for month in newest.months}
 
 
 def _wanted(as_of: str | tuple[str, str] | list[str] | None, sources: Mapping[str, MonthSource]) -> list[str]:
@@ -130,17 +123,10 @@ def _listed(as_of: str | tuple[str, str] | list[str]) -> Iterator[str]:
         yield from sorted({str(parse_month(month)) for month in as_of})
 
 
-def _month(month: str, source: MonthSource, features: Sequence[str]) -> pd.DataFrame:
-    path = source.find(LABEL_HISTORY)
-    frame = read_table(path) if path else _from_assignments(month, source)
-    frame = frame[list(HISTORY_COLUMNS)].assign(run=pd.Series(source.name, index=frame.index, dtype="str"))
+def _month(source: MonthSource, features: Sequence[str]) -> pd.DataFrame:
+    frame = source.files.table(RunFile.LABEL_HISTORY)[list(HISTORY_COLUMNS)]
+    frame = frame.assign(run=pd.Series(source.name, index=frame.index, dtype="str"))
     if not features:
         return frame
-    matrix = parquet.read_table(source.file(FEATURES), columns=["dfu_ck", *features]).to_pandas()
+    matrix = parquet.read_table(source.files.require(RunFile.MATRIX), columns=["dfu_ck", *features]).to_pandas()
     return frame.merge(matrix, how="left", on="dfu_ck", validate="one_to_one")
-
-
-def _from_assignments(month: str, source: MonthSource) -> pd.DataFrame:
-    """Return the history of a run that is older than this file."""
-    assignments = read_table(source.file("cluster_assignments.csv"), text_columns=_TEXT)
-    return label_history(assignments, read_table(source.file("cluster_labels.csv"), text_columns=_TEXT), month)

@@ -2,31 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.runs.publication import Publication
-from dfu_clustering.runs.run import short_run_id
+from dfu_clustering.runs.run import RunName, short_run_id
 
-_FOLDER_NAME = re.compile(r"(?P<as_of>\d{4}-\d{2})-[^-/]+-(?P<run_id>[\w.-]+)")
 _RUN_ID = re.compile(r"[\w.]+")
 _KEYS_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class RunName:
-    """What the name of a run's folder, ``<as-of>-<digest>-<id>``, tells."""
-
-    as_of_month: str
-    run_id: str
-
-    @classmethod
-    def parse(cls, name: str) -> "RunName | None":
-        """Return it; None where it is no such name."""
-        match = _FOLDER_NAME.fullmatch(name)
-        return cls(match["as_of"], match["run_id"]) if match else None
 
 
 def wanted_run_id(text: str) -> str | None:

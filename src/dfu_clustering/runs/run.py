@@ -1,4 +1,4 @@
-"""Run: where one run's artifacts lie, and which of its steps have finished."""
+"""A run: the folder of its files, and which of its steps have finished."""
 
 import logging
 import os
@@ -10,19 +10,22 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.files.tables import read_json, write_json
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.manifest import Step
 
 logger = logging.getLogger(__name__)
 
 REVISION_VARIABLE = "DFU_CLUSTERING_REVISION"
 VAR_VARIABLE = "DFU_CLUSTERING_VAR"
-RUN_NAME = r"[0-9]{4}-[0-9]{2}-[0-9a-f]{10}-[0-9a-f]{12}"  # the name of a run's folder: as-of month, digest, id
 
+_NO_MONTH = "no-sales"
+RUN_NAME = r"([0-9]{4}-[0-9]{2}|no-sales)-([0-9A-Za-z]+)-([0-9A-Za-z_.-]+)"  # of a folder: as-of month, digest, id
 
 S = TypeVar("S", bound=Summary)
 
@@ -59,21 +62,42 @@ def short_run_id(flow_run_id: UUID | str) -> str:
 
 
 @dataclass(frozen=True)
-class Run:
-    """The folder of one run.
+class RunName:
+    """What the name of a run's folder, ``<as-of>-<digest>-<id>``, says; the same inputs and id give the same name."""
 
-    Attributes:
-        folder: ``<runs>/<as-of>-<digest>-<id>``; the same inputs and id name the same folder, so a rerun resumes.
-        as_of_month: Newest month that counts, ``2026-10``.
-    """
-
-    folder: Path
     as_of_month: str
+    config_digest: str
+    run_id: str
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return f"{self.as_of_month}-{self.config_digest}-{self.run_id}"
 
     @classmethod
-    def open(cls, runs: Path, *, as_of_month: str, config_digest: str, run_id: str) -> "Run":
-        """Open the run's folder, which the first file makes: a run that fails before leaves none."""
-        return cls(runs / f"{as_of_month}-{config_digest}-{run_id}", as_of_month)
+    def parse(cls, name: str) -> "RunName | None":
+        """Return what a name says; None where it is no run's."""
+        match = re.fullmatch(RUN_NAME, name)
+        return cls(*match.groups()) if match else None
+
+
+@dataclass(frozen=True)
+class Run(RunFolder):
+    """A run of the flow: what it has finished is not done again.
+
+    Attributes:
+        as_of_month: Newest month that counts, ``2026-10``, for people; see known_month.
+    """
+
+    as_of_month: str = ""
+
+    @classmethod
+    def open(cls, runs: Path, *, as_of_month: str | None, config_digest: str, run_id: str) -> "Run":
+        """Open the run's folder, which the first file makes: a run that fails before leaves none.
+
+        Where the sales have no month the run is there to say so, under a name without one.
+        """
+        month = as_of_month or _NO_MONTH
+        return cls(runs / str(RunName(month, config_digest, run_id)), as_of_month=month)
 
     @classmethod
     def named(cls, runs: Path, name: str) -> "Run":
@@ -82,78 +106,68 @@ class Run:
         Raises:
             ConfigError: It is none of a run: such a name leads to no other folder.
         """
-        if not re.fullmatch(RUN_NAME, name):
+        parts = RunName.parse(name)
+        if parts is None:
             raise ConfigError(
                 "A run is named by month, configuration and id",
                 found=repr(name),
                 remedy="name a folder of the runs' folder, such as 2026-10-0123456789-0123456789ab",
             )
-        return cls(runs / name, name[:7])
+        return cls(runs / name, as_of_month=parts.as_of_month)
 
     @property
-    def features(self) -> Path:
-        """Return the path of the feature matrix."""
-        return self.folder / "clustering_features.parquet"
-
-    def part(self, number: int) -> Path:
-        """Return the path of the feature matrix of one part of the DFUs, while they are built apart."""
-        return self.folder / "parts" / f"{number:04d}.parquet"
+    def known_month(self) -> str | None:
+        """Return the as-of month; None where the sales have none."""
+        return None if self.as_of_month == _NO_MONTH else self.as_of_month
 
     @property
-    def labels(self) -> Path:
-        """Return the path of dfu_ck -> cluster_label."""
-        return self.folder / "cluster_labels.csv"
+    def runs(self) -> Path:
+        """Return the folder that holds this run's and the others'."""
+        return self.folder.parent
 
-    @property
-    def summary(self) -> Path:
-        """Return the path of the run's summary."""
-        return self.folder / "summary.json"
-
-    @property
-    def report(self) -> Path:
-        """Return the path of the page that people read."""
-        return self.folder / "report.html"
-
-    @property
-    def manifest(self) -> Path:
-        """Return the path of the list of finished steps."""
-        return self.folder / "manifest.json"
-
-    def once(
-        self, step: str, kind: type[S], work: Callable[[], S], *, finished_if: Callable[[S], bool] = lambda _: True
-    ) -> S:
+    def once(self, step: Step[S], work: Callable[[], S], *, finished_if: Callable[[S], bool] = lambda _: True) -> S:
         """Return the step's summary: from the manifest where it has finished before, else by doing the work.
 
         A summary for which ``finished_if`` does not hold is returned, but the step is done again the next time.
         """
-        finished = self.finished()
-        if step in finished:
-            logger.info("step=%s resumed=true run=%s", step, self.folder.name)
-            return kind.model_validate(finished[step]["summary"])
+        done = self.find_result(step)
+        if done is not None:
+            logger.info("step=%s resumed=true run=%s", step.name, self.name)
+            return done
         started = time.perf_counter()
         summary = work()
         duration_s = round(time.perf_counter() - started, 3)
-        entry = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
         if finished_if(summary):
-            write_json({"steps": {**finished, step: entry}}, self.manifest)
-        logger.info("step=%s duration_s=%.2f run=%s", step, duration_s, self.folder.name)
+            self._add_to_manifest(step, summary, duration_s)
+        logger.info("step=%s duration_s=%.2f run=%s", step.name, duration_s, self.name)
         return summary
 
-    def result(self, step: str, kind: type[S]) -> S:
+    def has_finished(self, step: Step[Any]) -> bool:
+        """Tell whether a step is in the manifest."""
+        return step.name in self._manifest()
+
+    def find_result(self, step: Step[S]) -> S | None:
+        """Return the summary of a step; None where it has not finished."""
+        entry = self._manifest().get(step.name)
+        return step.kind.model_validate(entry["summary"]) if entry else None
+
+    def result(self, step: Step[S]) -> S:
         """Return the summary of a step that has finished.
 
         Raises:
             KeyError: It has not.
         """
-        return kind.model_validate(self.finished()[step]["summary"])
-
-    def finished(self) -> dict[str, dict[str, object]]:
-        """Return the manifest's entries of the finished steps, in the order in which they finished."""
-        if not self.manifest.exists():
-            return {}
-        steps: dict[str, dict[str, object]] = read_json(self.manifest)["steps"]
-        return steps
+        return step.kind.model_validate(self._manifest()[step.name]["summary"])
 
     def durations_s(self) -> dict[str, float]:
-        """Return the seconds that each finished step took."""
-        return {name: float(str(entry["duration_s"])) for name, entry in self.finished().items()}
+        """Return the seconds that each finished step took, in the order in which they finished."""
+        return {name: float(entry["duration_s"]) for name, entry in self._manifest().items()}
+
+    def _manifest(self) -> dict[str, dict[str, Any]]:
+        path = self.find(RunFile.MANIFEST)
+        steps: dict[str, dict[str, Any]] = read_json(path)["steps"] if path else {}
+        return steps
+
+    def _add_to_manifest(self, step: Step[Any], summary: Summary, duration_s: float) -> None:
+        told = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
+        write_json({"steps": {**self._manifest(), step.name: told}}, self.path(RunFile.MANIFEST))

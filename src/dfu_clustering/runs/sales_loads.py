@@ -1,8 +1,15 @@
 """What a load of sales is, by what the table shows of it."""
 
 import hashlib
+from typing import Any
+
+from sqlalchemy import Engine
 
 from dfu_clustering.files.summary import Summary
+from dfu_clustering.months import last_day, parse_month
+from dfu_clustering.warehouse.connect import raw_connection, schema_errors
+from dfu_clustering.warehouse.snapshot import SalesSpan
+from dfu_clustering.warehouse.statements import statement
 
 _FINGERPRINT_DIGITS = 12
 
@@ -39,3 +46,25 @@ class SalesState(Summary):
     def load_id(self) -> str:
         """Return a name for the load that left the table so, for whoever has no name of the loader's."""
         return f"{self.as_of_month}-{self.fingerprint}"
+
+
+def read_sales_state(engine: Engine, as_of_month: str | None = None) -> SalesState:
+    """Return what fact_sales_monthly shows up to a month, by default the newest.
+
+    Raises:
+        WarehouseError: A table or column is missing.
+        DataError: There are no sales, or none for that month.
+    """
+    wanted = parse_month(as_of_month) if as_of_month else None
+    with raw_connection(engine) as connection, connection.cursor() as cursor, schema_errors():
+        cursor.execute(statement(__package__, "sales_state"), {"last_day": last_day(wanted) if wanted else None})
+        row: Any = cursor.fetchone()  # one row, of nulls where the table is empty
+    oldest, newest, all_rows, rows, load_ts, modified_ts, total_qty = row
+    month = SalesSpan.of(oldest, newest, all_rows).as_of(wanted)
+    return SalesState(
+        as_of_month=str(month),
+        rows=rows,
+        newest_load_ts=load_ts,
+        newest_modified_ts=modified_ts,
+        total_qty=total_qty,
+    )

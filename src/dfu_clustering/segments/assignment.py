@@ -9,11 +9,9 @@ wide is no nearer for having its centre close by.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from dfu_clustering.arrays import Flags, Floats, Integers
 
 UNPUBLISHED = -1  # the published cluster of a DFU that has none
 
@@ -61,9 +59,9 @@ class Assignment:
     evidence: Floats
 
     @property
-    def held(self) -> NDArray[np.bool_]:
+    def held(self) -> Flags:
         """Return which rows are not in the cluster of their nearest centroid."""
-        held: NDArray[np.bool_] = self.margin < 0
+        held: Flags = self.margin < 0
         return held
 
     def renumbered(self, number: Integers) -> "Assignment":
@@ -161,9 +159,7 @@ def _reach(space: Floats, members: Members) -> Floats:
     return reach
 
 
-def _nearer_members(
-    reach: Floats, nearer: NDArray[np.bool_], lexicographic: Integers, own: Integers
-) -> tuple[Integers, Floats]:
+def _nearer_members(reach: Floats, nearer: Flags, lexicographic: Integers, own: Integers) -> tuple[Integers, Floats]:
     """Return the cluster of the nearest members among those with a nearer centroid, and by which share they are nearer.
 
     Where there is no such cluster the share is 0, and the cluster any.

@@ -6,19 +6,18 @@ of K or a smallest size that the published clusters no longer meet. And it must 
 taken where it describes the DFUs clearly better than the published clusters do. The same holds for another K.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from dfu_clustering.clusters.k_selection import select_k
+from dfu_clustering.arrays import Flags, Floats, Integers
+from dfu_clustering.clusters.k_selection import KSelection, select_k
 from dfu_clustering.clusters.kmeans import large_enough
 from dfu_clustering.clusters.model import ClusterModel, fit_clusters
-from dfu_clustering.config.clustering import ClusteringConfig, SpaceSettings
+from dfu_clustering.config.clustering import RunSettings, SpaceSettings
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names
 from dfu_clustering.segments.assignment import UNPUBLISHED, Assignment, Members, SwitchRule, hold, nearest
@@ -26,9 +25,6 @@ from dfu_clustering.segments.drift import DriftReference
 from dfu_clustering.segments.first_fit import Segmentation, sampled_silhouettes, segment_anew, volume_of
 from dfu_clustering.segments.matching import UNMATCHED, match_clusters
 from dfu_clustering.segments.published_model import PublishedDfus, PublishedModel, changed_settings
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 class Continuity(Summary):
@@ -70,13 +66,13 @@ class _Clusters:
     space: Floats
     centroids: Floats
     continues: Integers
-    k_selection: Mapping[str, Any]
+    k_selection: KSelection
     reference: DriftReference
     warnings: tuple[str, ...]
 
 
 def continue_published(
-    config: ClusteringConfig,
+    config: RunSettings,
     matrix: pd.DataFrame,
     published: PublishedModel,
     *,
@@ -140,13 +136,13 @@ def _kept(before: PublishedDfus, warnings: tuple[str, ...], *, follow: bool) -> 
     )
 
 
-def _cause(config: ClusteringConfig, before: PublishedDfus, held: Assignment) -> tuple[str | None, bool]:
+def _cause(config: RunSettings, before: PublishedDfus, held: Assignment) -> tuple[str | None, bool]:
     """Return why clusters should be fitted again, if they should, and whether they must be."""
     if config.refit == "never":
         return None, False
     k = len(before.model.centroids)
     low, high = config.k_range
-    if k > high or (k < low and before.model.k_selection["feasible"]):
+    if k > high or (k < low and before.model.k_selection.feasible):
         return f"the published K {k} is outside of k_range {low} to {high}", True
     sizes = np.bincount(held.cluster_id, minlength=k)
     if not large_enough(sizes, config.min_cluster_size_pct).all():
@@ -162,7 +158,7 @@ def _cause(config: ClusteringConfig, before: PublishedDfus, held: Assignment) ->
 
 
 def _refitted(
-    config: ClusteringConfig,
+    config: RunSettings,
     matrix: pd.DataFrame,
     before: PublishedDfus,
     kept: _Clusters,
@@ -179,20 +175,19 @@ def _refitted(
     space = preprocessing.transform(matrix) if drifted else before.space
     means = Members.of(space, by_kept, len(kept.centroids)).mean
     warm = fit_clusters(space, means[~np.isnan(means).any(axis=1)], min_cluster_size_pct=config.min_cluster_size_pct)
-    selection = select_k(space, volume=volume_of(matrix), config=config, on_fit=on_fit)
-    cold = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
+    selection, centroids = select_k(space, volume=volume_of(matrix), config=config, on_fit=on_fit)
+    cold = fit_clusters(space, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
     partitions = [by_kept, *(nearest(space, model.centroids).cluster_id for model in (warm, cold))]
     now, of_warm, of_cold = sampled_silhouettes(config, matrix, space, partitions)
     another_k = len(cold.centroids) != len(warm.centroids)
     k_is_possible = config.k_range[0] <= len(warm.centroids) <= config.k_range[1]
     takes_cold = another_k and (not k_is_possible or _gain(of_cold, of_warm) >= config.stability.k_gain)
     model = cold if takes_cold else warm
-    selected = {"selected": len(model.centroids)}
     natural = nearest(space, model.centroids)
     clusters = _Clusters(
         *(config.of_the_space(), preprocessing, space),
         *(model.centroids, _continues(before, natural, len(model.centroids))),
-        {**selection.to_dict(), **selected},
+        selection.model_copy(update={"selected": len(model.centroids)}),
         DriftReference.of(space, column_names(preprocessing), natural.distance),
         tuple(text for text in (selection.warning, model.warning) if text),
     )
@@ -209,7 +204,7 @@ def _gain(silhouette: float, other: float) -> float:
     return (silhouette - other) / abs(other) if other else float(np.sign(silhouette))
 
 
-def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, rule: SwitchRule) -> Assignment:
+def _held(config: RunSettings, clusters: _Clusters, before: PublishedDfus, rule: SwitchRule) -> Assignment:
     """Return the DFUs by hysteresis, and as many freed from it as clusters need to be large enough.
 
     A DFU whose published cluster is gone, or whose nearest cluster is new, is free: a new cluster is there because the
@@ -233,12 +228,12 @@ def _held(config: ClusteringConfig, clusters: _Clusters, before: PublishedDfus, 
     return next(possible, held)
 
 
-def _large_enough(config: ClusteringConfig, assignment: Assignment, n_clusters: int) -> NDArray[np.bool_]:
+def _large_enough(config: RunSettings, assignment: Assignment, n_clusters: int) -> Flags:
     return large_enough(np.bincount(assignment.cluster_id, minlength=n_clusters), config.min_cluster_size_pct)
 
 
 def _in_another_space(
-    config: ClusteringConfig,
+    config: RunSettings,
     matrix: pd.DataFrame,
     published: PublishedModel,
     reason: str,
@@ -263,7 +258,7 @@ def _in_another_space(
 
 
 def _finished(
-    config: ClusteringConfig,
+    config: RunSettings,
     matrix: pd.DataFrame,
     before: PublishedDfus,
     clusters: _Clusters,

@@ -4,9 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from dfu_clustering.arrays import Floats
 
 _BINS = 10
 _FAR_QUANTILE = 0.99

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from dfu_clustering.arrays import Floats, Integers, Objects
+
+Rows = Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,32 +25,29 @@ class Exemplars:
 def exemplars(
     rows: Rows,
     *,
-    distance: NDArray[np.float64],
-    margin: NDArray[np.float64] | None,
-    dfu_ck: NDArray[np.object_],
+    distance: Floats,
+    margin: Floats,
+    dfu_ck: Objects,
     n: int,
 ) -> Exemplars:
     """Choose typical and borderline DFUs of a cluster.
 
     Typical are those with the smallest distance to the own centroid; borderline, of the others, those with the smallest
-    margin, or with the largest distance where margins are not known. Ties: by key. In a cluster of n DFUs or fewer
-    all are typical and none is borderline.
+    margin. Ties: by key. In a cluster of n DFUs or fewer all are typical and none is borderline.
 
     Args:
         rows: Positions of the cluster's members in the arrays.
         distance: To the own centroid, of all DFUs.
         margin: Distance to the second-nearest centroid less that to the own one; NaN where there is no other centroid.
-            None: not known.
         dfu_ck: Keys.
         n: DFUs of each kind, at most.
     """
     typical = _least(rows, distance, dfu_ck, n)
-    # without the typical ones: in a small cluster these are also the farthest
     others = rows[~np.isin(rows, typical)]
-    return Exemplars(typical, _least(others, -distance if margin is None else margin, dfu_ck, n))
+    return Exemplars(typical, _least(others, margin, dfu_ck, n))
 
 
-def _least(rows: Rows, value: NDArray[np.float64], key: NDArray[np.object_], count: int) -> Rows:
+def _least(rows: Rows, value: Floats, key: Objects, count: int) -> Rows:
     """Return the rows with the smallest values, ascending; ties: by key; undefined values: left out."""
     rows = rows[~np.isnan(value[rows])]
     if len(rows) > count:  # most rows are out of the question: sort only the few that are not

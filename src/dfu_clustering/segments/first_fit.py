@@ -1,27 +1,23 @@
 """From the feature matrix to clusters, as if nothing had been published; what is published is in ``continuation``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from dfu_clustering.clusters.k_selection import select_k
+from dfu_clustering.arrays import Floats, Integers
+from dfu_clustering.clusters.k_selection import KSelection, select_k
 from dfu_clustering.clusters.model import ClusterModel, fit_clusters
 from dfu_clustering.clusters.sampling import stratified_sample
 from dfu_clustering.clusters.silhouette import mean_silhouettes
-from dfu_clustering.config.clustering import ClusteringConfig, SpaceSettings
+from dfu_clustering.config.clustering import RunSettings, SpaceSettings
 from dfu_clustering.preprocessing.determinism import single_threaded
 from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names
 from dfu_clustering.segments.assignment import Assignment, nearest
 from dfu_clustering.segments.drift import DriftReference
 from dfu_clustering.segments.fitted_model import FittedModel
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +30,7 @@ class Segmentation:
         space: (n_dfus, n_columns).
         model: The clusters, numbered by descending size.
         assignment: Of every DFU.
-        k_selection: What KSelection.to_dict() returned when K was chosen.
+        k_selection: How K was chosen.
         silhouette: Of the assignment, on the silhouette sample.
         reference: What the DFUs were like when the clusters were fitted.
         warnings: What did not go by the rules.
@@ -45,7 +41,7 @@ class Segmentation:
     space: Floats
     model: ClusterModel
     assignment: Assignment
-    k_selection: Mapping[str, Any]
+    k_selection: KSelection
     silhouette: float
     reference: DriftReference
     warnings: tuple[str, ...]
@@ -62,7 +58,7 @@ class Segmentation:
 
 
 def segment_anew(
-    config: ClusteringConfig, matrix: pd.DataFrame, *, on_fit: Callable[[], None] | None = None
+    config: RunSettings, matrix: pd.DataFrame, *, on_fit: Callable[[], None] | None = None
 ) -> Segmentation:
     """Fit the preprocessing, choose K and fit the clusters on all DFUs.
 
@@ -76,18 +72,17 @@ def segment_anew(
     """
     preprocessing = build_preprocessing(config)
     space = preprocessing.fit_transform(matrix)
-    selection = select_k(space, volume=volume_of(matrix), config=config, on_fit=on_fit)
-    model = fit_clusters(space, selection.centroids, min_cluster_size_pct=config.min_cluster_size_pct)
+    selection, centroids = select_k(space, volume=volume_of(matrix), config=config, on_fit=on_fit)
+    model = fit_clusters(space, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
     assignment = nearest(space, model.centroids)
-    chosen = next(at for at in selection.curves if at.k == selection.selected)
     return Segmentation(
         settings=config.of_the_space(),
         preprocessing=preprocessing,
         space=space,
         model=model,
         assignment=assignment,
-        k_selection=selection.to_dict(),
-        silhouette=chosen.silhouette,
+        k_selection=selection,
+        silhouette=next(at.silhouette for at in selection.curves if at.k == selection.selected),
         reference=DriftReference.of(space, column_names(preprocessing), assignment.distance),
         warnings=tuple(text for text in (selection.warning, model.warning) if text),
     )
@@ -99,7 +94,7 @@ def volume_of(matrix: pd.DataFrame) -> Floats:
 
 
 def sampled_silhouettes(
-    config: ClusteringConfig, matrix: pd.DataFrame, space: Floats, partitions: Sequence[Integers]
+    config: RunSettings, matrix: pd.DataFrame, space: Floats, partitions: Sequence[Integers]
 ) -> list[float]:
     """Return the mean silhouette of each partition of the DFUs on at most ``silhouette_sample`` of them."""
     rows = stratified_sample(volume_of(matrix), config.silhouette_sample, np.random.default_rng(config.seed))

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 from sklearn.pipeline import Pipeline
 
+from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.config.clustering import SpaceSettings
 from dfu_clustering.errors import DataError
@@ -21,10 +21,10 @@ from dfu_clustering.preprocessing.learner import learn, learned
 from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names, matrix_columns
 from dfu_clustering.segments.drift import DriftReference
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
 SCHEMA_VERSION: Final = 1
+FROM_SCRATCH: Final = (  # what is left to somebody whose published model cannot be read
+    "have labels made from scratch, with override_reason in a run of the flow, without --published in the programs"
+)
 _FORMAT: Final = "dfu-clustering model"
 
 
@@ -137,10 +137,7 @@ def _unreadable(source: str, found: str) -> DataError:
     return DataError(
         f"A stored model must be a {_FORMAT} of schema version {SCHEMA_VERSION}",
         found=f"{source}: {found}",
-        remedy=(
-            "put the file back from a backup or from MLflow, or have labels made from scratch, with override_reason "
-            "in a run of the flow, without --published in the programs"
-        ),
+        remedy=f"put the file back from a backup or from MLflow, or {FROM_SCRATCH}",
     )
 
 

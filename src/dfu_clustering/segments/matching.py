@@ -3,10 +3,9 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Integers = NDArray[np.int64]
+from dfu_clustering.arrays import Integers
 
 UNMATCHED: Final = -1
 

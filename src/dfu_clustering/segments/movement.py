@@ -5,15 +5,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from dfu_clustering.arrays import Flags, Floats, Integers, Objects
 from dfu_clustering.preprocessing.pipeline import column_names
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-_LEAST_SEASON = 0.25  # seasonality_strength from which a peak is spoken of, as in the traits of labels
 _COMPONENTS = "components"  # the optional PCA step; a component is no feature, so moves are told before it
 # of each column of the space the features it is made of, the most telling first; others are made of their namesake
 _SOURCES: Final = {
@@ -43,7 +39,7 @@ class Movement:
     """
 
     move: Floats
-    feature: NDArray[np.object_]
+    feature: Objects
     before: Floats
     after: Floats
 
@@ -55,6 +51,8 @@ def movement(
     new_matrix: pd.DataFrame,
     old_cluster: Integers,
     new_cluster: Integers,
+    *,
+    peak_threshold: float,
 ) -> Movement:
     """Compare the same DFUs in two feature matrices, both seen through this month's preprocessing.
 
@@ -65,6 +63,7 @@ def movement(
         new_matrix: The same DFUs now, in the same order.
         old_cluster: (n,) cluster of today that continues the one a DFU was published in; -1 where none does.
         new_cluster: (n,) cluster now.
+        peak_threshold: seasonality_strength from which a peak says something.
     """
     space, to_columns = _space_of_columns(preprocessing)
     step = space.transform(new_matrix) - space.transform(old_matrix)
@@ -72,7 +71,7 @@ def movement(
     direction = (centroids[new_cluster] - centroids[left]) @ to_columns
     stayed = (left == new_cluster)[:, None]
     carried = np.where(stayed, np.abs(step), step * direction).argmax(axis=1)
-    feature = _features(column_names(space), carried, old_matrix, new_matrix)
+    feature = _features(column_names(space), carried, old_matrix, new_matrix, peak_threshold)
     return Movement(
         move=np.sqrt(np.square(step @ to_columns.T).sum(axis=1)) / _distance_to_next(centroids)[left],
         feature=feature,
@@ -97,8 +96,12 @@ def _distance_to_next(centroids: Floats) -> Floats:
 
 
 def _features(
-    columns: tuple[str, ...], carried: Integers, old_matrix: pd.DataFrame, new_matrix: pd.DataFrame
-) -> NDArray[np.object_]:
+    columns: tuple[str, ...],
+    carried: Integers,
+    old_matrix: pd.DataFrame,
+    new_matrix: pd.DataFrame,
+    peak_threshold: float,
+) -> Objects:
     """Return of each DFU the feature behind the column that carried it: the most telling of those that changed."""
     feature = np.empty(len(carried), dtype=object)
     for number in np.unique(carried):
@@ -107,20 +110,20 @@ def _features(
         feature[rows] = sources[0]
         for source in reversed(sources):
             if source in old_matrix and source in new_matrix:
-                feature[rows & _tells(source, sources, old_matrix, new_matrix)] = source
+                feature[rows & _tells(source, sources, old_matrix, new_matrix, peak_threshold)] = source
     return feature
 
 
 def _tells(
-    source: str, sources: tuple[str, ...], old_matrix: pd.DataFrame, new_matrix: pd.DataFrame
-) -> NDArray[np.bool_]:
+    source: str, sources: tuple[str, ...], old_matrix: pd.DataFrame, new_matrix: pd.DataFrame, peak_threshold: float
+) -> Flags:
     """Return for which DFUs a feature changed; the peak of what has no season, before or after, tells nothing."""
     old, new = (matrix[source].reset_index(drop=True) for matrix in (old_matrix, new_matrix))
     changed = ~((old == new) | (old.isna() & new.isna())).to_numpy(dtype=bool, na_value=False)
     if source == "peak_month" and "seasonality_strength" in sources:
         strengths = (matrix["seasonality_strength"].to_numpy(np.float64) for matrix in (old_matrix, new_matrix))
-        changed &= np.minimum(*strengths) >= _LEAST_SEASON
-    told: NDArray[np.bool_] = changed
+        changed &= np.minimum(*strengths) >= peak_threshold
+    told: Flags = changed
     return told
 
 
@@ -129,7 +132,7 @@ def _sources(column: str) -> tuple[str, ...]:
     return _SOURCES.get(column, (column.partition("=")[0].removesuffix(" is NULL"),))
 
 
-def _values(matrix: pd.DataFrame, feature: NDArray[np.object_]) -> Floats:
+def _values(matrix: pd.DataFrame, feature: Objects) -> Floats:
     values = np.full(len(matrix), np.nan)
     for name in sorted(set(feature)):
         rows = feature == name

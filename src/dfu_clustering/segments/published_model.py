@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from dfu_clustering.arrays import Floats, Integers
+from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.config.clustering import SpaceSettings
 from dfu_clustering.segments.assignment import UNPUBLISHED, nearest
 from dfu_clustering.segments.fitted_model import FittedModel
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +20,12 @@ class PublishedModel(FittedModel):
     Attributes:
         run: Name of the published run, for people.
         members: Columns ``cluster_id`` and ``evidence``, indexed by dfu_ck.
-        k_selection: What KSelection.to_dict() returned when their K was chosen.
+        k_selection: How their K was chosen.
     """
 
     run: str
     members: pd.DataFrame
-    k_selection: Mapping[str, Any]
+    k_selection: KSelection
 
 
 @dataclass(frozen=True, eq=False)

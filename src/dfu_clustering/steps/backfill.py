@@ -9,16 +9,15 @@ from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.summary import Summary
-from dfu_clustering.files.tables import read_json, write_json
+from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.months import parse_month
-from dfu_clustering.runs.history import backfill_index
+from dfu_clustering.runs.history import BackfillIndex, backfill_index
+from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import FeatureSummary, build_features, sales_span
-from dfu_clustering.steps.label_segments import LabelSummary, label_segments
-from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.published_files import PublishedFiles
-from dfu_clustering.steps.train_model import TrainingSummary, train_model
+from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.steps.label_segments import label_segments
+from dfu_clustering.steps.train_model import train_model
+from dfu_clustering.warehouse.snapshot import sales_span
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +86,12 @@ def open_backfill(
     """
     path = folder / _PLAN
     if path.exists():
-        plan = BackfillPlan.model_validate(read_json(path))
+        plan = read_summary(BackfillPlan, path)
         _require_same_settings(config, plan)
         return plan
     _require_no_months(folder)
     plan = plan_backfill(config, engine, months=months, as_of_month=as_of_month)
-    write_json(plan.model_dump(), path)
+    write_summary(plan, path)
     return plan
 
 
@@ -159,29 +158,16 @@ def backfill_month(
     Raises:
         DataError: The sales of that time cannot be clustered.
     """
-    run = Run(folder / as_of_month, as_of_month)
-    model = ModelFiles.in_folder(run.folder)
+    run = Run(folder / as_of_month, as_of_month=as_of_month)
     published = PublishedFiles.in_folder(folder / before) if before else None
-    features = run.once(
-        "build_features",
-        FeatureSummary,
-        lambda: build_features(config, engine, output=run.features, as_of_month=as_of_month),
-    )
-    training = run.once(
-        "train_model",
-        TrainingSummary,
-        lambda: train_model(config, features=run.features, output_dir=run.folder, published=published),
-    )
-    labels = run.once(
-        "label_segments",
-        LabelSummary,
-        lambda: label_segments(config, model=model, output=run.labels, published=published),
-    )
+    features = build_features(run, config, engine, as_of_month=as_of_month)
+    training = train_model(run, config, published)
+    labels = label_segments(run, config, published)
     return MonthSummary(
         as_of_month=as_of_month,
         clustered=features.clustered,
         k=training.k,
-        labels={segment.label: segment.size for segment in labels.segments},
+        labels=labels.sizes(),
     )
 
 
@@ -189,8 +175,8 @@ def finish_backfill(
     config: ClusteringConfig, var: Path, backfill_id: str, plan: BackfillPlan, months: list[MonthSummary]
 ) -> BackfillSummary:
     """Make a backfill the one that history.load() reads, once all its months are there."""
-    index = {"id": backfill_id, "months": plan.months, "config_digest": config.digest()}
-    write_json(index, backfill_index(var))
+    index = BackfillIndex(id=backfill_id, months=plan.months, config_digest=config.digest())
+    write_summary(index, backfill_index(var))
     logger.info("backfill id=%s months=%d too_early=%d", backfill_id, len(plan.months), len(plan.too_early))
     folder = str(backfill_folder(var, backfill_id))
     return BackfillSummary(id=backfill_id, months=months, too_early=plan.too_early, folder=folder)

@@ -1,115 +1,44 @@
 """Step 1: sales in the warehouse become one row of features a DFU."""
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as parquet
-from numpy.typing import ArrayLike
 from sqlalchemy import Engine
 
-from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.clustering import HistorySettings, RunSettings
 from dfu_clustering.errors import DataError
+from dfu_clustering.features.dfu_keys import keys_digest
 from dfu_clustering.features.matrix import add_attributes, time_series_features
 from dfu_clustering.features.panel import NOT_IN_DIM_DFU, Exclusions, Histories, Panel, PanelBuilder, select_histories
 from dfu_clustering.files.progress import progress
-from dfu_clustering.files.summary import Summary
-from dfu_clustering.files.tables import read_json, read_table, write_json, write_table
+from dfu_clustering.files.summary import write_summary
+from dfu_clustering.files.tables import write_table
 from dfu_clustering.months import Month, parse_month
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
-from dfu_clustering.warehouse.snapshot import WHOLE, Part, SalesSpan, Snapshot, snapshot
+from dfu_clustering.runs.summaries import FeatureSummary
+from dfu_clustering.warehouse.snapshot import WHOLE, Part, Snapshot, snapshot
 
 logger = logging.getLogger(__name__)
 
 _PICTURED_MONTHS = 60  # of demand kept beside the features, so that pictures can show it
 _KEYS_KEPT = 5
-_EXCLUDED_COLUMNS = frozenset({"dfu_ck", "reason"})
-_COUNTS = (
-    "n_dfus",
-    "clustered",
-    "sales_rows",
-    "null_qty_rows",
-    "negative_qty_rows",
-    "duplicate_rows",
-    "clipped_months",
-)
+_ODDITIES = ("null_qty_rows", "negative_qty_rows", "duplicate_rows", "clipped_months")
+_COUNTS = ("n_dfus", "clustered", "sales_rows", *_ODDITIES)
 
 
-@dataclass(frozen=True)
-class FeatureFiles:
-    """The feature matrix and what lies beside it under the same name."""
-
-    matrix: Path
-
-    @property
-    def metadata(self) -> Path:
-        """Return the path of the as-of month, the counts and the configuration's digest."""
-        return self._companion("meta.json")
-
-    @property
-    def panel(self) -> Path:
-        """Return the path of the monthly demand of the clustered DFUs."""
-        return self._companion("panel.parquet")
-
-    @property
-    def excluded(self) -> Path:
-        """Return the path of the DFUs that are not clustered, each with its reason."""
-        return self._companion("excluded.csv")
-
-    def _companion(self, ending: str) -> Path:
-        return self.matrix.with_name(f"{self.matrix.name}.{ending}")
-
-
-class FeatureSummary(Summary):
-    """What the features were built from.
-
-    Attributes:
-        time_window_months: As configured, a number or "all".
-        window_months: Months that the window holds.
-        keys_digest: Of the matrix's keys, so that a summary is not taken for that of another matrix.
-    """
-
-    as_of_month: str
-    first_month: str
-    min_months_history: int
-    time_window_months: int | str
-    window_months: int
-    n_dfus: int
-    clustered: int
-    excluded: dict[str, int]
-    sales_rows: int
-    null_qty_rows: int
-    negative_qty_rows: int
-    duplicate_rows: int
-    clipped_months: int
-    config_digest: str
-    code_version: str
-    keys_digest: str
-
-    @classmethod
-    def of_matrix(cls, matrix: pd.DataFrame, files: FeatureFiles) -> "FeatureSummary | None":
-        """Return the summary beside a feature matrix; None where the matrix came from elsewhere."""
-        if not files.metadata.exists():
-            return None
-        summary = cls.model_validate(read_json(files.metadata))
-        if summary.keys_digest != _keys_digest(matrix["dfu_ck"]):
-            logger.warning("%s belongs to another matrix than %s and is not used", files.metadata, files.matrix)
-            return None
-        return summary
-
-
+@once(BUILD_FEATURES)
 def build_features(
-    config: ClusteringConfig,
+    files: RunFolder,
+    config: RunSettings,
     engine: Engine,
     *,
-    output: Path,
     as_of_month: str | None = None,
     part: Part = WHOLE,
     same_as: str | None = None,
@@ -117,9 +46,9 @@ def build_features(
     """Read the warehouse as of a month and write the feature matrix and the files beside it.
 
     Args:
+        files: Where the matrix, .csv or .parquet, and what belongs to it are written.
         config: History, window.
         engine: The warehouse; only read.
-        output: The matrix, .csv or .parquet.
         as_of_month: ``2026-10``; default: the newest month with sales.
         part: DFUs to read; a part without any that can be clustered writes neither matrix nor panel.
         same_as: Name of the open snapshot in which all parts are read.
@@ -140,58 +69,50 @@ def build_features(
     )
     summary = _summary(config, panel, histories, exclusions)
     _report(panel, summary)
-    files = FeatureFiles(output)
     if summary.clustered:
         features = add_attributes(time_series_features(histories), items.to_pandas(), dfus.to_pandas())
-        write_table(features, files.matrix)
-        write_table(_pictured_demand(panel, histories), files.panel)
-    write_table(pd.DataFrame({"dfu_ck": exclusions.dfu_ck, "reason": exclusions.reason}, dtype="str"), files.excluded)
-    write_json(summary.model_dump(), files.metadata)
+        write_table(features, files.path(RunFile.MATRIX))
+        write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
+    excluded = pd.DataFrame({"dfu_ck": exclusions.dfu_ck, "reason": exclusions.reason}, dtype="str")
+    write_table(excluded, files.path(RunFile.EXCLUDED))
+    write_summary(summary, files.path(RunFile.FEATURES))
     return summary
 
 
-def join_parts(config: ClusteringConfig, *, parts: Sequence[Path], output: Path) -> FeatureSummary:
+def join_parts(files: RunFolder, config: HistorySettings, *, parts: Sequence[RunFolder]) -> FeatureSummary:
     """Join what build_features() wrote for every part of the DFUs; the files are those of a single call, byte for byte.
 
     Args:
+        files: Where the whole is written.
         config: History.
-        parts: The parts' matrices; where a part has none, only the files beside it.
-        output: The matrix, .csv or .parquet.
+        parts: The parts; one without a DFU that can be clustered has no matrix.
 
     Raises:
         DataError: No part holds a DFU that can be clustered.
     """
-    pieces, files = [FeatureFiles(part) for part in parts], FeatureFiles(output)
-    summary = _joined_summary(config, [FeatureSummary.model_validate(read_json(piece.metadata)) for piece in pieces])
-    matrix = _in_key_order([piece.matrix for piece in pieces if piece.matrix.exists()])
-    summary = summary.model_copy(update={"keys_digest": _keys_digest(matrix.column("dfu_ck"))})
-    write_table(matrix, files.matrix)
-    write_table(_in_key_order([piece.panel for piece in pieces if piece.panel.exists()]), files.panel)
-    excluded = pd.concat([read_table(piece.excluded, text_columns=_EXCLUDED_COLUMNS) for piece in pieces])
+    summary = _joined_summary(config, [part.features() for part in parts])
+    matrix = _in_key_order(parts, RunFile.MATRIX)
+    summary = summary.model_copy(update={"keys_digest": keys_digest(matrix.column("dfu_ck"))})
+    write_table(matrix, files.path(RunFile.MATRIX))
+    write_table(_in_key_order(parts, RunFile.PANEL), files.path(RunFile.PANEL))
+    excluded = pd.concat([part.table(RunFile.EXCLUDED) for part in parts])
     unknown = excluded["reason"] == NOT_IN_DIM_DFU
     in_order = excluded.assign(unknown=unknown).sort_values(["dfu_ck", "unknown"])
-    write_table(in_order.drop(columns="unknown"), files.excluded)
-    write_json(summary.model_dump(), files.metadata)
+    write_table(in_order.drop(columns="unknown"), files.path(RunFile.EXCLUDED))
+    write_summary(summary, files.path(RunFile.FEATURES))
     return summary
 
 
-def newest_month(engine: Engine, as_of_month: str | None) -> str:
-    """Return the as-of month that a run asked for, by default the newest month with sales.
-
-    Raises:
-        DataError: There are no sales, or none for that month.
-    """
-    return str(sales_span(engine).as_of(parse_month(as_of_month) if as_of_month else None))
-
-
-def sales_span(engine: Engine) -> SalesSpan:
-    """Return the oldest and the newest month with sales.
-
-    Raises:
-        DataError: There are no sales.
-    """
-    with snapshot(engine) as source:
-        return source.sales_span()
+def origin_of(files: RunFolder, matrix: pd.DataFrame) -> FeatureSummary | None:
+    """Return what a feature matrix was built from; None where it came from elsewhere."""
+    if files.find(RunFile.FEATURES) is None:
+        return None
+    summary = files.features()
+    if summary.keys_digest != keys_digest(matrix["dfu_ck"]):
+        unused, used = files.path(RunFile.FEATURES), files.path(RunFile.MATRIX)
+        logger.warning("%s belongs to another matrix than %s and is not used", unused, used)
+        return None
+    return summary
 
 
 def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part) -> Panel:
@@ -206,7 +127,7 @@ def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Pa
     return builder.build()
 
 
-def _summary(config: ClusteringConfig, panel: Panel, histories: Histories, exclusions: Exclusions) -> FeatureSummary:
+def _summary(config: RunSettings, panel: Panel, histories: Histories, exclusions: Exclusions) -> FeatureSummary:
     facts = panel.facts
     return FeatureSummary(
         as_of_month=str(panel.as_of_month),
@@ -218,17 +139,14 @@ def _summary(config: ClusteringConfig, panel: Panel, histories: Histories, exclu
         clustered=len(histories.dfu_ck),
         excluded=exclusions.counts(),
         sales_rows=facts.rows,
-        null_qty_rows=facts.null_qty_rows,
-        negative_qty_rows=facts.negative_qty_rows,
-        duplicate_rows=facts.duplicate_rows,
-        clipped_months=facts.clipped_months,
+        **{name: getattr(facts, name) for name in _ODDITIES},
         config_digest=config.digest(),
         code_version=code_version(),
-        keys_digest=_keys_digest(histories.dfu_ck),
+        keys_digest=keys_digest(histories.dfu_ck),
     )
 
 
-def _joined_summary(config: ClusteringConfig, parts: Sequence[FeatureSummary]) -> FeatureSummary:
+def _joined_summary(config: HistorySettings, parts: Sequence[FeatureSummary]) -> FeatureSummary:
     reasons: Counter[str] = Counter()
     for part in parts:
         reasons.update(part.excluded)
@@ -247,13 +165,10 @@ def _joined_summary(config: ClusteringConfig, parts: Sequence[FeatureSummary]) -
     return joined
 
 
-def _in_key_order(paths: Sequence[Path]) -> pa.Table:
-    table = pa.concat_tables([parquet.read_table(path) for path in paths])
+def _in_key_order(parts: Sequence[RunFolder], file: RunFile) -> pa.Table:
+    there = [path for part in parts if (path := part.find(file)) is not None]
+    table = pa.concat_tables([parquet.read_table(path) for path in there])
     return table.take(pc.sort_indices(table, sort_keys=[("dfu_ck", "ascending")])).combine_chunks()
-
-
-def _keys_digest(keys: ArrayLike) -> str:
-    return hashlib.sha256("\n".join(sorted(np.asarray(keys, dtype=object).tolist())).encode()).hexdigest()[:16]
 
 
 def _report(panel: Panel, summary: FeatureSummary) -> None:

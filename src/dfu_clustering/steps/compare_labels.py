@@ -1,49 +1,18 @@
 """What changed against the published labels, as files for people and programs."""
 
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 
-from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.files.tables import read_json, read_table, write_json, write_table
+from dfu_clustering.files.summary import write_summary
+from dfu_clustering.files.tables import write_table
 from dfu_clustering.labels.churn import LabelChurn, RenamedSegment, compare_with_published
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.published_files import PublishedFiles
+from dfu_clustering.runs.summaries import StabilitySummary, TrainingMetadata
 from dfu_clustering.segments.matching import match_clusters
-from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.published_files import PublishedFiles
-
-STABILITY = "stability.json"
-LABEL_CHANGES = "label_changes.parquet"
-
-
-class StabilitySummary(LabelChurn):
-    """Labels beside the published ones; written to stability.json.
-
-    Attributes:
-        published_run: The run compared with.
-        refit: Whether the clusters were fitted again.
-        refit_reason: Why, or why not.
-        renamed: Segments that continue under another name.
-        psi: Population stability index by column, against the DFUs that the clusters were fitted on.
-        far_share: Share (0-1) of the DFUs further out than 99 % of those.
-        held_share: Share (0-1) of the DFUs that stay in a segment although another one is nearer.
-        silhouette: Of the labels, in the clustered space.
-        silhouette_nearest: With every DFU in the segment that is nearest; None after a change of settings.
-    """
-
-    published_run: str
-    refit: bool
-    refit_reason: str
-    renamed: list[RenamedSegment]
-    psi: dict[str, float]
-    far_share: float | None
-    held_share: float | None
-    silhouette: float
-    silhouette_nearest: float | None
 
 
 def published_label_of(
-    assignments: pd.DataFrame, metadata: dict[str, Any], published: PublishedFiles
+    assignments: pd.DataFrame, metadata: TrainingMetadata, published: PublishedFiles
 ) -> dict[int, str]:
     """Return for each cluster the label of the published cluster that it continues, if it continues one.
 
@@ -54,9 +23,9 @@ def published_label_of(
     """
     labels = published.labels()
     name_of = labels.drop_duplicates("cluster_id").set_index("cluster_id")["cluster_label"].to_dict()
-    continuity = metadata.get("continuity")
-    if continuity is not None and continuity["published_run"] == published.run:
-        matched = continuity["matched"]
+    continuity = metadata.continuity
+    if continuity is not None and continuity.published_run == published.run:
+        matched = list(continuity.matched)
     else:
         both = assignments[["dfu_ck", "cluster_id"]].merge(labels[["dfu_ck", "cluster_id"]], on="dfu_ck")
         n_published, n_clusters = int(labels["cluster_id"].max()) + 1, int(assignments["cluster_id"].max()) + 1
@@ -66,67 +35,51 @@ def published_label_of(
 
 
 def write_stability(
-    config: ClusteringConfig,
+    files: RunFolder,
     labelled: pd.DataFrame,
-    metadata: dict[str, Any],
+    metadata: TrainingMetadata,
     renamed: list[RenamedSegment],
-    *,
     published: PublishedFiles | None,
-    model: ModelFiles,
-    folder: Path,
+    *,
+    unchanged_move: float,
 ) -> StabilitySummary | None:
-    """Compare the labels with the published ones and write stability.json and label_changes.parquet.
+    """Compare the labels with the published ones, and write how they follow them and which changed.
 
     Args:
-        config: What a barely changed history is.
+        files: Of the training, and where both files go.
         labelled: dfu_ck and cluster_label.
         metadata: How the clusters came about.
-        renamed: Segments that go on under another name.
+        renamed: Segments that continue under another name.
         published: The run compared with; None: with none, and what was written of earlier labels is removed.
-        model: The files of the training.
-        folder: Where the two files go.
+        unchanged_move: Move up to which a DFU's history barely changed.
 
     Raises:
         DataError: The published labels are missing or unreadable.
     """
     if published is None:
-        for name in (STABILITY, LABEL_CHANGES):
-            (folder / name).unlink(missing_ok=True)
+        files.remove(RunFile.STABILITY, RunFile.LABEL_CHANGES)
         return None
-    moves = read_table(model.moves) if model.moves.exists() else None
-    churn, changes = compare_with_published(
-        published.labels(), labelled, moves, unchanged_move=config.stability.unchanged_move
-    )
-    summary = _summary(churn, metadata, renamed, published)
-    write_table(changes, folder / LABEL_CHANGES)
-    write_json(summary.model_dump(), folder / STABILITY)
+    moves = files.find_table(RunFile.MOVES)
+    churn, changes = compare_with_published(published.labels(), labelled, moves, unchanged_move=unchanged_move)
+    summary = _summary(churn, metadata, renamed, published.run)
+    write_table(changes, files.path(RunFile.LABEL_CHANGES))
+    write_summary(summary, files.path(RunFile.STABILITY))
     return summary
 
 
-def read_stability(folder: Path) -> StabilitySummary | None:
-    """Return how the labels in a folder follow the published ones; None where they were compared with none.
-
-    Raises:
-        DataError: The file is unreadable.
-    """
-    path = folder / STABILITY
-    return StabilitySummary.model_validate(read_json(path)) if path.exists() else None
-
-
 def _summary(
-    churn: LabelChurn, metadata: dict[str, Any], renamed: list[RenamedSegment], published: PublishedFiles
+    churn: LabelChurn, metadata: TrainingMetadata, renamed: list[RenamedSegment], published_run: str
 ) -> StabilitySummary:
-    continuity = metadata.get("continuity") or {}
-    silhouettes = continuity.get("silhouettes", {})
+    continuity = metadata.continuity
     return StabilitySummary(
-        published_run=published.run,
-        refit=continuity.get("refit", True),
-        refit_reason=continuity.get("reason", "trained without the published run"),
         **dict(churn),
+        published_run=published_run,
+        refit=continuity.refit if continuity else True,
+        refit_reason=continuity.reason if continuity else "trained without the published run",
         renamed=renamed,
-        psi=continuity.get("psi", {}),
-        far_share=continuity.get("far_share"),
-        held_share=continuity.get("held_share"),
-        silhouette=metadata["silhouette"],
-        silhouette_nearest=silhouettes.get("nearest"),
+        psi=continuity.psi if continuity else {},
+        far_share=continuity.far_share if continuity else None,
+        held_share=continuity.held_share if continuity else None,
+        silhouette=metadata.silhouette,
+        silhouette_nearest=continuity.silhouettes.get("nearest") if continuity else None,
     )

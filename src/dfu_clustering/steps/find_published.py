@@ -4,33 +4,24 @@ import logging
 
 import pyarrow.parquet as parquet
 
-from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.summary import Summary
 from dfu_clustering.runs.archive import EarlierRuns
+from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import publication_to_continue, require_publication_of_run
+from dfu_clustering.runs.manifest import FIND_PUBLISHED, once
+from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.published_files import PublishedFiles
+from dfu_clustering.runs.summaries import PublishedChoice
 
 logger = logging.getLogger(__name__)
 
 _LEAST_SHARED = 0.5  # of the published DFUs; below it the published run was of another assortment or database
 
 
-class PublishedChoice(Summary):
-    """The run whose labels this one continues.
-
-    Attributes:
-        run: Name of its folder; None: labels are made from scratch.
-        problem: Why they are although something is published; None where nothing went wrong.
-    """
-
-    run: str | None
-    problem: str | None = None
-
-
-def find_published(config: ClusteringConfig, run: Run, *, override_reason: str | None = None) -> PublishedChoice:
+@once(FIND_PUBLISHED)
+def find_published(run: Run, tracking: TrackingConfig, *, override_reason: str | None = None) -> PublishedChoice:
     """Find the run to continue, by the ledger.
 
     Labels that nothing connects with the published ones would change their meaning in silence. So a published run
@@ -38,26 +29,26 @@ def find_published(config: ClusteringConfig, run: Run, *, override_reason: str |
     another assortment or database has nothing to continue; that is reported.
 
     Args:
-        config: The settings.
         run: The run, whose features are built.
+        tracking: Where MLflow keeps what a folder has no more.
         override_reason: Why labels may be made from scratch where the published run cannot be read.
 
     Raises:
         DataError: A file of the published run is missing or unreadable, and there is no reason.
         TrackingUnavailableError: Its folder is gone and MLflow does not answer; waiting may heal that.
     """
-    publication = publication_to_continue(Ledger(run.folder.parent).publications(), run.as_of_month)
+    publication = publication_to_continue(Ledger(run.runs).publications(), run.as_of_month)
     if publication is None:
         return PublishedChoice(run=None)
     try:
-        published = published_files(config, run, publication.run)
-        members = published.model().members
+        published = published_files(run, tracking, publication.run)
+        members = published.model.members
         published.labels()
     except DataError as error:
         if override_reason is None:
             raise
         return _from_scratch(publication.run, f"{error} Reason given: {override_reason}")
-    keys = parquet.read_table(run.features, columns=["dfu_ck"]).to_pandas()["dfu_ck"]
+    keys = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
     shared = float(members.index.isin(keys).mean())
     if shared < _LEAST_SHARED:
         found = f"only {shared:.0%} of its {len(members)} DFUs are in the features of this run, less than"
@@ -65,14 +56,14 @@ def find_published(config: ClusteringConfig, run: Run, *, override_reason: str |
     return PublishedChoice(run=publication.run)
 
 
+def published_files(run: Run, tracking: TrackingConfig, published: str) -> PublishedFiles:
+    """Return the files of an earlier run by its name: from its folder, else from MLflow."""
+    earlier = EarlierRuns.in_folder(run.runs.parent, tracking).named(published)
+    publication = require_publication_of_run(Ledger(run.runs).publications(), published)
+    return PublishedFiles(earlier, publication.model_sha256)
+
+
 def _from_scratch(published: str, why: str) -> PublishedChoice:
     problem = f"labels are made from scratch and not matched to those of {published}: {why}"
     logger.warning("find_published %s", problem)
     return PublishedChoice(run=None, problem=problem)
-
-
-def published_files(config: ClusteringConfig, run: Run, published: str) -> PublishedFiles:
-    """Return the files of an earlier run by its name: from its folder, else from MLflow."""
-    earlier = EarlierRuns.in_folder(run.folder.parents[1], config.tracking).named(published)
-    publication = require_publication_of_run(Ledger(run.folder.parent).publications(), published)
-    return PublishedFiles(published, earlier.file, publication.model_sha256)

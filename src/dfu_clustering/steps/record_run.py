@@ -7,20 +7,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.config.operations import OF_THE_DEPLOYMENT
-from dfu_clustering.files.summary import Summary
-from dfu_clustering.files.tables import read_first_rows, write_json
-from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.quality.gate_reports import SuiteSummary, read_reports, refusals
+from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
+from dfu_clustering.config.operations import TrackingConfig
+from dfu_clustering.files.summary import write_summary
+from dfu_clustering.files.tables import read_first_rows
+from dfu_clustering.quality.gate_reports import SuiteSummary, refusals
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.manifest import (
+    BUILD_FEATURES,
+    BUILD_REPORT,
+    FIND_PUBLISHED,
+    LABEL_SEGMENTS,
+    PUBLISH_LABELS,
+    RECORD_RUN,
+    TRAIN_MODEL,
+    once,
+)
 from dfu_clustering.runs.run import Run, code_version, var_folder
-from dfu_clustering.steps.build_features import FeatureSummary
-from dfu_clustering.steps.build_report import ReportSummary
-from dfu_clustering.steps.compare_labels import StabilitySummary
-from dfu_clustering.steps.find_published import PublishedChoice
-from dfu_clustering.steps.label_segments import LabelSummary, SegmentSummary
-from dfu_clustering.steps.model_files import ModelFiles
-from dfu_clustering.steps.train_model import TrainingSummary
+from dfu_clustering.runs.summaries import RunSummary
 from dfu_clustering.tracking.store import TrackingUnavailableError
 from dfu_clustering.tracking.writer import SIGNATURE_ROWS, RunRecord, record_file
 from dfu_clustering.tracking.writer import record_run as record_in_mlflow
@@ -30,67 +34,43 @@ logger = logging.getLogger(__name__)
 NO_REPORT = "there is no report.html of this run; scripts/build_report.py makes one from its folder"
 
 
-class RunSummary(Summary):
-    """What a run did; written to summary.json."""
-
-    as_of_month: str
-    n_dfus: int
-    clustered: int
-    excluded: dict[str, int]
-    k: int
-    k_selection: dict[str, Any]
-    silhouette: float
-    warnings: list[str]
-    data_quality: list[SuiteSummary]
-    clusters: list[SegmentSummary]
-    published: PublishSummary
-    stability: StabilitySummary | None
-    durations_s: dict[str, float]
-    peak_memory_mb: float
-    config_digest: str
-    code_version: str
-    seed: int
-    report: ReportSummary | None = None
-    mlflow_run_id: str | None
-    run_folder: str
-
-
-def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
+@once(RECORD_RUN, finished_if=lambda summary: summary.mlflow_run_id is not None)
+def record_run(run: Run, config: ClusteringConfig) -> RunSummary:
     """Write the run to MLflow and its summary.json; where MLflow is down the run goes on and the summary says so.
 
-    The labels are published by now: a file that cannot be read or copied, too, costs the record and not the run.
+    The labels are published by now: a file that cannot be read or copied, too, costs the record and not the run. One
+    that MLflow has taken is not recorded again.
 
     Raises:
         KeyError: A step before this one has not finished.
     """
-    summary = _summary(config, run)
-    write_json(summary.model_dump(), run.summary)
+    summary = _summary(run, config)
+    write_summary(summary, run.path(RunFile.SUMMARY))
     try:
-        mlflow_run_id = record_in_mlflow(
-            _record(config, run, summary), config=config.tracking, default_folder=var_folder() / "mlflow"
-        )
+        record = _record(run, config, summary)
+        mlflow_run_id = record_in_mlflow(record, config=config.tracking, default_folder=var_folder() / "mlflow")
     except (TrackingUnavailableError, OSError) as error:
         logger.warning("the run is not in MLflow: %s", error)
         return summary
     recorded = summary.model_copy(update={"mlflow_run_id": mlflow_run_id})
-    write_json(recorded.model_dump(), run.summary)
+    write_summary(recorded, run.path(RunFile.SUMMARY))
     return recorded
 
 
-def record_early(config: ClusteringConfig, run: Run, file: Path) -> None:
+def record_early(run: Run, file: Path, tracking: TrackingConfig) -> None:
     """Take a file of a run that is still under way to its MLflow run; where MLflow is down, say so and go on."""
     try:
-        record_file(run.folder.name, file, config=config.tracking, default_folder=var_folder() / "mlflow")
+        record_file(run.name, file, config=tracking, default_folder=var_folder() / "mlflow")
     except (TrackingUnavailableError, OSError) as error:
         logger.warning("%s is only in the run's folder: %s", file.name, error)
 
 
-def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
-    features = run.result("build_features", FeatureSummary)
-    training = run.result("train_model", TrainingSummary)
-    report = run.result("build_report", ReportSummary) if "build_report" in run.finished() else None
-    labels = run.result("label_segments", LabelSummary)
-    gates = read_reports(run)
+def _summary(run: Run, config: RunSettings) -> RunSummary:
+    features, training, labels = run.result(BUILD_FEATURES), run.result(TRAIN_MODEL), run.result(LABEL_SEGMENTS)
+    report = run.find_result(BUILD_REPORT)
+    choice = run.find_result(FIND_PUBLISHED)
+    not_continued = [choice.problem] if choice and choice.problem else []
+    gates = run.gate_reports()
     return RunSummary(
         as_of_month=features.as_of_month,
         n_dfus=features.n_dfus,
@@ -99,10 +79,10 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
         k=training.k,
         k_selection=training.k_selection,
         silhouette=training.silhouette,
-        warnings=[*training.warnings, *_not_continued(run), *refusals(gates), *([] if report else [NO_REPORT])],
+        warnings=[*training.warnings, *not_continued, *refusals(gates), *([] if report else [NO_REPORT])],
         data_quality=[SuiteSummary.of(report) for report in gates],
         clusters=labels.segments,
-        published=run.result("update_assignments", PublishSummary),
+        published=run.result(PUBLISH_LABELS),
         stability=labels.stability,
         durations_s=run.durations_s(),
         peak_memory_mb=_peak_memory_mb(),
@@ -115,17 +95,10 @@ def _summary(config: ClusteringConfig, run: Run) -> RunSummary:
     )
 
 
-def _not_continued(run: Run) -> list[str]:
-    if "find_published" not in run.finished():
-        return []
-    problem = run.result("find_published", PublishedChoice).problem
-    return [problem] if problem else []
-
-
-def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecord:
+def _record(run: Run, config: RunSettings, summary: RunSummary) -> RunRecord:
     return RunRecord(
-        name=run.folder.name,
-        params=_flattened(config.model_dump(mode="json", exclude=set(OF_THE_DEPLOYMENT))),
+        name=run.name,
+        params=_flattened(config.of_the_run().model_dump(mode="json")),
         metrics=_metrics(run, summary),
         tags={
             "as_of_month": summary.as_of_month,
@@ -140,14 +113,14 @@ def _record(config: ClusteringConfig, run: Run, summary: RunSummary) -> RunRecor
             },
         },
         artifacts=run.folder,
-        model=ModelFiles.in_folder(run.folder).model,
-        matrix=read_first_rows(run.features, SIGNATURE_ROWS),
+        model=run.path(RunFile.MODEL),
+        matrix=read_first_rows(run.path(RunFile.MATRIX), SIGNATURE_ROWS),
         champion=not summary.published.dry_run,
     )
 
 
 def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
-    training = run.result("train_model", TrainingSummary)
+    training = run.result(TRAIN_MODEL)
     numbers: dict[str, float | None] = {
         "k": training.k,
         "silhouette": training.silhouette,

@@ -3,19 +3,20 @@
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import AwareDatetime
 from sqlalchemy import Engine
 
-from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.summary import Summary
-from dfu_clustering.files.tables import read_json, write_json
+from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRun, EarlierRuns
+from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import newest_publication
+from dfu_clustering.runs.manifest import Step
 from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run, var_folder
 from dfu_clustering.steps.publish_labels import update_assignments
@@ -25,7 +26,6 @@ from dfu_clustering.tracking.writer import record_restore as record_in_mlflow
 
 logger = logging.getLogger(__name__)
 
-LABELS = "cluster_labels.csv"
 _FOLDER = ".restores"  # in the runs' folder; a restore is no run
 _LEAST_KNOWN_SHARE = 0.5  # with fewer of its DFUs in dim_dfu a run is of another warehouse
 
@@ -42,7 +42,7 @@ class RestoreSummary(Summary):
         published: What changed in dim_dfu.
         alias: What became of MLflow's alias ``champion``.
         folder: Where the labels of before and this summary are kept.
-        published_at: When, as the ledger has it; None with dry_run, and of a restore of before it was kept.
+        published_at: When, as the ledger has it; None with dry_run.
     """
 
     run: str
@@ -60,8 +60,13 @@ class ReplacedRun(Summary):
     run: str | None
 
 
+RESTORE_LABELS: Final = Step("restore_labels", PublishSummary)
+RECORD_RESTORE: Final = Step("record_restore", Publication)
+FIND_REPLACED: Final = Step("find_replaced", ReplacedRun)
+
+
 def find_run_to_restore(
-    config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None
+    runs: Path, tracking: TrackingConfig, *, run: str | None, before: datetime | None
 ) -> tuple[EarlierRun, Publication]:
     """Return the run that somebody wants back, by name or by time, and its publish; a time without zone is in UTC.
 
@@ -71,7 +76,7 @@ def find_run_to_restore(
         DataError: Not exactly one of run and before is given, nothing was published then, or the labels are nowhere.
         TrackingUnavailableError: Ledger or folder do not have what is wanted, and MLflow does not answer.
     """
-    earlier_runs = EarlierRuns.in_folder(runs.parent, config.tracking)
+    earlier_runs = EarlierRuns.in_folder(runs.parent, tracking)
     if run is not None and before is None:
         publication = earlier_runs.publication(run)
     elif before is not None and run is None:
@@ -83,35 +88,27 @@ def find_run_to_restore(
             remedy="give the run whose labels you want back, or the time before which they were published",
         )
     earlier = earlier_runs.named(publication.run)
-    earlier.file(LABELS)
+    earlier.require(RunFile.LABELS)
     return earlier, publication
 
 
 def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
     """Return the folder of a restore, where its steps and the labels of before are kept."""
-    return Run(runs / _FOLDER / f"restore-{restore_id}", earlier.as_of_month)
+    return Run(runs / _FOLDER / f"restore-{restore_id}", as_of_month=earlier.as_of_month)
 
 
 def find_restore(runs: Path, publication: Publication) -> RestoreSummary | None:
-    """Return what the restore did that a line of the ledger stands for; None where it is not written down.
+    """Return what the restore did that a line of the ledger stands for; None where it is not written down."""
+    summaries = (read_summary(RestoreSummary, path) for path in (runs / _FOLDER).glob(f"*/{RunFile.RESTORE}"))
+    return next((one for one in summaries if _is_of(one, publication)), None)
 
-    Older restores did not write when their labels were published: of those it is the first that was written down after.
-    """
-    undated: dict[float, RestoreSummary] = {}
-    for path in (runs / _FOLDER).glob("*/restore.json"):
-        summary = RestoreSummary.model_validate(read_json(path))
-        if summary.run != publication.run:
-            continue
-        if summary.published_at == publication.published_at:
-            return summary
-        written = path.stat().st_mtime
-        if summary.published_at is None and written >= publication.published_at.timestamp():
-            undated[written] = summary
-    return undated[min(undated)] if undated else None
+
+def _is_of(summary: RestoreSummary, publication: Publication) -> bool:
+    return (summary.run, summary.published_at) == (publication.run, publication.published_at)
 
 
 def restore_labels(
-    config: ClusteringConfig, engine: Engine, restore: Run, earlier: EarlierRun, *, dry_run: bool = False
+    restore: Run, engine: Engine, earlier: EarlierRun, tracking: TrackingConfig, *, dry_run: bool = False
 ) -> PublishSummary:
     """Publish the labels of an earlier run, in one transaction; DFUs that have left dim_dfu since are reported.
 
@@ -121,47 +118,53 @@ def restore_labels(
         TrackingUnavailableError: They are not in the run's folder, and MLflow does not answer.
         ConcurrentChangeError: Somebody else works on dim_dfu; nothing is written.
     """
-    return update_assignments(
-        engine,
-        labels=earlier.file(LABELS),
-        dry_run=dry_run,
-        unknown="report",
-        least_known_share=_LEAST_KNOWN_SHARE,
-        journal_folder=restore.folder,
-        record=lambda previous: record_early(config, restore, previous),
-    )
+
+    def work() -> PublishSummary:
+        return update_assignments(
+            earlier,
+            engine,
+            dry_run=dry_run,
+            unknown="report",
+            least_known_share=_LEAST_KNOWN_SHARE,
+            journal=restore,
+            record=lambda previous: record_early(restore, previous, tracking),
+        )
+
+    return work() if dry_run else restore.once(RESTORE_LABELS, work)
 
 
-def record_restore_in_ledger(runs: Path, before: Publication, *, published_at: datetime) -> Publication:
+def record_restore(restore: Run, before: Publication, *, published_at: datetime) -> Publication:
     """Write into the ledger that an earlier publish holds again; its run is the champion of the next one.
 
     No load asked for it, so a load that was published before stays published: its announcement, repeated, starts
     nothing.
     """
-    publication = before.model_copy(update={"load_id": None, "published_at": published_at, "restored": True})
-    Ledger(runs).append(publication)
-    return publication
+
+    def work() -> Publication:
+        publication = before.model_copy(update={"load_id": None, "published_at": published_at, "restored": True})
+        Ledger(restore.runs.parent).append(publication)
+        return publication
+
+    return restore.once(RECORD_RESTORE, work)
 
 
-def replaced_run(runs: Path, restore: Run, *, dry_run: bool) -> str | None:
+def replaced_run(restore: Run, *, dry_run: bool) -> str | None:
     """Return the name of the run whose labels are replaced; None where the ledger knows none.
 
-    A restore that goes on after it was cut off says what it said at first: by now the ledger may name the restored run.
+    A restore that is resumed says what it said at first: by now the ledger may name the restored run.
     """
 
     def work() -> ReplacedRun:
-        newest = newest_publication(Ledger(runs).publications())
+        newest = newest_publication(Ledger(restore.runs.parent).publications())
         return ReplacedRun(run=newest.run if newest else None)
 
-    return (work() if dry_run else restore.once("find_replaced", ReplacedRun, work)).run
+    return (work() if dry_run else restore.once(FIND_REPLACED, work)).run
 
 
-def move_champion(config: ClusteringConfig, restore: Run, earlier: EarlierRun) -> Alias:
+def move_champion(restore: Run, earlier: EarlierRun, tracking: TrackingConfig) -> Alias:
     """Move MLflow's alias ``champion`` to the earlier run's model; where MLflow is down, say so and go on."""
     try:
-        moved = record_in_mlflow(
-            restore.folder.name, earlier.name, config=config.tracking, default_folder=var_folder() / "mlflow"
-        )
+        moved = record_in_mlflow(restore.name, earlier.name, config=tracking, default_folder=var_folder() / "mlflow")
     except TrackingUnavailableError as error:
         logger.warning("the alias champion still names another run: %s", error)
         return "MLflow did not answer"
@@ -188,5 +191,5 @@ def summarize_restore(
         published_at=published_at,
     )
     if not published.dry_run:
-        write_json(summary.model_dump(mode="json"), restore.folder / "restore.json")
+        write_summary(summary, restore.path(RunFile.RESTORE))
     return summary

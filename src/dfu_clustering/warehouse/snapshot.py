@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.months import Month, last_day
+from dfu_clustering.months import Month, last_day, parse_month
 from dfu_clustering.warehouse.connect import raw_connection, schema_errors
 from dfu_clustering.warehouse.copy_stream import CopyOut
 from dfu_clustering.warehouse.statements import statement
@@ -194,3 +194,22 @@ def _open_same(cursor: Cursor, same_as: str) -> None:
         cursor.execute("SET TRANSACTION SNAPSHOT %s", (same_as,))
     except _GONE_SNAPSHOT as error:
         raise SnapshotGoneError(f"the shared snapshot {same_as} is gone, and the connection that held it") from error
+
+
+def sales_span(engine: Engine) -> SalesSpan:
+    """Return the oldest and the newest month with sales.
+
+    Raises:
+        DataError: There are no sales.
+    """
+    with snapshot(engine) as source:
+        return source.sales_span()
+
+
+def newest_month(engine: Engine, as_of_month: str | None) -> str:
+    """Return the as-of month that a run asked for, by default the newest month with sales.
+
+    Raises:
+        DataError: There are no sales, or none for that month.
+    """
+    return str(sales_span(engine).as_of(parse_month(as_of_month) if as_of_month else None))

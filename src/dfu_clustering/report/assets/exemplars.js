@@ -34,7 +34,7 @@ function startMembers() {
     const segment = Number(article.dataset.segment);
     for (const kind of ["typical", "borderline"]) {
       const row = article.querySelector(`[data-kind="${kind}"]`);
-      const name = kind === "typical" ? "Typical" : data.borderline_by === "margin" ? "Borderline" : "Farthest";
+      const name = kind === "typical" ? "Typical" : "Borderline";
       const dfus = data[kind][segment].map((at) => data.sample[at]);
       row.replaceChildren(element("p", {}, dfus.length ? name : `${name}: none`), ...dfus.map((dfu) => mini(dfu, name)));
     }

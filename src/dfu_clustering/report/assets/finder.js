@@ -75,7 +75,7 @@ function showDfu(dfu, { scroll }) {
   heading.textContent = dfu.key;
   const segment = element("a", { href: `#segment-${dfu.segment}` }, nameOf(dfu.segment));
   const kinds = ["typical", "borderline"].filter((kind) => data[kind][dfu.segment].some((at) => data.sample[at] === dfu));
-  const kind = kinds.length ? `, one of its ${data.borderline_by === "margin" ? kinds[0] : kinds[0].replace("borderline", "farthest")} DFUs` : "";
+  const kind = kinds.length ? `, one of its ${kinds[0]} DFUs` : "";
   const rest = data.months.length ? " Dashed: the segment on average, at this size." : "";
   document.getElementById("dfu-text").replaceChildren("In segment ", segment, `${kind}; ${quantity(dfu.mean)} units a month.${rest}`);
   section.hidden = false;

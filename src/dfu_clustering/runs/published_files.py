@@ -1,86 +1,67 @@
-"""The files that a published run left, as far as this month's run continues from them."""
+"""What a published run left, as far as a later run continues from it."""
 
 import hashlib
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.tables import read_json, read_table, require_columns
+from dfu_clustering.files.tables import require_columns
 from dfu_clustering.months import parse_month
-from dfu_clustering.segments.fitted_model import FittedModel, parse_model
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.segments.fitted_model import FROM_SCRATCH, FittedModel, parse_model
 from dfu_clustering.segments.published_model import PublishedModel
-from dfu_clustering.steps.model_files import MODEL
 
-logger = logging.getLogger(__name__)
-
-LABELS = "cluster_labels.csv"
-MATRIX = "clustering_features.parquet"
-NEEDED = ("cluster_assignments.csv", "cluster_metadata.json", MODEL, LABELS)
+NEEDED = (RunFile.ASSIGNMENTS, RunFile.METADATA, RunFile.MODEL, RunFile.LABELS)
 _PICKLED = "cluster_pipeline.pkl"  # what versions before the stored model left in its place
-
-_TEXT_COLUMNS = frozenset({"dfu_ck", "demand_class", "cluster_label"})
-_FROM_SCRATCH = (
-    "have labels made from scratch, with override_reason in a run of the flow, without --published in the programs"
-)
-_REMEDY = f"name the output folder of a run that is whole, or {_FROM_SCRATCH}"
 
 
 @dataclass(frozen=True)
 class PublishedFiles:
-    """Where the files of a published run lie.
+    """The files of a published run.
 
     Attributes:
-        run: Its name, for people.
-        file: Returns the path of a file by its name, and raises DataError where there is none.
+        files: The run.
         model_sha256: What the ledger says of its stored model; None: nothing does.
     """
 
-    run: str
-    file: Callable[[str], Path]
+    files: RunFolder
     model_sha256: str | None = None
 
     @classmethod
     def in_folder(cls, folder: Path) -> "PublishedFiles":
-        """Return the files of one folder."""
-        run = folder.resolve().name
+        """Return the run that somebody names by its folder."""
+        return cls(RunFolder(folder.resolve()))
 
-        def file(name: str) -> Path:
-            if (path := folder / name).exists():
-                return path
-            raise DataError("A published run must have left its files", found=f"no {name} of {run}", remedy=_REMEDY)
+    @property
+    def run(self) -> str:
+        """Return the name of the run, for people."""
+        return self.files.name
 
-        return cls(run, file)
-
-    def metadata(self) -> dict[str, Any]:
-        """Return how its clusters came about.
-
-        Raises:
-            DataError: The file is missing or unreadable.
-        """
-        return read_json(self.file("cluster_metadata.json"))
-
+    @cached_property
     def model(self) -> PublishedModel:
-        """Return its clusters.
+        """Its clusters, read once.
 
         Raises:
-            DataError: A file is missing or unreadable, or was written before runs kept what continuing needs.
+            DataError: A file is missing or unreadable, or they do not belong together.
         """
         fitted = self.fitted()
-        assignments = read_table(self.file("cluster_assignments.csv"), text_columns=_TEXT_COLUMNS)
-        require_columns(assignments, ("dfu_ck", "cluster_id", "evidence"), of="A file of cluster assignments")
+        assignments = self.files.table(RunFile.ASSIGNMENTS)
+        rule = "The assignments of a published run must have the columns that the next one continues from"
+        remedy = f"name the folder of a run that is whole, or {FROM_SCRATCH}"
+        require_columns(assignments, ("dfu_ck", "cluster_id", "evidence"), rule=rule, remedy=remedy)
         members = assignments.set_index("dfu_ck")[["cluster_id", "evidence"]]
         if not members["cluster_id"].isin(range(len(fitted.centroids))).all():
             raise DataError(
                 "The members of a published run must be in clusters of its model",
                 found=f"other cluster numbers than 0 to {len(fitted.centroids) - 1} in the assignments of {self.run}",
-                remedy=_REMEDY,
+                remedy=remedy,
             )
-        return PublishedModel(**vars(fitted), run=self.run, members=members, k_selection=self.metadata()["k_selection"])
+        k_selection = self.files.metadata().k_selection
+        return PublishedModel(**vars(fitted), run=self.run, members=members, k_selection=k_selection)
 
     def fitted(self) -> FittedModel:
         """Return the stored model; it is data, and reading it executes nothing.
@@ -89,7 +70,7 @@ class PublishedFiles:
             DataError: It is missing, damaged, of another version, or none of ours.
         """
         try:
-            path = self.file(MODEL)
+            path = self.files.require(RunFile.MODEL)
         except DataError:
             self._refuse_pickle()
             raise
@@ -103,7 +84,7 @@ class PublishedFiles:
         Raises:
             DataError: The file is missing or unreadable.
         """
-        return read_table(self.file(LABELS), text_columns=_TEXT_COLUMNS)
+        return self.files.table(RunFile.LABELS)
 
     def matrix(self, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
         """Return the feature matrix that the clusters were made of; None where it was not kept.
@@ -112,10 +93,10 @@ class PublishedFiles:
             columns: Those to read; None: all.
         """
         try:
-            path = self.file(MATRIX)
+            self.files.require(RunFile.MATRIX)  # not find(): an outage of MLflow is no absence
         except DataError:
             return None
-        return read_table(path, columns=columns)
+        return self.files.table(RunFile.MATRIX, columns)
 
     def months_until(self, as_of_month: str | None, matrix: pd.DataFrame) -> int:
         """Return the months from its as-of month to another.
@@ -125,7 +106,7 @@ class PublishedFiles:
         Raises:
             DataError: It is of a later month.
         """
-        before = self.metadata().get("as_of_month")
+        before = self.files.metadata().as_of_month
         if before is None or as_of_month is None:
             published = self.matrix()
             return 1 if published is None or not published.equals(matrix) else 0
@@ -140,15 +121,12 @@ class PublishedFiles:
 
     def _refuse_pickle(self) -> None:
         """Say what to do with the run of a version that pickled its model: loading a pickle executes what is in it."""
-        try:
-            path = self.file(_PICKLED)
-        except DataError:
-            return
-        raise DataError(
-            f"A published run must have stored its model as data, in {MODEL}",
-            found=f"a pickle of an earlier version, {path}, which is not loaded",
-            remedy=f"{_FROM_SCRATCH}; the runs after that one continue it",
-        )
+        if (path := self.files.folder / _PICKLED).exists():
+            raise DataError(
+                f"A published run must have stored its model as data, in {RunFile.MODEL}",
+                found=f"a pickle of an earlier version, {path}, which is not loaded",
+                remedy=f"{FROM_SCRATCH}; the runs after that one continue it",
+            )
 
     def _require_undamaged(self, path: Path, content: bytes) -> None:
         found = hashlib.sha256(content).hexdigest()
@@ -156,5 +134,5 @@ class PublishedFiles:
             raise DataError(
                 "The stored model of a published run must be the one that the ledger names",
                 found=f"{path} with SHA-256 {found} instead of {self.model_sha256}",
-                remedy=f"put it back from a backup, or delete it if MLflow has it undamaged; or {_FROM_SCRATCH}",
+                remedy=f"put it back from a backup, or delete it if MLflow has it undamaged; or {FROM_SCRATCH}",
             )

@@ -6,6 +6,7 @@ import pytest
 
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.files.summary import Summary
+from dfu_clustering.runs.manifest import Step
 from dfu_clustering.runs.run import Run, short_run_id
 
 
@@ -43,7 +44,8 @@ def test_step_that_is_not_finished_yet_is_done_again_and_then_kept(tmp_path):
         done.append(True)
         return Counted(times=len(done))
 
-    results = [run.once("record_run", Counted, work, finished_if=lambda s: s.times >= 2).times for _ in range(4)]
+    step = Step("record_run", Counted)
+    results = [run.once(step, work, finished_if=lambda s: s.times >= 2).times for _ in range(4)]
     assert results == [1, 2, 2, 2]
 
 

@@ -1,0 +1,104 @@
+"""Reading the configuration: the project's defaults, then a YAML file, then flags or flow parameters."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.errors import ConfigError
+
+CONFIG_PATH_VARIABLE = "DFU_CLUSTERING_CONFIG"
+_IN_CHECKOUT = Path(__file__).parents[3] / "config" / "clustering_config.yaml"
+_IN_WHEEL = Path(__file__).with_name("clustering_config.yaml")
+DEFAULTS_PATH = _IN_CHECKOUT if _IN_CHECKOUT.exists() else _IN_WHEEL
+
+
+def config_path() -> Path:
+    """Return the file that DFU_CLUSTERING_CONFIG names, else the project's own."""
+    return Path(os.environ.get(CONFIG_PATH_VARIABLE) or DEFAULTS_PATH)
+
+
+def load_config(path: Path | str | None = None, **overrides: Any) -> ClusteringConfig:  # noqa: ANN401
+    """Read the configuration: the project's defaults, then the file's keys, then the overrides.
+
+    Args:
+        path: A YAML file with a top-level key ``clustering``; it may hold any part of the tree. Default: config_path().
+        **overrides: Top-level keys of the tree; None means "as in the file". Mappings are merged key by key.
+
+    Raises:
+        ConfigError: The file is not readable YAML, or a key is unknown, missing, out of range or contradicts another.
+    """
+    source = Path(path) if path is not None else config_path()
+    settings = _read(DEFAULTS_PATH)
+    if source.resolve() != DEFAULTS_PATH:
+        settings = _merged(settings, _read(source))
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return parse_config(_merged(settings, given), source=str(source))
+
+
+def parse_config(settings: Mapping[str, Any], *, source: str = "the given settings") -> ClusteringConfig:
+    """Validate a complete mapping of settings.
+
+    Raises:
+        ConfigError: A key is unknown, missing, out of range or contradicts another; all of them are named.
+    """
+    try:
+        return ClusteringConfig.model_validate(settings)
+    except ValidationError as error:
+        problems = [_problem(detail) for detail in error.errors()]
+        raise ConfigError(
+            "Every configuration key must be known and every value within its bounds",
+            found="; ".join(problems),
+            remedy=f"correct {source} or the override; {DEFAULTS_PATH.name} lists every key with its default",
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            "The configuration must be a readable YAML file",
+            found=f"{path}: {error}",
+            remedy=f"correct the path or the file; {CONFIG_PATH_VARIABLE} may name another one",
+        ) from error
+    section = content.get("clustering") if isinstance(content, dict) else None
+    if not isinstance(section, dict) or set(content) != {"clustering"}:
+        keys = sorted(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise ConfigError(
+            "A configuration file holds one mapping under the single top-level key 'clustering'",
+            found=f"{path}: {keys}",
+            remedy="move the settings under 'clustering:'",
+        )
+    return section
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in changes.items():
+        plain = value.model_dump() if isinstance(value, BaseModel) else value
+        inner = result.get(key)
+        nested = isinstance(inner, Mapping) and isinstance(plain, Mapping)
+        result[key] = _merged(inner, plain) if nested else plain  # type: ignore[arg-type]
+    return result
+
+
+def _problem(detail: Any) -> str:  # noqa: ANN401
+    location = ".".join(str(part) for part in detail["loc"] if part not in ("int", "literal['all']"))
+    if detail["type"] != "extra_forbidden":
+        return f"{location} = {detail['input']!r}: {detail['msg']}" if location else str(detail["msg"])
+    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(_known_keys(ClusteringConfig)), n=1)
+    return f"unknown key {location}" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    keys = set(model.model_fields)
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys |= _known_keys(field.annotation)
+    return keys

@@ -1,0 +1,42 @@
+"""Reading a feature matrix, which may come from elsewhere than the first step."""
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from dfu_clustering.errors import DataError
+from dfu_clustering.features.matrix import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
+from dfu_clustering.files.tables import read_table, require_columns, require_none
+from dfu_clustering.runs.folder import RunFile, RunFolder
+
+_REMEDY: Final = "run generate_clustering_features.py again"
+_TEXTS: Final = frozenset(
+    {"dfu_ck", "demand_class", *(a.name for a in (*ITEM_ATTRIBUTES, *DFU_ATTRIBUTES) if a.kind == "categorical")}
+)
+
+
+def read_matrix(files: RunFolder) -> pd.DataFrame:
+    """Read a feature matrix in the order of its keys, so that a shuffled file gives the same clusters.
+
+    Raises:
+        DataError: It is unreadable, lacks a column, or a key or value breaks a rule.
+    """
+    path = files.path(RunFile.MATRIX)
+    matrix = read_table(path, text_columns=_TEXTS)
+    names = tuple(feature.name for feature in TIME_SERIES_FEATURES)
+    require_columns(matrix, ("dfu_ck", *names), rule="A feature matrix must hold every feature", remedy=_REMEDY)
+    keys = matrix["dfu_ck"]
+    _require_none(keys.isna(), keys, path, rule="A feature matrix has a dfu_ck in every row")
+    if not keys.is_unique:
+        _require_none(keys.duplicated(keep=False), keys, path, rule="A feature matrix holds every dfu_ck once")
+    texts = [name for name in names if name != "demand_class" and not is_numeric_dtype(matrix[name])]
+    if texts:
+        raise DataError("Features are numbers", found=f"text in {path}", keys=texts, remedy=_REMEDY)
+    _require_none(~(matrix["mean_demand"] > 0), keys, path, rule="Every DFU of a feature matrix has demand")
+    return matrix if keys.is_monotonic_increasing else matrix.sort_values("dfu_ck", ignore_index=True)
+
+
+def _require_none(broken: "pd.Series[bool]", keys: "pd.Series[str]", path: Path, *, rule: str) -> None:
+    require_none(broken, keys, rule=rule, found=f"{broken.sum()} rows of {path} that do not", remedy=_REMEDY)

@@ -1,0 +1,149 @@
+"""The files of a training: the model as data, tables under the names that the user gave, and how they came about."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as parquet
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from dfu_clustering.config.clustering import RunSettings
+from dfu_clustering.files.summary import write_summary
+from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.labels.profiles import feature_scales, profile_clusters
+from dfu_clustering.preprocessing.determinism import single_threaded
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.run import code_version
+from dfu_clustering.runs.summaries import FeatureSummary, TrainingMetadata, TrainingSummary
+from dfu_clustering.segments.first_fit import Segmentation
+
+Floats = NDArray[np.float64]
+
+SPACE_PREFIX: Final = "space_"  # of the centroids' columns in the clustered space, beside profiles in original units
+TYPICAL_MEMBERS: Final = 5
+_MAP_POINTS = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What there is to write.
+
+    Attributes:
+        config: The settings.
+        matrix: One row a DFU.
+        origin: What it was built from; None where it came from elsewhere.
+        segmentation: The clusters.
+        summary: What the step says of them.
+        moves: How far DFUs moved since they were published; None where that is not known.
+    """
+
+    config: RunSettings
+    matrix: pd.DataFrame
+    origin: FeatureSummary | None
+    segmentation: Segmentation
+    summary: TrainingSummary
+    moves: pd.DataFrame | None
+
+
+def write_training(files: RunFolder, training: Training) -> None:
+    """Write tables, model and metadata; all that can fail on the data comes before the first file."""
+    centroids, assignments = _centroid_table(training), _assignment_table(training)
+    points, shares = _map(training)
+    metadata = _metadata(training, shares)
+    write_table(centroids, files.path(RunFile.CENTROIDS))
+    write_table(assignments, files.path(RunFile.ASSIGNMENTS))
+    write_json(training.segmentation.fitted.to_dict(), files.path(RunFile.MODEL))
+    _write_or_remove(files, RunFile.MOVES, training.moves)
+    write_table(points, files.path(RunFile.MAP))
+    write_summary(metadata, files.path(RunFile.METADATA))
+    _write_or_remove(files, RunFile.TYPICAL, _typical(files, assignments) if training.origin else None)
+
+
+def _write_or_remove(files: RunFolder, file: RunFile, table: pd.DataFrame | None) -> None:
+    if table is None:
+        files.remove(file)  # of an earlier training
+    else:
+        write_table(table, files.path(file))
+
+
+def _assignment_table(training: Training) -> pd.DataFrame:
+    assignment = training.segmentation.assignment
+    columns = {
+        "dfu_ck": training.matrix["dfu_ck"],
+        "cluster_id": assignment.cluster_id,
+        "distance": assignment.distance,
+        "margin": assignment.margin,
+        "evidence": assignment.evidence,
+        "mean_demand": training.matrix["mean_demand"],
+    }
+    return pd.DataFrame(columns)
+
+
+def _centroid_table(training: Training) -> pd.DataFrame:
+    segmentation = training.segmentation
+    profiles = profile_clusters(training.matrix, segmentation.assignment.cluster_id).reset_index()
+    columns = [f"{SPACE_PREFIX}{name}" for name in segmentation.columns]
+    return pd.concat([profiles, pd.DataFrame(segmentation.model.centroids, columns=columns)], axis="columns")
+
+
+def _metadata(training: Training, map_shares: tuple[float, float]) -> TrainingMetadata:
+    origin, segmentation = training.origin, training.segmentation
+    told = dict(training.summary)
+    return TrainingMetadata(
+        **{name: told[name] for name in told if name not in ("k_selection", "gap")},
+        as_of_month=origin.as_of_month if origin else None,
+        config_digest=training.config.digest(),
+        code_version=code_version(),
+        seed=training.config.seed,
+        space_settings=segmentation.settings,
+        clustered_columns=list(segmentation.columns),
+        k_selection=segmentation.k_selection,
+        feature_scales=_by_name(feature_scales(training.matrix)),
+        features=origin,
+        config=training.config.of_the_run(),
+        map_explained_variance=map_shares,
+    )
+
+
+def _by_name(scales: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    return {str(name): {str(key): float(value) for key, value in row.items()} for name, row in scales.iterrows()}
+
+
+def _map(training: Training) -> tuple[pd.DataFrame, tuple[float, float]]:
+    """Return a sample of the DFUs on the first two principal components of the space, and what each explains (0-1)."""
+    space = training.segmentation.space
+    with single_threaded():
+        components = PCA(n_components=min(2, *space.shape), svd_solver="full").fit(space)
+    rows = np.linspace(0, len(space) - 1, min(_MAP_POINTS, len(space))).astype(np.int64)  # evenly over the keys
+    points = np.zeros((len(rows), 2))
+    points[:, : components.n_components_] = components.transform(space[rows])
+    keys, cluster_id = training.matrix["dfu_ck"].to_numpy(), training.segmentation.assignment.cluster_id
+    table = {"dfu_ck": keys[rows], "cluster_id": cluster_id[rows], "x": points[:, 0], "y": points[:, 1]}
+    first, second = [*components.explained_variance_ratio_, 0.0][:2]
+    return pd.DataFrame(table), (float(first), float(second))
+
+
+def _typical(files: RunFolder, assignments: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the monthly demand of the members nearest to each centroid; None where the demand is not at hand."""
+    panel = files.find(RunFile.PANEL)
+    if panel is None:
+        return None
+    members = assignments[["dfu_ck", "cluster_id", "distance"]]
+    rank = members.groupby("cluster_id")["distance"].rank(method="min")
+    near = members[rank <= TYPICAL_MEMBERS]  # a few of a million, and more only where distances tie
+    nearest = near.sort_values(["cluster_id", "distance", "dfu_ck"]).groupby("cluster_id").head(TYPICAL_MEMBERS)
+    nearest["rank"] = nearest.groupby("cluster_id").cumcount()
+    wanted = [("dfu_ck", "in", nearest["dfu_ck"].tolist())]
+    demand = parquet.read_table(panel, filters=wanted).to_pandas()
+    tidy = _since_first_sale(demand).melt(id_vars="dfu_ck", var_name="month", value_name="demand").dropna()
+    typical = nearest[["cluster_id", "rank", "dfu_ck"]].merge(tidy, on="dfu_ck")
+    return typical.sort_values(["cluster_id", "rank", "month"], ignore_index=True)
+
+
+def _since_first_sale(demand: pd.DataFrame) -> pd.DataFrame:
+    """Return the demand with the months before a DFU's first sale left undefined: they are no zero demand."""
+    months = demand.columns.drop("dfu_ck")
+    begun = (demand[months] > 0).cummax(axis="columns")
+    return demand.assign(**demand[months].where(begun))
