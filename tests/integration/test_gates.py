@@ -151,6 +151,26 @@ def test_a_past_month_is_judged_as_it_was_then(panel, tmp_path):
     engine.dispose()
 
 
+def test_somebodys_tables_of_our_temporary_names_change_no_finding(panel, tmp_path):
+    def found(name):
+        engine = connect_engine(panel)
+        run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id=name)
+        reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=False, docs=False)
+        engine.dispose()
+        return [(check.name, check.passed, check.observed) for report in reports for check in report.checks]
+
+    before = found("before")
+    names = ("sales_months", "recent_sales", "recent_facts", "vanished_groups", "dfu_facts")
+    (database,) = fetch(panel, "SELECT current_database()")[0]
+    execute(
+        panel,
+        *(f"CREATE TABLE public.{name} (month date, rows bigint, share float8)" for name in names),
+        f"ALTER DATABASE {database} SET search_path = public, pg_temp",
+    )
+    assert found("after") == before
+    assert all(fetch(panel, f"SELECT count(*) FROM public.{name}") == [(0,)] for name in names)
+
+
 def test_a_role_that_may_only_read_the_three_tables_is_enough(panel, tmp_path):
     execute(
         panel,

@@ -64,6 +64,24 @@ def test_labels_are_exactly_the_new_ones_and_others_become_null(engine):
     assert counts == (2, 1, 1, 2, 0)
 
 
+def test_somebodys_tables_of_our_temporary_names_are_neither_read_nor_written(engine, postgres_url):
+    columns = "(dfu_ck text, cluster_label text, place tid, old_label text, new_label text, appeared boolean)"
+    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA first")
+        for schema in ("first", "public"):
+            for name in ("new_labels", "label_changes"):
+                cursor.execute(f"CREATE TABLE {schema}.{name} {columns}")
+                cursor.execute(f"INSERT INTO {schema}.{name} (dfu_ck, cluster_label, new_label) VALUES ('a', 'x', 'x')")
+        cursor.execute(f"ALTER DATABASE {connection.info.dbname} SET search_path = first, public, pg_temp")
+    publish_labels(engine, labels(a="new", b="kept", c="new"))
+    assert published(engine) == {"a": "new", "b": "kept", "c": "new", "d": None, "e": None}
+    with engine.connect() as connection:
+        for schema in ("first", "public"):
+            for name in ("new_labels", "label_changes"):
+                rows = connection.exec_driver_sql(f"SELECT dfu_ck, cluster_label, new_label FROM {schema}.{name}")
+                assert rows.fetchall() == [("a", "x", "x")]
+
+
 def test_only_changed_rows_get_a_new_modified_ts(engine):
     publish_labels(engine, labels(a="new", b="kept", c="new"))
     assert touched(engine) == ["a", "c", "d"]

@@ -1,11 +1,11 @@
 -- what publishing would do to every row of dim_dfu, counted: what changes, and what is left of each label's rows
 SELECT old_label, new_label, sum(dfus)::bigint AS dfus
 FROM (
-    SELECT old_label, new_label, count(*) AS dfus FROM label_changes WHERE place IS NOT NULL GROUP BY 1, 2
+    SELECT old_label, new_label, count(*) AS dfus FROM pg_temp.label_changes WHERE place IS NOT NULL GROUP BY 1, 2
     UNION ALL
     SELECT cluster_assignment, cluster_assignment, count(*) FROM dim_dfu GROUP BY 1
     UNION ALL
-    SELECT old_label, old_label, -count(*) FROM label_changes WHERE place IS NOT NULL GROUP BY 1
+    SELECT old_label, old_label, -count(*) FROM pg_temp.label_changes WHERE place IS NOT NULL GROUP BY 1
 ) AS counted
 GROUP BY old_label, new_label
 HAVING sum(dfus) > 0

@@ -21,10 +21,10 @@ from dfu_clustering.warehouse.statements import statement
 
 LABEL_COLUMNS = ("dfu_ck", "cluster_id", "cluster_label")
 _KEYS_KEPT = 5
-_NOT_FOUND = "SELECT dfu_ck FROM label_changes WHERE place IS NULL ORDER BY dfu_ck"
-_APPEARED = "SELECT dfu_ck FROM label_changes WHERE appeared ORDER BY dfu_ck"
+_NOT_FOUND = "SELECT dfu_ck FROM pg_temp.label_changes WHERE place IS NULL ORDER BY dfu_ck"
+_APPEARED = "SELECT dfu_ck FROM pg_temp.label_changes WHERE appeared ORDER BY dfu_ck"
 _PREVIOUS = (
-    "SELECT dfu_ck, old_label AS cluster_assignment FROM label_changes"
+    "SELECT dfu_ck, old_label AS cluster_assignment FROM pg_temp.label_changes"
     " WHERE place IS NOT NULL AND old_label IS DISTINCT FROM new_label"
 )
 _PARSE = csv.ParseOptions(newlines_in_values=True)
@@ -96,7 +96,7 @@ def compare_labels(
 
 
 def _copy_labels(cursor: Cursor, labels: pd.DataFrame, known_unlabelled: "pd.Series[str] | None") -> None:
-    cursor.execute("CREATE TEMPORARY TABLE new_labels (dfu_ck text, cluster_label text) ON COMMIT DROP")
+    cursor.execute("CREATE TEMPORARY TABLE pg_temp.new_labels (dfu_ck text, cluster_label text) ON COMMIT DROP")
     tables = [pa.Table.from_pandas(labels[["dfu_ck", "cluster_label"]], preserve_index=False)]
     if known_unlabelled is not None:
         rest = _others(known_unlabelled, labels["dfu_ck"])
@@ -105,8 +105,8 @@ def _copy_labels(cursor: Cursor, labels: pd.DataFrame, known_unlabelled: "pd.Ser
         content = io.BytesIO()
         csv.write_csv(table, content)
         content.seek(0)
-        cursor.copy_expert("COPY new_labels FROM STDIN WITH (FORMAT csv, HEADER)", content)
-    cursor.execute("ANALYZE new_labels")
+        cursor.copy_expert("COPY pg_temp.new_labels FROM STDIN WITH (FORMAT csv, HEADER)", content)
+    cursor.execute("ANALYZE pg_temp.new_labels")
 
 
 def _others(keys: "pd.Series[str]", known: "pd.Series[str]") -> pa.Array:
