@@ -12,10 +12,10 @@ from api.members import Members
 from api.problem_details import NotFoundError
 from api.schemas import SegmentMember
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import SegmentSummary
 from dfu_clustering.steps.restore_labels import find_restore
@@ -131,7 +131,7 @@ class PublishedRun:
 
     @cached_property
     def _read_segments(self) -> tuple[SegmentSummary, ...]:
-        return tuple(self._run.profiles().segments)
+        return tuple(self._run.segments().segments)
 
     @cached_property
     def _read_members(self) -> Members:

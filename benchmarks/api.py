@@ -38,10 +38,10 @@ from dfu_clustering.demo.server import EmbeddedServer, create_database, start_se
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.transaction import publish_labels
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.summaries import Profiles, SegmentSummary
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement

@@ -16,11 +16,11 @@ from pydantic import Field
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.files.summary import Summary
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import newest_publication
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, Step
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.publish_labels import preview_publish
 from tasks.support.artifacts import approval_markdown

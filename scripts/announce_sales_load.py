@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from dfu_clustering.errors import ConfigError, DataError, DfuClusteringError
-from dfu_clustering.runs.events import sales_loaded_event
+from dfu_clustering.loads.events import sales_loaded_event
 from scripts.program import HelpFormatter, run_program
 
 API_URL_VARIABLE = "PREFECT_API_URL"

@@ -36,7 +36,8 @@ def main() -> None:
 
 
 def _run(folder: Path) -> Run:
-    name = RunName.parse(folder.resolve().name)
+    folder = folder.resolve()
+    name = RunName.parse(folder.name)
     return Run(folder, as_of_month=name.as_of_month if name else "")
 
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from dfu_clustering.config.loading import config_path, load_config
+from dfu_clustering.loads.events import clusters_published_event
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.events import clusters_published_event
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.steps.record_publication import published_payload
 from dfu_clustering.steps.restore_labels import (

@@ -5,11 +5,11 @@ from pathlib import Path
 from prefect import task
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
-from dfu_clustering.runs.sales_loads import SalesState
 from dfu_clustering.runs.summaries import (
     FeatureSummary,
     LabelSummary,

@@ -11,13 +11,13 @@ from prefect.states import Completed
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError, WarehouseError
+from dfu_clustering.loads.events import CLUSTERS, CLUSTERS_PUBLISHED
+from dfu_clustering.loads.publication import Publication, find_publication, month_to_publish
+from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.events import CLUSTERS, CLUSTERS_PUBLISHED
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import READ_SALES_STATE
-from dfu_clustering.runs.publication import Publication, find_publication, month_to_publish
 from dfu_clustering.runs.run import Run
-from dfu_clustering.runs.sales_loads import SalesState, read_sales_state
 from dfu_clustering.steps import record_publication as recording
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY

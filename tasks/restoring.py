@@ -6,9 +6,9 @@ from pathlib import Path
 from prefect import task
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRun
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps import restore_labels as restoring
 from tasks.loads import say_published

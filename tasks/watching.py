@@ -10,10 +10,10 @@ from prefect.client.orchestration import get_client
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, write_json
-from dfu_clustering.runs.events import sales_loaded_event
+from dfu_clustering.loads.events import sales_loaded_event
+from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
+from dfu_clustering.loads.sensor import Verdict, Watch, look
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.sales_loads import SalesState, read_sales_state
-from dfu_clustering.runs.sensor import Verdict, Watch, look
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY
 from tasks.support.waiting import end_waiting_runs

@@ -16,7 +16,7 @@ from prefect_server import PrefectServer, wait_until
 
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
-from dfu_clustering.runs.events import sales_loaded_event
+from dfu_clustering.loads.events import sales_loaded_event
 from dfu_clustering.runs.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]

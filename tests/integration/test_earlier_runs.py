@@ -7,10 +7,10 @@ import pytest
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.tracking.store import TrackingUnavailableError, mlflow_store
 from dfu_clustering.tracking.writer import record_restore
 
@@ -122,7 +122,8 @@ def test_mlflow_that_is_down_only_matters_where_the_folder_is_gone(copied, monke
     with pytest.raises(TrackingUnavailableError) as caught:
         copied.champion().require(RunFile.LABELS)
     assert "hunter2" not in str(caught.value)
-    assert copied.champion().find(RunFile.LABELS) is None
+    with pytest.raises(TrackingUnavailableError):  # an outage is no absence
+        copied.champion().find(RunFile.LABELS)
 
 
 def test_lost_ledger_and_mlflow_that_is_down_is_an_outage_and_no_wrong_name(copied, monkeypatch):

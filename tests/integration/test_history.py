@@ -18,9 +18,9 @@ from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs import history
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.steps.backfill import (
     backfill_folder,
     backfill_month,
@@ -164,7 +164,7 @@ def test_backfill_that_goes_on_keeps_its_months_and_takes_no_other_settings(back
 
 def test_backfill_of_which_nobody_knows_the_settings_does_not_go_on(backfilled, warehouse, tmp_path):
     shutil.copytree(backfill_folder(backfilled, "x"), tmp_path / "x")
-    (tmp_path / "x" / "plan.json").unlink()  # as versions of before left it
+    (tmp_path / "x" / "plan.json").unlink()
     with pytest.raises(DataError, match=r"months without one in .* \(3: '2026-06', '2026-07', '2026-08'\)"):
         open_backfill(load_config(**QUICK), connect_engine(warehouse), tmp_path / "x", months=3, as_of_month=None)
     assert not (tmp_path / "x" / "plan.json").exists()

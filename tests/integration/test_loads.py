@@ -20,9 +20,9 @@ from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.files.tables import read_json
-from dfu_clustering.runs.events import sales_loaded_event
+from dfu_clustering.loads.events import sales_loaded_event
+from dfu_clustering.loads.sales_loads import read_sales_state
 from dfu_clustering.runs.run import short_run_id
-from dfu_clustering.runs.sales_loads import read_sales_state
 from dfu_clustering.warehouse.connect import connect_engine
 from flows.watch_sales_load import watch_sales_load
 from scripts.announce_sales_load import NotAnnouncedError, announce

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from report_runs import CONFIG, make_run
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.tables import read_json, read_table, sha256, write_table
+from dfu_clustering.files.tables import read_json, read_table, sha256, write_json, write_table
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.preprocessing.shape import SHAPE_SOURCES
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.steps.find_published import find_published
 from dfu_clustering.steps.train_model import train_model
@@ -149,6 +150,40 @@ def test_model_whose_parts_do_not_fit_together_is_refused_before_it_is_applied(r
     model["preprocessing"]["space"]["time_series"]["block"]["scaling"]["center"].pop()
     replace_model(run, json.dumps(model).encode())
     require_refused(run, "values that do not fit together")
+
+
+def test_settings_of_another_version_in_the_metadata_keep_no_run_from_being_continued(run):
+    path = RunFolder(published_folder(run)).path(RunFile.METADATA)
+    metadata = read_json(path)
+    del metadata["config"]["switch_margin"], metadata["config"]["data_quality"]["coverage_drop"]
+    write_json(metadata | {"config": metadata["config"] | {"of_another_version": 1}}, path)
+    assert find_published(run, CONFIG.tracking).run == published_folder(run).name
+
+
+def test_month_whose_earlier_publish_cannot_be_read_continues_its_own(run):
+    earlier = published_folder(run)
+    ledger = Ledger(run.runs)
+    (line,) = ledger.publications()
+    own = earlier.with_name("2026-11-0123456789-cba987654321")
+    shutil.copytree(earlier, own)
+    ledger.append(line.model_copy(update={"as_of_month": "2026-11", "run": own.name}))
+    RunFolder(earlier).path(RunFile.MODEL).unlink()
+    assert find_published(run, CONFIG.tracking).run == own.name
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda table: table.iloc[:0],
+        lambda table: pd.concat([table, table.iloc[[3]]]),
+        lambda table: table.assign(evidence="much"),
+    ],
+    ids=["no row", "a DFU again", "evidence that is text"],
+)
+def test_damaged_assignments_are_refused(run, damage):
+    path = RunFolder(published_folder(run)).path(RunFile.ASSIGNMENTS)
+    write_table(damage(read_table(path)), path)
+    require_refused(run, "hold each DFU once, in a cluster of its model")
 
 
 def test_members_of_clusters_that_the_model_does_not_have_are_refused(run):

@@ -17,10 +17,10 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.files.tables import read_json, read_table
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import RECORD_PUBLICATION
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.restore_labels import (
     find_run_to_restore,

@@ -13,12 +13,12 @@ from api.members import Members
 from api.problem_details import NotFoundError
 from api.published_run import PublishedRun
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.files.tables import write_table
+from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.runs.archive import EarlierRun
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.restore_labels import summarize_restore
 from dfu_clustering.tracking.reader import RecordedRuns
@@ -146,3 +146,14 @@ def test_keys_that_look_like_numbers_stay_texts(tmp_path):
     write_table(ASSIGNMENTS.assign(dfu_ck=["001", "1", "1.0", "1e3"]), files.path(RunFile.ASSIGNMENTS))
     members = Members(files.table(RunFile.ASSIGNMENTS))
     assert [members.get(key)[1].distance for key in ("001", "1", "1.0", "1e3")] == [0.5, 0.1, 0.9, 0.2]
+
+
+def test_segments_are_read_also_where_another_version_knew_other_thresholds(tmp_path):
+    folder = tmp_path / RUN
+    segment = {
+        "cluster_id": 0, "label": "low_volume", "base": "low_volume", "traits": [], "reason": "low volume", "size": 3,
+        "share": 1.0, "volume_share": 1.0, "profile": {"mean_demand": 2.5},
+    }  # fmt: skip
+    write_json({"labeling": {"of_another_version": 1}, "segments": [segment]}, folder / "cluster_profiles.json")
+    run = PublishedRun(tmp_path, publication(restored=False))
+    assert [one.label for one in run.segments] == ["low_volume"]

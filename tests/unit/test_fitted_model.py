@@ -10,11 +10,11 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, read_table
 from dfu_clustering.mlflow_loader import load_model
+from dfu_clustering.outputs.feature_matrix import read_matrix
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.segments.continuation import continue_published
 from dfu_clustering.segments.fitted_model import parse_model
-from dfu_clustering.steps.feature_matrix import read_matrix
 
 # written by 2ff2d00 + the commit that brought schema 1 (tests/stored_runs/README.md); never written again
 STORED = Path(__file__).parents[1] / "stored_runs" / "schema_1"
@@ -76,7 +76,7 @@ class TestRefused:
     def test_json_of_another_kind(self, content):
         refused(content, "JSON of another kind")
 
-    @pytest.mark.parametrize("written", [0, 2, "1", None])
+    @pytest.mark.parametrize("written", [0, 2, "1", None, True, 1.0])
     def test_another_schema_version(self, written):
         refused(changed("schema_version", value=written), f"schema_version {written!r}, while this version reads 1")
 
@@ -115,6 +115,13 @@ class TestRefused:
             (("preprocessing", "space", "time_series", "block", "low_variance", "kept"), [1, 0, 1]),
             (("preprocessing", "space", "time_series", "block", "scaling", "scale"), [True]),
             (("drift_reference", "edges"), {}),
+            (("drift_reference", "n_dfus"), 0),
+            (("drift_reference", "shares", "log_growth"), [0.5, 0.5]),
+            (("drift_reference", "shares", "log_growth"), [0.0] * 10),
+            (("drift_reference", "edges", "log_growth"), [1.0, 0.5]),
+            (("preprocessing", "foreign"), "import os"),
+            (("preprocessing", "space", "time_series", "block", "scaling", "scale"), [0.0] * 11),
+            (("preprocessing", "space", "time_series", "block", "scaling", "foreign"), 1),
         ],
     )
     def test_values_that_do_not_fit_together(self, path, value):

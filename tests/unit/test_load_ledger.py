@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.runs.events import sales_loaded_event
+from dfu_clustering.loads.events import sales_loaded_event
+from dfu_clustering.loads.publication import Publication, find_publication, month_to_publish
+from dfu_clustering.loads.sales_loads import SalesState
+from dfu_clustering.loads.sensor import Watch, look
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.publication import Publication, find_publication, month_to_publish
-from dfu_clustering.runs.sales_loads import SalesState
-from dfu_clustering.runs.sensor import Watch, look
 
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
 OCTOBER = SalesState(

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.lookup import (
     newest_publication,
     publication_before,
     publication_of_run,
-    publication_to_continue,
+    publications_to_continue,
     require_publication_of_run,
     wanted_run_id,
 )
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import RunName
 
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
@@ -36,23 +36,23 @@ LEDGER = [publication("2026-08", "aaaaaaaaaaaa", 0), publication("2026-09", "ea8
 
 
 def test_a_run_continues_the_newest_publish_of_an_earlier_month():
-    assert publication_to_continue(LEDGER, "2026-10") == LEDGER[1]
-    assert publication_to_continue([LEDGER[1], LEDGER[0]], "2026-10") == LEDGER[0]  # an earlier run that was put back
-    assert publication_to_continue([], "2026-10") is None
+    assert publications_to_continue(LEDGER, "2026-10")[0] == LEDGER[1]
+    assert publications_to_continue([LEDGER[1], LEDGER[0]], "2026-10")[0] == LEDGER[0]  # put back
+    assert publications_to_continue([], "2026-10") == []
 
 
 def test_a_month_that_is_run_again_continues_what_its_first_run_did():
-    assert publication_to_continue(LEDGER, "2026-09") == LEDGER[0]
-    assert publication_to_continue(LEDGER[1:], "2026-09") == LEDGER[1]  # nothing earlier: the month itself
+    assert publications_to_continue(LEDGER, "2026-09")[0] == LEDGER[0]
+    assert publications_to_continue(LEDGER[1:], "2026-09") == [LEDGER[1]]  # nothing earlier: the month itself
 
 
 def test_a_past_month_does_not_know_what_came_later():
-    assert publication_to_continue(LEDGER, "2026-07") is None
+    assert publications_to_continue(LEDGER, "2026-07") == []
 
 
 def test_champion_is_what_was_published_last():
     assert newest_publication(LEDGER) == LEDGER[1]
-    assert newest_publication([LEDGER[1], LEDGER[0]]) == LEDGER[0]  # an earlier run that was put back
+    assert newest_publication([LEDGER[1], LEDGER[0]]) == LEDGER[0]  # put back
     assert newest_publication([]) is None
 
 

@@ -1,7 +1,8 @@
 """Records in files: what a step or a part of it has to say, frozen and JSON-ready."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -29,7 +30,15 @@ def read_summary(kind: type[S], path: Path) -> S:
     Raises:
         DataError: The file is missing, or holds no such record.
     """
-    content = read_json(path)
+    return parse_summary(kind, read_json(path), path)
+
+
+def parse_summary(kind: type[S], content: Mapping[str, Any], path: Path) -> S:
+    """Return the record that a part of a JSON file holds.
+
+    Raises:
+        DataError: It holds no such record.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, FiniteFloat, TypeAdapter
+from pydantic import AfterValidator, Field, FiniteFloat, TypeAdapter
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 
@@ -24,6 +24,9 @@ def _rows_of_one_length(rows: list[list[float]]) -> Floats:
 
 # what learned values are as JSON, and the arrays that they become
 Vector = Annotated[list[FiniteFloat], AfterValidator(lambda values: np.array(values, dtype=np.float64))]
+PositiveVector = Annotated[
+    list[Annotated[FiniteFloat, Field(gt=0)]], AfterValidator(lambda values: np.array(values, dtype=np.float64))
+]
 Matrix = Annotated[list[list[FiniteFloat]], AfterValidator(_rows_of_one_length)]
 Flags = Annotated[list[bool], AfterValidator(lambda values: np.array(values, dtype=np.bool_))]
 

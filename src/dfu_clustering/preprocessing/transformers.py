@@ -13,7 +13,7 @@ from dfu_clustering.arrays import Floats, Objects
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import require_columns
 from dfu_clustering.preprocessing.determinism import single_threaded
-from dfu_clustering.preprocessing.learner import Flags, Learner, Matrix, Vector
+from dfu_clustering.preprocessing.learner import Flags, Learner, Matrix, PositiveVector, Vector
 
 NULL = "\0"  # a category of its own; no text in PostgreSQL holds this character
 
@@ -145,7 +145,7 @@ class LowVarianceFilter(Learner):
 class StandardScaling(Learner):
     """(x - mean) / standard deviation, as scikit-learn's StandardScaler does it."""
 
-    values: ClassVar = {"center": Vector, "scale": Vector}
+    values: ClassVar = {"center": Vector, "scale": PositiveVector}
 
     def fit(self, space: Floats, y: object = None) -> Self:
         """Learn means and standard deviations; the unit of a constant column is 1."""
@@ -167,7 +167,7 @@ class ClippedRobustScaler(Learner):
     a quarter of the standard deviation, the standard deviation is the unit.
     """
 
-    values: ClassVar = {"center": Vector, "scale": Vector}
+    values: ClassVar = {"center": Vector, "scale": PositiveVector}
 
     def fit(self, space: Floats, y: object = None) -> Self:
         """Learn the medians and the units; the unit of a constant column is 1."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import (
@@ -17,7 +18,6 @@ from dfu_clustering.runs.lookup import (
     wanted_run_id,
 )
 from dfu_clustering.runs.manifest import RECORD_PUBLICATION
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run, RunName
 from dfu_clustering.tracking.reader import RecordedRuns
 from dfu_clustering.tracking.store import TrackingUnavailableError
@@ -46,10 +46,6 @@ class EarlierRun(Run):
         Raises:
             TrackingUnavailableError: The manifest is not in its folder, and MLflow does not answer.
         """
-        try:
-            self.require(RunFile.MANIFEST)
-        except DataError:
-            return None
         return self.find_result(RECORD_PUBLICATION)
 
     def require(self, file: RunFile) -> Path:
@@ -72,11 +68,14 @@ class EarlierRun(Run):
         )
 
     def find(self, file: RunFile) -> Path | None:
-        """Return the path of a file that not every run has; None where it is nowhere, or MLflow does not answer."""
+        """Return the path of a file that not every run has; None where it is in neither place.
+
+        Raises:
+            TrackingUnavailableError: Its folder has not, and MLflow does not answer: an outage is no absence.
+        """
         try:
             return self.require(file)
-        except (DataError, TrackingUnavailableError) as error:
-            logger.info("without %s of run %s: %s", file, self.name, error)
+        except DataError:
             return None
 
 

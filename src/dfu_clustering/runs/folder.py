@@ -16,7 +16,14 @@ from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.files.tables import read_table
 from dfu_clustering.quality.gate_reports import SUITES, GateReport, Suite
 from dfu_clustering.runs.manifest import Step
-from dfu_clustering.runs.summaries import FeatureSummary, Profiles, StabilitySummary, TrainingMetadata
+from dfu_clustering.runs.summaries import (
+    FeatureSummary,
+    Profiles,
+    Segments,
+    StabilitySummary,
+    TrainingMetadata,
+    TrainingToContinue,
+)
 
 S = TypeVar("S", bound=Summary)
 
@@ -91,7 +98,7 @@ class RunFolder:
     """
 
     folder: Path
-    places: Mapping[RunFile, Path] = field(default_factory=dict)
+    places: Mapping[RunFile, Path] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
@@ -171,8 +178,16 @@ class RunFolder:
         """Return how the clusters came about."""
         return read_summary(TrainingMetadata, self.require(RunFile.METADATA))
 
+    def training_to_continue(self) -> TrainingToContinue:
+        """Return what a later run needs of that, also where another version wrote it."""
+        return read_summary(TrainingToContinue, self.require(RunFile.METADATA))
+
+    def segments(self) -> Segments:
+        """Return the segments, also where another version wrote them."""
+        return read_summary(Segments, self.require(RunFile.PROFILES))
+
     def profiles(self) -> Profiles:
-        """Return the segments."""
+        """Return the segments and the thresholds by which they are named."""
         return read_summary(Profiles, self.require(RunFile.PROFILES))
 
     def stability(self) -> StabilitySummary | None:
@@ -198,4 +213,5 @@ class RunFolder:
 
 
 def _name_beside(other: RunFile, file: RunFile, path: Path) -> str:
+    # a plain text: with_name() of Python 3.11 takes no member of an enumeration
     return path.name + other.removeprefix(file) if other.startswith(file) else other.value

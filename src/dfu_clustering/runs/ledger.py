@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import atomic_path
-from dfu_clustering.runs.publication import Publication
+from dfu_clustering.loads.publication import Publication
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.runs.publication import Publication
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.run import RunName, short_run_id
 
 _RUN_ID = re.compile(r"[\w.]+")
@@ -33,17 +33,17 @@ def newest_publication(publications: Sequence[Publication]) -> Publication | Non
     return publications[-1] if publications else None
 
 
-def publication_to_continue(publications: Sequence[Publication], as_of_month: str) -> Publication | None:
-    """Return the publish whose labels a run as of a month goes on from; None where there is none.
+def publications_to_continue(publications: Sequence[Publication], as_of_month: str) -> list[Publication]:
+    """Return the publishes whose labels a run as of a month may continue, the one that it should continue first.
 
-    The newest publish of an earlier month: a month that is run again goes on from where its first run did, and so
-    comes to the same labels. Only where nothing earlier was published is it the newest of the same month. Later months
-    are not looked at: the past knows nothing of them.
+    The newest publish of an earlier month: a month that is run again continues what its first run did, and so comes
+    to the same labels. Where nothing earlier was published, or it cannot be read, it is the newest of the same month.
+    Later months are not looked at: the past knows nothing of them.
     """
     newest_first = list(reversed(publications))
     earlier = [publication for publication in newest_first if publication.as_of_month < as_of_month]
     same = [publication for publication in newest_first if publication.as_of_month == as_of_month]
-    return next(iter([*earlier, *same]), None)
+    return [*earlier[:1], *same[:1]]
 
 
 def publication_of_run(publications: Sequence[Publication], run: str) -> Publication | None:

@@ -6,9 +6,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from dfu_clustering.files.summary import Summary
+from dfu_clustering.loads.publication import Publication
+from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.publication import Publication
-from dfu_clustering.runs.sales_loads import SalesState
 from dfu_clustering.runs.summaries import (
     FeatureSummary,
     LabelSummary,

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import require_columns
@@ -15,7 +16,6 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.segments.fitted_model import FROM_SCRATCH, FittedModel, parse_model
 from dfu_clustering.segments.published_model import PublishedModel
 
-NEEDED = (RunFile.ASSIGNMENTS, RunFile.METADATA, RunFile.MODEL, RunFile.LABELS)
 _PICKLED = "cluster_pipeline.pkl"  # what versions before the stored model left in its place
 
 
@@ -50,18 +50,28 @@ class PublishedFiles:
         """
         fitted = self.fitted()
         assignments = self.files.table(RunFile.ASSIGNMENTS)
-        rule = "The assignments of a published run must have the columns that the next one continues from"
         remedy = f"name the folder of a run that is whole, or {FROM_SCRATCH}"
+        rule = "The assignments of a published run must have the columns that the next one continues from"
         require_columns(assignments, ("dfu_ck", "cluster_id", "evidence"), rule=rule, remedy=remedy)
         members = assignments.set_index("dfu_ck")[["cluster_id", "evidence"]]
-        if not members["cluster_id"].isin(range(len(fitted.centroids))).all():
+        known = members["cluster_id"].isin(range(len(fitted.centroids)))
+        if not (len(members) and known.all() and members.index.is_unique and is_numeric_dtype(members["evidence"])):
             raise DataError(
-                "The members of a published run must be in clusters of its model",
-                found=f"other cluster numbers than 0 to {len(fitted.centroids) - 1} in the assignments of {self.run}",
+                "The assignments of a published run hold each DFU once, in a cluster of its model",
+                found=f"{(~known).sum()} other cluster numbers than 0 to {len(fitted.centroids) - 1}, "
+                f"{members.index.duplicated().sum()} DFUs again, evidence of type {members['evidence'].dtype}, "
+                f"in {len(members)} rows of {self.run}",
                 remedy=remedy,
             )
-        k_selection = self.files.metadata().k_selection
-        return PublishedModel(**vars(fitted), run=self.run, members=members, k_selection=k_selection)
+        return PublishedModel(
+            settings=fitted.settings,
+            preprocessing=fitted.preprocessing,
+            centroids=fitted.centroids,
+            reference=fitted.reference,
+            run=self.run,
+            members=members,
+            k_selection=self.files.training_to_continue().k_selection,
+        )
 
     def fitted(self) -> FittedModel:
         """Return the stored model; it is data, and reading it executes nothing.
@@ -69,11 +79,8 @@ class PublishedFiles:
         Raises:
             DataError: It is missing, damaged, of another version, or none of ours.
         """
-        try:
-            path = self.files.require(RunFile.MODEL)
-        except DataError:
-            self._refuse_pickle()
-            raise
+        self._refuse_pickle()
+        path = self.files.require(RunFile.MODEL)
         content = path.read_bytes()
         self._require_undamaged(path, content)
         return parse_model(content, source=str(path))
@@ -92,11 +99,7 @@ class PublishedFiles:
         Args:
             columns: Those to read; None: all.
         """
-        try:
-            self.files.require(RunFile.MATRIX)  # not find(): an outage of MLflow is no absence
-        except DataError:
-            return None
-        return self.files.table(RunFile.MATRIX, columns)
+        return self.files.table(RunFile.MATRIX, columns) if self.files.find(RunFile.MATRIX) else None
 
     def months_until(self, as_of_month: str | None, matrix: pd.DataFrame) -> int:
         """Return the months from its as-of month to another.
@@ -106,7 +109,7 @@ class PublishedFiles:
         Raises:
             DataError: It is of a later month.
         """
-        before = self.files.metadata().as_of_month
+        before = self.files.training_to_continue().as_of_month
         if before is None or as_of_month is None:
             published = self.matrix()
             return 1 if published is None or not published.equals(matrix) else 0
@@ -121,11 +124,12 @@ class PublishedFiles:
 
     def _refuse_pickle(self) -> None:
         """Say what to do with the run of a version that pickled its model: loading a pickle executes what is in it."""
-        if (path := self.files.folder / _PICKLED).exists():
+        path = self.files.folder / _PICKLED
+        if path.exists() and not self.files.path(RunFile.MODEL).exists():
             raise DataError(
                 f"A published run must have stored its model as data, in {RunFile.MODEL}",
                 found=f"a pickle of an earlier version, {path}, which is not loaded",
-                remedy=f"{FROM_SCRATCH}; the runs after that one continue it",
+                remedy=f"{FROM_SCRATCH}; runs of later months continue it",
             )
 
     def _require_undamaged(self, path: Path, content: bytes) -> None:

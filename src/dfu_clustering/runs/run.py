@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.files.summary import Summary
+from dfu_clustering.files.summary import Summary, parse_summary
 from dfu_clustering.files.tables import read_json, write_json
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import Step
@@ -149,7 +149,7 @@ class Run(RunFolder):
     def find_result(self, step: Step[S]) -> S | None:
         """Return the summary of a step; None where it has not finished."""
         entry = self._manifest().get(step.name)
-        return step.kind.model_validate(entry["summary"]) if entry else None
+        return parse_summary(step.kind, entry["summary"], self.path(RunFile.MANIFEST)) if entry else None
 
     def result(self, step: Step[S]) -> S:
         """Return the summary of a step that has finished.
@@ -157,7 +157,10 @@ class Run(RunFolder):
         Raises:
             KeyError: It has not.
         """
-        return step.kind.model_validate(self._manifest()[step.name]["summary"])
+        done = self.find_result(step)
+        if done is None:
+            raise KeyError(step.name)
+        return done
 
     def durations_s(self) -> dict[str, float]:
         """Return the seconds that each finished step took, in the order in which they finished."""

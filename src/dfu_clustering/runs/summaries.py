@@ -101,11 +101,22 @@ class TrainingSummary(_Training):
     gap: float | None
 
 
-class TrainingMetadata(_Training):
-    """How the clusters came about: cluster_metadata.json.
+class TrainingToContinue(Summary):
+    """What a later run reads of cluster_metadata.json, whatever settings the version that wrote it had.
 
     Attributes:
         as_of_month: None where the matrix came from elsewhere.
+        k_selection: How K was chosen.
+    """
+
+    as_of_month: str | None
+    k_selection: KSelection
+
+
+class TrainingMetadata(_Training, TrainingToContinue):
+    """How the clusters came about: cluster_metadata.json.
+
+    Attributes:
         space_settings: Of the clustered space; where a published one was kept, those of its fit.
         clustered_columns: Of the space.
         feature_scales: Center and scale of each feature over all DFUs, by name.
@@ -114,13 +125,11 @@ class TrainingMetadata(_Training):
         map_explained_variance: Share (0-1) of the variance along each of the two directions of the map.
     """
 
-    as_of_month: str | None
     config_digest: str
     code_version: str
     seed: int
     space_settings: SpaceSettings
     clustered_columns: list[str]
-    k_selection: KSelection
     feature_scales: dict[str, dict[str, float | None]]
     features: FeatureSummary | None
     config: RunSettings
@@ -148,8 +157,14 @@ class SegmentSummary(Summary):
     ] = None
 
 
-class Profiles(Summary):
-    """The segments, the largest first, and where they come from: cluster_profiles.json.
+class Segments(Summary):
+    """The segments, the largest first: what readers of cluster_profiles.json need, whatever version wrote it."""
+
+    segments: list[SegmentSummary]
+
+
+class Profiles(Segments):
+    """The segments and where they come from: cluster_profiles.json.
 
     Attributes:
         training_digest: Of the settings of the training.
@@ -161,7 +176,6 @@ class Profiles(Summary):
     seed: int
     training_digest: str
     labeling: LabelingConfig
-    segments: list[SegmentSummary]
 
 
 class StabilitySummary(LabelChurn):

@@ -1,5 +1,6 @@
 """Whether the DFUs still look like those that the clusters were fitted on: PSI by column, and how many lie far out."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,6 +42,22 @@ class DriftReference:
         edges = {name: np.unique(inner[:, i]).tolist() for i, name in enumerate(columns)}
         shares = {name: _shares(space[:, i], edges[name]).tolist() for i, name in enumerate(columns)}
         return cls(len(space), edges, shares, float(np.quantile(distance, _FAR_QUANTILE)))
+
+    def require_valid(self, columns: Sequence[str]) -> None:
+        """Check a reference that was read from a file.
+
+        Raises:
+            ValueError: It is not one of these columns, or its numbers are none of a reference.
+        """
+        if list(self.edges) != list(columns) or list(self.shares) != list(columns):
+            raise ValueError("the drift reference is of other columns")
+        for name in columns:
+            edges, shares = np.array(self.edges[name]), np.array(self.shares[name])
+            if len(shares) != len(edges) + 1 or not (np.diff(edges) > 0).all() or not (shares > 0).all():
+                raise ValueError(f"the drift reference of {name} has no ascending edges with a share above 0 between")
+        numbers = [self.far_distance, *(x for values in (*self.edges.values(), *self.shares.values()) for x in values)]
+        if self.n_dfus < 1 or not np.isfinite(numbers).all():
+            raise ValueError("the drift reference is of no DFU, or a number of it is not finite")
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""

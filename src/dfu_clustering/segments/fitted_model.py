@@ -106,7 +106,7 @@ def _parsed(content: bytes, source: str) -> _StoredModel:
         raise _unreadable(source, "something else than JSON") from error
     if not isinstance(values, dict) or values.get("format") != _FORMAT:
         raise _unreadable(source, f"JSON of another kind than {_FORMAT!r}")
-    if values.get("schema_version") != SCHEMA_VERSION:
+    if type(values.get("schema_version")) is not int or values["schema_version"] != SCHEMA_VERSION:
         written = values.get("schema_version")
         raise _unreadable(source, f"schema_version {written!r}, while this version reads {SCHEMA_VERSION}")
     try:
@@ -129,8 +129,9 @@ def _require_fit(stored: _StoredModel, preprocessing: Pipeline, centroids: Float
         width = preprocessing.transform(probe).shape[1]
     if centroids.ndim != 2 or not width == centroids.shape[1] == len(stored.columns):
         raise ValueError(f"{width} columns, {len(stored.columns)} names and centroids of shape {centroids.shape}")
-    if list(stored.drift_reference.edges) != stored.columns or list(stored.drift_reference.shares) != stored.columns:
-        raise ValueError("the drift reference is of other columns")
+    if learned(preprocessing) != stored.preprocessing:
+        raise ValueError("the learned values are more, or others, than the steps know")
+    stored.drift_reference.require_valid(stored.columns)
 
 
 def _unreadable(source: str, found: str) -> DataError:

@@ -108,7 +108,7 @@ def _require_same_settings(config: ClusteringConfig, plan: BackfillPlan) -> None
 
 
 def _require_no_months(folder: Path) -> None:
-    """Check that nothing was computed without a plan, as older versions did: nobody knows with which settings."""
+    """Check that no month lies there without a plan: nobody would know with which settings it was computed."""
     months = sorted(path.name for path in folder.glob("*-*/"))
     if months:
         raise DataError(

@@ -2,6 +2,7 @@
 
 import logging
 
+import pandas as pd
 import pyarrow.parquet as parquet
 
 from dfu_clustering.config.operations import TrackingConfig
@@ -9,11 +10,12 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.lookup import publication_to_continue, require_publication_of_run
+from dfu_clustering.runs.lookup import publications_to_continue, require_publication_of_run
 from dfu_clustering.runs.manifest import FIND_PUBLISHED, once
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import PublishedChoice
+from dfu_clustering.segments.fitted_model import FROM_SCRATCH
 
 logger = logging.getLogger(__name__)
 
@@ -37,23 +39,33 @@ def find_published(run: Run, tracking: TrackingConfig, *, override_reason: str |
         DataError: A file of the published run is missing or unreadable, and there is no reason.
         TrackingUnavailableError: Its folder is gone and MLflow does not answer; waiting may heal that.
     """
-    publication = publication_to_continue(Ledger(run.runs).publications(), run.as_of_month)
-    if publication is None:
+    errors: list[DataError] = []
+    possible = publications_to_continue(Ledger(run.runs).publications(), run.as_of_month)
+    for publication in possible:
+        try:
+            published = published_files(run, tracking, publication.run)
+            members = published.model.members
+            published.labels()
+        except DataError as error:
+            errors.append(error)
+        else:
+            return _choice(run, publication.run, members)
+    if not errors:
         return PublishedChoice(run=None)
-    try:
-        published = published_files(run, tracking, publication.run)
-        members = published.model.members
-        published.labels()
-    except DataError as error:
-        if override_reason is None:
-            raise
-        return _from_scratch(publication.run, f"{error} Reason given: {override_reason}")
+    first = errors[0]
+    if override_reason is None:
+        remedy = first.remedy if FROM_SCRATCH in first.remedy else f"{first.remedy}; or {FROM_SCRATCH}"
+        raise DataError(first.rule, found=first.found, keys=first.keys, remedy=remedy) from first
+    return _from_scratch(possible[0].run, f"{first} Reason given: {override_reason}")
+
+
+def _choice(run: Run, published: str, members: pd.DataFrame) -> PublishedChoice:
     keys = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
     shared = float(members.index.isin(keys).mean())
-    if shared < _LEAST_SHARED:
-        found = f"only {shared:.0%} of its {len(members)} DFUs are in the features of this run, less than"
-        return _from_scratch(publication.run, f"{found} {_LEAST_SHARED:.0%}: another assortment or database")
-    return PublishedChoice(run=publication.run)
+    if shared >= _LEAST_SHARED:
+        return PublishedChoice(run=published)
+    found = f"only {shared:.0%} of its {len(members)} DFUs are in the features of this run, less than"
+    return _from_scratch(published, f"{found} {_LEAST_SHARED:.0%}: another assortment or database")
 
 
 def published_files(run: Run, tracking: TrackingConfig, published: str) -> PublishedFiles:

@@ -13,14 +13,14 @@ from dfu_clustering.files.tables import require_columns, write_table
 from dfu_clustering.labels.churn import RenamedSegment
 from dfu_clustering.labels.naming import ClusterLabel, label_clusters
 from dfu_clustering.labels.profiles import volume_bounds
+from dfu_clustering.outputs.label_comparison import published_label_of, write_stability
+from dfu_clustering.outputs.pictures import draw_segments
+from dfu_clustering.outputs.training_files import SPACE_PREFIX
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.label_history import label_history
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, once
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.summaries import LabelSummary, Profiles, SegmentSummary, TrainingMetadata
-from dfu_clustering.steps.compare_labels import published_label_of, write_stability
-from dfu_clustering.steps.pictures import draw_segments
-from dfu_clustering.steps.training_files import SPACE_PREFIX
 
 logger = logging.getLogger(__name__)
 

@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from dfu_clustering.files.tables import sha256
+from dfu_clustering.loads.publication import Publication
+from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import publication_of_run
 from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_SEGMENTS, RECORD_PUBLICATION, once
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run
-from dfu_clustering.runs.sales_loads import SalesState
 
 
 @once(RECORD_PUBLICATION)

@@ -11,13 +11,13 @@ from sqlalchemy import Engine
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRun, EarlierRuns
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import newest_publication
 from dfu_clustering.runs.manifest import Step
-from dfu_clustering.runs.publication import Publication
 from dfu_clustering.runs.run import Run, var_folder
 from dfu_clustering.steps.publish_labels import update_assignments
 from dfu_clustering.steps.record_run import record_early

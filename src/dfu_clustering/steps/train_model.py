@@ -7,6 +7,10 @@ import pandas as pd
 from dfu_clustering.clusters.k_selection import n_fits
 from dfu_clustering.config.clustering import KSelectionSettings, RunSettings
 from dfu_clustering.files.progress import progress
+from dfu_clustering.outputs.feature_matrix import read_matrix
+from dfu_clustering.outputs.moves import explain_moves
+from dfu_clustering.outputs.pictures import draw_k_selection, draw_segments
+from dfu_clustering.outputs.training_files import Training, write_training
 from dfu_clustering.runs.folder import RunFolder
 from dfu_clustering.runs.manifest import TRAIN_MODEL, once
 from dfu_clustering.runs.published_files import PublishedFiles
@@ -14,10 +18,6 @@ from dfu_clustering.runs.summaries import FeatureSummary, KChoice, TrainingSumma
 from dfu_clustering.segments.continuation import Continuity, continue_published
 from dfu_clustering.segments.first_fit import Segmentation, segment_anew
 from dfu_clustering.steps.build_features import origin_of
-from dfu_clustering.steps.explain_moves import explain_moves
-from dfu_clustering.steps.feature_matrix import read_matrix
-from dfu_clustering.steps.pictures import draw_k_selection, draw_segments
-from dfu_clustering.steps.training_files import Training, write_training
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import AwareDatetime
 
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.runs.sales_loads import SalesState
+from dfu_clustering.loads.sales_loads import SalesState
 
 
 class Publication(Summary):

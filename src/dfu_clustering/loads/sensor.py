@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.runs.sales_loads import SalesState
+from dfu_clustering.loads.sales_loads import SalesState
 
 Verdict = Literal["published", "settling", "announced", "to announce"]
 

@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as parquet
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from dfu_clustering.config.clustering import RunSettings
@@ -18,8 +17,6 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary, TrainingMetadata, TrainingSummary
 from dfu_clustering.segments.first_fit import Segmentation
-
-Floats = NDArray[np.float64]
 
 SPACE_PREFIX: Final = "space_"  # of the centroids' columns in the clustered space, beside profiles in original units
 TYPICAL_MEMBERS: Final = 5
@@ -90,9 +87,15 @@ def _centroid_table(training: Training) -> pd.DataFrame:
 
 def _metadata(training: Training, map_shares: tuple[float, float]) -> TrainingMetadata:
     origin, segmentation = training.origin, training.segmentation
-    told = dict(training.summary)
+    summary = training.summary
     return TrainingMetadata(
-        **{name: told[name] for name in told if name not in ("k_selection", "gap")},
+        n_dfus=summary.n_dfus,
+        k=summary.k,
+        sizes=summary.sizes,
+        silhouette=summary.silhouette,
+        inertia=summary.inertia,
+        warnings=summary.warnings,
+        continuity=summary.continuity,
         as_of_month=origin.as_of_month if origin else None,
         config_digest=training.config.digest(),
         code_version=code_version(),

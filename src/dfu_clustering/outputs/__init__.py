@@ -1,0 +1,1 @@
+"""What steps read and write: the matrix, the files of a training, moves, label comparison, pictures."""
