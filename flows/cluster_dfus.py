@@ -8,6 +8,7 @@ from prefect import flow, runtime
 from pydantic import Field
 
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.loads.events import LoadId
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.quality.gate_reports import GatePolicy, Suite
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
@@ -21,7 +22,6 @@ from tasks.support.artifacts import show_run
 from tasks.support.heartbeat import WATCHED
 from tasks.support.run_names import rename_run, run_name
 
-LoadId = Annotated[str, Field(min_length=1, max_length=200)]
 Reason = Annotated[str, Field(pattern=r"\S")]
 
 # the library's lines belong to the run's log (PREFECT_LOGGING_EXTRA_LOGGERS); Prefect leaves their level to us

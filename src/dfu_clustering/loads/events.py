@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.months import parse_month
@@ -11,21 +13,26 @@ from dfu_clustering.months import parse_month
 SALES_LOADED = "fact_sales_monthly.loaded"
 CLUSTERS_PUBLISHED = "dfu.clusters.published"
 CLUSTERS = {"prefect.resource.id": "dfu.clusters", "prefect.resource.name": "dim_dfu.cluster_assignment"}
-_LONGEST_LOAD_ID = 200
+# no control character and no separator of lines, which a reader of line files may take for the end of one
+LoadId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\x85\u2028\u2029]*$")]
+
+_LOAD_ID: TypeAdapter[str] = TypeAdapter(LoadId)
 
 
 def sales_loaded_event(month: str, load_id: str, *, event_id: UUID, occurred: datetime) -> dict[str, object]:
     """Return the event that starts a run, as ``POST /api/events`` takes it in a JSON list.
 
     Raises:
-        DataError: The month is no month, or the load_id is empty, blank or longer than 200 characters.
+        DataError: The month is no month, or the load_id is empty, blank, too long, or of several lines.
     """
-    if not load_id.strip() or len(load_id) > _LONGEST_LOAD_ID:
+    try:
+        _LOAD_ID.validate_python(load_id.strip() and load_id)
+    except ValidationError as error:
         raise DataError(
-            f"A load has a load_id of 1 to {_LONGEST_LOAD_ID} characters",
+            "A load has a load_id of 1 to 200 characters, all on one line",
             found=f"{len(load_id)} characters, {load_id[:20]!r}",
             remedy="give the loader's own name for the load, the same at every repetition and another for every load",
-        )
+        ) from error
     return {
         "id": str(event_id),
         "occurred": occurred.astimezone(UTC).isoformat(),

@@ -41,7 +41,9 @@ class Ledger:
         Raises:
             DataError: A whole line is not one of a ledger.
         """
-        return [self._parsed(line, number) for number, line in enumerate(self._whole_text().splitlines(), start=1)]
+        # split at the newline only: splitlines() also ends a line at separators that a load_id may hold
+        lines = self._whole_text().split("\n")[:-1]
+        return [self._parsed(line, number) for number, line in enumerate(lines, start=1)]
 
     def append(self, publication: Publication) -> None:
         """Add a publish; another program that adds one at the same time waits, and a reader never sees half a line."""
