@@ -16,11 +16,9 @@ from pydantic import Field
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.lookup import newest_publication
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, Step
+from dfu_clustering.runs.overtaken import OvertakenError
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.publish_labels import preview_publish
 from tasks.support.artifacts import approval_markdown
@@ -46,12 +44,6 @@ class Approval(RunInput):
     reason: str = Field(default="", description="Why, for whoever reads it later.")
 
 
-class Question(Summary):
-    """What was published when the run asked; its labels replace these and nothing newer."""
-
-    newest: Publication | None
-
-
 class Answer(Summary):
     """What a person answered; kept with the run."""
 
@@ -60,7 +52,6 @@ class Answer(Summary):
     reason: str
 
 
-_QUESTION = Step("ask_approval", Question)
 _ANSWER = Step("require_approval", Answer)
 
 
@@ -70,7 +61,6 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
     Raises:
         ApprovalTimeoutError: Nobody answered in time.
     """
-    run.once(_QUESTION, lambda: Question(newest=newest_publication(Ledger(run.runs).publications())))
 
     def wait() -> Answer:
         changes = preview_publish(run, warehouse_engine(config.warehouse))
@@ -88,19 +78,9 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
     return answer
 
 
-def published_since(run: Run) -> Publication | None:
-    """Return what another run has published since this one asked: the queue lets others pass a run that waits."""
-    newest = newest_publication(Ledger(run.runs).publications())
-    return newest if newest != run.result(_QUESTION).newest else None
-
-
-def superseded(answer: Answer, newer: Publication) -> State[None]:
-    """Return the state of a run that was allowed to publish too late: it would put older labels over newer ones."""
-    message = (
-        f"not published although {answer.answered_by} agreed: other labels were published while the run waited, "
-        f"{newer}; run again to be asked about labels that go on from these"
-    )
-    return Completed(name=NOT_PUBLISHED, message=message)
+def overtaken(error: OvertakenError) -> State[None]:
+    """Return the state of a run that came too late: it would put older labels over newer ones."""
+    return Completed(name=NOT_PUBLISHED, message=str(error))
 
 
 def refused(answer: Answer) -> State[None]:

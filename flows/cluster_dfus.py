@@ -12,6 +12,7 @@ from dfu_clustering.loads.events import LoadId
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.quality.gate_reports import GatePolicy, Suite
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
+from dfu_clustering.runs.overtaken import OvertakenError
 from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.runs.summaries import RunSummary
 from flows import approval
@@ -85,9 +86,10 @@ def cluster_dfus(
         answer = approval.ask(config, run)
         if not answer.publish:
             return approval.refused(answer)  # type: ignore[return-value]
-        if newer := approval.published_since(run):
-            return approval.superseded(answer, newer)  # type: ignore[return-value]
-    published = clustering.update_assignments(config, run, dry_run=dry_run)
+    try:
+        published = clustering.update_assignments(config, run, dry_run=dry_run)
+    except OvertakenError as error:
+        return approval.overtaken(error)  # type: ignore[return-value]
     if not dry_run:
         publication = loads.record_publication(run, state, published, load_id=load_id)
         loads.end_repeats(load_id, publication)

@@ -17,6 +17,7 @@ from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import READ_SALES_STATE
+from dfu_clustering.runs.overtaken import note_published
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps import record_publication as recording
 from tasks.support.connection import warehouse_engine
@@ -53,7 +54,8 @@ def published_before(
 
 
 def keep_state(run: Run, state: SalesState) -> SalesState:
-    """Return what the table showed when the run began: a resumed run did not read what came since."""
+    """Keep what was there when the run began, sales and labels: a resumed run did not read what came since."""
+    note_published(run)
     return run.once(READ_SALES_STATE, lambda: state)
 
 

@@ -12,6 +12,7 @@ from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.summaries import (
     FeatureSummary,
     LabelSummary,
+    NotedPublish,
     PublishedChoice,
     ReportSummary,
     RunSummary,
@@ -40,6 +41,7 @@ class Step(Generic[S]):
 
 
 READ_SALES_STATE: Final = Step("read_sales_state", SalesState)
+NOTE_PUBLISHED: Final = Step("note_published", NotedPublish)
 BUILD_FEATURES: Final = Step("build_features", FeatureSummary)
 FIND_PUBLISHED: Final = Step("find_published", PublishedChoice)
 TRAIN_MODEL: Final = Step("train_model", TrainingSummary)

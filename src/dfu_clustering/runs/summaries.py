@@ -10,6 +10,7 @@ from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.config.clustering import LabelingConfig, RunSettings, SpaceSettings
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.churn import LabelChurn, RenamedSegment
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import SuiteSummary
 from dfu_clustering.segments.continuation import Continuity
@@ -40,6 +41,12 @@ class FeatureSummary(Summary):
     config_digest: str
     code_version: str
     keys_digest: str
+
+
+class NotedPublish(Summary):
+    """What was published when a run began: its labels may replace these and nothing newer; None: nothing was."""
+
+    newest: Publication | None
 
 
 class PublishedChoice(Summary):

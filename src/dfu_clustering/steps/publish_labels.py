@@ -13,6 +13,7 @@ from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import PUBLISH_LABELS, once
+from dfu_clustering.runs.overtaken import require_not_overtaken
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.record_run import record_early
 
@@ -22,6 +23,7 @@ def publish_run(run: Run, engine: Engine, tracking: TrackingConfig, *, dry_run: 
     """Publish the labels of a run; DFUs that left dim_dfu or came since its features were read are reported.
 
     Raises:
+        OvertakenError: Another run has published since this one began; nothing is written.
         DataError, ConcurrentChangeError, SlowStatementError, CommitUnknownError: As update_assignments().
     """
     return update_assignments(
@@ -30,6 +32,7 @@ def publish_run(run: Run, engine: Engine, tracking: TrackingConfig, *, dry_run: 
         dry_run=dry_run,
         unknown="report",
         excluded=run.table(RunFile.EXCLUDED)["dfu_ck"].astype("str"),
+        allowed=lambda: require_not_overtaken(run),
         record=lambda previous: record_early(run, previous, tracking),
     )
 
@@ -48,6 +51,7 @@ def update_assignments(
     least_known_share: float = 0.0,
     excluded: "pd.Series[str] | None" = None,
     journal: RunFolder | None = None,
+    allowed: Callable[[], None] | None = None,
     record: Callable[[Path], None] | None = None,
 ) -> PublishSummary:
     """Write labels to dim_dfu.cluster_assignment in one transaction.
@@ -62,6 +66,7 @@ def update_assignments(
         least_known_share: Share (0-1) of the labelled DFUs that must be in dim_dfu for it to be their warehouse.
         excluded: DFUs that the run knows and left out; with it, DFUs that have come since are counted.
         journal: Where the previous labels are kept; None: beside the labels.
+        allowed: Is asked under the publish lock before anything is committed; it raises where it is not.
         record: Gets the file of the previous labels before the change is committed.
 
     Raises:
@@ -75,6 +80,8 @@ def update_assignments(
     publish_journal = PublishJournal(kept_in.path(RunFile.PREVIOUS_LABELS), kept_in.path(RunFile.PUBLISH_ATTEMPT))
 
     def keep(attempt: Attempt, previous: pd.DataFrame) -> None:
+        if allowed is not None:
+            allowed()
         publish_journal.write(attempt, previous)
         if record is not None and len(previous):
             record(publish_journal.previous_labels)
