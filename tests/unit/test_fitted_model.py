@@ -16,7 +16,7 @@ from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.segments.continuation import continue_published
 from dfu_clustering.segments.fitted_model import parse_model
 
-# written by 2ff2d00 + the commit that brought schema 1 (tests/stored_runs/README.md); never written again
+# written by the commit that brought schema 1 (tests/stored_runs/README.md); never written again
 STORED = Path(__file__).parents[1] / "stored_runs" / "schema_1"
 SETTINGS = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
 MODEL = (STORED / "cluster_model.json").read_bytes()
