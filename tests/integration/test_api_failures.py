@@ -159,7 +159,7 @@ SEGMENT = {"cluster_id": 0, "label": "one", "base": "low_volume", "traits": [], 
 SHARES = {"share": 1.0, "volume_share": 1.0, "profile": {}}
 LEFT = {
     "cluster_profiles.json": json.dumps({"segments": [SEGMENT | SHARES]}),
-    "cluster_assignments.csv": "dfu_ck,cluster_id,distance,mean_demand\na,0,0.5,2.0\n",
+    "cluster_assignments.csv": "dfu_ck,cluster_id,distance,margin,mean_demand\na,0,0.5,0.25,2.0\n",
     "clustering_features.parquet.excluded.csv": "dfu_ck,reason\na,no demand\n",
 }
 

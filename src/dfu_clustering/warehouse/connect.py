@@ -77,7 +77,11 @@ def raw_connection(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def private_connection(engine: Engine) -> Iterator[Connection]:
-    """Lend a connection that is closed afterwards, and its temporary tables with it; it thinks in UTC and UTF-8."""
+    """Lend a connection that is closed afterwards, and its temporary tables with it; it thinks in UTC and UTF-8.
+
+    Its temporary tables come first: a search path may name pg_temp last, and then somebody's table of the same name
+    would stand before ours.
+    """
     pooled = engine.raw_connection()
     connection: Any = pooled.driver_connection
     pooled.detach()
@@ -85,6 +89,8 @@ def private_connection(engine: Engine) -> Iterator[Connection]:
         connection.set_client_encoding("UTF8")
         with connection.cursor() as cursor:
             cursor.execute("SET TIME ZONE 'UTC'")
+            path = "concat_ws(', ', 'pg_temp', nullif(current_setting('search_path'), ''))"
+            cursor.execute(f"SELECT set_config('search_path', {path}, false)")
         connection.commit()
         yield connection
     finally:

@@ -43,14 +43,6 @@ def limit_waiting(engine: Engine, limits: WarehouseConfig | None) -> Engine:
         for name, value in _NETWORK.items():
             parameters.setdefault(name, value)
 
-    @event.listens_for(engine, "connect")
-    def _own_tables_first(connection: Connection, _record: object) -> None:
-        # a search path may name pg_temp last: then somebody's table would stand before ours of the same name
-        with connection.cursor() as cursor:
-            path = "concat_ws(', ', 'pg_temp', nullif(current_setting('search_path'), ''))"
-            cursor.execute(f"SELECT set_config('search_path', {path}, false)")
-        connection.commit()
-
     if limits is None:
         return engine
     engine.update_execution_options(**{_STATEMENT_TIMEOUT_S: limits.statement_timeout_s})
