@@ -13,6 +13,9 @@ from dfu_clustering.errors import ConfigError
 
 BAD_INPUT = 2
 _STOP_TIMEOUT_S = 10
+# longer than a load balancer keeps an idle connection (60 s as a rule): whoever closes first must be the one who asks,
+# or a request meets a closing connection and is lost
+_KEEP_ALIVE_S = 75
 
 
 def main() -> None:
@@ -33,6 +36,7 @@ def main() -> None:
         log_config=None,
         access_log=False,  # api.middleware writes it
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )
 
