@@ -40,8 +40,8 @@ demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=fil
 	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: test
-test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones
-	$(BIN)/python -m pytest -m 'not slow'
+test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, a file a core at a time
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --dist loadfile
 
 .PHONY: test-slow
 test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## loads and deployments on a real server with a worker, some five minutes
