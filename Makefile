@@ -41,7 +41,7 @@ demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=fil
 
 .PHONY: test
 test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, a file a core at a time
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: test-slow
 test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## loads and deployments on a real server with a worker, some five minutes
