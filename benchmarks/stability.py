@@ -130,7 +130,12 @@ def matrices(panel: Panel, config: ClusteringConfig, n_months: int) -> list[pd.D
         width = panel.demand.shape[1] - back
         as_of = Panel(panel.dfu_ck, panel.demand[:, :width], panel.as_of_month - back, panel.facts)
         window, least = config.time_window_months, config.min_months_history
-        histories, _ = select_histories(as_of, window_months=window, min_months_history=least)
+        histories, _ = select_histories(
+            as_of,
+            window_months=window,
+            season_window_months=config.season_window_months,
+            min_months_history=least,
+        )
         found.append(time_series_features(histories))
     return found
 

@@ -34,6 +34,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "seasonality_strength": (0, 1),
     "seasonality_amplitude": (0, _ANY),
     "peak_month": (1, 12),
+    "peak_clarity": (0, 1),
+    "season_months": (0, _ANY),
     "seasonal_index_std": (0, _ANY),
     "year_over_year_correlation": (-1, 1),
     "zero_demand_pct": (0, 1),
@@ -50,10 +52,13 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "log_recent": (-1.5, 1.5),
     "history_months": (1, _ANY),
 }
-# undefined for a base of 0, a short history, or demand without variation
+# undefined for a base of 0, a short history, demand without variation, or none in the season's window
 MAY_BE_UNDEFINED = frozenset(
     {
         "trend_pct_change",
+        "seasonality_amplitude",
+        "peak_clarity",
+        "seasonal_index_std",
         "year_over_year_correlation",
         "growth_rate",
         "recent_vs_historical",

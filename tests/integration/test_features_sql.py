@@ -87,7 +87,9 @@ def _library_features(engine: Engine) -> pd.DataFrame:
         builder = PanelBuilder(source.dfus(), first_month=source.sales_span().first_month, as_of_month=AS_OF)
         for batch in source.sales(AS_OF):
             builder.add(batch)
-    histories, _ = select_histories(builder.build(), window_months=WINDOW_MONTHS, min_months_history=MIN_MONTHS)
+    histories, _ = select_histories(
+        builder.build(), window_months=WINDOW_MONTHS, season_window_months=48, min_months_history=MIN_MONTHS
+    )
     return time_series_features(histories)
 
 

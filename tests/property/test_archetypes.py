@@ -29,7 +29,7 @@ def matrix_and_truth(seed):
     sales = sales.set_column(4, "qty", sales.column("qty").cast("float64"))
     for batch in sales.to_batches():
         builder.add(batch)
-    histories, _ = select_histories(builder.build(), window_months=24, min_months_history=12)
+    histories, _ = select_histories(builder.build(), window_months=24, season_window_months=48, min_months_history=12)
     matrix = time_series_features(histories)
     truth = demo.truth.to_pandas().set_index("dfu_ck").loc[matrix["dfu_ck"], "archetype"]
     return matrix, truth

@@ -5,6 +5,7 @@ import statistics
 import warnings
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from dfu_clustering.features.matrix import (
 )
 from dfu_clustering.features.panel import Histories
 
-INTEGER_FEATURES = ["trend_direction", "peak_month", "outlier_count", "history_months"]
+INTEGER_FEATURES = ["trend_direction", "peak_month", "season_months", "outlier_count", "history_months"]
 
 
 def histories_of(series: Sequence[Sequence[float]], as_of: str = "2024-12") -> Histories:
@@ -61,10 +62,11 @@ class TestFiveMonthsWorkedByHand:
             ("cv_demand", math.sqrt(34 / 5) / 4),
             ("trend_slope", 1.7),
             ("trend_pct_change", 100 * (16 / 3 - 2) / 2),  # last three 2 6 8, first three 1 3 2
-            ("trend_direction", 1),  # t = 1.7 / sqrt(5.1 / 3 / 10) = 4.123 > 3.182, the table's value for 3 d.f.
+            ("trend_direction", 0),  # t = 1.7 / sqrt(5.1 / 3 / 10) = 4.123 < 5.841, the table's value for 3 d.f.
             ("seasonality_strength", 0),  # less than 24 months
             ("seasonality_amplitude", (8 - 1) / 4),
             ("peak_month", 3),
+            ("season_months", 0),
             ("seasonal_index_std", math.sqrt(34 / 5) / 4),  # one month each: the spread of y / mu
             ("zero_demand_pct", 0),
             ("sparsity_score", 1),
@@ -366,8 +368,7 @@ def _random_history(rng: np.random.Generator, n: int) -> np.ndarray:
 def reference_features(y: np.ndarray, as_of_calendar_month: int) -> dict[str, float | str]:
     """METHOD's table, read aloud for a single history."""
     n, mu, std = len(y), statistics.fmean(y), statistics.pstdev(y)
-    calendar = [(as_of_calendar_month - 1 - (n - 1 - t)) % 12 + 1 for t in range(n)]
-    month_means = {m: statistics.fmean(y[t] for t in range(n) if calendar[t] == m) for m in set(calendar)}
+    calendar = _calendar(n, as_of_calendar_month)
     sizes = [v for v in y if v > 0]
     adi, cv2 = n / len(sizes), (statistics.pstdev(sizes) / statistics.fmean(sizes)) ** 2
     half = n // 2
@@ -380,10 +381,8 @@ def reference_features(y: np.ndarray, as_of_calendar_month: int) -> dict[str, fl
         "total_demand": math.fsum(y),
         "cv_demand": std / mu,
         "trend_pct_change": _pct_change(y),
-        **_reference_line_and_season(y, calendar, mu),
-        "seasonality_amplitude": (max(month_means.values()) - min(month_means.values())) / mu,
-        "peak_month": min(m for m, v in month_means.items() if v == max(month_means.values())),
-        "seasonal_index_std": statistics.pstdev([v / mu for v in month_means.values()]),
+        **_reference_line(y, calendar, mu),
+        **_reference_season(y, as_of_calendar_month),
         "year_over_year_correlation": _correlation(y[12:], y[:-12]) if n >= 24 else math.nan,
         "zero_demand_pct": sum(v == 0 for v in y) / n,
         "sparsity_score": adi,
@@ -400,26 +399,71 @@ def reference_features(y: np.ndarray, as_of_calendar_month: int) -> dict[str, fl
     }
 
 
-def _reference_line_and_season(y: np.ndarray, calendar: Sequence[int], mu: float) -> dict[str, float]:
+def _calendar(n: int, as_of_calendar_month: int) -> list[int]:
+    return [(as_of_calendar_month - 1 - (n - 1 - t)) % 12 + 1 for t in range(n)]
+
+
+def _reference_line(y: np.ndarray, calendar: Sequence[int], mu: float) -> dict[str, float]:
     n = len(y)
-    empty = {"residual_cv": math.nan, "lag1_autocorrelation": math.nan, "seasonality_strength": 0.0}
     if n < 3:
+        empty = {"residual_cv": math.nan, "lag1_autocorrelation": math.nan}
         return {"trend_slope": y[1] - y[0] if n == 2 else math.nan, "trend_direction": 0, **empty}
+    line, d, residual = _line_and_rest(y, calendar)
+    ssd, ssr = float(d @ d), float(residual @ residual)
+    variance = ssr / (n - 13) if _share(ssd, ssr, n) > 0 else ssd / (n - 2)
+    return {
+        "trend_slope": line.slope,
+        "trend_direction": np.sign(line.slope) if line.pvalue < 0.01 else 0,
+        "residual_cv": math.sqrt(variance) / mu,
+        "lag1_autocorrelation": float(d[1:] @ d[:-1]) / ssd,
+    }
+
+
+def _line_and_rest(y: np.ndarray, calendar: Sequence[int]) -> tuple[Any, np.ndarray, np.ndarray]:
+    n = len(y)
     with warnings.catch_warnings(action="ignore"):
         line = scipy.stats.linregress(np.arange(n), y)
     d = y - (line.intercept + line.slope * np.arange(n))
     seasonal = np.array([np.mean([d[s] for s in range(n) if calendar[s] == calendar[t]]) for t in range(n)])
-    residual = d - seasonal
-    ssd, ssr = float(d @ d), float(residual @ residual)
-    strength = min(max(1 - (ssr / (n - 13)) / (ssd / (n - 2)), 0), 1) if n >= 24 else 0.0
-    variance = ssr / (n - 13) if strength > 0 else ssd / (n - 2)
+    return line, d, d - seasonal
+
+
+def _share(ssd: float, ssr: float, n: int) -> float:
+    return min(max(1 - (ssr / (n - 13)) / (ssd / (n - 2)), 0), 1) if n >= 24 else 0.0
+
+
+def _reference_season(y: np.ndarray, as_of_calendar_month: int) -> dict[str, float]:
+    """Read METHOD's rows on the season aloud; a history without a season's own window is measured as it is."""
+    season_months = len(y) // 12 * 12 if len(y) >= 24 else 0
+    own = y[-season_months:]  # all of it for 0
+    calendar, mu = _calendar(len(own), as_of_calendar_month), statistics.fmean(own)
+    means = {m: statistics.fmean(own[t] for t in range(len(own)) if calendar[t] == m) for m in sorted(set(calendar))}
+    _, d, residual = _line_and_rest(own, calendar) if season_months else (None, own, own)
+    claimed = season_months > 0 and (sum(own[-24:] > 0) >= 12 or _same_four_months(own, calendar))
     return {
-        "trend_slope": line.slope,
-        "trend_direction": np.sign(line.slope) if line.pvalue < 0.05 else 0,
-        "seasonality_strength": strength,
-        "residual_cv": math.sqrt(variance) / mu,
-        "lag1_autocorrelation": float(d[1:] @ d[:-1]) / ssd,
+        "seasonality_strength": _share(float(d @ d), float(residual @ residual), len(own)) if claimed else 0.0,
+        "seasonality_amplitude": (max(means.values()) - min(means.values())) / mu,
+        "peak_month": min(m for m, v in means.items() if v == max(means.values())),
+        "peak_clarity": _clarity(list(means.values())),
+        "season_months": season_months,
+        "seasonal_index_std": statistics.pstdev([v / mu for v in means.values()]),
     }
+
+
+def _clarity(means: Sequence[float]) -> float:
+    """Variance of the first harmonic, from NumPy's Fourier transform, over that of the means."""
+    if len(means) < 12:
+        return math.nan
+    amplitude = 2 / 12 * abs(np.fft.rfft(means)[1])
+    return float(amplitude**2 / 2 / np.var(means))
+
+
+def _same_four_months(y: np.ndarray, calendar: Sequence[int]) -> bool:
+    if len(y) < 36:
+        return False
+    years = [pd.Series(y[len(y) - back : len(y) - back + 12], calendar[:12]) for back in (36, 24, 12)]
+    largest = sum(years).nlargest(4).index
+    return all(year.sum() > 0 and year[largest].sum() >= 0.8 * year.sum() for year in years)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -467,7 +511,9 @@ def _log_ratio(recent: np.ndarray, before: np.ndarray, mu: float) -> float:
 
 class TestMatrix:
     def test_kernels_return_exactly_the_declared_features(self):
-        computed = feature_columns(np.array([[1.0, 2.0], [3.0, 4.0]]), as_of_calendar_month=1)
+        computed = feature_columns(
+            np.array([[1.0, 2.0], [3.0, 4.0]]), history_months=2, season_months=0, as_of_calendar_month=1
+        )
         assert sorted(computed) == sorted(feature.name for feature in TIME_SERIES_FEATURES)
 
     def test_columns_are_in_the_declared_order_with_their_types(self):

@@ -120,15 +120,16 @@ def test_two_dfus_with_one_natural_key_are_refused():
 
 def test_history_starts_at_first_positive_month_of_all_history():
     panel = build(dims(A, B), [(*A, month(4), 1.0), (*B, month(1), 1.0), (*B, month(6), 1.0)])
-    histories, _ = select_histories(panel, window_months=4, min_months_history=3)
+    histories, _ = select_histories(panel, window_months=4, season_window_months=24, min_months_history=3)
     # a starts in April: three months; b sold before the window: all four, the first three of them zero
     assert histories.history_months.tolist() == [3, 4]
-    assert histories.demand.tolist() == [[0, 1, 0, 0], [0, 0, 0, 1]]
+    # the months before are kept for the season, whose window is the longer one
+    assert histories.demand.tolist() == [[0, 0, 0, 1, 0, 0], [1, 0, 0, 0, 0, 1]]
 
 
 def test_month_netted_to_zero_does_not_start_a_history():
     panel = build(dims(A), [(*A, month(1), 5.0), (*A, month(1), -5.0), (*A, month(4), 2.0)])
-    histories, _ = select_histories(panel, window_months="all", min_months_history=3)
+    histories, _ = select_histories(panel, window_months="all", season_window_months=24, min_months_history=3)
     assert histories.history_months.tolist() == [3]
 
 
@@ -137,7 +138,7 @@ def test_every_dfu_is_clustered_or_excluded_for_one_reason():
     old, new, gone, _, good = keys
     rows = [(*old, month(1), 1.0), (*old, month(6), 1.0), (*new, month(6), 1.0), (*gone, month(1), 1.0)]
     panel = build(dims(*keys), [*rows, (*good, month(3), 2.0), ("stranger", "g", "x", month(2), 1.0)])
-    histories, exclusions = select_histories(panel, window_months=4, min_months_history=3)
+    histories, exclusions = select_histories(panel, window_months=4, season_window_months=24, min_months_history=3)
     assert histories.dfu_ck.tolist() == ["good_g_x", "old_g_x"]
     assert dict(zip(exclusions.dfu_ck, exclusions.reason, strict=True)) == {
         "gone_g_x": "no_demand_in_window",
@@ -150,17 +151,17 @@ def test_every_dfu_is_clustered_or_excluded_for_one_reason():
 
 def test_window_longer_than_the_sales_is_cut_to_them():
     panel = build(dims(A), [(*A, month(1), 1.0)])
-    histories, _ = select_histories(panel, window_months=24, min_months_history=3)
+    histories, _ = select_histories(panel, window_months=24, season_window_months=24, min_months_history=3)
     assert histories.demand.shape == (1, 6)
 
 
 def test_no_history_long_enough_is_an_error_that_says_how_many_there_are():
     panel = build(dims(A, B), [(*A, month(6), 1.0), (*B, month(5), 1.0)])
     with pytest.raises(DataError, match=r"history of 3 months. Found: 2 DFUs with demand in the window"):
-        select_histories(panel, window_months=4, min_months_history=3)
+        select_histories(panel, window_months=4, season_window_months=24, min_months_history=3)
 
 
 def test_window_without_any_demand_is_an_error_that_says_where_to_look():
     panel = build(dims(A), [(*A, month(1), 1.0)])
     with pytest.raises(DataError, match=r"no positive demand of 1 DFUs from 2024-04 to 2024-06"):
-        select_histories(panel, window_months=3, min_months_history=3)
+        select_histories(panel, window_months=3, season_window_months=24, min_months_history=3)

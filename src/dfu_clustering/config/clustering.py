@@ -95,6 +95,15 @@ class HistorySettings(Section):
         Annotated[int, Field(ge=3, le=240)] | Literal["all"],
         Field(description='Months of demand looked at, ending at the as-of month, or "all".'),
     ]
+    season_window_months: Annotated[
+        int,
+        Field(
+            ge=24,
+            le=120,
+            multiple_of=12,
+            description="Months over which a season is measured, at most; whatever the time window.",
+        ),
+    ]
 
     @model_validator(mode="after")
     def _window_holds_the_history(self) -> Self:

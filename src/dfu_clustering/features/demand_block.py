@@ -20,6 +20,9 @@ Counts = Integers  # (n_dfus,)
 
 YEAR_MONTHS = 12
 
+# Values this close, relatively, are a tie. Round figures do make exact ties (where a fifth of the months hold one
+# size, each lies at mu + 2 std), and rounding must not decide them.
+TIE = 1e-9
 # A root of summed squares below this share of the largest demand is what rounding leaves of a flat or straight history.
 _ROUNDING = 1e-10
 
@@ -102,15 +105,23 @@ class DemandBlock:
         return sum_of_squares(self.detrended, self.largest)
 
     @cached_property
+    def profile(self) -> Block:
+        """Calendar-month means of y less mu, oldest month first: exactly 0 for a flat history."""
+        return calendar_month_means(self.centred)
+
+    @cached_property
     def ssr(self) -> Values:
-        """Sum of squares of R, which is D less its calendar-month means."""
-        seasonal = calendar_month_means(self.detrended)
+        """Sum of squares of R, which is D less its calendar-month means: those of y less those of the line."""
+        seasonal = self.profile - calendar_month_means(self.t[:, np.newaxis]) * self.slope
         residual = (month - seasonal[i % YEAR_MONTHS] for i, month in enumerate(self.detrended))
         return sum_of_squares(residual, self.largest)
 
     @cached_property
-    def seasonality_strength(self) -> Values:
-        """Share of the variance of D that calendar-month means explain, adjusted for degrees of freedom."""
+    def seasonal_share(self) -> Values:
+        """Share of the variance of D that calendar-month means explain, adjusted for degrees of freedom; 0 for n < 24.
+
+        1 - (SSR / (n - 13)) / (SSD / (n - 2)), clipped to [0, 1]; 0 where the line leaves no variance.
+        """
         if self.n < 2 * YEAR_MONTHS:
             return np.zeros_like(self.mu)
         unexplained = ratio_of(self.ssr / (self.n - 13), self.ssd / (self.n - 2), otherwise=1.0)

@@ -4,47 +4,52 @@ from functools import cache
 
 import numpy as np
 import scipy.stats
-from numpy.typing import NDArray
 
 from dfu_clustering.features.demand_block import (
+    TIE,
     YEAR_MONTHS,
     Block,
     Counts,
     DemandBlock,
     Values,
-    calendar_month_means,
     mean_of,
     ratio_of,
     sum_of,
     sum_of_squares,
     undefined,
 )
-
-Columns = dict[str, NDArray[np.generic]]
+from dfu_clustering.features.season import Columns, season_columns
 
 ADI_CUTOFF = 1.32  # Syntetos, Boylan & Croston (2005), "On the categorization of demand patterns"
 CV2_CUTOFF = 0.49  # same source
 DEMAND_CLASSES = np.array(["smooth", "erratic", "intermittent", "lumpy"], dtype=object)
 
-_TREND_P_VALUE = 0.05
+_TREND_P_VALUE = 0.01
 _DAMPING = 0.1  # share of mu added to both sides of a log ratio, so that a window without demand stays finite
-# Values this close, relatively, are a tie. Round figures do make exact ties (where a fifth of the months hold one
-# size, each lies at mu + 2 std), and rounding must not decide them.
-_TIE = 1e-9
 
 
-def feature_columns(y: Block, *, as_of_calendar_month: int) -> Columns:
-    """Compute every time-series feature of histories of one length.
+def feature_columns(demand: Block, *, history_months: int, season_months: int, as_of_calendar_month: int) -> Columns:
+    """Compute every time-series feature of DFUs whose histories, and whose windows of the season, are of one length.
 
     Args:
-        y: (n_months, n_dfus) units a month, C-contiguous; never negative, no DFU without demand.
+        demand: (n_months, n_dfus) units a month, C-contiguous; never negative, no history without demand. As many
+            months as the longer of the two.
+        history_months: Length of the histories.
+        season_months: Length of the season's own window; 0: there is none.
         as_of_calendar_month: Calendar month 1..12 of the last month.
 
     Returns:
         Feature name -> (n_dfus,) values.
     """
-    demand = DemandBlock(y, as_of_calendar_month)
-    return {**_level_and_trend(demand), **_season(demand), **_pattern(demand), **_change_and_memory(demand)}
+    history = DemandBlock(demand[-history_months:], as_of_calendar_month)
+    same = season_months in (0, history_months)
+    season = history if same else DemandBlock(demand[-season_months:], as_of_calendar_month)
+    return {
+        **_level_and_trend(history),
+        **season_columns(season, season_months=season_months),
+        **_pattern(history),
+        **_change_and_memory(history),
+    }
 
 
 def _level_and_trend(demand: DemandBlock) -> Columns:
@@ -64,17 +69,6 @@ def _level_and_trend(demand: DemandBlock) -> Columns:
     }
 
 
-def _season(demand: DemandBlock) -> Columns:
-    profile = calendar_month_means(demand.centred)  # of y, less mu: exactly 0 for a flat history
-    return {
-        "seasonality_strength": demand.seasonality_strength,
-        "seasonality_amplitude": (profile.max(axis=0) - profile.min(axis=0)) / demand.mu,
-        "peak_month": _peak_month(demand.mu + profile, demand),
-        "seasonal_index_std": _seasonal_index_std(profile / demand.mu),
-        "year_over_year_correlation": _year_over_year_correlation(demand.y),
-    }
-
-
 def _pattern(demand: DemandBlock) -> Columns:
     adi = demand.n / demand.active_months
     cv2 = _cv2(demand)
@@ -82,7 +76,7 @@ def _pattern(demand: DemandBlock) -> Columns:
         "zero_demand_pct": (demand.n - demand.active_months) / demand.n,
         "sparsity_score": adi,
         "cv2_demand": cv2,
-        "demand_class": DEMAND_CLASSES[2 * (adi >= ADI_CUTOFF) + (cv2 >= CV2_CUTOFF * (1 - _TIE))],
+        "demand_class": DEMAND_CLASSES[2 * (adi >= ADI_CUTOFF) + (cv2 >= CV2_CUTOFF * (1 - TIE))],
         "demand_stability": 1 / (1 + demand.cv),
         "outlier_count": _outlier_count(demand),
     }
@@ -90,6 +84,7 @@ def _pattern(demand: DemandBlock) -> Columns:
 
 def _change_and_memory(demand: DemandBlock) -> Columns:
     return {
+        "year_over_year_correlation": _year_over_year_correlation(demand.y),
         "growth_rate": _growth_rate(demand),
         "acceleration": _acceleration(demand),
         "recent_vs_historical": _recent_vs_historical(demand),
@@ -117,20 +112,6 @@ def _trend_direction(demand: DemandBlock) -> Counts:
     return np.where(significant, np.sign(demand.slope), 0.0).astype(np.int64)
 
 
-def _peak_month(means: Block, demand: DemandBlock) -> Counts:
-    oldest = demand.as_of_calendar_month - demand.n
-    calendar_month = (oldest + np.arange(len(means))) % YEAR_MONTHS + 1
-    order = np.argsort(calendar_month)
-    is_peak = means[order] >= means.max(axis=0) * (1 - _TIE)
-    peak: Counts = calendar_month[order][is_peak.argmax(axis=0)]
-    return peak
-
-
-def _seasonal_index_std(index: Block) -> Values:
-    mean = mean_of(index)
-    return np.sqrt(sum_of(np.square(month - mean) for month in index) / len(index))
-
-
 def _year_over_year_correlation(y: Block) -> Values:
     """Pearson correlation of y[t] with y[t-12]."""
     if len(y) < 2 * YEAR_MONTHS:
@@ -151,7 +132,7 @@ def _cv2(demand: DemandBlock) -> Values:
 
 
 def _outlier_count(demand: DemandBlock) -> Counts:
-    limit = np.where(demand.std > 0, 2 * demand.std * (1 + _TIE), np.inf)
+    limit = np.where(demand.std > 0, 2 * demand.std * (1 + TIE), np.inf)
     count: Counts = np.count_nonzero(np.abs(demand.centred) > limit, axis=0)
     return count
 
@@ -183,11 +164,12 @@ def _recent_vs_historical(demand: DemandBlock) -> Values:
 
 
 def _residual_cv(demand: DemandBlock) -> Values:
+    """RMS of R where calendar months explain anything of the history, else of D, by degrees of freedom, over mu."""
     if demand.n < 3:
         return undefined(demand.mu)
     variance = demand.ssd / (demand.n - 2)
     if demand.n >= 2 * YEAR_MONTHS:
-        variance = np.where(demand.seasonality_strength > 0, demand.ssr / (demand.n - 13), variance)
+        variance = np.where(demand.seasonal_share > 0, demand.ssr / (demand.n - 13), variance)
     return np.sqrt(variance) / demand.mu
 
 

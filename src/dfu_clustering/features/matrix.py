@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from dfu_clustering.arrays import Flags, Integers, Objects
 from dfu_clustering.errors import ConfigError, DataError
-from dfu_clustering.features.kernels import Columns, feature_columns
+from dfu_clustering.features.demand_block import YEAR_MONTHS
+from dfu_clustering.features.kernels import feature_columns
 from dfu_clustering.features.panel import Histories
+from dfu_clustering.features.season import LEAST_SEASON_MONTHS, Columns
 from dfu_clustering.files.tables import require_columns, require_none
 
 DEFAULT_CHUNK_ROWS = 4_096  # a few arrays of 4,096 DFUs x 36 months stay in a core's cache; larger is no faster
@@ -51,16 +53,42 @@ TIME_SERIES_FEATURES: tuple[Feature, ...] = (
     Feature(
         "trend_pct_change", "percent", "change from the mean of the first 3 months to that of the last 3; base 0: NaN"
     ),
-    Feature("trend_direction", "-1, 0 or 1", "sign of the slope where its t-test has p < 0.05, else 0 (as for n < 3)"),
+    Feature("trend_direction", "-1, 0 or 1", "sign of the slope where its t-test has p < 0.01, else 0 (as for n < 3)"),
     Feature(
         "seasonality_strength",
         "share (0-1)",
-        "share of the detrended variance that calendar-month means explain, adjusted for degrees of freedom; "
-        "0 for n < 24 and where the line leaves no variance",
+        "over the season's window: share of the detrended variance that calendar-month means explain, adjusted for "
+        "degrees of freedom; 0 without such a window, where the line leaves no variance, and where fewer than half of "
+        "the last 24 months have demand, unless 80 % of each of three years falls into the same four calendar months",
     ),
-    Feature("seasonality_amplitude", "ratio", "(largest - smallest calendar-month mean) / mu, of the months present"),
-    Feature("peak_month", "calendar month 1-12", "month of the highest mean; the earliest of equal ones"),
-    Feature("seasonal_index_std", "ratio", "standard deviation, ddof 0, of calendar-month mean / mu"),
+    Feature(
+        "seasonality_amplitude",
+        "ratio",
+        "over the season's window, else of the history: (largest - smallest calendar-month mean) / mean, of the months "
+        "present; NaN without demand there",
+    ),
+    Feature(
+        "peak_month",
+        "calendar month 1-12",
+        "over the same months: month of the highest mean; the earliest of equal ones, so 1 without demand there",
+    ),
+    Feature(
+        "peak_clarity",
+        "share (0-1)",
+        "over the same months: share of the variance of the twelve calendar-month means that one wave a year explains; "
+        "NaN where there are fewer than twelve or they do not vary",
+    ),
+    Feature(
+        "season_months",
+        "months",
+        "length of the season's window: the newest whole years of the DFU's whole history, at most "
+        "season_window_months; 0 where it is shorter than 24 months",
+    ),
+    Feature(
+        "seasonal_index_std",
+        "ratio",
+        "over the same months: standard deviation, ddof 0, of calendar-month mean / mean; NaN without demand there",
+    ),
     Feature(
         "year_over_year_correlation",
         "correlation",
@@ -139,10 +167,10 @@ DFU_ATTRIBUTES: tuple[Attribute, ...] = (
 def time_series_features(histories: Histories, *, chunk_rows: int = DEFAULT_CHUNK_ROWS) -> pd.DataFrame:
     """Compute TIME_SERIES_FEATURES of every history.
 
-    y[0..n-1] is a DFU's history, t = 0..n-1, and every history ends at ``histories.as_of_month``. What is undefined
-    is NaN. A history or residual that varies by less than 1e-10 of its largest month (root mean square) counts as
-    constant, and values that differ by less than 1e-9 count as equal, so that neither rounding nor the unit in which
-    demand is counted decides a tie.
+    y[0..n-1] is a DFU's history, t = 0..n-1, and every history ends at ``histories.as_of_month``, as does the window
+    over which its season is measured. What is undefined is NaN. A history or residual that varies by less than 1e-10 of
+    its largest month (root mean square) counts as constant, and values that differ by less than 1e-9 count as equal, so
+    that neither rounding nor the unit in which demand is counted decides a tie.
 
     Args:
         histories: Demand in units a month; never negative, and every history with some.
@@ -150,7 +178,8 @@ def time_series_features(histories: Histories, *, chunk_rows: int = DEFAULT_CHUN
 
     Returns:
         ``dfu_ck``, then one column a feature in the order declared; rows in the order of ``histories``. demand_class is
-        text, trend_direction, peak_month, outlier_count and history_months are int64, all others float64.
+        text, trend_direction, peak_month, season_months, outlier_count and history_months are int64, all others
+        float64.
 
     Raises:
         DataError: No DFU, arrays that do not fit each other, or demand that is not finite, negative or all zero.
@@ -159,8 +188,10 @@ def time_series_features(histories: Histories, *, chunk_rows: int = DEFAULT_CHUN
     _require_chunk_rows(chunk_rows)
     _require_shapes(histories)
     _require_demand(histories)
-    chunks = list(_chunks_of_one_length(histories.history_months, chunk_rows))
-    results = [_chunk_features(histories, dfus) for dfus in chunks]
+    season_months = histories.months_of_season()
+    _require_season(histories, season_months)
+    chunks = list(_chunks_of_one_length(histories.history_months, season_months, chunk_rows))
+    results = [_chunk_features(histories, season_months, dfus) for dfus in chunks]
     original_order = np.argsort(np.concatenate(chunks))
     columns = {
         feature.name: np.concatenate([result[feature.name] for result in results])[original_order]
@@ -208,17 +239,25 @@ def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFra
     return pd.concat([features, pd.DataFrame(joined, index=features.index)], axis=1)
 
 
-def _chunks_of_one_length(history_months: Integers, chunk_rows: int) -> Iterator[NDArray[np.intp]]:
-    for n in np.unique(history_months):
-        dfus = np.flatnonzero(history_months == n)
+def _chunks_of_one_length(
+    history_months: Integers, season_months: Integers, chunk_rows: int
+) -> Iterator[NDArray[np.intp]]:
+    """Yield rows of DFUs that have the length of the history and that of the season's window in common."""
+    both = history_months * (season_months.max() + 1) + season_months
+    for lengths in np.unique(both):
+        dfus = np.flatnonzero(both == lengths)
         for start in range(0, len(dfus), chunk_rows):
             yield dfus[start : start + chunk_rows]
 
 
-def _chunk_features(histories: Histories, dfus: NDArray[np.intp]) -> Columns:
-    n = int(histories.history_months[dfus[0]])
-    y = np.ascontiguousarray(histories.demand.T[-n:, dfus])
-    return feature_columns(y, as_of_calendar_month=_calendar_month(histories))
+def _chunk_features(histories: Histories, season_months: Integers, dfus: NDArray[np.intp]) -> Columns:
+    n, of_season = int(histories.history_months[dfus[0]]), int(season_months[dfus[0]])
+    return feature_columns(
+        np.ascontiguousarray(histories.demand.T[-max(n, of_season) :, dfus]),
+        history_months=n,
+        season_months=of_season,
+        as_of_calendar_month=_calendar_month(histories),
+    )
 
 
 def _calendar_month(histories: Histories) -> int:
@@ -278,6 +317,12 @@ def _require_shapes(histories: Histories) -> None:
             found=f"{len(histories.dfu_ck)} keys, {len(n)} lengths, demand of shape {shape}, or a length out of range",
             remedy="make histories with select_histories; if it finds no DFU, lower min_months_history",
         )
+
+
+def _require_season(histories: Histories, season_months: Integers) -> None:
+    of_whole_years = (season_months % YEAR_MONTHS == 0) & (season_months <= histories.demand.shape[1])
+    valid = of_whole_years & ((season_months == 0) | (season_months >= LEAST_SEASON_MONTHS))
+    _require_of_all(histories.dfu_ck, valid, rule="A season's window must be 0, or at least two whole years of demand")
 
 
 def _require_demand(histories: Histories) -> None:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from dfu_clustering.arrays import Flags, Floats, Integers, Objects
 from dfu_clustering.errors import DataError
+from dfu_clustering.features.demand_block import YEAR_MONTHS, sum_of
 from dfu_clustering.features.dfu_keys import KeyIndex, natural_keys
+from dfu_clustering.features.season import LEAST_SEASON_MONTHS
 from dfu_clustering.months import Month, month_range
 
 NEVER_SOLD = "never_sold"
@@ -69,24 +71,43 @@ class Histories:
 
     Attributes:
         dfu_ck: (n_dfus,) keys in ascending order.
-        demand: (n_dfus, window) units a month; a DFU's history is the last ``history_months`` columns of its row.
-            Either order in memory gives the same features; with contiguous months they are found sooner.
+        demand: (n_dfus, n_months) units a month, the last column being as_of_month; as many as the longer of the window
+            and the season's window. A DFU's history is the last ``history_months`` columns of its row, its season's
+            window the last ``season_months``. Either order in memory gives the same features; with contiguous months
+            they are found sooner.
         history_months: (n_dfus,) length n of each history, 1 <= n <= window.
         as_of_month: Calendar month of the last column.
+        season_months: (n_dfus,) length of each season's window, see months_of_season(); None: of these histories, as
+            if no month before them were known.
     """
 
     dfu_ck: Objects
     demand: Floats
     history_months: Integers
     as_of_month: Month
+    season_months: Integers | None = None
+
+    def months_of_season(self) -> Integers:
+        """Return the (n_dfus,) lengths of the season's windows."""
+        if self.season_months is not None:
+            return self.season_months
+        return months_of_season(self.history_months, most=self.demand.shape[1])
 
 
 @dataclass(frozen=True)
 class Exclusions:
-    """DFUs that are not clustered: key and one of EXCLUSION_REASONS each, in key order."""
+    """DFUs that are not clustered, in key order.
+
+    Attributes:
+        dfu_ck: (n_dfus,) keys.
+        reason: (n_dfus,) one of EXCLUSION_REASONS each.
+        mean_demand: (n_dfus,) units a month: over the history in the window so far where that is too short, 0 where
+            the window holds no demand, NaN where the DFU never sold or is not in dim_dfu.
+    """
 
     dfu_ck: Objects
     reason: Objects
+    mean_demand: Floats
 
     def counts(self) -> dict[str, int]:
         """Return the number of DFUs by reason, every reason present."""
@@ -165,16 +186,23 @@ class PanelBuilder:
 
 
 def select_histories(
-    panel: Panel, *, window_months: int | Literal["all"], min_months_history: int, may_be_empty: bool = False
+    panel: Panel,
+    *,
+    window_months: int | Literal["all"],
+    season_window_months: int,
+    min_months_history: int,
+    may_be_empty: bool = False,
 ) -> tuple[Histories, Exclusions]:
     """Cut the window out of the panel and tell the DFUs that can be clustered from those that cannot.
 
     A history starts at the first month of positive demand (over all months of the panel) or at the window's start,
-    whichever is later. Clustered: at least min_months_history long and not without any demand.
+    whichever is later. Clustered: at least min_months_history long and not without any demand. The season's window
+    may reach back further, but not beyond the first month of positive demand.
 
     Args:
         panel: Complete monthly demand.
         window_months: Months of the window, or "all".
+        season_window_months: Months of the season's window, at most.
         min_months_history: Months that a history must have to be clustered.
         may_be_empty: Whether no history at all is a legitimate result, as of a part of the DFUs.
 
@@ -183,20 +211,47 @@ def select_histories(
     """
     by_month = panel.demand.T
     n_months = len(by_month)
-    window = n_months if window_months == "all" else min(int(window_months), n_months)
+    window = window_of(panel, window_months)
     in_window = by_month[n_months - window :]
     first_sale = _first_sale(by_month)
-    sold = first_sale < n_months
     length = n_months - np.maximum(first_sale, n_months - window)
     demanded: Flags = np.any(in_window > 0, axis=0)
     clustered = demanded & (length >= min_months_history)
     if not may_be_empty:
         _require_demand(panel, window, demanded)
         _require_clustered(clustered, demanded, min_months_history)
-    demand = np.compress(clustered, in_window, axis=1).T
-    histories = Histories(panel.dfu_ck[clustered], demand, length[clustered], panel.as_of_month)
-    reason = np.select([~sold, ~demanded], [NEVER_SOLD, NO_DEMAND_IN_WINDOW], INSUFFICIENT_HISTORY).astype(object)
-    return histories, _exclusions(panel, clustered, reason)
+    kept = max(window, min(season_window_months, n_months))
+    histories = Histories(
+        panel.dfu_ck[clustered],
+        np.compress(clustered, by_month[n_months - kept :], axis=1).T,
+        length[clustered],
+        panel.as_of_month,
+        months_of_season(n_months - first_sale[clustered], most=season_window_months),
+    )
+    reason = np.select([first_sale == n_months, ~demanded], [NEVER_SOLD, NO_DEMAND_IN_WINDOW], INSUFFICIENT_HISTORY)
+    total = sum_of(month[~clustered] for month in in_window)
+    mean = np.where(reason[~clustered] == NEVER_SOLD, np.nan, total / np.maximum(length[~clustered], 1))
+    return histories, _exclusions(panel, panel.dfu_ck[~clustered], reason[~clustered].astype(object), mean)
+
+
+def window_of(panel: Panel, window_months: int | Literal["all"]) -> int:
+    """Return the months that the window holds, at most those of the panel."""
+    n_months: int = panel.demand.shape[1]
+    return n_months if window_months == "all" else min(int(window_months), n_months)
+
+
+def months_of_season(history_months: Integers, *, most: int) -> Integers:
+    """Return the length of each DFU's window of the season: the newest whole years, two at least, of its history.
+
+    Args:
+        history_months: (n_dfus,) months since the first month of positive demand, whatever the window.
+        most: Longest window in months.
+
+    Returns:
+        (n_dfus,) months, whole years; 0 where there are fewer than two.
+    """
+    years = np.minimum(history_months, most) // YEAR_MONTHS
+    return np.where(years * YEAR_MONTHS >= LEAST_SEASON_MONTHS, years * YEAR_MONTHS, 0)
 
 
 def _first_sale(by_month: Floats) -> Integers:
@@ -207,12 +262,14 @@ def _first_sale(by_month: Floats) -> Integers:
     return first
 
 
-def _exclusions(panel: Panel, clustered: Flags, reason: Objects) -> Exclusions:
+def _exclusions(panel: Panel, dfu_ck: Objects, reason: Objects, mean_demand: Floats) -> Exclusions:
+    """Add the DFUs that dim_dfu does not know, and put all into key order."""
     unknown = np.array(panel.facts.unknown_dfus, dtype=object)
-    keys = np.concatenate([panel.dfu_ck[~clustered], unknown])
-    reasons = np.concatenate([reason[~clustered], np.full(len(unknown), NOT_IN_DIM_DFU, dtype=object)])
+    keys = np.concatenate([dfu_ck, unknown])
+    reasons = np.concatenate([reason, np.full(len(unknown), NOT_IN_DIM_DFU, dtype=object)])
+    means = np.concatenate([mean_demand, np.full(len(unknown), np.nan)])
     order = np.argsort(keys, kind="stable")
-    return Exclusions(keys[order], reasons[order])
+    return Exclusions(keys[order], reasons[order], means[order])
 
 
 def _column_of_day(first_month: Month, as_of_month: Month) -> NDArray[np.intp]:

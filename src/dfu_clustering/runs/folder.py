@@ -35,7 +35,7 @@ class RunFile(StrEnum):
     MATRIX = "clustering_features.parquet"  # one row of features a DFU
     FEATURES = "clustering_features.parquet.meta.json"  # FeatureSummary
     PANEL = "clustering_features.parquet.panel.parquet"  # monthly demand of the clustered DFUs
-    EXCLUDED = "clustering_features.parquet.excluded.csv"  # dfu_ck, reason of those that are not clustered
+    EXCLUDED = "clustering_features.parquet.excluded.csv"  # dfu_ck, reason, mean_demand of those left out
     # train_model
     ASSIGNMENTS = "cluster_assignments.csv"  # dfu_ck, cluster_id, distance, margin, evidence, mean_demand
     CENTROIDS = "cluster_centroids.csv"  # a row a cluster: its profile, then its centroid in the clustered space

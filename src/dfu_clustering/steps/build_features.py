@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +15,15 @@ from dfu_clustering.config.clustering import HistorySettings, RunSettings
 from dfu_clustering.errors import DataError
 from dfu_clustering.features.dfu_keys import keys_digest
 from dfu_clustering.features.matrix import add_attributes, time_series_features
-from dfu_clustering.features.panel import NOT_IN_DIM_DFU, Exclusions, Histories, Panel, PanelBuilder, select_histories
+from dfu_clustering.features.panel import (
+    NOT_IN_DIM_DFU,
+    Exclusions,
+    Histories,
+    Panel,
+    PanelBuilder,
+    select_histories,
+    window_of,
+)
 from dfu_clustering.files.progress import progress
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
@@ -29,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _PICTURED_MONTHS = 60  # of demand kept beside the features, so that pictures can show it
 _KEYS_KEPT = 5
+_LEFT_OUT: Final = {"dfu_ck": "str", "reason": "str", "mean_demand": "float64"}  # an empty CSV tells no types
 _ODDITIES = ("null_qty_rows", "negative_qty_rows", "duplicate_rows", "clipped_months")
 _COUNTS = ("n_dfus", "clustered", "sales_rows", *_ODDITIES)
 
@@ -64,6 +74,7 @@ def build_features(
     histories, exclusions = select_histories(
         panel,
         window_months=config.time_window_months,
+        season_window_months=config.season_window_months,
         min_months_history=config.min_months_history,
         may_be_empty=part != WHOLE,
     )
@@ -73,8 +84,7 @@ def build_features(
         features = add_attributes(time_series_features(histories), items.to_pandas(), dfus.to_pandas())
         write_table(features, files.path(RunFile.MATRIX))
         write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
-    excluded = pd.DataFrame({"dfu_ck": exclusions.dfu_ck, "reason": exclusions.reason}, dtype="str")
-    write_table(excluded, files.path(RunFile.EXCLUDED))
+    write_table(_left_out(exclusions), files.path(RunFile.EXCLUDED))
     write_summary(summary, files.path(RunFile.FEATURES))
     return summary
 
@@ -95,7 +105,7 @@ def join_parts(files: RunFolder, config: HistorySettings, *, parts: Sequence[Run
     summary = summary.model_copy(update={"keys_digest": keys_digest(matrix.column("dfu_ck"))})
     write_table(matrix, files.path(RunFile.MATRIX))
     write_table(_in_key_order(parts, RunFile.PANEL), files.path(RunFile.PANEL))
-    excluded = pd.concat([part.table(RunFile.EXCLUDED) for part in parts])
+    excluded = pd.concat([part.table(RunFile.EXCLUDED).astype(_LEFT_OUT) for part in parts])
     unknown = excluded["reason"] == NOT_IN_DIM_DFU
     in_order = excluded.assign(unknown=unknown).sort_values(["dfu_ck", "unknown"])
     write_table(in_order.drop(columns="unknown"), files.path(RunFile.EXCLUDED))
@@ -134,7 +144,7 @@ def _summary(config: RunSettings, panel: Panel, histories: Histories, exclusions
         first_month=str(panel.months[0]),
         min_months_history=config.min_months_history,
         time_window_months=config.time_window_months,
-        window_months=histories.demand.shape[1],
+        window_months=window_of(panel, config.time_window_months),
         n_dfus=len(histories.dfu_ck) + len(exclusions.dfu_ck),
         clustered=len(histories.dfu_ck),
         excluded=exclusions.counts(),
@@ -172,6 +182,11 @@ def _in_key_order(parts: Sequence[RunFolder], file: RunFile) -> pa.Table:
     there = [path for part in parts if (path := part.find(file)) is not None]
     table = pa.concat_tables([parquet.read_table(path) for path in there])
     return table.take(pc.sort_indices(table, sort_keys=[("dfu_ck", "ascending")])).combine_chunks()
+
+
+def _left_out(exclusions: Exclusions) -> pd.DataFrame:
+    columns = {name: getattr(exclusions, name) for name in _LEFT_OUT}
+    return pd.DataFrame(columns).astype(_LEFT_OUT)
 
 
 def _report(panel: Panel, summary: FeatureSummary) -> None:
