@@ -85,9 +85,9 @@ def _write_features(run: Run, keys: np.ndarray, demand: np.ndarray) -> None:
     excluded = {"insufficient_history": 3, "no_demand_in_window": 0, "never_sold": 4, "not_in_dim_dfu": 1}
     summary = FeatureSummary(
         as_of_month="2026-10", first_month=months[0], min_months_history=12, time_window_months=window,
-        window_months=window, n_dfus=len(keys) + 8, clustered=len(keys), excluded=excluded, sales_rows=12_345,
-        null_qty_rows=2, negative_qty_rows=5, duplicate_rows=0, clipped_months=1, config_digest=CONFIG.digest(),
-        code_version="0", keys_digest=keys_digest(keys),
+        window_months=window, season_window_months=48, n_dfus=len(keys) + 8, clustered=len(keys), excluded=excluded,
+        sales_rows=12_345, null_qty_rows=2, negative_qty_rows=5, duplicate_rows=0, clipped_months=1,
+        config_digest=CONFIG.digest(), code_version="0", keys_digest=keys_digest(keys),
     )  # fmt: skip
     write_summary(summary, run.path(RunFile.FEATURES))
     run.once(BUILD_FEATURES, lambda: summary)

@@ -145,10 +145,12 @@ def test_features_of_histories_from_three_months_on_keep_their_ranges():
 
 def test_features_that_are_declared_so_are_really_undefined_now_and_then():
     matrix = time_series_features(histories())
-    demand = np.ones((2, 36))
+    demand = np.ones((3, 36))
     demand[1, :3] = 0  # a pause when the window begins
-    keys = np.array(["flat", "paused"], dtype=object)
-    special = time_series_features(Histories(keys, demand, np.array([36, 36]), OCTOBER))
+    demand[2, 12:] = 0  # no demand in the season's window, which is shorter
+    keys = np.array(["flat", "paused", "stopped"], dtype=object)
+    lengths, of_season = np.array([36, 36, 36]), np.array([36, 36, 24])
+    special = time_series_features(Histories(keys, demand, lengths, OCTOBER, of_season))
     undefined = {name for name in features.RANGES if matrix[name].isna().any() or special[name].isna().any()}
     assert undefined == features.MAY_BE_UNDEFINED
 

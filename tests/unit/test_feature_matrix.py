@@ -113,6 +113,10 @@ class TestTwoSeasonalYearsWorkedByHand:
             ("seasonality_strength", 1 - (24 / 11) / (504 / 22)),
             ("seasonality_amplitude", (20 - 8) / 10),
             ("peak_month", 6),  # June and July are equal
+            # the means are 12 higher in both than in the others: |12 + 12 exp(-i pi / 6)|^2 = 144 (2 + sqrt 3), a
+            # 72nd of it is the variance of the wave, and 240/12 that of the means
+            ("peak_clarity", 2 * (2 + math.sqrt(3)) / 20),
+            ("season_months", 24),
             ("seasonal_index_std", math.sqrt(240 / 12) / 10),
             # covariance sum (s - e)(s + e) = 240 - 12; both variances 240 + 12, as e in June and July adds up to 0
             ("year_over_year_correlation", 228 / 252),
@@ -292,6 +296,7 @@ class TestShortHistories:
         assert found["std_demand"] == found["seasonality_amplitude"] == found["trend_direction"] == 0
         assert found["peak_month"] == 5
         undefined = ["trend_slope", "trend_pct_change", "acceleration", "residual_cv", "lag1_autocorrelation"]
+        undefined += ["peak_clarity"]
         assert found[[*undefined, "log_growth", "log_recent", "growth_rate"]].isna().all()
 
     @pytest.mark.parametrize(
@@ -306,6 +311,7 @@ class TestShortHistories:
             ("log_recent", 7),
             ("growth_rate", 12),
             ("recent_vs_historical", 12),
+            ("peak_clarity", 12),
             ("year_over_year_correlation", 24),
         ],
     )
@@ -544,6 +550,14 @@ class TestRefusals:
         with pytest.raises(DataError, match=rule) as refusal:
             time_series_features(histories_of([[1, 2, 3], y]))
         assert refusal.value.keys == ("dfu00001",)
+
+    @pytest.mark.parametrize("months", [12, 25, -24, 48])
+    def test_a_season_of_other_than_whole_years_of_demand_is_refused(self, months):
+        keys, of_season = np.array(["a", "b"], dtype=object), np.array([24, months])
+        histories = Histories(keys, np.ones((2, 36)), np.array([36, 36]), np.datetime64("2024-01", "M"), of_season)
+        with pytest.raises(DataError, match="at least two whole years of demand") as refusal:
+            time_series_features(histories)
+        assert refusal.value.keys == ("b",)
 
     @pytest.mark.parametrize("lengths", [[0, 2], [2, 4], [2]])
     def test_lengths_that_do_not_fit_are_refused(self, lengths):

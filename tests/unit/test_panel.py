@@ -165,3 +165,49 @@ def test_window_without_any_demand_is_an_error_that_says_where_to_look():
     panel = build(dims(A), [(*A, month(1), 1.0)])
     with pytest.raises(DataError, match=r"no positive demand of 1 DFUs from 2024-04 to 2024-06"):
         select_histories(panel, window_months=3, season_window_months=24, min_months_history=3)
+
+
+def months_of_season(starts, **windows):
+    """Return the lengths of the windows of the season of DFUs that sell every month of 60 from the given one on."""
+    keys = [(f"from{start:02d}", "g", "x") for start in starts]
+    first = np.datetime64("2020-01", "M")
+    builder = PanelBuilder(dims(*keys), first_month=first, as_of_month=first + 59)
+    sold = [(*key, (first + m).astype("datetime64[D]").item(), 1.0) for key, start in zip(keys, starts, strict=True)
+            for m in range(start, 60)]  # fmt: skip
+    builder.add(sales_batch(sold))
+    histories, _ = select_histories(builder.build(), min_months_history=3, **windows)
+    return histories
+
+
+@pytest.mark.parametrize("window_months", [12, 24, "all"])
+@pytest.mark.parametrize(("most", "expected"), [(48, [48, 48, 36, 24, 24, 0]), (24, [24, 24, 24, 24, 24, 0])])
+def test_the_season_has_the_newest_whole_years_of_the_whole_history(window_months, most, expected):
+    # histories of 60, 48, 47, 35, 24 and 23 months, whatever the window
+    starts = [0, 12, 13, 25, 36, 37]
+    histories = months_of_season(starts, window_months=window_months, season_window_months=most)
+    assert histories.season_months.tolist() == expected
+
+
+def test_the_window_and_the_season_share_one_copy_of_the_months():
+    histories = months_of_season([0, 30], window_months=24, season_window_months=36)
+    assert histories.demand.shape == (2, 36)
+    assert histories.history_months.tolist() == [24, 24]
+    assert months_of_season([0], window_months="all", season_window_months=36).demand.shape == (1, 60)
+
+
+def test_what_a_dfu_that_is_left_out_sells_is_known():
+    keys = [(unit, "g", "x") for unit in ("new", "gone", "never", "good")]
+    new, gone, _, good = keys
+    rows = [(*new, month(5), 3.0), (*new, month(6), 1.0), (*gone, month(1), 9.0)]
+    panel = build(
+        dims(*keys), [*rows, (*good, month(1), 2.0), (*good, month(6), 2.0), ("stranger", "g", "x", month(2), 1.0)]
+    )
+    _, exclusions = select_histories(panel, window_months=4, season_window_months=24, min_months_history=3)
+    assert exclusions.dfu_ck.tolist() == ["gone_g_x", "never_g_x", "new_g_x", "stranger_g_x"]
+    np.testing.assert_array_equal(exclusions.mean_demand, [0.0, np.nan, 2.0, np.nan])
+
+
+def test_the_mean_so_far_of_a_new_dfu_counts_the_months_without_demand():
+    panel = build(dims(A, B), [(*A, month(3), 6.0), (*A, month(5), 2.0), (*B, month(1), 1.0), (*B, month(6), 1.0)])
+    _, exclusions = select_histories(panel, window_months=6, season_window_months=24, min_months_history=5)
+    assert dict(zip(exclusions.dfu_ck, exclusions.mean_demand, strict=True)) == {"a_g_x": 2.0}  # 6 0 2 0

@@ -82,7 +82,8 @@ class TestShape:
         assert np.abs(space).max() <= 3.0
 
     def test_without_the_discount_columns_are_clipped_at_three_units(self):
-        space = build_preprocessing(config(discount_noise=False)).fit_transform(matrix_of())
+        dfus = matrix_of().assign(log_growth=np.linspace(-1, 1, 200) ** 3)  # the tails are five units out
+        space = build_preprocessing(config(discount_noise=False)).fit_transform(dfus)
         assert np.abs(space).max() == 3.0
 
     def test_columns_are_winsorised_before_they_are_scaled(self):

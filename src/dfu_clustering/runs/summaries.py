@@ -22,6 +22,7 @@ class FeatureSummary(Summary):
     Attributes:
         time_window_months: As configured, a number or "all".
         window_months: Months that the window holds.
+        season_window_months: As configured.
         keys_digest: Of the matrix's keys, so that a summary is not taken for that of another matrix.
     """
 
@@ -30,6 +31,7 @@ class FeatureSummary(Summary):
     min_months_history: int
     time_window_months: int | str
     window_months: int
+    season_window_months: int
     n_dfus: int
     clustered: int
     excluded: dict[str, int]

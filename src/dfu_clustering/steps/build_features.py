@@ -145,6 +145,7 @@ def _summary(config: RunSettings, panel: Panel, histories: Histories, exclusions
         min_months_history=config.min_months_history,
         time_window_months=config.time_window_months,
         window_months=window_of(panel, config.time_window_months),
+        season_window_months=config.season_window_months,
         n_dfus=len(histories.dfu_ck) + len(exclusions.dfu_ck),
         clustered=len(histories.dfu_ck),
         excluded=exclusions.counts(),

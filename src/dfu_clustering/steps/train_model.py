@@ -5,7 +5,7 @@ import logging
 import pandas as pd
 
 from dfu_clustering.clusters.k_selection import n_fits
-from dfu_clustering.config.clustering import KSelectionSettings, RunSettings
+from dfu_clustering.config.clustering import HistorySettings, KSelectionSettings, RunSettings
 from dfu_clustering.files.progress import progress
 from dfu_clustering.outputs.feature_matrix import read_matrix
 from dfu_clustering.outputs.moves import explain_moves
@@ -52,10 +52,10 @@ def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles
 
 
 def _as_built(config: RunSettings, origin: FeatureSummary | None) -> RunSettings:
-    """Return the configuration with history and window as the features were built, whatever this program was told."""
+    """Return the configuration with history and windows as the features were built, whatever this program was told."""
     if origin is None:
         return config
-    built = {"min_months_history": origin.min_months_history, "time_window_months": origin.time_window_months}
+    built = {name: getattr(origin, name) for name in HistorySettings.model_fields}
     return type(config).model_validate({**config.model_dump(), **built})
 
 
