@@ -15,6 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,6 @@ def plain_features(group: pd.DataFrame) -> pd.Series:
     y = group["qty"].to_numpy()
     n, mu, std = len(y), y.mean(), y.std()
     calendar_month = group["month"].dt.month.to_numpy()
-    month_means = group["qty"].groupby(calendar_month).mean()
     sizes = y[y > 0]
     adi, cv2 = n / len(sizes), (sizes.std() / sizes.mean()) ** 2
     window = 12 if n >= 24 else n // 2
@@ -93,10 +93,8 @@ def plain_features(group: pd.DataFrame) -> pd.Series:
             "total_demand": y.sum(),
             "cv_demand": std / mu,
             "trend_pct_change": 100 * (y[-3:].mean() - base) / base if base > 0 else math.nan,
-            **_plain_line_and_season(y, calendar_month, mu),
-            "seasonality_amplitude": (month_means.max() - month_means.min()) / mu,
-            "peak_month": month_means.idxmax(),
-            "seasonal_index_std": (month_means / mu).std(ddof=0),
+            **_plain_line(y, calendar_month, mu),
+            **_plain_season(y, calendar_month),
             "year_over_year_correlation": _plain_correlation(y[12:], y[:-12]) if n >= 24 else math.nan,
             "zero_demand_pct": (y == 0).mean(),
             "sparsity_score": adi,
@@ -114,21 +112,51 @@ def plain_features(group: pd.DataFrame) -> pd.Series:
     )
 
 
-def _plain_line_and_season(y: np.ndarray, calendar_month: np.ndarray, mu: float) -> dict[str, float]:
+def _plain_line(y: np.ndarray, calendar_month: np.ndarray, mu: float) -> dict[str, float]:
+    line, d, detrended, residual = _plain_rest(y, calendar_month)
+    return {
+        "trend_slope": line.slope,
+        "trend_direction": int(np.sign(line.slope)) if line.pvalue < 0.01 else 0,
+        "residual_cv": np.sqrt(residual if residual < detrended else detrended) / mu,
+        "lag1_autocorrelation": (d * d.shift()).sum() / (d**2).sum(),
+    }
+
+
+def _plain_rest(y: np.ndarray, calendar_month: np.ndarray) -> tuple[Any, pd.Series, float, float]:
+    """Return the line, D, and the variances of D and R; that of R is NaN below two years."""
     n = len(y)
     t = np.arange(n)
     line = scipy.stats.linregress(t, y)
     d = pd.Series(y - line.intercept - line.slope * t)
     r = d - d.groupby(calendar_month).transform("mean")
-    detrended, residual = (d**2).sum() / (n - 2), (r**2).sum() / (n - 13) if n >= 24 else math.nan
-    strength = np.clip(1 - residual / detrended, 0, 1) if n >= 24 else 0.0
+    return line, d, (d**2).sum() / (n - 2), (r**2).sum() / (n - 13) if n >= 24 else math.nan
+
+
+def _plain_season(y: np.ndarray, calendar_month: np.ndarray) -> dict[str, float]:
+    """Compute the season over its own window, the newest whole years of the history; below two, over all of it."""
+    season_months = len(y) // 12 * 12 if len(y) >= 24 else 0
+    y, calendar_month = y[-season_months:], calendar_month[-season_months:]
+    mu, means = y.mean(), pd.Series(y).groupby(calendar_month).mean()
+    strength = 0.0
+    if season_months and ((y[-24:] > 0).sum() >= 12 or _plain_keeps_to_four_months(y, calendar_month)):
+        _, _, detrended, residual = _plain_rest(y, calendar_month)
+        strength = np.clip(1 - residual / detrended, 0, 1)
     return {
-        "trend_slope": line.slope,
-        "trend_direction": int(np.sign(line.slope)) if line.pvalue < 0.05 else 0,
         "seasonality_strength": strength,
-        "residual_cv": np.sqrt(residual if strength > 0 else detrended) / mu,
-        "lag1_autocorrelation": (d * d.shift()).sum() / (d**2).sum(),
+        "seasonality_amplitude": (means.max() - means.min()) / mu,
+        "peak_month": means.idxmax(),
+        "peak_clarity": 2 * abs(np.fft.rfft(means)[1]) ** 2 / 144 / means.var(ddof=0),
+        "season_months": season_months,
+        "seasonal_index_std": (means / mu).std(ddof=0),
     }
+
+
+def _plain_keeps_to_four_months(y: np.ndarray, calendar_month: np.ndarray) -> bool:
+    if len(y) < 36:
+        return False
+    years = pd.DataFrame(y[-36:].reshape(3, 12), columns=calendar_month[-12:])
+    within = years[years.sum().nlargest(4).index].sum(axis=1)
+    return bool((years.sum(axis=1).gt(0) & within.ge(0.8 * years.sum(axis=1))).all())
 
 
 def _plain_class(adi: float, cv2: float) -> str:
