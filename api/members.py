@@ -1,5 +1,7 @@
 """Who is in the clusters of a run, and how each lies in its own: near the centroid, or on the border to another."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -28,13 +30,36 @@ class Members:
         )
         return _members(self._table.iloc[chosen.typical]), _members(self._table.iloc[chosen.borderline])
 
-    def get(self, dfu_ck: str) -> tuple[int, SegmentMember] | None:
-        """Return the cluster of a DFU, and how it lies in it; None where the run did not cluster it."""
+    def get(self, dfu_ck: str) -> SegmentMember | None:
+        """Return how a DFU lies in its cluster; None where the run did not cluster it."""
+        position = pc.index(self._keys, pa.scalar(dfu_ck, self._keys.type)).as_py()
+        return None if position < 0 else _members(self._table.iloc[[position]])[0]
+
+
+class KnownLabel(NamedTuple):
+    """What a run says of the label of a DFU; what an earlier version did not write is None."""
+
+    cluster_id: int
+    abc_class: str | None
+    reason: str | None
+
+
+class KnownLabels:
+    """The labels of all DFUs of a run."""
+
+    def __init__(self, labels: pd.DataFrame) -> None:
+        """Take dfu_ck, cluster_id and, where the run wrote them, abc_class and reason."""
+        self._table = labels.reindex(columns=["dfu_ck", *KnownLabel._fields])
+        self._keys = pa.array(labels["dfu_ck"], type=pa.large_string(), from_pandas=True)
+
+    def get(self, dfu_ck: str) -> KnownLabel | None:
+        """Return what the run says of a DFU's label; None where it has none."""
         position = pc.index(self._keys, pa.scalar(dfu_ck, self._keys.type)).as_py()
         if position < 0:
             return None
-        row = self._table.iloc[[position]]
-        return int(row["cluster_id"].iloc[0]), _members(row)[0]
+        row = self._table.iloc[position]
+        texts = (None if pd.isna(row[name]) else str(row[name]) for name in ("abc_class", "reason"))
+        return KnownLabel(int(row["cluster_id"]), *texts)
 
 
 def _members(rows: pd.DataFrame) -> list[SegmentMember]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pyarrow.dataset as dataset
 import pyarrow.parquet as parquet
 
-from api.members import Members
+from api.members import KnownLabel, KnownLabels, Members
 from api.problem_details import NotFoundError
 from api.schemas import SegmentMember
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
@@ -17,7 +17,7 @@ from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
-from dfu_clustering.runs.summaries import SegmentSummary
+from dfu_clustering.runs.summaries import Segments, SegmentSummary
 from dfu_clustering.steps.restore_labels import find_restore
 
 _FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
@@ -38,7 +38,7 @@ class PublishedRun:
     @property
     def segments(self) -> tuple[SegmentSummary, ...]:
         """Return the segments, the largest first; none where the run's files are gone."""
-        return self._read_segments if self._run.find(RunFile.PROFILES) else ()
+        return tuple(self._read_profiles.segments) if self._run.find(RunFile.PROFILES) else ()
 
     @property
     def members(self) -> Members:
@@ -51,9 +51,24 @@ class PublishedRun:
         with self._reading:
             return self._read_members
 
-    def member(self, dfu_ck: str) -> tuple[int, SegmentMember] | None:
-        """Return the cluster of a DFU, and how it lies in it; None where it has none or the files are gone."""
+    def member(self, dfu_ck: str) -> SegmentMember | None:
+        """Return how a DFU lies in its cluster; None where it is in none or the files are gone."""
         return self.members.get(dfu_ck) if self._run.find(RunFile.ASSIGNMENTS) else None
+
+    def label(self, dfu_ck: str) -> KnownLabel | None:
+        """Return what the run says of a DFU's label; None where it has none or the files are gone."""
+        if self._run.find(RunFile.LABELS) is None:
+            return None
+        with self._reading:
+            return self._read_labels.get(dfu_ck)
+
+    def cluster_id(self, label: str) -> int | None:
+        """Return the number of a label of the run, of clustered DFUs or of others; None where it has no such label."""
+        if self._run.find(RunFile.PROFILES) is None:
+            return None
+        known = {segment.label: segment.cluster_id for segment in self._read_profiles.segments}
+        known |= {others.label: others.cluster_id for others in self._read_profiles.lifecycle}
+        return known.get(label)
 
     @cached_property
     def changes(self) -> PublishSummary:
@@ -130,8 +145,12 @@ class PublishedRun:
         raise NotFoundError(f"The labels of run {self.publication.run} were put back; what that changed is not known.")
 
     @cached_property
-    def _read_segments(self) -> tuple[SegmentSummary, ...]:
-        return tuple(self._run.segments().segments)
+    def _read_profiles(self) -> Segments:
+        return self._run.segments()
+
+    @cached_property
+    def _read_labels(self) -> KnownLabels:
+        return KnownLabels(self._run.table(RunFile.LABELS))
 
     @cached_property
     def _read_members(self) -> Members:

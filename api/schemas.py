@@ -15,12 +15,16 @@ AsOfMonth = Annotated[
     Field(description="newest month that counted in the newest publish; null: none yet", examples=["2026-10"]),
 ]
 ClusterId = Annotated[
-    int | None, Field(description="number in the published run, 0 the largest; null: the run does not know the label")
+    int | None,
+    Field(description="number of the label, the same in every run; null: the published run does not know the label"),
 ]
 Distance = Annotated[float, Field(description="to the segment's centroid, in the space in which DFUs are compared")]
 Margin = Annotated[
     float | None,
-    Field(description="distance to the second-nearest centroid less that to the own one; null: there is no other"),
+    Field(
+        description="distance to the nearest other centroid less that to the own one, negative where the words of a "
+        "nearer one are not true of it; null: there is no other"
+    ),
 ]
 Reason = Annotated[str | None, Field(description="why the segment is called so")]
 
@@ -117,8 +121,21 @@ class Dfu(_Answer):
 
     dfu_ck: str
     label: Annotated[str | None, Field(description="cluster_assignment in dim_dfu now; null: none")]
-    cluster_id: Annotated[int | None, Field(description="cluster in the published run; null: not clustered")]
-    reason: Reason
+    cluster_id: Annotated[int | None, Field(description="number of its label in the published run; null: it has none")]
+    abc_class: Annotated[
+        str | None,
+        Field(
+            description="A: the largest up to 80 % of the volume, B: up to 95 %, C; null: it has no label",
+            examples=["A"],
+        ),
+    ]
+    reason: Annotated[
+        str | None,
+        Field(
+            description="why the run calls it so: each word, its own value, the threshold",
+            examples=["steady: CV 0.21 <= 0.3; high volume: 320 >= 254"],
+        ),
+    ]
     excluded_reason: Annotated[str | None, Field(description="why the run left it out; null: it did not")]
     as_of_month: AsOfMonth
     distance: Distance | None

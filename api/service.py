@@ -165,7 +165,7 @@ def _cluster(view: View, label: str, count: int, assigned: int) -> Cluster:
     segment = view.newest.segment(label) if view.newest else None
     profile = segment.profile if segment else {}
     return Cluster(
-        cluster_id=segment.cluster_id if segment else None,
+        cluster_id=view.newest.cluster_id(label) if view.newest else None,
         label=label,
         count=count,
         pct_of_total=round(100 * count / assigned, 4),
@@ -206,7 +206,7 @@ def _members(view: View, label: str, limit: int) -> SegmentMembers:
         typical, borderline = view.newest.members.typical_and_borderline(segment.cluster_id, limit)
     return SegmentMembers(
         label=label,
-        cluster_id=segment.cluster_id if segment else None,
+        cluster_id=view.newest.cluster_id(label) if view.newest else None,
         as_of_month=view.as_of_month,
         count=count,
         reason=segment.reason if segment else None,
@@ -238,13 +238,13 @@ def _cut(view: View, database: Database, query: PageQuery) -> Page | None:
 def _dfu(view: View, database: Database, dfu_ck: str) -> Dfu:
     row = _existing_row(database, dfu_ck)
     run = view.newest
-    segment = run.segment(row[LABEL]) if run else None
-    cluster_id, member = (run.member(dfu_ck) if run else None) or (None, None)
+    member, known = (run.member(dfu_ck), run.label(dfu_ck)) if run else (None, None)
     return Dfu(
         dfu_ck=dfu_ck,
         label=row[LABEL],
-        cluster_id=cluster_id,
-        reason=segment.reason if segment else None,
+        cluster_id=known.cluster_id if known else None,
+        abc_class=known.abc_class if known else None,
+        reason=known.reason if known else None,
         excluded_reason=run.excluded_reason(dfu_ck) if run else None,
         as_of_month=view.as_of_month,
         distance=member.distance if member else None,

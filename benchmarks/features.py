@@ -24,8 +24,9 @@ import scipy.stats
 from tsfresh import extract_features
 from tsfresh.feature_extraction import MinimalFCParameters
 
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.features.panel import Histories, month_range
+from dfu_clustering.features.panel import month_range
 
 AS_OF = np.datetime64("2026-10", "M")
 SAMPLE_DFUS = {"groupby_apply": 1_000, "tsfresh_minimal": 1_000, "catch22": 2_000}

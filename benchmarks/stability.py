@@ -1,11 +1,9 @@
-"""Labels rolled over the last 12 as-of months: continued from month to month, beside independent refits.
+"""Labels rolled over the last 12 as-of months: continued from month to month, beside independent fits.
 
-Prints one JSON line a panel. Both sides run the same settings on the same feature matrices; independent refits are
-matched month to month by the DFUs that they share (Hungarian). Churn is the share of the DFUs clustered in both months
-that changed; ``label_churn`` counts labels as a planner sees them, so also segments that were renamed. The columns of
-chance count in full for ``independent_churn_in_full_median`` (``discount_noise: false``): what refits move without it.
+Prints one JSON line a panel. Both sides run the same settings on the same feature matrices. Churn is the share of the
+DFUs clustered in both months whose label changed; a label is its text, so that months need no matching.
 On generated archetypes (seeds that nothing was chosen on) some DFUs change their regime six months before the last
-as-of month; the others must stay. ``fitting`` is the segment whose centroid is nearest then, with nothing held.
+as-of month; the others must stay. ``fitting`` is the label that a fit from scratch gives them then.
 
     python benchmarks/stability.py [panel.parquet ...] [--archetypes 20000] [--months 12]
 """
@@ -25,15 +23,13 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.archetypes import ARCHETYPE_NAMES, Traits, draw_traits, simulate_demand
 from dfu_clustering.demo.tidy import read_tidy_sales
+from dfu_clustering.features.histories import select_histories
 from dfu_clustering.features.matrix import time_series_features
-from dfu_clustering.features.panel import Panel, PanelBuilder, SalesFacts, select_histories
-from dfu_clustering.labels.naming import ClusterLabel, label_clusters
-from dfu_clustering.labels.profiles import feature_scales, profile_clusters, volume_bounds
+from dfu_clustering.features.panel import Panel, PanelBuilder, SalesFacts
 from dfu_clustering.months import month_range
-from dfu_clustering.segments.assignment import nearest
 from dfu_clustering.segments.continuation import as_published, continue_published
-from dfu_clustering.segments.first_fit import Segmentation, sampled_silhouettes, segment_anew
-from dfu_clustering.segments.matching import match_clusters
+from dfu_clustering.segments.first_fit import segment_from_scratch
+from dfu_clustering.segments.segmentation import Segmentation
 
 SEED = 77_001
 AS_OF = np.datetime64("2026-10", "M")
@@ -52,21 +48,15 @@ NO_FACTS = SalesFacts(0, 0, 0, 0, (), 0, ())
 class Month:
     """One as-of month as it was labelled."""
 
-    keys: pd.Index
-    segmentation: Segmentation
-    labels: dict[int, str]
+    label: pd.Series
+    result: Segmentation
     refit: bool
-    nearest_label: np.ndarray
 
-    @property
-    def cluster(self) -> pd.Series:
-        """Return the cluster of each DFU."""
-        return pd.Series(self.segmentation.assignment.cluster_id, self.keys)
-
-    @property
-    def label(self) -> pd.Series:
-        """Return the label of each DFU."""
-        return self.cluster.map(self.labels)
+    @classmethod
+    def of(cls, matrix: pd.DataFrame, result: Segmentation, *, refit: bool) -> "Month":
+        """Return the labels of a segmentation."""
+        texts = np.array([label.text for label in result.labels], dtype=object)
+        return cls(pd.Series(texts[result.segment], index=matrix["dfu_ck"].to_numpy()), result, refit)
 
 
 def panel_of_file(path: Path) -> Panel:
@@ -140,71 +130,40 @@ def matrices(panel: Panel, config: ClusteringConfig, n_months: int) -> list[pd.D
     return found
 
 
-def labelled(
-    config: ClusteringConfig, matrix: pd.DataFrame, segmentation: Segmentation, borne: dict[int, str], *, refit: bool
-) -> Month:
-    """Return a month with the labels of its clusters."""
-    cluster_id = segmentation.assignment.cluster_id
-    labels: tuple[ClusterLabel, ...] = label_clusters(
-        profile_clusters(matrix, cluster_id),
-        feature_scales(matrix),
-        volume_bounds(matrix["mean_demand"], config.labeling.volume_thresholds),
-        config.labeling,
-        published=borne,
-        margin=config.stability.label_margin,
-    )
-    names = {label.cluster_id: label.label for label in labels}
-    by_nearest = nearest(segmentation.space, segmentation.model.centroids).cluster_id
-    return Month(
-        pd.Index(matrix["dfu_ck"]), segmentation, names, refit, np.array([names[i] for i in by_nearest], dtype=object)
-    )
-
-
 def rolled(config: ClusteringConfig, months: Sequence[pd.DataFrame]) -> list[Month]:
     """Label month after month, each continuing the one before."""
-    done = [labelled(config, months[0], segment_anew(config, months[0]), {}, refit=True)]
+    done = [Month.of(months[0], segment_from_scratch(config, months[0]), refit=True)]
     for before, matrix in pairwise(months):
-        published = as_published(before, done[-1].segmentation)
-        segmentation, continuity = continue_published(config, matrix, published, months=1)
-        borne = {i: done[-1].labels[of] for i, of in enumerate(continuity.matched) if of >= 0}
-        done.append(labelled(config, matrix, segmentation, borne, refit=continuity.refit))
+        result, told = continue_published(config, matrix, as_published(before, done[-1].result))
+        done.append(Month.of(matrix, result, refit=told.refit))
     return done
 
 
 def independent(config: ClusteringConfig, months: Sequence[pd.DataFrame]) -> list[Month]:
     """Label every month as if nothing had been published."""
-    return [labelled(config, matrix, segment_anew(config, matrix), {}, refit=True) for matrix in months]
-
-
-def matched_churn(before: Month, after: Month) -> float:
-    """Return the share of the shared DFUs that are not in the cluster matched to theirs."""
-    shared = before.cluster.index.intersection(after.cluster.index)
-    one, other = before.cluster[shared].to_numpy(), after.cluster[shared].to_numpy()
-    continues = match_clusters(one, other, one.max() + 1, other.max() + 1)
-    return float((continues[other] != one).mean())
+    return [Month.of(matrix, segment_from_scratch(config, matrix), refit=True) for matrix in months]
 
 
 def moved(before: pd.Series, after: pd.Series, among: pd.Index | None = None) -> float:
-    """Return the share of the shared DFUs whose value differs."""
+    """Return the share of the shared DFUs whose label differs."""
     shared = before.index.intersection(after.index)
     shared = shared if among is None else shared.intersection(among)
     return float((before[shared] != after[shared]).mean())
 
 
-def followed(done: Sequence[Month], truth: pd.DataFrame) -> dict[str, float]:
+def followed(done: Sequence[Month], fitting: pd.Series, truth: pd.DataFrame) -> dict[str, object]:
     """Return what became of the DFUs whose regime changed, six months after it did."""
-    last, start = done[-1], done[-1 - MONTHS_AFTER_CHANGE]
+    last, start = done[-1].label, done[-1 - MONTHS_AFTER_CHANGE].label
     changed = truth.index[truth["settled"] & (truth["before"] != truth["after"])]
-    keys = changed.intersection(last.keys).intersection(start.keys)
-    fitting = pd.Series(last.nearest_label, last.keys)[keys]
-    visible = (fitting != start.label[keys]).to_numpy()
-    carried = (last.label[keys] == fitting).to_numpy()
-    by_kind = pd.Series(carried[visible]).groupby(truth.loc[keys, "after"].to_numpy()[visible]).mean()
+    keys = changed.intersection(last.index).intersection(start.index)
+    visible = (fitting[keys] != start[keys]).to_numpy()
+    left = (last[keys] != start[keys]).to_numpy()
+    by_kind = pd.Series(left[visible]).groupby(truth.loc[keys, "after"].to_numpy()[visible]).mean()
     return {
         "changed_dfus": len(keys),
         "visible_share": round(float(visible.mean()), 4),
-        "fitting_label_share": round(float(carried.mean()), 4),
-        "fitting_label_share_of_visible": round(float(carried[visible].mean()), 4),
+        "left_share_of_visible": round(float(left[visible].mean()), 4),
+        "fitting_label_share_of_visible": round(float((last[keys] == fitting[keys])[visible].mean()), 4),
         "of_visible_by_new_regime": by_kind.round(3).to_dict(),
     }
 
@@ -217,43 +176,28 @@ def compare(name: str, panel: Panel, config: ClusteringConfig, n_months: int, tr
     ours_s = time.perf_counter() - started
     theirs = independent(config, months)
     theirs_s = time.perf_counter() - started - ours_s
-    in_full = independent(config.model_copy(update={"discount_noise": False}), months)
-    churn_in_full = [matched_churn(*pair) for pair in pairwise(in_full)]
     pairs, their_pairs = list(pairwise(ours)), list(pairwise(theirs))
-    churn, their_churn = [matched_churn(*p) for p in pairs], [matched_churn(*p) for p in their_pairs]
-    label_churn = [moved(a.label, b.label) for a, b in pairs]
-    quality = [month.segmentation.silhouette for month in ours[1:]]
-    their_quality = [month.segmentation.silhouette for month in theirs[1:]]
-    in_their_space = [
-        sampled_silhouettes(config, m, b.segmentation.space, [a.segmentation.assignment.cluster_id])[0]
-        for m, a, b in zip(months[1:], ours[1:], theirs[1:], strict=True)
-    ]
+    churn, their_churn = ([moved(a.label, b.label) for a, b in of] for of in (pairs, their_pairs))
     result = {
         "panel": name,
         "dfus": len(months[-1]),
         "months": n_months,
         "churn_median": round(float(np.median(churn)), 4),
         "churn_max": round(max(churn), 4),
-        "label_churn_median": round(float(np.median(label_churn)), 4),
-        "label_churn_max": round(max(label_churn), 4),
         "independent_churn_median": round(float(np.median(their_churn)), 4),
         "churn_ratio": round(float(np.median(churn) / np.median(their_churn)), 3),
-        "label_churn_ratio": round(float(np.median(label_churn) / np.median(their_churn)), 3),
-        "independent_churn_in_full_median": round(float(np.median(churn_in_full)), 4),
-        "silhouette_median": round(float(np.median(quality)), 4),
-        "independent_silhouette_median": round(float(np.median(their_quality)), 4),
-        "silhouette_ratio": round(float(np.median(np.array(quality) / their_quality)), 3),
-        "silhouette_ratio_in_the_refits_space": round(float(np.median(np.array(in_their_space) / their_quality)), 3),
-        "k": [len(month.segmentation.model.centroids) for month in ours],
-        "independent_k": [len(month.segmentation.model.centroids) for month in theirs],
+        "true_after": round(ours[-1].result.figures.true_share, 4),
+        "within_margin_after": round(ours[-1].result.figures.within_margin_share, 4),
+        "labels": [len(month.result.labels) for month in ours],
+        "independent_labels": [len(month.result.labels) for month in theirs],
         "refits": sum(month.refit for month in ours[1:]),
-        "renamed_segments": sum(len(set(a.labels.values()) - set(b.labels.values())) for a, b in pairs),
         "time_ratio": round(ours_s / theirs_s, 3),
     }
     if truth is not None:
         stayed = truth.index[truth["settled"] & (truth["before"] == truth["after"])]
         calm = [moved(a.label, b.label, stayed) for a, b in pairs]
-        result |= {"churn_of_unchanged_median": round(float(np.median(calm)), 4), "planted": followed(ours, truth)}
+        planted = followed(ours, theirs[-1].label, truth)
+        result |= {"churn_of_unchanged_median": round(float(np.median(calm)), 4), "planted": planted}
     return result
 
 

@@ -116,7 +116,9 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
     labels = run.table(RunFile.LABELS)
     clustered = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
     validator = Validator(run)
-    judgement = validator.judge(assignments.label_batches(config, labels, clustered), {})
+    figures = run.result(LABEL_SEGMENTS).figures
+    batches = assignments.label_batches(config, labels, clustered, figures.within_margin_share)
+    judgement = validator.judge(batches, {})
     if judgement.complete:
         publishing = preview_publish(run, engine)
         judgement += validator.judge([assignments.publishing_batch(config, publishing, _stability(run))], {})

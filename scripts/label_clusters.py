@@ -22,7 +22,7 @@ def main() -> None:
         type=table_path,
         default=_FOLDER / RunFile.LABELS,
         metavar="FILE",
-        help="dfu_ck, cluster_id, cluster_label, .csv or .parquet; cluster_profiles.json is written beside it",
+        help="dfu_ck, cluster_id, cluster_label, abc_class, reason; .csv or .parquet, cluster_profiles.json beside it",
     )
     arguments.add_argument(
         "--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the thresholds of the label rules"
@@ -38,6 +38,8 @@ def main() -> None:
         print(f"{told.churn_share:.1%} of {told.shared_dfus} DFUs have another label than in {told.published_run}")
     for segment in summary.segments:
         print(f"{segment.label}: {segment.size} DFUs ({segment.share:.1%}). {segment.reason}")
+    for others in summary.lifecycle:
+        print(f"{others.label}: {others.size} DFUs that are not clustered")
 
 
 if __name__ == "__main__":

@@ -19,11 +19,13 @@ def main() -> None:
     files = RunFolder(options.output_dir).placing(RunFile.MATRIX, options.input)
     summary = train_model(files, config, published)
     chosen = summary.k_selection
-    print(f"{options.output_dir}: {summary.k} clusters of {summary.n_dfus} DFUs, silhouette {summary.silhouette:.3f}")
+    told = summary.figures
+    print(f"{options.output_dir}: {len(summary.segments)} segments of {summary.n_dfus} DFUs, of {summary.k} clusters")
+    print(f"  words strictly true of {told.true_share:.1%}, within the margin of {told.within_margin_share:.1%}")
     print(f"  nominated: elbow {chosen.elbow}, silhouette {chosen.silhouette}, gap {chosen.gap}")
     if summary.continuity:
-        told = summary.continuity
-        print(f"  {'fitted again' if told.refit else 'kept'} from {told.published_run}: {told.reason}")
+        how = "fitted again" if summary.continuity.refit else "kept"
+        print(f"  {how} from {summary.continuity.published_run}: {summary.continuity.reason}")
     for warning in summary.warnings:
         print(f"  note: {warning}")
 

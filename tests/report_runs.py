@@ -1,14 +1,15 @@
 """A finished run in a folder, made by the real steps without a warehouse, for tests of its report."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.features.dfu_keys import keys_digest
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import time_series_features
-from dfu_clustering.features.panel import Histories
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
@@ -16,7 +17,8 @@ from dfu_clustering.quality.gate_reports import Check, GateReport
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import BUILD_FEATURES, PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
-from dfu_clustering.runs.summaries import FeatureSummary, LabelSummary
+from dfu_clustering.runs.summaries import FeatureSummary, LabelSummary, StabilitySummary
+from dfu_clustering.segments.segmentation import Figures
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
 
@@ -55,6 +57,22 @@ def published_summary(labels: LabelSummary) -> PublishSummary:
     flows += [("gone_label", None, 3), (None, None, 4)]
     transitions = tuple(Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in flows)
     return PublishSummary(transitions=transitions, not_found=0, not_found_keys=(), dry_run=False)
+
+
+FIGURES = Figures(
+    true_share=0.97, within_margin_share=0.99, first_rule_share=0.98, variance_explained_share=0.7,
+    kmeans_variance_explained_share=0.8, silhouette=0.3, inertia=12.5, added_patterns=(), moved_dfus=3,
+)  # fmt: skip
+
+
+def stability_of(**told: Any) -> StabilitySummary:
+    """Return a comparison with the published run that measured nothing but what is told."""
+    nothing: dict[str, Any] = {
+        "shared_dfus": 300, "new_dfus": 0, "left_dfus": 0, "churn_share": 0.0, "unchanged_dfus": None,
+        "churn_share_unchanged_history": None, "ari": None, "flow": [], "published_run": "r1", "refit": True,
+        "refit_reason": "refit is always", "psi": {}, "far_share": None, "held_share": None, "figures": FIGURES,
+    }  # fmt: skip
+    return StabilitySummary(**(nothing | told))
 
 
 def _demand(n_dfus: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,5 @@
 """What a run's labels must be like before they are published."""
 
-import re
-
 import great_expectations.expectations as gxe
 import pandas as pd
 import pyarrow as pa
@@ -9,7 +7,7 @@ import pyarrow.compute as pc
 from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.labels.rules import PATTERNS
+from dfu_clustering.labels.vocabulary import LIFECYCLE, label_pattern, parse_label
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import Suite
 from dfu_clustering.runs.summaries import StabilitySummary
@@ -17,30 +15,40 @@ from expectations.engine.checks import Batch, bounded, declare, graded
 
 SUITE: Suite = "assignments"
 
-_TIER = "(?:high|medium|low)"
-_BASES = "|".join([*(re.escape(p.base).replace(re.escape("{tier}"), _TIER) for p in PATTERNS), f"{_TIER}_volume"])
-LABEL = rf"^(?:{_BASES})(?:_[a-z0-9]+)*$"
+LABEL = label_pattern()
+
+_LEAST_TRUE_SHARE = 0.9  # of the labelled DFUs: all words of their label true within the margin
 
 _MOVES_SHOWN = 5
 
 
-def label_batches(config: ClusteringConfig, labels: pd.DataFrame, clustered: pd.Series) -> list[Batch]:
+def label_batches(
+    config: ClusteringConfig, labels: pd.DataFrame, clustered: pd.Series, within_margin_share: float | None = None
+) -> list[Batch]:
     """Return what is judged in the labels themselves.
 
     Args:
         config: Smallest cluster.
         labels: dfu_ck, cluster_id, cluster_label.
         clustered: dfu_ck of the feature matrix.
+        within_margin_share: Share (0-1) of the DFUs for which all words are true within the margin; None: not known.
     """
-    coverage = {
+    of_clustered = labels[~_is_of_lifecycle(labels["cluster_label"])]
+    facts = {
         "unlabelled_dfus": _count_missing(clustered, labels["dfu_ck"]),
-        "strange_dfus": _count_missing(labels["dfu_ck"], clustered),
+        "strange_dfus": _count_missing(of_clustered["dfu_ck"], clustered),
+        "within_margin_share": within_margin_share,
     }
     return [
         Batch("labels of every DFU", labels, _OF_EVERY_DFU, key="dfu_ck", essential=True),
-        Batch("labels of every segment", _segments(labels), _of_every_segment(config), key="cluster_label"),
-        Batch("labels cover the DFUs", pd.DataFrame([coverage]), _COVERAGE),
+        Batch("labels of every segment", _segments(of_clustered), _of_every_segment(config), key="cluster_label"),
+        Batch("labels cover the DFUs", pd.DataFrame([facts]), _COVERAGE),
     ]
+
+
+def _is_of_lifecycle(labels: pd.Series) -> pd.Series:
+    parsed = {label: parse_label(label) for label in labels.dropna().unique()}
+    return labels.isin([text for text, label in parsed.items() if label and label.pattern in LIFECYCLE])
 
 
 def _count_missing(wanted: pd.Series, keys: pd.Series) -> int:
@@ -146,9 +154,16 @@ _COVERAGE = (
     bounded(
         "only_clustered_dfus_have_a_label",
         "critical",
-        "Every label belongs to a DFU with features (labels that do not).",
+        "Every label but new and inactive belongs to a DFU with features (labels that do not).",
         "strange_dfus",
         high=0,
+    ),
+    bounded(
+        "words_are_true",
+        "critical",
+        "All words of their label are true of most DFUs within label_margin (share of the DFUs).",
+        "within_margin_share",
+        low=_LEAST_TRUE_SHARE,
     ),
 )
 

@@ -7,7 +7,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.features.matrix import Attribute
+from dfu_clustering.features.attributes import Attribute
 from expectations.engine.checks import declare
 from expectations.engine.results import KEYS_KEPT
 

@@ -7,7 +7,7 @@ from great_expectations.expectations.expectation import Expectation
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.features.matrix import DFU_ATTRIBUTES
+from dfu_clustering.features.attributes import DFU_ATTRIBUTES
 from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
 from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
 from expectations.suites.attributes import attribute_columns, domains, ranges

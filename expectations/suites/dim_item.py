@@ -7,7 +7,7 @@ from great_expectations.expectations.expectation import Expectation
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.features.matrix import ITEM_ATTRIBUTES
+from dfu_clustering.features.attributes import ITEM_ATTRIBUTES
 from expectations.engine.checks import Batch, Moment, declare
 from expectations.suites.attributes import attribute_columns, domains, ranges
 

@@ -129,8 +129,14 @@ def summary_markdown(summary: RunSummary) -> str:
     lines = [
         f"# DFU segments as of {summary.as_of_month}",
         (
-            f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs in **{summary.k}** segments "
-            f"({number}; silhouette {summary.silhouette:.2f})."
+            f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs in **{len(summary.clusters)}** segments, of "
+            f"{summary.k} clusters ({number}); {_lifecycle(summary)}."
+        ),
+        (
+            f"All words of their label are strictly true of **{summary.figures.true_share:.1%}** of them, within the "
+            f"margin of {summary.figures.within_margin_share:.1%}. Clusters with words explain "
+            f"{summary.figures.variance_explained_share:.0%} of the differences between DFUs, those of K-means "
+            f"{summary.figures.kmeans_variance_explained_share:.0%}."
         ),
         (
             f"dim_dfu: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
@@ -179,14 +185,18 @@ def stability_lines(told: StabilitySummary | None) -> list[str]:
     unchanged = told.churn_share_unchanged_history
     calm = "" if unchanged is None else f", {unchanged:.1%} of those whose history barely changed"
     ari = "" if told.ari is None else f"; ARI {told.ari:.2f}"
-    lines = [
+    return [
         "",
         (
             f"Against `{told.published_run}`: {told.churn_share:.1%} of {told.shared_dfus:,} DFUs have another label"
             f"{calm}{ari}. Clusters {'fitted again' if told.refit else 'kept'}: {told.refit_reason}."
         ),
     ]
-    return lines + [f"- `{one.old_label}` is now `{one.new_label}`: {one.reason}" for one in told.renamed]
+
+
+def _lifecycle(summary: RunSummary) -> str:
+    counts = ", ".join(f"{one.size:,} {one.label}" for one in summary.lifecycle)
+    return f"not clustered but labelled: {counts}" if counts else "no others have a label"
 
 
 def segment_table(summary: RunSummary) -> list[dict[str, str | int]]:

@@ -102,6 +102,9 @@ def test_numbers_agree_with_sql_summary_and_profiles(api, published):
     assert (answer["unassigned"], answer["total_assigned"]) == (unassigned, sum(by_label.values()) + by_hand)
     assert answer["as_of_month"] == published.summary["as_of_month"]
     assert answer["domain"] == "dfu"
+    for others in published.summary["lifecycle"]:
+        told = clusters.pop(others["label"])
+        assert (told["cluster_id"], told["count"], told["avg_demand"]) == (others["cluster_id"], others["size"], None)
     for segment in published.summary["clusters"]:
         assert clusters.pop(segment["label"]) == {
             "cluster_id": segment["cluster_id"],
@@ -232,8 +235,11 @@ def test_dfu_tells_label_reason_features_and_history(api, published, label):
     assignments = read_table(published.folder / "cluster_assignments.csv", text_columns=frozenset({"dfu_ck"}))
     known = assignments[assignments["cluster_id"] == segment["cluster_id"]].iloc[0]
     answer = api.dfu(known["dfu_ck"]).json
+    labels = read_table(published.folder / "cluster_labels.csv", text_columns=frozenset({"dfu_ck"})).set_index("dfu_ck")
+    own = labels.loc[known["dfu_ck"]]
     told = (answer["dfu_ck"], answer["label"], answer["cluster_id"], answer["reason"], answer["excluded_reason"])
-    assert told == (known["dfu_ck"], label, segment["cluster_id"], segment["reason"], None)
+    assert told == (known["dfu_ck"], label, segment["cluster_id"], own["reason"], None)
+    assert answer["abc_class"] == own["abc_class"]
     assert answer["distance"] == known["distance"]
     assert [(one["as_of_month"], one["label"], one["distance"]) for one in answer["labels"]] == [
         (published.summary["as_of_month"], label, known["distance"])

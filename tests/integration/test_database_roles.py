@@ -100,8 +100,8 @@ def test_worker_may_do_all_that_the_flow_does(roles, prefect_server, tmp_path, m
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
         summary = cluster_dfus(k_range=(3, 6))
     counted = "SELECT count(cluster_assignment), count(*) FILTER (WHERE modified_ts > load_ts) FROM dim_dfu"
-    assert execute(roles, counted) == [(summary.clustered, summary.published.updated)]
-    assert summary.published.updated == summary.clustered > 300
+    assert execute(roles, counted) == [(summary.labelled, summary.published.updated)]
+    assert summary.published.updated == summary.labelled > 300
 
 
 @pytest.mark.parametrize("role", ["dfu_worker", "dfu_api"])

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
 
+from dfu_clustering.features.histories import select_histories
 from dfu_clustering.features.matrix import time_series_features
-from dfu_clustering.features.panel import PanelBuilder, select_histories
+from dfu_clustering.features.panel import PanelBuilder
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.snapshot import snapshot
 from dfu_clustering.warehouse.statements import statement

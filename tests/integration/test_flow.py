@@ -59,7 +59,7 @@ def test_run_publishes_and_shows_name_summary_segments_pictures_and_report(serve
     monkeypatch.setenv("DFU_REPORT_URL", "https://dfu.example/{run}")
     state = cluster_dfus(k_range=(3, 6), return_state=True)
     summary = state.result()
-    assert count(warehouse, LABELLED) == summary.clustered > 300
+    assert count(warehouse, LABELLED) == summary.labelled > 300
     run_id = state.state_details.flow_run_id
     with get_client(sync_client=True) as client:
         shown = client.read_artifacts(
@@ -85,7 +85,7 @@ def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_faile
     state = cluster_dfus(**QUICK, return_state=True)
     summary = state.result()
     assert state.is_completed()
-    assert count(warehouse, LABELLED) == summary.clustered
+    assert count(warehouse, LABELLED) == summary.labelled
     assert summary.report is None
     assert NO_REPORT in summary.warnings
     assert summary.mlflow_run_id
@@ -100,7 +100,7 @@ def test_dry_run_works_everything_out_and_writes_no_label(server, warehouse):
     summary = cluster_dfus(dry_run=True, **QUICK)
     assert summary.published.dry_run
     assert "Dry run: nothing was written to dim_dfu" in Path(summary.run_folder, "report.html").read_text()
-    assert summary.published.updated == summary.clustered
+    assert summary.published.updated == summary.labelled
     assert count(warehouse, LABELLED) == 0
 
 

@@ -24,7 +24,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.tables import read_json, read_table, sha256
+from dfu_clustering.files.tables import read_json, sha256
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.published_files import PublishedFiles
@@ -80,9 +80,9 @@ def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(wareho
     assert told.churn_share < 0.1
     changes = pd.read_parquet(folder / "label_changes.parquet")
     assert set(changes["dfu_ck"]) == changed
-    assert changes["feature"].notna().all()
-    held = read_table(folder / "cluster_assignments.csv", text_columns=frozenset({"dfu_ck"}))
-    assert told.held_share == pytest.approx((held["margin"] < 0).mean())
+    clustered = ~changes[["old_label", "new_label"]].apply(lambda label: label.str.match("new_|inactive")).any(axis=1)
+    assert changes.loc[clustered, ["word", "feature"]].notna().all(axis=None)
+    assert told.held_share == pytest.approx(1 - told.figures.true_share)
 
     # the month once more: it goes on from the first month again and comes to the same labels
     again = cluster(SECOND)
@@ -158,7 +158,7 @@ def test_a_run_that_needs_approval_waits_and_does_what_the_person_says(warehouse
     state = state_after(publish, while_it_waits=nothing_is_published)
     if publish:
         assert state.is_completed()
-        assert len(labels_in(warehouse)) == state.result().clustered
+        assert len(labels_in(warehouse)) == state.result().labelled
     else:
         assert (state.name, state.message) == ("NotPublished", "not published, a planner refused: as discussed")
         assert labels_in(warehouse) == {}

@@ -110,14 +110,21 @@ def test_clustered_and_excluded_add_up_to_every_dfu(demo):
     assert demo.summary["excluded"]["not_in_dim_dfu"] == strangers > 0
 
 
+def labelled(summary):
+    """Return how many DFUs have a label, clustered or not."""
+    return summary["clustered"] + sum(others["size"] for others in summary["lifecycle"])
+
+
 def test_summary_agrees_with_the_database_and_itself(demo):
     summary = demo.summary
     counts = dict(query(demo.url, "SELECT cluster_assignment, count(*) FROM dim_dfu GROUP BY 1"))
-    assert {segment["label"]: segment["size"] for segment in summary["clusters"]} == {
+    segments = [*summary["clusters"], *summary["lifecycle"]]
+    assert {segment["label"]: segment["size"] for segment in segments} == {
         label: count for label, count in counts.items() if label is not None
     }
-    assert summary["published"]["updated"] == summary["clustered"]
-    assert summary["k"] == len(summary["clusters"]) == summary["k_selection"]["selected"]
+    assert sum(segment["size"] for segment in summary["clusters"]) == summary["clustered"]
+    assert summary["published"]["updated"] == labelled(summary) > summary["clustered"]
+    assert summary["k"] == summary["k_selection"]["selected"]
     assert summary["k_selection"]["selected"] in summary["k_selection"]["feasible"]
     assert sum(segment["share"] for segment in summary["clusters"]) == pytest.approx(1)
     assert summary["config_digest"] == load_config().digest()
@@ -178,14 +185,14 @@ def test_report_of_flow_and_programs_holds_the_numbers_of_the_summary(demo, prog
     )
     assert output.as_uri() in shown.stdout
     of_flow = (demo.run / "report.html").read_text()
-    assert f"<strong>{demo.summary['clustered']:,}</strong> DFUs have a label" in of_flow
+    assert f"<strong>{labelled(demo.summary):,}</strong> DFUs have a label" in of_flow
     assert f"of {demo.summary['n_dfus']:,};" in of_flow
     for reason, dfus in demo.summary["excluded"].items():
         assert re.search(rf"{reason} <small>[^<]*</small></th><td class=\"number\">{dfus:,}</td>", of_flow)
     rows = rows_of(of_flow)
-    assert len(rows) == demo.summary["k"]
-    for segment in demo.summary["clusters"]:
-        _, size, share, volume_share, mean_demand, *_ = rows[segment["cluster_id"]]
+    assert len(rows) == len(demo.summary["clusters"])
+    for number, segment in enumerate(demo.summary["clusters"]):
+        _, size, share, volume_share, mean_demand, *_ = rows[number]
         assert int(size) == segment["size"]
         assert (float(share), float(volume_share)) == (segment["share"], segment["volume_share"])
         assert float(mean_demand) == segment["profile"]["mean_demand"]
@@ -197,7 +204,7 @@ def test_programs_after_the_flow_change_no_row(demo, programs_folder):
     environment = demo.environment | {"DATABASE_URL": demo.url}
     command = [sys.executable, str(ROOT / "scripts" / "update_cluster_assignments.py"), "--dry-run"]
     shown = subprocess.run(command, cwd=programs_folder, env=environment, capture_output=True, text=True, check=True)
-    assert f"updated 0, would be cleared 0, unchanged {demo.summary['clustered']}" in shown.stdout
+    assert f"updated 0, would be cleared 0, unchanged {labelled(demo.summary)}" in shown.stdout
     assert "DFUs of the file not found in dim_dfu: 0" in shown.stdout
     unlabelled = demo.summary["published"]["unlabelled"]
     assert f"DFUs left without a label: {unlabelled}" in shown.stdout
@@ -228,6 +235,6 @@ def test_mlflow_run_holds_settings_figures_files_and_the_champion(demo):
     assert record["metrics"]["k"] == demo.summary["k"]
     assert record["metrics"]["excluded.never_sold"] == demo.summary["excluded"]["never_sold"]
     assert {*SHARED_FILES, "report.html"} <= set(record["files"])
-    assigned = pd.read_csv(demo.run / "cluster_assignments.csv").set_index("dfu_ck")["cluster_id"]
+    assigned = pd.read_csv(demo.run / "cluster_assignments.csv").set_index("dfu_ck")["kmeans_cluster"]
     matrix = pd.read_parquet(demo.run / "clustering_features.parquet")
     assert record["clusters"] == assigned.loc[matrix["dfu_ck"]].tolist()

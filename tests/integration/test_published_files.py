@@ -141,13 +141,13 @@ def test_run_of_a_version_that_pickled_its_model_is_refused_and_the_pickle_never
 
 
 def test_model_of_another_schema_version_is_refused_with_both_versions(run):
-    replace_model(run, json.dumps(stored_model(run) | {"schema_version": 2}).encode())
-    require_refused(run, "schema_version 2, while this version reads 1")
+    replace_model(run, json.dumps(stored_model(run) | {"schema_version": 3}).encode())
+    require_refused(run, "schema_version 3, while this version reads 2")
 
 
 def test_model_whose_parts_do_not_fit_together_is_refused_before_it_is_applied(run):
     model = stored_model(run)
-    model["preprocessing"]["space"]["time_series"]["block"]["scaling"]["center"].pop()
+    model["preprocessing"]["space"]["time_series"]["block"]["parts"]["levels"]["scaling"]["center"].pop()
     replace_model(run, json.dumps(model).encode())
     require_refused(run, "values that do not fit together")
 
@@ -155,7 +155,7 @@ def test_model_whose_parts_do_not_fit_together_is_refused_before_it_is_applied(r
 def test_settings_of_another_version_in_the_metadata_keep_no_run_from_being_continued(run):
     path = RunFolder(published_folder(run)).path(RunFile.METADATA)
     metadata = read_json(path)
-    del metadata["config"]["switch_margin"], metadata["config"]["data_quality"]["coverage_drop"]
+    del metadata["config"]["refit"], metadata["config"]["data_quality"]["coverage_drop"]
     write_json(metadata | {"config": metadata["config"] | {"of_another_version": 1}}, path)
     assert find_published(run, CONFIG.tracking).run == published_folder(run).name
 
@@ -176,30 +176,30 @@ def test_month_whose_earlier_publish_cannot_be_read_continues_its_own(run):
     [
         lambda table: table.iloc[:0],
         lambda table: pd.concat([table, table.iloc[[3]]]),
-        lambda table: table.assign(evidence="much"),
+        lambda table: table.assign(cluster_label=table["cluster_label"].where(table.index != 3)),
     ],
-    ids=["no row", "a DFU again", "evidence that is text"],
+    ids=["no row", "a DFU again", "a DFU without a label"],
 )
-def test_damaged_assignments_are_refused(run, damage):
-    path = RunFolder(published_folder(run)).path(RunFile.ASSIGNMENTS)
+def test_damaged_labels_are_refused(run, damage):
+    path = RunFolder(published_folder(run)).path(RunFile.LABELS)
     write_table(damage(read_table(path)), path)
-    require_refused(run, "hold each DFU once, in a cluster of its model")
+    require_refused(run, "hold each DFU once")
 
 
-def test_members_of_clusters_that_the_model_does_not_have_are_refused(run):
-    path = published_files(run).path(RunFile.ASSIGNMENTS)
-    table = read_table(path)
-    write_table(table.assign(cluster_id=table["cluster_id"].replace(0, 99)), path)
-    require_refused(run, "other cluster numbers than 0 to")
+def test_labels_of_words_that_this_version_does_not_know_hold_nobody(run, tmp_path):
+    path = RunFolder(published_folder(run)).path(RunFile.LABELS)
+    write_table(read_table(path).assign(cluster_label="gone_label"), path)
+    told = train_model(trained_beside(run, tmp_path), CONFIG, PublishedFiles(RunFolder(published_folder(run))))
+    assert told.figures.true_share > 0.9
 
 
 def test_run_of_another_assortment_has_nothing_to_continue_and_that_is_reported(run):
-    path = published_files(run).path(RunFile.ASSIGNMENTS)
+    path = published_files(run).path(RunFile.LABELS)
     table = read_table(path)
     write_table(table.assign(dfu_ck="other_" + table["dfu_ck"]), path)
     choice = find_published(run, CONFIG.tracking)
     assert choice.run is None
-    assert f"only 0% of its {len(table)} DFUs are in the features of this run" in choice.problem
+    assert f"only 0% of its {len(table)} DFUs are among those of this run" in choice.problem
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def test_published_clusters_are_read_once_and_of_the_matrix_only_what_is_compare
         PublishedFiles, "matrix", lambda self, columns=None: read.append(whole(self, columns)) or read[-1]
     )
     train_model(trained_beside(run, tmp_path), CONFIG, PublishedFiles(folder))
-    assert [folder.asked.count(file) for file in (RunFile.ASSIGNMENTS, RunFile.MODEL)] == [1, 1]
+    assert [folder.asked.count(file) for file in (RunFile.LABELS, RunFile.MODEL)] == [1, 1]
     assert [list(frame) for frame in read] == [["dfu_ck", *SHAPE_SOURCES]]
     moves = read_table(tmp_path / "dfu_moves.parquet")
     assert len(moves) == len(read[0])

@@ -41,14 +41,17 @@ def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, postgres_url, t
     engine.dispose()
 
     assert training.k >= 4
+    assert training.figures.true_share >= 0.9
+    assert training.figures.within_margin_share >= 0.98
     assert max(segment.share for segment in labels.segments) <= 0.5
-    assert len({segment.label for segment in labels.segments}) == training.k
-    assert published.updated == features.clustered
+    assert len({segment.label for segment in labels.segments}) == len(labels.segments) >= training.k
+    ever_sold = features.n_dfus - features.excluded["never_sold"] - features.excluded["not_in_dim_dfu"]
+    assert published.updated == sum(labels.sizes().values()) == ever_sold
     assert features.clustered + sum(features.excluded.values()) == features.n_dfus
     assert features.n_dfus == len(pd.read_parquet(panel)[["dmdunit", "dmdgroup", "loc"]].drop_duplicates())
     with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(cluster_assignment) FROM dim_dfu")
-        assert cursor.fetchone() == (features.clustered,)
+        assert cursor.fetchone() == (ever_sold,)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [
         "cluster_profiles.png",
         "cluster_sizes.png",

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Visit, headless_chromium
-from report_runs import HOSTILE_KEYS, make_run
+from report_runs import HOSTILE_KEYS, make_run, stability_of
 
-from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.files.summary import write_summary
+from dfu_clustering.files.tables import write_table
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
@@ -23,14 +24,10 @@ PHONE = {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     run = make_run(tmp_path_factory.mktemp("report"))
-    renamed = {"old_label": "a", "new_label": "b", "reason": "seasonality fell below 0.5"}
-    measured = {"churn_share": 0.05, "ari": 0.9, "refit": False, "refit_reason": "fits", "renamed": [renamed]}
-    dfus = {"shared_dfus": 300, "new_dfus": 0, "left_dfus": 0, "unchanged_dfus": 0, "flow": []}
-    unknown = ("churn_share_unchanged_history", "far_share", "held_share", "silhouette_nearest")
-    others = {"published_run": "2026-09-c0ffee0000-bbbbbbbbbbbb", "psi": {}, "silhouette": 0.3}
-    write_json({**measured, **dfus, **others, **dict.fromkeys(unknown)}, run.path(RunFile.STABILITY))
-    names = ["dfu_ck", "old_label", "new_label", "feature", "before", "after"]
-    moved = pd.DataFrame([[key, "a", "b", "log_growth", 0.1, 0.5] for key in HOSTILE_KEYS], columns=names)
+    told = stability_of(churn_share=0.05, ari=0.9, refit=False, refit_reason="fits")
+    write_summary(told, run.path(RunFile.STABILITY))
+    names = ["dfu_ck", "old_label", "new_label", "word", "feature", "before", "after"]
+    moved = pd.DataFrame([[key, "a", "b", "rising", "log_growth", 0.1, 0.5] for key in HOSTILE_KEYS], columns=names)
     write_table(moved, run.path(RunFile.LABEL_CHANGES))
     build_report(run)
     return run

@@ -8,9 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from report_runs import HOSTILE_KEYS, N_MONTHS, make_run
+from report_runs import HOSTILE_KEYS, N_MONTHS, make_run, stability_of
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import read_json, read_table, write_json, write_table
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS
@@ -71,22 +72,19 @@ def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
         "dfu_ck": ["000010_CLUB_DC10", HOSTILE_KEYS[0]],
         "old_label": [labels[0].label] * 2,
         "new_label": [labels[1].label] * 2,
+        "word": ["rising"] * 2,
         "feature": ["log_growth"] * 2,
         "before": [0.01, 0.0],
         "after": [0.5, np.nan],
     }
     write_table(pd.DataFrame(moved), run.path(RunFile.LABEL_CHANGES))
-    renamed = {"old_label": "gone_label", "new_label": labels[1].label, "reason": "seasonality fell below 0.5"}
-    measured = {"churn_share": 0.042, "ari": 0.93, "refit": False, "refit_reason": "fits <well>", "renamed": [renamed]}
-    dfus = {"shared_dfus": 300, "new_dfus": 0, "left_dfus": 0, "unchanged_dfus": 0, "flow": []}
-    unknown = ("churn_share_unchanged_history", "far_share", "held_share", "silhouette_nearest")
-    others = {"published_run": "2026-09-c0ffee0000-bbbbbbbbbbbb", "psi": {}, "silhouette": 0.3}
-    write_json({**measured, **dfus, **others, **dict.fromkeys(unknown)}, run.path(RunFile.STABILITY))
+    told = stability_of(churn_share=0.042, ari=0.93, refit=False, refit_reason="fits <well>")
+    write_summary(told, run.path(RunFile.STABILITY))
     page = page_of(run)
     assert "4.2%" in page
     assert "kept as published <small>fits &lt;well&gt;</small>" in page
-    assert "<td>seasonality fell below 0.5</td>" in page
-    assert "The DFUs that moved, and what moved them" in page
+    assert "<td>rising</td><td>log_growth</td>" in page
+    assert "The DFUs that moved, and which word ended" in page
     assert "000010_CLUB_DC10</th>" in page
     assert HOSTILE_KEYS[0] not in page
 
@@ -152,7 +150,9 @@ def enlarge(run, n_dfus):
     members = read_table(run.path(RunFile.ASSIGNMENTS), text_columns=frozenset({"dfu_ck"}))
     rows = np.arange(n_dfus) % len(members)
     keys = pd.Series([f"ITEM{i:07d}_CUSTOMER GROUP_LOCATION{i % 97:02d}" for i in range(n_dfus)], dtype="str")
-    write_table(members.iloc[rows].reset_index(drop=True).assign(dfu_ck=keys), run.path(RunFile.ASSIGNMENTS))
+    for file in (RunFile.ASSIGNMENTS, RunFile.LABELS):
+        table = read_table(run.path(file), text_columns=frozenset({"dfu_ck"}))
+        write_table(table.iloc[rows].reset_index(drop=True).assign(dfu_ck=keys), run.path(file))
     panel = parquet.read_table(run.path(RunFile.PANEL)).to_pandas().drop(columns="dfu_ck").to_numpy()
     noise = np.random.default_rng(0).lognormal(0, 0.05, n_dfus)
     columns = {"dfu_ck": pa.array(keys)}

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.features.panel import Histories
+from dfu_clustering.labels.rules import significant_strength
 
 VOLUME_FEATURES = [
     "mean_demand",
@@ -133,6 +134,12 @@ def critical_strength(months: int) -> float:
     return 1 - (months - 2) / (11 * scipy.stats.f.ppf(0.99, 11, months - 13) + months - 13)
 
 
+def test_the_rules_ask_of_a_season_what_the_f_test_asks():
+    asked = significant_strength(np.array([0.0, 12, 24, 36, 48]))
+    assert asked.tolist() == pytest.approx([np.inf, np.inf, *map(critical_strength, (24, 36, 48))], rel=1e-12)
+    assert asked[2] == pytest.approx(0.63, abs=0.005)  # as METHOD has it
+
+
 @pytest.mark.parametrize("months", [36, 48])
 def test_an_item_that_sells_four_months_a_year_has_a_significant_season(months):
     rng = np.random.default_rng(12)
@@ -165,9 +172,11 @@ NOISE = {
 @pytest.mark.parametrize("kind", NOISE)
 def test_noise_is_rarely_called_seasonal(kind, months, most):
     noise = NOISE[kind](np.random.default_rng(20_240_601), (20_000, months))
-    strength = time_series_features(_noise(noise))["seasonality_strength"]
+    found = time_series_features(_noise(noise))
+    asked = np.maximum(significant_strength(found["season_months"].to_numpy(float)), 0.5)
     # METHOD: 0.7 to 1.7 % at 24 months; with 20,000 DFUs the standard error is 0.1 %
-    assert (strength >= max(critical_strength(months), 0.5)).mean() <= most
+    assert set(found["season_months"]) == {months}
+    assert (found["seasonality_strength"] >= asked).mean() <= most
 
 
 @pytest.mark.parametrize("kind", ["normal", "poisson", "lognormal"])

@@ -1,165 +1,194 @@
-"""Labels of random profiles: unique, well formed, true, and independent of the order of rows."""
+"""Words of random DFUs: well formed, true of those that bear them, and the same whatever the order or unit."""
 
 import re
-from itertools import pairwise, product
 
 import numpy as np
-import pandas as pd
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.labels.naming import ClusterLabel, label_clusters
-from dfu_clustering.labels.profiles import COMPARED_FEATURES
-from dfu_clustering.labels.rules import NO_PATTERN, PATTERNS, TIERS, PublishedLabel, base_of
-from dfu_clustering.labels.traits import MOST_WORDS, PEAK_AGREEMENT
+from dfu_clustering.labels.reasons import reasons
+from dfu_clustering.labels.rules import (
+    PATTERNS,
+    Bounds,
+    own_patterns,
+    own_tiers,
+    patterns_open,
+    significant_strength,
+    tiers_within,
+    true_of,
+)
+from dfu_clustering.labels.traits import trait_words
+from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TIERS, TRAIT_NUMBERS, Label, label_pattern, parse_label
+from dfu_clustering.segments.meaning import Meaning
+from dfu_clustering.segments.membership import Clusters, admissible, settle
+from dfu_clustering.segments.tiers import joined_tiers
 
 CONFIG = load_config().labeling
-BOUNDS = (20.0, 640.0)
-SCALES = pd.DataFrame({"median": 0.0, "scale": 0.5}, index=list(COMPARED_FEATURES))
-TRAIT_WORDS = (
-    "rising", "fading", "peak_q1", "peak_q2", "peak_q3", "peak_q4",
-    "sparser", "denser", "erratic", "regular", "larger", "smaller",
-)  # fmt: skip
+BOUNDS = Bounds(20.0, 640.0)
+MARGINS = st.sampled_from([0.05, 0.1, 0.3])
+LABELS = st.builds(
+    Label,
+    st.sampled_from([*PATTERN_NAMES, "new"]),
+    st.sampled_from(TIERS),
+    st.lists(st.sampled_from(list(TRAIT_NUMBERS)), unique=True, max_size=3).map(tuple),
+)
 
-# few distinct values, thresholds among them, so that bases are shared and ties occur
-profile = st.fixed_dictionaries(
+# thresholds and what lies close to them among the values, so that ties occur
+dfu = st.fixed_dictionaries(
     {
-        "mean_demand": st.sampled_from([5.0, 20.0, 60.0, 100.0, 101.0, 300.0, 640.0, 2000.0]),
-        "cv_demand": st.sampled_from([0.2, 0.3, 0.5, 0.8, 1.4]),
-        "zero_demand_pct": st.sampled_from([0.0, 0.2, 0.21, 0.6]),
-        "sparsity_score": st.sampled_from([1.0, 1.3, 2.0, 2.1, 8.0]),
-        "cv2_demand": st.sampled_from([0.0, 0.3, 0.49, 1.2]),
-        "seasonality_strength": st.sampled_from([0.0, 0.2, 0.25, 0.4, 0.5, 0.9]),
-        "peak_month": st.floats(0.51, 12.5),
-        "peak_agreement": st.sampled_from([0.0, 0.49, 0.5, 0.9]),
-        "growth_rate": st.sampled_from([-0.4, -0.05, 0.0, 0.05, 0.4]),
-        "rising_share": st.sampled_from([0.0, 0.5]),
-        "falling_share": st.sampled_from([0.0, 0.5]),
-        "log_growth": st.sampled_from([-0.6, -0.15, 0.0, 0.15, 0.16, 0.6]),
+        "mean_demand": st.sampled_from([5.0, 20.0, 60.0, 640.0]) | st.floats(0.1, 2000.0),
+        "seasonality_strength": st.sampled_from([0.0, 0.25, 0.5, 0.9]) | st.floats(0.0, 1.0),
+        "season_months": st.sampled_from([0.0, 24.0, 36.0, 48.0]),
+        "peak_month": st.integers(1, 12).map(float),
+        "peak_clarity": st.sampled_from([np.nan, 0.5]) | st.floats(0.0, 1.0),
+        "growth_rate": st.sampled_from([np.nan, -0.05, 0.0, 0.05]) | st.floats(-1.0, 3.0),
+        "trend_direction": st.sampled_from([-1.0, 0.0, 1.0]),
+        "log_growth": st.sampled_from([-0.15, 0.0, 0.15]) | st.floats(-1.5, 1.5),
+        "zero_demand_pct": st.sampled_from([0.0, 0.2]) | st.floats(0.0, 0.96),
+        "sparsity_score": st.sampled_from([1.0, 2.0]) | st.floats(1.0, 24.0),
+        "cv_demand": st.sampled_from([0.3, 0.8]) | st.floats(0.0, 3.0),
+        "cv2_demand": st.sampled_from([0.0, 0.49]) | st.floats(0.0, 3.0),
+        "history_months": st.sampled_from([12.0, 24.0]),
     }
 )
-profile_sets = st.lists(profile, min_size=1, max_size=12).map(
-    lambda rows: pd.DataFrame(rows).rename_axis(index="cluster_id")
+dfus = st.lists(dfu, min_size=1, max_size=25).map(
+    lambda rows: {name: np.array([row[name] for row in rows]) for name in rows[0]}
 )
-published_labels = st.dictionaries(
-    st.integers(0, 11),
-    st.sampled_from(["medium_volume", *(f"medium_volume_{word}" for word in (*TRAIT_WORDS, "1", "2", "7"))]),
-)
-
-
-def labels_of(profiles: pd.DataFrame, published: dict[int, str] | None = None) -> tuple[ClusterLabel, ...]:
-    return label_clusters(profiles, SCALES, BOUNDS, CONFIG, published=published)
-
-
-@settings(max_examples=100, deadline=None)
-@given(profile_sets, published_labels)
-def test_no_label_occurs_twice_whatever_was_published(profiles: pd.DataFrame, published: dict[int, str]) -> None:
-    labels = [label.label for label in labels_of(profiles, published)]
-    assert len(set(labels)) == len(labels) == len(profiles)
-
-
-# values all along the numbers between thresholds and margins
-close_profile = profile.flatmap(
-    lambda values: st.fixed_dictionaries(
-        {
-            **{name: st.just(value) for name, value in values.items()},
-            "mean_demand": st.floats(1.0, 2000.0),
-            "cv_demand": st.floats(0.0, 2.0),
-            "zero_demand_pct": st.floats(0.0, 1.0),
-            "seasonality_strength": st.floats(0.0, 1.0),
-            "growth_rate": st.floats(-0.5, 0.5),
-        }
-    )
+MEANINGS = st.lists(
+    st.builds(Meaning, st.sampled_from(PATTERN_NAMES), st.sampled_from([(), ("rising",), ("fading",), ("erratic",)])),
+    min_size=1,
+    max_size=5,
+    unique=True,
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(close_profile, st.sampled_from([*PATTERNS, NO_PATTERN]), st.sampled_from(TIERS), st.sampled_from([0.1, 0.3]))
-def test_a_base_has_the_published_pattern_or_that_of_todays_rule(values, pattern, tier, margin) -> None:
-    published = PublishedLabel.parse(pattern.base.format(tier=tier))
-    by_rule = base_of(values, BOUNDS, CONFIG)
-    kept = base_of(values, BOUNDS, CONFIG, published, margin)
-    assert kept.pattern in (published.pattern, by_rule.pattern)
-    assert kept.tier in (published.tier, by_rule.tier)
-    # no reason denies what its own numbers say
-    for name, value, sign, limit in re.findall(r"not (\w+) \(median \w+ (\S+) (\S+) (\S+)\)", kept.reason):
-        shown = {"volatile": ("<=", CONFIG.cv_thresholds.volatile), "steady": (">", CONFIG.cv_thresholds.steady)}
-        assert name not in shown or sign == shown[name][0], (value, limit)
-
-
-@settings(max_examples=100, deadline=None)
-@given(profile_sets)
-def test_labels_are_lower_snake_case_of_a_base_and_at_most_two_words_and_a_number(profiles: pd.DataFrame) -> None:
-    for label in labels_of(profiles):
-        words = [trait for trait in label.traits if not trait.isdecimal()]
-        assert re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", label.label)
-        assert label.label == "_".join([label.base, *label.traits])
-        assert len(words) <= MOST_WORDS
-        assert set(words) <= set(TRAIT_WORDS)
-        assert len(label.traits) - len(words) <= 1
-
-
-@settings(max_examples=100, deadline=None)
-@given(profile_sets, published_labels)
-def test_every_word_is_true(profiles: pd.DataFrame, published: dict[int, str]) -> None:
-    by_base: dict[str, list[tuple[ClusterLabel, pd.Series]]] = {}
-    for label in labels_of(profiles, published):
-        by_base.setdefault(label.base, []).append((label, profiles.loc[label.cluster_id]))
-    for group in by_base.values():
-        for label, values in group:
-            assert all(_holds(word, values) for word in label.traits)
-        for low, high, feature in (("denser", "sparser", "sparsity_score"), ("smaller", "larger", "mean_demand")):
-            below = [values[feature] for label, values in group if low in label.traits]
-            above = [values[feature] for label, values in group if high in label.traits]
-            assert max(below, default=-np.inf) < min(above, default=np.inf)
-
-
-@settings(max_examples=60, deadline=None)
-@given(profile_sets, st.randoms(use_true_random=False))
-def test_labels_do_not_depend_on_the_order_of_rows(profiles: pd.DataFrame, random: object) -> None:
-    order = list(profiles.index)
-    random.shuffle(order)
-    assert labels_of(profiles.loc[order]) == labels_of(profiles)
-
-
-@settings(max_examples=100, deadline=None)
-@given(profile_sets)
-def test_labels_that_were_published_stay_when_nothing_changed(profiles: pd.DataFrame) -> None:
-    labels = labels_of(profiles)
-    again = labels_of(profiles, {label.cluster_id: label.label for label in labels})
-    assert [(label.label, label.traits) for label in again] == [(label.label, label.traits) for label in labels]
-    assert [label.published for label in again] == [label.label for label in labels]
-
-
-@settings(max_examples=100, deadline=None)
-@given(profile_sets)
-def test_two_or_three_clusters_of_unequal_volume_need_no_number(profiles: pd.DataFrame) -> None:
-    labels = labels_of(profiles)
-    for base in {label.base for label in labels}:
-        group = [label for label in labels if label.base == base]
-        values = profiles.loc[[label.cluster_id for label in group]]
-        if len(group) in (2, 3) and values["mean_demand"].is_unique:
-            assert not any(trait.isdecimal() for label in group for trait in label.traits)
-
-
-def test_no_base_with_suffixes_reads_as_another_base() -> None:
-    bases = {pattern.base.format(tier=tier) for pattern in PATTERNS for tier in ("high", "medium", "low")}
-    bases |= {f"{tier}_volume" for tier in ("high", "medium", "low")}
-    suffixes = ["_".join(words) for n in (1, 2) for words in product((*TRAIT_WORDS, "1", "2"), repeat=n)]
-    labels = sorted([*bases, *(f"{base}_{suffix}" for base in bases for suffix in suffixes)])
-    assert all(one != other for one, other in pairwise(labels))
-
-
-def _holds(word: str, values: pd.Series) -> bool:
-    if word.startswith("peak_q"):
-        quarter = (int(np.ceil(values["peak_month"] - 0.5)) - 1) // 3 + 1
-        strong = values["seasonality_strength"] >= CONFIG.peak_threshold and values["peak_agreement"] >= PEAK_AGREEMENT
-        return strong and word == f"peak_q{quarter}"
-    truths = {
-        "rising": values["log_growth"] > CONFIG.momentum_threshold,
-        "fading": values["log_growth"] < -CONFIG.momentum_threshold,
-        "erratic": values["cv2_demand"] >= CONFIG.erratic_threshold,
-        "regular": values["cv2_demand"] < CONFIG.erratic_threshold,
+def first_rule(row):
+    """Return the pattern of one DFU in plain words."""
+    steps = row["history_months"] * (1 - row["zero_demand_pct"])
+    often = round(steps) >= 4
+    needed = significant_strength(np.array([row["season_months"]]))[0]
+    rules = {
+        "seasonal": row["seasonality_strength"] >= max(0.5, needed) and often,
+        "growing": row["growth_rate"] >= 0.05 and row["trend_direction"] > 0 and often,
+        "declining": row["growth_rate"] <= -0.05 and row["trend_direction"] < 0 and often,
+        "intermittent": row["zero_demand_pct"] > 0.2,
+        "volatile": row["cv_demand"] > 0.8,
+        "steady": row["cv_demand"] <= 0.3,
     }
-    return bool(truths.get(word, True))
+    return next((name for name, holds in rules.items() if holds), "plain")
+
+
+@settings(deadline=None)
+@given(LABELS)
+def test_a_label_is_read_as_it_was_written_and_matches_the_regular_expression(label):
+    assert parse_label(label.text) == label
+    assert re.search(label_pattern(), label.text)
+
+
+@settings(deadline=None)
+@given(LABELS, LABELS)
+def test_two_labels_have_one_number_only_where_they_have_one_text(one, other):
+    assert (one.segment_id == other.segment_id) == (one.text == other.text)
+
+
+@settings(deadline=None)
+@given(st.lists(dfu, min_size=1, max_size=20))
+def test_a_dfus_own_pattern_is_the_first_rule_that_holds(rows):
+    values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    assert [PATTERN_NAMES[at] for at in own_patterns(values, CONFIG)] == [first_rule(row) for row in rows]
+
+
+@settings(deadline=None)
+@given(dfus, MARGINS)
+def test_a_dfus_own_words_are_true_and_open_to_it(values, margin):
+    rows, own = np.arange(len(values["mean_demand"])), own_patterns(values, CONFIG)
+    for at, name in enumerate(PATTERN_NAMES):
+        assert true_of(values, CONFIG, name, 0.0)[own == at].all()
+    assert patterns_open(values, CONFIG, margin, tested=True)[rows, own].all()
+    tiers = own_tiers(values["mean_demand"], BOUNDS)
+    assert tiers_within(values["mean_demand"], BOUNDS, margin)[rows, tiers].all()
+
+
+@settings(deadline=None)
+@given(dfus, MARGINS)
+def test_what_is_strictly_true_is_true_within_every_margin(values, margin):
+    for name in PATTERN_NAMES:
+        assert (true_of(values, CONFIG, name, 0.0) <= true_of(values, CONFIG, name, margin)).all()
+    for trait in trait_words(2.0).values():
+        assert (trait.holds(values, CONFIG) <= trait.holds(values, CONFIG, margin)).all()
+    for pattern in PATTERNS:
+        assert (pattern.holds(values, CONFIG, -margin) <= pattern.holds(values, CONFIG)).all()
+
+
+@settings(deadline=None)
+@given(dfus, MARGINS)
+def test_a_pattern_that_is_open_is_true_within_the_margin(values, margin):
+    is_open = patterns_open(values, CONFIG, margin, tested=True)
+    for at, name in enumerate(PATTERN_NAMES):
+        assert (is_open[:, at] <= true_of(values, CONFIG, name, margin)).all()
+
+
+@settings(deadline=None)
+@given(dfus, st.sampled_from([*PATTERN_NAMES]), st.sampled_from(TIERS))
+def test_no_reason_denies_what_its_own_numbers_say(values, pattern, tier):
+    signs = {">=": "__ge__", ">": "__gt__", "<=": "__le__", "<": "__lt__"}
+    for text in reasons(Label(pattern, tier), [], values, BOUNDS, CONFIG):
+        for value, sign, limit in re.findall(r"(-?[\d.,]+(?:e-?\d+)?) ([<>]=?) (-?[\d.]+)", text):
+            assert getattr(float(value.replace(",", "")), signs[sign])(float(limit)), text
+
+
+@settings(deadline=None, max_examples=60)
+@given(dfus, MEANINGS, st.integers(0, 2**32 - 1), st.sampled_from([0.0, 5.0, 20.0]))
+def test_who_finds_an_open_cluster_is_in_one_and_no_cluster_is_too_small(values, meanings, seed, percent):
+    n = len(values["mean_demand"])
+    rng = np.random.default_rng(seed)
+    clusters = Clusters(tuple(meanings), rng.normal(size=(len(meanings), 2)))
+    membership = settle(clusters, rng.normal(size=(n, 2)), values, CONFIG, min_cluster_size_pct=percent)
+    found = membership.clusters.meanings
+    is_open = admissible(found, values, CONFIG, CONFIG.membership_margin)
+    assert is_open[np.arange(n), membership.cluster_id][~membership.homeless].all()
+    assert not is_open[membership.homeless].any()
+    sizes = np.bincount(membership.cluster_id, minlength=len(found))
+    assert len(set(found)) == len(found)
+    assert len(found) == 1 or ((sizes > 0).all() and (100 * sizes / n >= percent).all())
+
+
+@settings(deadline=None, max_examples=60)
+@given(dfus, MEANINGS, st.integers(0, 2**32 - 1))
+def test_membership_does_not_depend_on_the_order_of_dfus(values, meanings, seed):
+    n = len(values["mean_demand"])
+    rng = np.random.default_rng(seed)
+    # whole numbers and sums of them are exact, so that no order of rows decides a tie
+    clusters = Clusters(tuple(meanings), rng.permutation(1000)[: len(meanings), None] * 1.0)
+    space, order = rng.permutation(1000)[:n, None] * 1.0, rng.permutation(n)
+    straight = settle(clusters, space, values, CONFIG, min_cluster_size_pct=5)
+    shuffled_values = {name: of_all[order] for name, of_all in values.items()}
+    shuffled = settle(clusters, space[order], shuffled_values, CONFIG, min_cluster_size_pct=5)
+    assert [shuffled.clusters.meanings[i] for i in shuffled.cluster_id] == [
+        straight.clusters.meanings[straight.cluster_id[row]] for row in order
+    ]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=60),
+    st.floats(0, 50),
+)
+def test_a_joined_tier_is_large_enough_or_the_only_one_of_its_cluster(rows, percent):
+    cluster_id, tier = (np.array(part) for part in zip(*rows, strict=True))
+    called = joined_tiers(cluster_id, tier, 4, percent)
+    for cluster in set(cluster_id.tolist()):
+        sizes = np.bincount(called[cluster_id == cluster], minlength=3)
+        assert (sizes > 0).sum() == 1 or (100 * sizes[sizes > 0] / len(rows) >= percent).all()
+        assert set(called[cluster_id == cluster]) <= set(tier[cluster_id == cluster])
+
+
+@settings(deadline=None)
+@given(dfus, st.sampled_from([2.0, 0.25, 8.0]))
+def test_the_unit_of_demand_changes_no_word(values, factor):
+    assume((values["mean_demand"] > 0).all())
+    bottles = values | {"mean_demand": values["mean_demand"] * factor}
+    bounds = Bounds(BOUNDS.low * factor, BOUNDS.high * factor)
+    assert (own_patterns(bottles, CONFIG) == own_patterns(values, CONFIG)).all()
+    assert (own_tiers(bottles["mean_demand"], bounds) == own_tiers(values["mean_demand"], BOUNDS)).all()

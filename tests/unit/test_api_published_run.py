@@ -135,8 +135,7 @@ def test_member_is_found_by_its_key_and_others_are_not():
     members = Members(ASSIGNMENTS)
     found = members.get("d")
     assert found is not None
-    cluster_id, member = found
-    assert (cluster_id, member.mean_demand) == (1, 4.0)
+    assert (found.dfu_ck, found.mean_demand) == ("d", 4.0)
     assert members.get("e") is None
     assert members.get("") is None
 
@@ -145,7 +144,7 @@ def test_keys_that_look_like_numbers_stay_texts(tmp_path):
     files = RunFolder(tmp_path)
     write_table(ASSIGNMENTS.assign(dfu_ck=["001", "1", "1.0", "1e3"]), files.path(RunFile.ASSIGNMENTS))
     members = Members(files.table(RunFile.ASSIGNMENTS))
-    assert [members.get(key)[1].distance for key in ("001", "1", "1.0", "1e3")] == [0.5, 0.1, 0.9, 0.2]
+    assert [members.get(key).distance for key in ("001", "1", "1.0", "1e3")] == [0.5, 0.1, 0.9, 0.2]
 
 
 def test_segments_are_read_also_where_another_version_knew_other_thresholds(tmp_path):
@@ -157,3 +156,19 @@ def test_segments_are_read_also_where_another_version_knew_other_thresholds(tmp_
     write_json({"labeling": {"of_another_version": 1}, "segments": [segment]}, folder / "cluster_profiles.json")
     run = PublishedRun(tmp_path, publication(restored=False))
     assert [one.label for one in run.segments] == ["low_volume"]
+
+
+def test_label_of_a_dfu_has_its_number_class_and_reason(tmp_path):
+    labels = {"dfu_ck": ["001", "1"], "cluster_id": [63, 9], "cluster_label": ["high_volume_steady", "inactive"]}
+    told = {"abc_class": ["A", "C"], "reason": ["steady: CV 0.21 <= 0.3; high volume: 320 >= 254", "inactive: …"]}
+    write_table(pd.DataFrame(labels | told), tmp_path / RUN / "cluster_labels.csv")
+    run = PublishedRun(tmp_path, publication(restored=False))
+    assert run.label("001") == (63, "A", "steady: CV 0.21 <= 0.3; high volume: 320 >= 254")
+    assert run.label("1") == (9, "C", "inactive: …")
+    assert run.label("2") is None
+
+
+def test_label_that_an_earlier_version_wrote_has_its_number_only(tmp_path):
+    labels = {"dfu_ck": ["a"], "cluster_id": [3], "cluster_label": ["low_volume"]}
+    write_table(pd.DataFrame(labels), tmp_path / RUN / "cluster_labels.csv")
+    assert PublishedRun(tmp_path, publication(restored=False)).label("a") == (3, None, None)

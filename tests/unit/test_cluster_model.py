@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dfu_clustering.clusters.model import ClusterModel, fit_clusters
-from dfu_clustering.segments.assignment import nearest
+from dfu_clustering.clusters.kmeans import nearest_centroids
+from dfu_clustering.clusters.model import fit_clusters
 
 
 def column(*values):
@@ -76,13 +76,13 @@ class TestAssignment:
     def test_every_row_goes_to_its_nearest_centroid(self):
         space = np.random.default_rng(4).normal(size=(400, 3))
         model = fit_clusters(space, space[:7], min_cluster_size_pct=3)
-        assignment = nearest(space, model.centroids)
+        cluster_id, distance = nearest_centroids(space, model.centroids)
         distances = np.linalg.norm(space[:, None, :] - model.centroids[None], axis=2)
-        assert (assignment.cluster_id == distances.argmin(axis=1)).all()
-        assert assignment.distance == pytest.approx(distances.min(axis=1))
-        assert np.bincount(assignment.cluster_id).tolist() == model.sizes.tolist()
-        assert model.inertia == pytest.approx((assignment.distance**2).sum())
+        assert (cluster_id == distances.argmin(axis=1)).all()
+        assert distance == pytest.approx(distances.min(axis=1))
+        assert np.bincount(cluster_id).tolist() == model.sizes.tolist()
+        assert model.inertia == pytest.approx((distance**2).sum())
 
     def test_a_row_on_a_centroid_is_at_distance_zero(self):
-        model = ClusterModel(np.array([[1e9, 1.0], [0.1, 0.2]]), np.array([1, 1]), 0.0, (), None)
-        assert nearest(model.centroids, model.centroids).distance.tolist() == [0.0, 0.0]
+        centroids = np.array([[1e9, 1.0], [0.1, 0.2]])
+        assert nearest_centroids(centroids, centroids)[1].tolist() == [0.0, 0.0]

@@ -1,218 +1,303 @@
-"""Clusters continue the published ones: kept, fitted again, or made in another space."""
+"""Segments continue the published ones: a DFU keeps the words that are nearly true of it."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.clusters.k_selection import select_k
-from dfu_clustering.clusters.model import fit_clusters
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import time_series_features
-from dfu_clustering.features.panel import Histories
-from dfu_clustering.preprocessing.pipeline import build_preprocessing
-from dfu_clustering.segments.assignment import nearest
-from dfu_clustering.segments.continuation import as_published, changed_settings, continue_published
-from dfu_clustering.segments.first_fit import segment_anew
+from dfu_clustering.labels.rules import own_patterns, own_tiers, own_values
+from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TIERS
+from dfu_clustering.segments.continuation import as_published, continue_published
+from dfu_clustering.segments.first_fit import segment_from_scratch
+from dfu_clustering.segments.published_model import PublishedWords, changed_settings
 
-CONFIG = load_config(k_range=(3, 5), n_init=5, gap_references=2)
+SETTINGS = {"k_range": (3, 5), "n_init": 5, "gap_references": 2}
+CONFIG = load_config(**SETTINGS)
 AS_OF = np.datetime64("2026-10", "M")
+MARGIN = CONFIG.stability.label_margin
 
 
 def matrix_of(seed=0, n_dfus=240, growth=0.0):
-    """Three kinds of demand: level, seasonal, now and then."""
+    """Three kinds of demand over four years: level, seasonal, now and then."""
     rng = np.random.default_rng(seed)
-    t = np.arange(30)
+    t = np.arange(48)
     kind = np.arange(n_dfus)[:, None] % 3
     level = rng.lognormal(4, 0.5, (n_dfus, 1)) * np.exp(growth * t)
     season = np.where(kind == 1, 1 + 0.8 * np.sin(2 * np.pi * t / 12), 1.0)
-    sells = np.where(kind == 2, rng.random((n_dfus, 30)) < 0.4, True)
-    demand = np.round(level * season * rng.lognormal(0, 0.15, (n_dfus, 30)) * sells)
-    demand[:, 6] += 1
+    sells = np.where(kind == 2, rng.random((n_dfus, 48)) < 0.4, True)
+    demand = np.round(level * season * rng.lognormal(0, 0.15, (n_dfus, 48)) * sells)
+    demand[:, 24] += 1
     keys = np.array([f"dfu_{i:04}" for i in range(n_dfus)], dtype=object)
-    return time_series_features(Histories(keys, demand[:, 6:], np.full(n_dfus, 24), AS_OF))
+    return time_series_features(Histories(keys, demand, np.full(n_dfus, 24), AS_OF))
 
 
 MATRIX = matrix_of()
-ANEW = segment_anew(CONFIG, MATRIX)
-PUBLISHED = as_published(MATRIX, ANEW)
+FRESH = segment_from_scratch(CONFIG, MATRIX)
+PUBLISHED = as_published(MATRIX, FRESH)
+STEADY = np.flatnonzero(MATRIX["cv_demand"].to_numpy() <= 0.3)  # the level kind
+# a column of the space far from what was fitted on, and no value that words are judged by
+DRIFTED = MATRIX.assign(log_recent=1.4)
 
 
-def continued(matrix=MATRIX, config=CONFIG, published=PUBLISHED, months=1):
-    return continue_published(config, matrix, published, months=months)
+def continued(matrix=MATRIX, config=CONFIG, published=PUBLISHED):
+    return continue_published(config, matrix, published)
 
 
 def config_with(**settings):
-    return load_config(k_range=(3, 5), n_init=5, gap_references=2, **settings)
+    return load_config(**{**SETTINGS, **settings})
 
 
-def test_the_same_dfus_again_stay_where_they_are():
-    segmentation, continuity = continued()
-    assert segmentation.assignment.cluster_id.tolist() == ANEW.assignment.cluster_id.tolist()
-    assert continuity.matched == tuple(range(len(ANEW.model.centroids)))
-    assert (continuity.refit, continuity.reason) == (False, "the DFUs have not drifted")
-    assert continuity.held_share == 0.0
+def texts(segmentation):
+    return np.array([label.text for label in segmentation.labels])[segmentation.segment]
 
 
-def test_clusters_that_are_kept_follow_their_members():
-    louder = matrix_of(seed=0, growth=0.002)
-    segmentation, continuity = continued(louder)
-    assert not continuity.refit
-    members = PUBLISHED.members.loc[louder["dfu_ck"], "cluster_id"].to_numpy()
-    means = [segmentation.space[members == i].mean(axis=0) for i in continuity.matched]
-    assert segmentation.model.centroids == pytest.approx(np.array(means))
-    moved = segmentation.model.centroids - PUBLISHED.centroids[list(continuity.matched)]
-    assert 0 < np.abs(moved).max() < 0.5
+def label_of(segmentation, row):
+    return segmentation.labels[segmentation.segment[row]]
 
 
-def test_clusters_that_are_never_fitted_again_have_the_published_centroids():
-    segmentation, continuity = continued(matrix_of(seed=0, growth=0.002), config_with(refit="never"))
-    matched = [PUBLISHED.centroids[i] for i in continuity.matched]
-    assert segmentation.model.centroids.tolist() == np.array(matched).tolist()
+def published_as(rows, label):
+    """Return what is published, with another label of these DFUs."""
+    labels = PUBLISHED.labels.copy()
+    labels.iloc[rows] = label
+    return replace(PUBLISHED, labels=labels)
 
 
-def test_a_kept_cluster_without_members_stays_where_it_is():
-    members = PUBLISHED.members.assign(cluster_id=PUBLISHED.members["cluster_id"].replace(0, 1))
-    published = type(PUBLISHED)(**{**vars(PUBLISHED), "members": members})
-    segmentation, continuity = continued(published=published)
-    assert segmentation.model.centroids[continuity.matched.index(0)].tolist() == PUBLISHED.centroids[0].tolist()
+def with_values(row, **values):
+    matrix = MATRIX.astype(dict.fromkeys(values, float))
+    for name, value in values.items():
+        matrix.loc[row, name] = value
+    return matrix
 
 
-def test_clusters_are_numbered_by_descending_size():
-    shrunk = MATRIX[ANEW.assignment.cluster_id != 0]
-    some = pd.concat([shrunk, MATRIX[ANEW.assignment.cluster_id == 0][:12]]).sort_values("dfu_ck", ignore_index=True)
-    segmentation, continuity = continued(some)
-    sizes = segmentation.model.sizes
-    assert sizes.tolist() == sorted(sizes.tolist(), reverse=True)
-    assert sizes.tolist() == np.bincount(segmentation.assignment.cluster_id).tolist()
-    assert continuity.matched[-1] == 0
+class TestFromScratch:
+    def test_nearly_every_dfu_bears_its_own_pattern_and_its_own_tier(self):
+        values, labels = own_values(MATRIX), [label_of(FRESH, row) for row in range(len(MATRIX))]
+        patterns = [PATTERN_NAMES[at] for at in own_patterns(values, CONFIG.labeling)]
+        tiers = [TIERS[at] for at in own_tiers(values["mean_demand"], FRESH.bounds)]
+        assert np.mean([label.pattern == own for label, own in zip(labels, patterns, strict=True)]) > 0.95
+        assert np.mean([label.tier == own for label, own in zip(labels, tiers, strict=True)]) > 0.95
+        assert {label.pattern for label in labels} >= {"seasonal", "intermittent", "steady"}
+
+    def test_no_two_segments_are_called_alike_and_the_largest_comes_first(self):
+        assert len(set(FRESH.labels)) == len(FRESH.labels)
+        assert FRESH.sizes.tolist() == sorted(FRESH.sizes.tolist(), reverse=True)
+        assert FRESH.sizes.sum() == len(MATRIX)
+
+    def test_distances_are_those_to_the_own_centroid_and_margins_to_the_next(self):
+        centroids = FRESH.fitted.clusters.centroids
+        away = np.linalg.norm(FRESH.space[:, None] - centroids[None], axis=2)
+        rows = np.arange(len(away))
+        own = away[rows, FRESH.cluster].copy()
+        away[rows, FRESH.cluster] = np.inf
+        assert FRESH.distance == pytest.approx(own)
+        assert FRESH.margin == pytest.approx(away.min(axis=1) - own)
+        assert FRESH.figures.moved_dfus == (FRESH.margin < 0).sum()
+        assert FRESH.figures.inertia == pytest.approx((own**2).sum())
+
+    def test_dfus_too_young_to_have_grown_or_to_have_a_season_are_segmented_as_well(self):
+        rng = np.random.default_rng(2)
+        keys = np.array([f"dfu_{i:03}" for i in range(60)], dtype=object)
+        demand = rng.lognormal(3, np.repeat([0.1, 0.6, 1.2], 20)[:, None], (60, 8))
+        young = time_series_features(Histories(keys, demand, np.full(60, 8), AS_OF))
+        assert young["growth_rate"].isna().all()
+        found = segment_from_scratch(config_with(min_months_history=6), young)
+        assert {label.pattern for label in found.labels} <= {"volatile", "steady", "plain"}
 
 
-def test_drift_asks_for_a_new_fit_and_names_the_column():
-    louder = MATRIX.assign(mean_demand=MATRIX["mean_demand"] * 20)
-    _, continuity = continued(louder)
-    assert "PSI of log1p_mean_demand" in continuity.reason
-    assert continuity.psi["log1p_mean_demand"] > 1
-    assert continuity.psi["seasonality_strength"] == pytest.approx(0.0)
+class TestKept:
+    def test_the_same_dfus_again_keep_their_labels(self):
+        segmentation, continuity = continued()
+        assert texts(segmentation).tolist() == texts(FRESH).tolist()
+        assert (continuity.refit, continuity.reason) == (False, "the DFUs have not drifted")
+        assert continuity.held_share == pytest.approx(1 - FRESH.figures.true_share)
+
+    def test_a_dfu_keeps_its_pattern_while_the_value_misses_it_by_less_than_the_margin(self):
+        row = int(STEADY[0])
+        kept, _ = continued(with_values(row, cv_demand=0.3 * (1 + MARGIN) - 0.001))
+        assert label_of(kept, row).pattern == "steady"
+        moved, _ = continued(with_values(row, cv_demand=0.3 * (1 + MARGIN) + 0.001))
+        assert label_of(moved, row).pattern != "steady"
+
+    def test_a_dfu_that_bore_no_label_has_no_margin_of_the_published_words(self):
+        # 0.325 is steady within label_margin, but beyond membership_margin
+        row = int(STEADY[0])
+        matrix = with_values(row, cv_demand=0.325)
+        new = replace(PUBLISHED, labels=PUBLISHED.labels.drop(MATRIX["dfu_ck"][row]))
+        assert label_of(continued(matrix)[0], row).pattern == "steady"
+        assert label_of(continued(matrix, published=new)[0], row).pattern != "steady"
+
+    def test_an_earlier_pattern_takes_over_only_beyond_its_own_threshold_by_the_margin(self):
+        row = int(STEADY[0])
+        threshold = CONFIG.labeling.zero_demand_threshold
+        kept, _ = continued(with_values(row, zero_demand_pct=threshold * (1 + MARGIN) - 0.001))
+        assert label_of(kept, row).pattern == "steady"
+        moved, _ = continued(with_values(row, zero_demand_pct=threshold * (1 + MARGIN) + 0.001))
+        assert label_of(moved, row).pattern == "intermittent"
+
+    def test_a_season_is_kept_without_the_test_that_it_needs_to_be_taken_up(self):
+        row = next(i for i in range(len(MATRIX)) if label_of(FRESH, i).pattern == "seasonal")
+        weak = {"seasonality_strength": 0.55, "season_months": 24.0}  # 24 months ask for 0.63
+        assert label_of(continued(with_values(row, **weak))[0], row).pattern == "seasonal"
+        without = with_values(row, seasonality_strength=0.5 * (1 - MARGIN) - 0.001)
+        assert label_of(continued(without)[0], row).pattern != "seasonal"
+
+    def test_a_dfu_keeps_its_tier_within_the_margin_of_the_bound_and_not_beyond(self):
+        high = FRESH.bounds.high
+        row = next(i for i in STEADY.tolist() if label_of(FRESH, i).tier == "high")
+        kept, _ = continued(with_values(row, mean_demand=high * (1 - MARGIN) * 1.01))
+        assert (label_of(kept, row).tier, label_of(kept, row).pattern) == ("high", "steady")
+        moved, _ = continued(with_values(row, mean_demand=high * (1 - MARGIN) * 0.98))
+        assert label_of(moved, row).tier == "medium"
+
+    def test_nobody_else_moves_for_one_that_does(self):
+        row = int(STEADY[0])
+        moved, _ = continued(with_values(row, cv_demand=0.9))
+        others = np.arange(len(MATRIX)) != row
+        assert (texts(moved)[others] == texts(FRESH)[others]).all()
+
+    def test_a_label_of_other_words_is_given_up(self):
+        rows = STEADY[:5]
+        segmentation, _ = continued(published=published_as(rows, "medium_volume_larger"))
+        assert texts(segmentation).tolist() == texts(FRESH).tolist()
+
+    def test_a_dfu_that_was_inactive_has_no_published_tier(self):
+        labels = pd.Series(["inactive", "new_high_volume", "low_volume"], index=["a", "b", "c"])
+        words = PublishedWords.of(pd.Series(["a", "b", "c", "d"]), labels)
+        assert words.tier.tolist() == [-1, TIERS.index("high"), TIERS.index("low"), -1]
+
+    def test_new_dfus_are_labelled_and_those_that_left_are_not_missed(self):
+        fewer = replace(PUBLISHED, labels=PUBLISHED.labels.iloc[40:])
+        assert texts(continued(published=fewer)[0]).tolist() == texts(FRESH).tolist()
+        left, _ = continued(MATRIX.iloc[40:].reset_index(drop=True))
+        assert len(left.segment) == len(MATRIX) - 40
+
+    def test_the_order_of_the_published_dfus_does_not_matter(self):
+        shuffled = replace(PUBLISHED, labels=PUBLISHED.labels.sample(frac=1, random_state=3))
+        matrix = matrix_of(growth=0.002)
+        one, first = continued(matrix)
+        other, second = continued(matrix, published=shuffled)
+        assert texts(one).tolist() == texts(other).tolist()
+        assert first == second
+
+    def test_a_pattern_that_enough_dfus_newly_show_gets_a_cluster_which_is_reported_once(self):
+        rows = STEADY[:12]
+        matrix = MATRIX.copy()
+        matrix.loc[rows, "cv_demand"] = 1.5
+        assert "volatile" not in {label.pattern for label in FRESH.labels}
+        segmentation, continuity = continued(matrix)
+        assert not continuity.refit
+        assert {label_of(segmentation, row).pattern for row in rows} == {"volatile"}
+        assert segmentation.figures.added_patterns == ("volatile",)
 
 
-def test_a_new_fit_that_does_not_pay_is_not_taken():
-    louder = MATRIX.assign(mean_demand=MATRIX["mean_demand"] * 20)
-    _, continuity = continued(louder, config_with(stability={"refit_gain": 10.0}))
-    assert not continuity.refit
-    assert "a new fit would change the silhouette by" in continuity.reason
+class TestCentroids:
+    def test_clusters_that_are_kept_follow_their_members(self):
+        segmentation, continuity = continued(matrix_of(growth=0.002))
+        assert not continuity.refit
+        clusters = segmentation.fitted.clusters
+        assert clusters.meanings == FRESH.fitted.clusters.meanings
+        expected = [segmentation.space[segmentation.cluster == i].mean(axis=0) for i in range(len(clusters.meanings))]
+        assert clusters.centroids == pytest.approx(np.array(expected))
+        assert 0 < np.abs(clusters.centroids - FRESH.fitted.clusters.centroids).max() < 0.5
+
+    def test_the_centroids_of_kmeans_and_the_reference_stay_as_they_were_fitted(self):
+        segmentation, _ = continued(matrix_of(growth=0.002))
+        assert segmentation.fitted.kmeans_centroids is FRESH.fitted.kmeans_centroids
+        assert segmentation.fitted.reference is FRESH.fitted.reference
+        assert segmentation.fitted.preprocessing is FRESH.fitted.preprocessing
+
+    def test_clusters_that_are_never_fitted_again_are_stored_as_published(self):
+        segmentation, _ = continued(matrix_of(growth=0.002), config_with(refit="never"))
+        assert segmentation.fitted.clusters.centroids.tolist() == FRESH.fitted.clusters.centroids.tolist()
+        assert segmentation.fitted.clusters.meanings == FRESH.fitted.clusters.meanings
 
 
-def test_never_assigns_to_the_published_clusters_whatever_the_dfus_are_like():
-    louder = MATRIX.assign(mean_demand=MATRIX["mean_demand"] * 20)
-    segmentation, continuity = continued(louder, config_with(refit="never"))
-    assert (continuity.refit, continuity.reason) == (False, "refit is never")
-    assert segmentation.preprocessing is PUBLISHED.preprocessing
+class TestRefit:
+    def test_drift_asks_for_a_new_fit_and_names_the_column(self):
+        _, continuity = continued(DRIFTED)
+        assert "PSI of log_recent" in continuity.reason
+        assert continuity.psi["log_recent"] > 1
+        assert continuity.psi["log_growth"] == pytest.approx(0.0)
+
+    def test_a_new_fit_that_does_not_pay_is_not_taken(self):
+        segmentation, continuity = continued(DRIFTED, config_with(stability={"refit_gain": 10.0}))
+        assert not continuity.refit
+        assert "but a new fit would explain" in continuity.reason
+        assert segmentation.fitted.preprocessing is FRESH.fitted.preprocessing
+
+    def test_a_new_fit_that_pays_is_taken(self):
+        # the seasonal kind turns into two groups that momentum tells apart
+        rng = np.random.default_rng(1)
+        parted = MATRIX.assign(log_recent=rng.choice([-1.4, 1.4], len(MATRIX)))
+        parted = parted.assign(log_growth=np.sign(parted["log_recent"]) * 0.9)
+        segmentation, continuity = continued(parted, config_with(stability={"refit_gain": 0.0}))
+        assert continuity.refit
+        assert continuity.reason.startswith("PSI of ")
+        assert segmentation.fitted.preprocessing is not FRESH.fitted.preprocessing
+
+    def test_dfus_far_out_ask_for_a_new_fit_where_no_column_drifted(self):
+        calm = config_with(stability={"refit_psi": 100.0, "refit_far_share": 0.05, "refit_gain": 10.0})
+        _, continuity = continued(DRIFTED, calm)
+        assert continuity.far_share > 0.05
+        assert f"{continuity.far_share:.1%} of the DFUs lie further out" in continuity.reason
+
+    def test_never_keeps_the_published_clusters_whatever_the_dfus_are_like(self):
+        segmentation, continuity = continued(DRIFTED, config_with(refit="never"))
+        assert (continuity.refit, continuity.reason) == (False, "refit is never")
+        assert segmentation.fitted.preprocessing is FRESH.fitted.preprocessing
+
+    def test_always_fits_again_and_dfus_keep_their_words(self):
+        segmentation, continuity = continued(config=config_with(refit="always"))
+        assert (continuity.refit, continuity.reason) == (True, "refit is always")
+        assert texts(segmentation).tolist() == texts(FRESH).tolist()
+
+    def test_after_a_new_fit_a_dfu_still_keeps_its_words_within_the_margin(self):
+        row = int(STEADY[0])
+        matrix = with_values(row, cv_demand=0.325)
+        segmentation, continuity = continued(matrix, config_with(refit="always"))
+        assert continuity.refit
+        assert label_of(segmentation, row).pattern == "steady"
+
+    def test_a_published_k_outside_of_the_range_must_change(self):
+        segmentation, continuity = continued(config=config_with(k_range=(7, 8)))
+        assert continuity.refit
+        k = len(FRESH.fitted.kmeans_centroids)
+        assert continuity.reason == f"the published K {k} is outside of k_range 7 to 8"
+        assert segmentation.fitted.kmeans_centroids.shape[0] != k
+
+    def test_another_space_is_fitted_from_scratch(self):
+        segmentation, continuity = continued(config=config_with(feature_set="all"))
+        assert (continuity.refit, continuity.reason) == (True, "settings changed: feature_set")
+        assert (continuity.psi, continuity.far_share) == ({}, None)
+        assert segmentation.fitted.settings.feature_set == "all"
+
+    def test_never_keeps_the_published_space_and_says_so(self):
+        segmentation, continuity = continued(config=config_with(feature_set="all", refit="never"))
+        assert not continuity.refit
+        assert segmentation.warnings == ("refit is never: feature_set stay as published",)
+
+    def test_a_setting_that_never_held_back_takes_effect_once_clusters_may_be_fitted(self):
+        other = {"feature_set": "all", "time_window_months": 18}
+        never, _ = continued(config=config_with(refit="never", **other))
+        assert (never.fitted.settings.feature_set, never.fitted.settings.time_window_months) == ("shape", 24)
+        segmentation, continuity = continued(config=config_with(**other), published=as_published(MATRIX, never))
+        assert continuity.reason == "settings changed: time_window_months, feature_set"
+        settings = segmentation.fitted.settings
+        assert (settings.feature_set, settings.time_window_months) == ("all", 18)
 
 
-def test_always_fits_again_and_still_matches():
-    _, continuity = continued(config=config_with(refit="always"))
-    assert (continuity.refit, continuity.reason) == (True, "refit is always")
-    assert sorted(continuity.matched) == list(range(len(ANEW.model.centroids)))
+class TestChangedSettings:
+    def test_settings_that_change_nothing_in_this_space_are_no_change(self):
+        published = CONFIG.of_the_space()
+        assert changed_settings(config_with(feature_scaling="robust", max_categories=5), published) == ()
+        assert changed_settings(config_with(min_variance=0.02, use_pca=True), published) == ("min_variance", "use_pca")
 
-
-def test_a_published_k_outside_of_the_range_must_change():
-    other = load_config(k_range=(7, 8), n_init=5, gap_references=2)
-    segmentation, continuity = continued(config=other)
-    assert len(segmentation.model.centroids) >= 7
-    assert f"the published K {len(ANEW.model.centroids)} is outside of k_range 7 to 8" in continuity.reason
-
-
-def test_another_space_is_fitted_anew_and_matched_by_shared_dfus():
-    _, continuity = continued(config=config_with(feature_set="all"))
-    assert (continuity.refit, continuity.reason) == (True, "settings changed: feature_set")
-    assert set(continuity.matched) <= {*range(len(ANEW.model.centroids)), -1}
-    assert continuity.psi == {}
-
-
-def test_never_keeps_the_published_space_and_says_so():
-    segmentation, continuity = continued(config=config_with(feature_set="all", refit="never"))
-    assert not continuity.refit
-    assert segmentation.warnings == ("refit is never: feature_set stay as published",)
-
-
-def test_a_setting_that_never_held_back_takes_effect_once_clusters_may_be_fitted():
-    other = {"feature_set": "all", "time_window_months": 18}
-    never, _ = continued(config=config_with(refit="never", **other))
-    assert (never.settings.feature_set, never.settings.time_window_months) == ("shape", 24)
-    segmentation, continuity = continued(config=config_with(**other), published=as_published(MATRIX, never))
-    assert continuity.reason == "settings changed: time_window_months, feature_set"
-    assert (segmentation.settings.feature_set, segmentation.settings.time_window_months) == ("all", 18)
-
-
-def test_settings_that_change_nothing_in_this_space_are_no_change():
-    published = CONFIG.of_the_space()
-    assert changed_settings(config_with(feature_scaling="robust", max_categories=5), published) == ()
-    assert changed_settings(config_with(min_variance=0.02, use_pca=True), published) == ("min_variance", "use_pca")
-
-
-def test_discounting_noise_makes_another_space():
-    before = config_with(discount_noise=False).of_the_space()
-    assert changed_settings(config_with(discount_noise=False), before) == ()
-    assert changed_settings(config_with(), before) == ("discount_noise",)
-
-
-def test_new_dfus_go_to_the_nearest_cluster_and_those_that_left_are_not_missed():
-    published = as_published(MATRIX, ANEW)
-    fewer = published.members.iloc[40:]
-    segmentation, _ = continued(published=type(published)(**{**vars(published), "members": fewer}))
-    assert segmentation.assignment.cluster_id.tolist() == ANEW.assignment.cluster_id.tolist()
-    left, _ = continued(MATRIX.iloc[40:].reset_index(drop=True))
-    assert len(left.assignment.cluster_id) == len(MATRIX) - 40
-
-
-def test_a_dfu_stays_for_a_small_step_and_goes_for_a_large_one():
-    ids = ANEW.assignment.cluster_id
-    own, other = 0, 1
-    row = int(np.flatnonzero(ids == own)[0])
-    like_other = MATRIX.iloc[int(np.flatnonzero(ids == other)[0])].drop("dfu_ck")
-    moved = MATRIX.copy()
-    for name, value in like_other.items():
-        moved.loc[row, name] = value
-    segmentation, continuity = continued(moved)
-    assert continuity.matched[segmentation.assignment.cluster_id[row]] == other
-    same = np.arange(len(MATRIX)) != row
-    number = np.array(continuity.matched)
-    assert (number[segmentation.assignment.cluster_id[same]] == ids[same]).all()
-
-
-def test_a_cluster_that_hysteresis_leaves_too_small_takes_its_own_and_sets_nobody_else_free():
-    # one published cluster has no member left: all who are nearest to it were published in another one
-    ids, k = ANEW.assignment.cluster_id, len(ANEW.model.centroids)
-    emptied, others = k - 1, np.arange(k - 1)
-    members = PUBLISHED.members.copy()
-    members.loc[ids == emptied, "cluster_id"] = 0
-    strays = np.flatnonzero(ids == 0)[:5]
-    members.iloc[strays, members.columns.get_loc("cluster_id")] = 1
-    published = type(PUBLISHED)(**{**vars(PUBLISHED), "members": members})
-    stubborn = config_with(switch_margin=0.99, refit="never")
-    segmentation, continuity = continued(config=stubborn, published=published)
-    now = np.array(continuity.matched)[segmentation.assignment.cluster_id]
-    assert (now[ids == emptied] == emptied).all()
-    assert (now[strays] == 1).all()
-    assert set(others) < set(now.tolist())
-    assert continuity.held_share == pytest.approx(len(strays) / len(MATRIX))
-
-
-def test_the_order_of_the_published_dfus_does_not_matter():
-    shuffled = PUBLISHED.members.sample(frac=1, random_state=3)
-    louder = MATRIX.assign(log_recent=MATRIX["log_recent"] + 0.1)
-    one, first = continued(louder)
-    other, second = continued(louder, published=type(PUBLISHED)(**{**vars(PUBLISHED), "members": shuffled}))
-    assert one.assignment.cluster_id.tolist() == other.assignment.cluster_id.tolist()
-    assert one.assignment.evidence.tolist() == other.assignment.evidence.tolist()
-    assert first == second
-
-
-def test_without_a_published_run_the_clusters_are_those_of_selection_and_fit():
-    space = build_preprocessing(CONFIG).fit_transform(MATRIX)
-    selection, centroids = select_k(space, volume=MATRIX["mean_demand"].to_numpy(), config=CONFIG)
-    model = fit_clusters(space, centroids, min_cluster_size_pct=CONFIG.min_cluster_size_pct)
-    assert ANEW.model.centroids.tolist() == model.centroids.tolist()
-    assert ANEW.assignment.cluster_id.tolist() == nearest(space, model.centroids).cluster_id.tolist()
-    assert ANEW.assignment.distance.tolist() == nearest(space, model.centroids).distance.tolist()
-    assert ANEW.k_selection == selection
+    @pytest.mark.parametrize(("name", "value"), [("discount_noise", False), ("season_window_months", 36)])
+    def test_another_way_to_the_space_is_a_change(self, name, value):
+        before = config_with(**{name: value}).of_the_space()
+        assert changed_settings(config_with(**{name: value}), before) == ()
+        assert changed_settings(CONFIG, before) == (name,)

@@ -11,10 +11,9 @@ from test_expected_levels import months
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.archetypes import draw_traits, simulate_demand
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.features.panel import Histories
-from dfu_clustering.labels.rules import PATTERNS
-from dfu_clustering.labels.traits import as_suffix
+from dfu_clustering.labels.vocabulary import LIFECYCLE, PATTERN_NAMES, Label
 from dfu_clustering.months import month_range, parse_month
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.quality.gate_reports import SUITES
@@ -155,14 +154,16 @@ def test_features_that_are_declared_so_are_really_undefined_now_and_then():
     assert undefined == features.MAY_BE_UNDEFINED
 
 
-@pytest.mark.parametrize("pattern", [*(p.base for p in PATTERNS), "{tier}_volume"])
-@pytest.mark.parametrize("suffix", [(), ("rising",), ("peak_q2", "erratic"), ("3",)])
-def test_labels_that_the_rules_make_are_known(pattern, suffix):
+@pytest.mark.parametrize("pattern", [*PATTERN_NAMES, *LIFECYCLE])
+@pytest.mark.parametrize("traits", [(), ("rising",), ("peak_q2", "erratic")])
+def test_labels_that_the_rules_make_are_known(pattern, traits):
     for tier in ("high", "medium", "low"):
-        assert re.search(assignments.LABEL, pattern.format(tier=tier) + as_suffix(suffix))
+        assert re.search(assignments.LABEL, Label(pattern, tier, traits).text)
 
 
-@pytest.mark.parametrize("label", ["", "Cluster 3", "huge_volume", "high_volume ", "High_volume", "x_high_volume"])
+@pytest.mark.parametrize(
+    "label", ["", "Cluster 3", "huge_volume", "high_volume ", "High_volume", "x_high_volume", "low_volume_3", "new"]
+)
 def test_labels_that_no_rule_makes_are_not(label):
     assert not re.search(assignments.LABEL, label)
 
@@ -223,7 +224,22 @@ def test_first_labels_change_nothing_that_could_be_judged():
 
 def test_coverage_counts_dfus_that_are_missing_on_either_side():
     *_, coverage = assignments.label_batches(CONFIG, LABELS, pd.Series(["b", "c", "d"]))
-    assert facts(coverage) == {"unlabelled_dfus": 2, "strange_dfus": 1}
+    assert facts(coverage) == {"unlabelled_dfus": 2, "strange_dfus": 1, "within_margin_share": None}
+
+
+def test_labels_of_dfus_that_are_not_clustered_are_no_segment_and_not_strange():
+    others = {"dfu_ck": ["n", "i"], "cluster_id": [81, 9], "cluster_label": ["new_low_volume", "inactive"]}
+    labels = pd.concat([LABELS, pd.DataFrame(others)], ignore_index=True)
+    _, segments, coverage = assignments.label_batches(CONFIG, labels, LABELS["dfu_ck"], 0.99)
+    assert segments.source["cluster_label"].tolist() == ["high_volume", "low_volume"]
+    assert segments.source["share"].tolist() == [0.5, 0.5]
+    assert facts(coverage) == {"unlabelled_dfus": 0, "strange_dfus": 0, "within_margin_share": 0.99}
+
+
+def test_words_must_be_true_of_nine_dfus_in_ten_within_the_margin():
+    *_, coverage = assignments.label_batches(CONFIG, LABELS, LABELS["dfu_ck"], 0.89)
+    (truth,) = (e for e in coverage.expectations if e.meta["name"] == "words_are_true")
+    assert (truth.severity.value, truth.min_value) == ("critical", 0.9)
 
 
 def test_features_account_for_every_dfu():

@@ -13,15 +13,10 @@ import pytest
 import scipy.stats
 
 from dfu_clustering.errors import ConfigError, DataError
+from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, add_attributes
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.kernels import feature_columns
-from dfu_clustering.features.matrix import (
-    DFU_ATTRIBUTES,
-    ITEM_ATTRIBUTES,
-    TIME_SERIES_FEATURES,
-    add_attributes,
-    time_series_features,
-)
-from dfu_clustering.features.panel import Histories
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
 
 INTEGER_FEATURES = ["trend_direction", "peak_month", "season_months", "outlier_count", "history_months"]
 
@@ -349,6 +344,21 @@ class TestAgainstPlainReference:
         numeric = [f.name for f in TIME_SERIES_FEATURES if f.name != "demand_class"]
         assert found["demand_class"].tolist() == expected["demand_class"].tolist()
         for name in numeric:
+            np.testing.assert_allclose(
+                found[name].to_numpy(float), expected[name].to_numpy(float), rtol=1e-8, atol=1e-9, err_msg=name
+            )
+
+    @pytest.mark.parametrize(("history", "of_season"), [(24, 48), (30, 36), (13, 24), (60, 24)])
+    def test_every_feature_agrees_where_the_season_has_a_window_of_its_own(self, series, history, of_season):
+        known = np.array([y for y in series if len(y) == 60 and y[-history:].any() and y[-of_season:].any()])
+        keys, n = np.array([f"dfu{i:05d}" for i in range(len(known))], dtype=object), len(known)
+        as_of = np.datetime64("2024-03", "M")
+        found = time_series_features(Histories(keys, known, np.full(n, history), as_of, np.full(n, of_season)))
+        expected = pd.DataFrame(
+            [{**reference_features(y[-history:], 3), **_reference_season(y[-of_season:], 3)} for y in known]
+        )
+        assert n >= 10
+        for name in [f.name for f in TIME_SERIES_FEATURES if f.name != "demand_class"]:
             np.testing.assert_allclose(
                 found[name].to_numpy(float), expected[name].to_numpy(float), rtol=1e-8, atol=1e-9, err_msg=name
             )

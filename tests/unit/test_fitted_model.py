@@ -16,10 +16,12 @@ from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.segments.continuation import continue_published
 from dfu_clustering.segments.fitted_model import parse_model
 
-# written by the commit that brought schema 1 (tests/stored_runs/README.md); never written again
-STORED = Path(__file__).parents[1] / "stored_runs" / "schema_1"
+RUNS = Path(__file__).parents[1] / "stored_runs"  # never written again, see its README.md
+STORED = RUNS / "schema_2"
 SETTINGS = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
 MODEL = (STORED / "cluster_model.json").read_bytes()
+BLOCK = ("preprocessing", "space", "time_series", "block", "parts")
+LEVELS = (*BLOCK, "levels")
 
 
 def refused(content, match):
@@ -39,29 +41,44 @@ def changed(*path, value):
     return json.dumps(model).encode()
 
 
-class TestRunStoredInSchema1:
+class TestRunStoredInSchema2:
     def test_its_model_puts_every_dfu_into_the_cluster_that_it_was_in(self):
         matrix = read_matrix(RunFolder(STORED))
         stored = read_table(STORED / "cluster_assignments.csv", text_columns=frozenset({"dfu_ck"}))
-        assert load_model(STORED / "cluster_model.json").predict(matrix).tolist() == stored["cluster_id"].tolist()
+        assert load_model(STORED / "cluster_model.json").predict(matrix).tolist() == stored["kmeans_cluster"].tolist()
 
     def test_a_model_of_all_features_attributes_and_components_is_read_as_well(self):
         matrix = read_matrix(RunFolder(STORED).placing(RunFile.MATRIX, STORED / "matrix_with_attributes.parquet"))
-        expected = read_json(STORED / "clusters_of_all_features.json")["cluster_id"]
+        expected = read_json(STORED / "clusters_of_all_features.json")["kmeans_cluster"]
         assert load_model(STORED / "model_of_all_features.json").predict(matrix).tolist() == expected
         assert len(set(expected)) > 1
 
-    def test_it_is_continued_and_the_same_month_gives_the_same_clusters(self):
+    def test_it_is_continued_and_the_same_month_gives_the_same_labels(self):
         matrix = read_matrix(RunFolder(STORED))
         published = PublishedFiles.in_folder(STORED).model
-        segmentation, continuity = continue_published(load_config(**SETTINGS), matrix, published, months=0)
-        assert segmentation.assignment.cluster_id.tolist() == published.members["cluster_id"].tolist()
+        segmentation, continuity = continue_published(load_config(**SETTINGS), matrix, published)
+        labels = [segmentation.labels[segment].text for segment in segmentation.segment]
+        assert dict(zip(matrix["dfu_ck"], labels, strict=True)) == published.labels.to_dict()
         assert not continuity.refit
 
     @pytest.mark.parametrize("name", ["cluster_model.json", "model_of_all_features.json"])
     def test_it_is_written_as_it_was_read(self, name):
         content = (STORED / name).read_bytes()
         assert parse_model(content, source=name).to_dict() == json.loads(content)
+
+
+class TestRunStoredInSchema1:
+    def test_it_is_not_continued_and_the_refusal_says_what_to_do(self):
+        with pytest.raises(DataError) as refusal:
+            _ = PublishedFiles.in_folder(RUNS / "schema_1").model
+        assert refusal.value.found.endswith("cluster_model.json: schema_version 1, while this version reads 2")
+        assert "have labels made from scratch, with override_reason" in refusal.value.remedy
+        assert "without --published" in refusal.value.remedy
+
+    @pytest.mark.parametrize("name", ["cluster_model.json", "model_of_all_features.json"])
+    def test_none_of_its_models_is_read(self, name):
+        with pytest.raises(DataError, match="schema_version 1, while this version reads 2"):
+            load_model(RUNS / "schema_1" / name)
 
 
 class TestRefused:
@@ -72,13 +89,13 @@ class TestRefused:
     def test_half_a_file_or_no_json(self, content):
         refused(content, "something else than JSON")
 
-    @pytest.mark.parametrize("content", [b"[]", b"{}", b"null", b'{"format": "scikit-learn", "schema_version": 1}'])
+    @pytest.mark.parametrize("content", [b"[]", b"{}", b"null", b'{"format": "scikit-learn", "schema_version": 2}'])
     def test_json_of_another_kind(self, content):
         refused(content, "JSON of another kind")
 
-    @pytest.mark.parametrize("written", [0, 2, "1", None, True, 1.0])
+    @pytest.mark.parametrize("written", [0, 1, 3, "2", None, True, 2.0])
     def test_another_schema_version(self, written):
-        refused(changed("schema_version", value=written), f"schema_version {written!r}, while this version reads 1")
+        refused(changed("schema_version", value=written), f"schema_version {written!r}, while this version reads 2")
 
     @pytest.mark.parametrize(
         ("path", "value"),
@@ -88,8 +105,13 @@ class TestRefused:
             (("settings", "unknown"), 1),
             (("settings", "min_variance"), -1),
             (("columns",), "all"),
-            (("centroids", 0, 0), "1.5"),
-            (("centroids", 0, 0), None),
+            (("kmeans_centroids", 0, 0), "1.5"),
+            (("kmeans_centroids", 0, 0), None),
+            (("clusters", 0, "centroid", 0), "1.5"),
+            (("clusters", 0, "pattern"), None),
+            (("clusters", 0, "traits"), "rising"),
+            (("clusters", 0, "sparsity_bound_months"), "2"),
+            (("clusters", 0, "unknown"), 1),
             (("drift_reference", "n_dfus"), "many"),
         ],
     )
@@ -104,24 +126,31 @@ class TestRefused:
             (("settings", "use_pca"), True),
             (("settings", "feature_set"), "all"),
             (("settings", "discount_noise"), False),
-            (("centroids",), []),
-            (("centroids",), [[1.0], [2.0]]),
-            (("centroids", 0), [1.0]),
+            (("kmeans_centroids",), []),
+            (("kmeans_centroids",), [[1.0], [2.0]]),
+            (("kmeans_centroids", 0), [1.0]),
+            (("clusters",), []),
+            (("clusters", 0, "centroid"), [1.0]),
+            (("clusters", 0, "pattern"), "popular"),
+            (("clusters", 0, "pattern"), "inactive"),  # of DFUs that are not clustered
+            (("clusters", 0, "traits"), ["larger"]),
             (("preprocessing",), {}),
             (("preprocessing", "space", "time_series", "variances"), {}),
-            (("preprocessing", "space", "time_series", "block", "imputation", "medians"), [1.0]),
-            (("preprocessing", "space", "time_series", "block", "imputation", "medians"), "1.0"),
-            (("preprocessing", "space", "time_series", "block", "winsorising", "bounds"), [[0.0], [1.0, 2.0]]),
-            (("preprocessing", "space", "time_series", "block", "low_variance", "kept"), [1, 0, 1]),
-            (("preprocessing", "space", "time_series", "block", "scaling", "scale"), [True]),
+            ((*LEVELS, "imputation", "medians"), [1.0]),
+            ((*LEVELS, "imputation", "medians"), "1.0"),
+            ((*LEVELS, "winsorising", "bounds"), [[0.0], [1.0, 2.0]]),
+            ((*LEVELS, "low_variance", "kept"), [1, 0, 1]),
+            ((*LEVELS, "scaling", "scale"), [True]),
+            ((*BLOCK, "season", "scale"), 0.0),
+            ((*BLOCK, "season", "scale"), [1.0]),
             (("drift_reference", "edges"), {}),
             (("drift_reference", "n_dfus"), 0),
             (("drift_reference", "shares", "log_growth"), [0.5, 0.5]),
             (("drift_reference", "shares", "log_growth"), [0.0] * 10),
             (("drift_reference", "edges", "log_growth"), [1.0, 0.5]),
             (("preprocessing", "foreign"), "import os"),
-            (("preprocessing", "space", "time_series", "block", "scaling", "scale"), [0.0] * 11),
-            (("preprocessing", "space", "time_series", "block", "scaling", "foreign"), 1),
+            ((*LEVELS, "scaling", "scale"), [0.0] * 8),
+            ((*LEVELS, "scaling", "foreign"), 1),
         ],
     )
     def test_values_that_do_not_fit_together(self, path, value):

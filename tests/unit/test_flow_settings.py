@@ -87,7 +87,7 @@ def test_docstring_begins_with_what_the_flow_does():
         {"feature_set": "most"},
         {"min_cluster_size_pct": 50.1},
         {"pca_explained_variance": 1.0},
-        {"switch_margin": 1.0},
+        {"season_window_months": 25},
         {"refit": "sometimes"},
         {"seed": -1},
         {"labeling": {"peak_threshold": 2.0}},

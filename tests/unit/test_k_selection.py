@@ -199,11 +199,37 @@ class TestTooFewDfus:
     def test_a_range_that_ends_too_high_is_cut_with_a_warning(self):
         space = np.array([[0.0], [0.1], [5.0], [5.1], [9.0]])
         selection, _centroids = select_k(space, volume=np.ones(5), config=config(k_range=(3, 12)))
+        assert [at.k for at in selection.curves] == [3, 4, 5]
+        assert selection.one_past is None
+        assert selection.selected == 3
+        assert selection.warning == "k_range ends at 5 instead of 12: only 5 DFUs differ"
+
+    @pytest.mark.parametrize("k_range", [(2, 4), (4, 4), (2, 12)])
+    def test_k_may_equal_the_number_of_distinct_dfus(self, k_range):
+        # 0, 4, 9 and 9.5, ten times each: three clusters leave (9.5 - 9)^2 / 4 of each of twenty rows, four leave 0
+        space = np.repeat([[0.0], [4.0], [9.0], [9.5]], 10, axis=0)
+        selection, centroids = select_k(space, volume=np.ones(40), config=config(k_range=k_range))
+        assert selection.selected == 4
+        assert sorted(centroids.ravel().tolist()) == pytest.approx([0.0, 4.0, 9.0, 9.5])
+        at = selection.curves[-1]
+        assert (at.k, at.wcss, at.sizes) == (4, 0.0, (10,) * 4)
+        assert at.silhouette == pytest.approx(1.0)
+        assert [other.wcss for other in selection.curves if other.k == 3] == pytest.approx([1.25] * (k_range[0] < 4))
+        json.dumps(selection.model_dump(mode="json"), allow_nan=False)
+
+    def test_a_range_that_ends_at_the_number_of_distinct_dfus_is_not_cut(self):
+        space = np.array([[0.0], [0.1], [5.0], [5.1], [9.0]])
+        selection, _centroids = select_k(space, volume=np.ones(5), config=config(k_range=(3, 5)))
+        assert [at.k for at in selection.curves] == [3, 4, 5]
+        assert selection.one_past is None  # six clusters of five points cannot be
+        assert selection.warning is None
+
+    def test_one_distinct_dfu_more_than_the_range_is_enough_to_look_one_past_it(self):
+        space = np.array([[0.0], [0.1], [5.0], [5.1], [9.0]])
+        selection, _centroids = select_k(space, volume=np.ones(5), config=config(k_range=(3, 4)))
         assert [at.k for at in selection.curves] == [3, 4]
         assert selection.one_past is not None
         assert selection.one_past.k == 5
-        assert selection.selected == 3
-        assert selection.warning == "k_range ends at 4 instead of 12: only 5 DFUs differ"
 
     def test_as_many_distinct_dfus_as_the_smallest_k_are_enough(self):
         space = np.repeat([[0.0], [4.0], [9.0]], 10, axis=0)

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from dfu_clustering.errors import DataError, WarehouseError
-from dfu_clustering.features.panel import EXCLUSION_REASONS, PanelBuilder, sales_batch, select_histories
+from dfu_clustering.features.histories import EXCLUSION_REASONS, select_histories
+from dfu_clustering.features.panel import PanelBuilder, sales_batch
 
 JANUARY = np.datetime64("2024-01", "M")
 
@@ -167,13 +168,13 @@ def test_window_without_any_demand_is_an_error_that_says_where_to_look():
         select_histories(panel, window_months=3, season_window_months=24, min_months_history=3)
 
 
-def months_of_season(starts, **windows):
-    """Return the lengths of the windows of the season of DFUs that sell every month of 60 from the given one on."""
+def selling_from(starts, **windows):
+    """Return histories of DFUs that sell m + 1 units in each month m of 60, from the given one on."""
     keys = [(f"from{start:02d}", "g", "x") for start in starts]
     first = np.datetime64("2020-01", "M")
     builder = PanelBuilder(dims(*keys), first_month=first, as_of_month=first + 59)
-    sold = [(*key, (first + m).astype("datetime64[D]").item(), 1.0) for key, start in zip(keys, starts, strict=True)
-            for m in range(start, 60)]  # fmt: skip
+    days = [(first + m).astype("datetime64[D]").item() for m in range(60)]
+    sold = [(*key, days[m], m + 1.0) for key, start in zip(keys, starts, strict=True) for m in range(60) if m >= start]
     builder.add(sales_batch(sold))
     histories, _ = select_histories(builder.build(), min_months_history=3, **windows)
     return histories
@@ -184,15 +185,22 @@ def months_of_season(starts, **windows):
 def test_the_season_has_the_newest_whole_years_of_the_whole_history(window_months, most, expected):
     # histories of 60, 48, 47, 35, 24 and 23 months, whatever the window
     starts = [0, 12, 13, 25, 36, 37]
-    histories = months_of_season(starts, window_months=window_months, season_window_months=most)
+    histories = selling_from(starts, window_months=window_months, season_window_months=most)
     assert histories.season_months.tolist() == expected
 
 
+def test_a_season_may_begin_before_the_window_but_not_before_the_first_sale():
+    histories = selling_from([0, 20], window_months=24, season_window_months=48)
+    assert histories.history_months.tolist() == [24, 24]
+    seasons = [row[-n:].tolist() for row, n in zip(histories.demand, histories.season_months, strict=True)]
+    assert seasons == [list(range(13, 61)), list(range(25, 61))]  # 48 of 60 months, and 36 of the 40 since its first
+
+
 def test_the_window_and_the_season_share_one_copy_of_the_months():
-    histories = months_of_season([0, 30], window_months=24, season_window_months=36)
+    histories = selling_from([0, 30], window_months=24, season_window_months=36)
     assert histories.demand.shape == (2, 36)
     assert histories.history_months.tolist() == [24, 24]
-    assert months_of_season([0], window_months="all", season_window_months=36).demand.shape == (1, 60)
+    assert selling_from([0], window_months="all", season_window_months=36).demand.shape == (1, 60)
 
 
 def test_what_a_dfu_that_is_left_out_sells_is_known():

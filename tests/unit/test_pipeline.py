@@ -5,12 +5,14 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.distance import pdist
 
 from dfu_clustering.clusters.k_selection import select_k
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.features.matrix import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
+from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.preprocessing.learner import learn, learned
 from dfu_clustering.preprocessing.pipeline import NUMERIC_FEATURES, build_preprocessing, column_names
 from dfu_clustering.preprocessing.shape import SHAPE_COLUMNS, SHAPE_SOURCES, shape_columns
@@ -30,6 +32,7 @@ def matrix_of(n_dfus=200, seed=0) -> pd.DataFrame:
     columns |= {"seasonality_strength": rng.uniform(0, 1, n_dfus), "peak_month": rng.integers(1, 13, n_dfus)}
     columns |= {"history_months": rng.integers(24, 49, n_dfus), "lag1_autocorrelation": rng.uniform(-1, 1, n_dfus)}
     columns |= {"trend_slope": columns["mean_demand"] * rng.normal(0, 0.02, n_dfus)}
+    columns |= {"season_months": 12 * rng.integers(2, 5, n_dfus)}
     attributes = {attribute.name: [None] * n_dfus for attribute in (*ITEM_ATTRIBUTES, *DFU_ATTRIBUTES)}
     return pd.DataFrame(columns | attributes)
 
@@ -49,7 +52,6 @@ class TestShape:
             "peak_month": 3,
         }
         expected = {
-            "log1p_mean_demand": math.log(100),
             "log_sparsity_score": math.log(2),
             "log1p_cv2_demand": math.log(1.5),
             "log1p_residual_cv": math.log(1.25),
@@ -74,12 +76,40 @@ class TestShape:
         season = shape_columns(dfus)[["season_sin", "season_cos"]].to_numpy()
         assert math.dist(season[0], season[1]) == pytest.approx(math.dist(season[1], season[2]))
 
-    def test_the_matrix_gives_eleven_named_columns_of_float(self):
+    def test_the_matrix_gives_ten_named_columns_of_float(self):
         pipeline = build_preprocessing(config())
         space = pipeline.fit_transform(matrix_of())
-        assert (space.shape, space.dtype) == ((200, 11), np.float64)
+        assert (space.shape, space.dtype) == ((200, 10), np.float64)
         assert column_names(pipeline) == SHAPE_COLUMNS
         assert np.abs(space).max() <= 3.0
+
+    @pytest.mark.parametrize("discount_noise", [True, False])
+    @pytest.mark.parametrize("k", [1, 2, 3, 7])
+    def test_moving_the_names_of_the_months_changes_no_distance(self, k, discount_noise):
+        peak = np.random.default_rng(6).choice([10, 11, 12, 12, 12, 1, 6], 200)
+        chosen = config(discount_noise=discount_noise)
+        before, after = (
+            pdist(build_preprocessing(chosen).fit_transform(matrix_of().assign(peak_month=months)))
+            for months in (peak, (peak - 1 + k) % 12 + 1)
+        )
+        assert after == pytest.approx(before, rel=1e-6)
+
+    def test_the_volume_of_demand_is_no_part_of_the_space(self):
+        dfus = matrix_of()
+        factor = np.random.default_rng(1).choice([2.0**-20, 0.25, 1.0, 1024.0], 200)  # powers of two do not round
+        louder = dfus.assign(mean_demand=dfus["mean_demand"] * factor, trend_slope=dfus["trend_slope"] * factor)
+        spaces = [build_preprocessing(config()).fit_transform(matrix) for matrix in (dfus, louder)]
+        assert (spaces[0] == spaces[1]).all()
+
+    def test_dfus_without_any_season_are_compared_without_its_plane(self):
+        pipeline = build_preprocessing(config()).fit(matrix_of().assign(seasonality_strength=0.0))
+        assert column_names(pipeline) == SHAPE_COLUMNS[: SHAPE_COLUMNS.index("seasonality_strength")]
+
+    def test_the_season_of_a_dfu_without_a_window_of_its_own_lies_in_the_origin(self):
+        pipeline = build_preprocessing(config()).fit(matrix_of())
+        dfus = matrix_of().assign(seasonality_strength=0.0, season_months=0)
+        space = pd.DataFrame(pipeline.transform(dfus), columns=list(column_names(pipeline)))
+        assert (space[["seasonality_strength", "season_sin", "season_cos"]] == 0).all(axis=None)
 
     def test_without_the_discount_columns_are_clipped_at_three_units(self):
         dfus = matrix_of().assign(log_growth=np.linspace(-1, 1, 200) ** 3)  # the tails are five units out
@@ -150,7 +180,7 @@ class TestGaps:
             build_preprocessing(config()).fit(matrix_of().drop(columns=name))
 
     def test_dfus_that_do_not_differ_are_refused_with_their_count(self):
-        with pytest.raises(DataError, match="no such column of 11; clusterable DFUs: 3"):
+        with pytest.raises(DataError, match="no such column of 8; clusterable DFUs: 3"):
             build_preprocessing(config()).fit(matrix_of().iloc[[7, 7, 7]])
 
     @pytest.mark.parametrize("use_pca", [False, True])
@@ -163,7 +193,7 @@ class TestGaps:
 
     def test_next_months_single_dfu_fits_into_the_space(self):
         pipeline = build_preprocessing(config(attributes={"dfu": 1.0})).fit(matrix_of().assign(region="ost"))
-        assert pipeline.transform(matrix_of(1, seed=9)).shape == (1, 11)
+        assert pipeline.transform(matrix_of(1, seed=9)).shape == (1, 10)
 
 
 class TestAttributes:
@@ -179,14 +209,14 @@ class TestAttributes:
         space = pd.DataFrame(pipeline.fit_transform(dfus), columns=list(column_names(pipeline)))
         item = ["case_weight", "category is NULL", "category=spirits", "category=wine"]
         dfu = ["region=Süd", "region=east", "region=東", "brand"]
-        assert list(space)[11:] == [*item, *dfu]
+        assert list(space)[10:] == [*item, *dfu]
         assert space[item].var(ddof=0).sum() == pytest.approx(0.5)
         assert space[dfu].var(ddof=0).sum() == pytest.approx(2.0)
 
     def test_a_weight_of_zero_needs_no_attributes(self):
         attributes = [attribute.name for attribute in (*ITEM_ATTRIBUTES, *DFU_ATTRIBUTES)]
         space = build_preprocessing(config()).fit_transform(matrix_of().drop(columns=attributes))
-        assert space.shape == (200, 11)
+        assert space.shape == (200, 10)
 
     def test_attributes_with_a_weight_must_be_there(self):
         with pytest.raises(DataError, match=r"missing columns.*'region'"):
@@ -196,15 +226,15 @@ class TestAttributes:
         pipeline = build_preprocessing(config(attributes={"item": 1.0, "dfu": 1.0}))
         space = pipeline.fit_transform(matrix_of().assign(country="France", proof=40.0))
         assert column_names(pipeline) == SHAPE_COLUMNS
-        assert space.shape == (200, 11)
+        assert space.shape == (200, 10)
 
     def test_categories_are_one_hot_up_to_the_limit_with_null_as_one_of_them(self):
         region = ["north", "south", None, "north"] * 50
         weight = {"dfu": 1.0}
         few = build_preprocessing(config(attributes=weight, max_categories=3)).fit(matrix_of().assign(region=region))
         many = build_preprocessing(config(attributes=weight, max_categories=2)).fit(matrix_of().assign(region=region))
-        assert column_names(few)[11:] == ("region is NULL", "region=north", "region=south")
-        assert column_names(many)[11:] == ("region",)
+        assert column_names(few)[10:] == ("region is NULL", "region=north", "region=south")
+        assert column_names(many)[10:] == ("region",)
 
     def test_many_categories_are_told_apart_by_their_frequency(self):
         # b and c occur 50 times each, a 100 times: two values; standardised: half of the DFUs at +1, half at -1
@@ -218,8 +248,8 @@ class TestAttributes:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             space = pipeline.transform(matrix_of(3).assign(region=["n", "w", None]))
-        assert (space[0, 11:] != 0).tolist() == [True, False]
-        assert space[1:, 11:].tolist() == [[0.0, 0.0], [0.0, 0.0]]
+        assert (space[0, 10:] != 0).tolist() == [True, False]
+        assert space[1:, 10:].tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 class TestPipeline:

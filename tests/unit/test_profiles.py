@@ -1,4 +1,4 @@
-"""Cluster profiles: medians, shares, circular peaks, scales and volume bounds, against hand-worked numbers."""
+"""Cluster profiles: medians, shares, circular peaks and scales, against hand-worked numbers."""
 
 import cmath
 import math
@@ -8,17 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.config.clustering import VolumeThresholds
 from dfu_clustering.errors import DataError
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.features.panel import Histories
 from dfu_clustering.labels.profiles import (
     COMPARED_FEATURES,
     MEDIAN_FEATURES,
     comparable,
     feature_scales,
     profile_clusters,
-    volume_bounds,
 )
 
 
@@ -58,7 +56,7 @@ def test_medians_are_in_original_units_and_skip_undefined_values() -> None:
 
 
 def test_every_numeric_time_series_feature_is_profiled() -> None:
-    numeric = {feature.name for feature in TIME_SERIES_FEATURES} - {"demand_class", "peak_month"}
+    numeric = {feature.name for feature in TIME_SERIES_FEATURES} - {"demand_class", "peak_month", "season_months"}
     assert set(MEDIAN_FEATURES) == numeric
     assert numeric <= set(profile_clusters(random_features(0, 20), np.arange(20) % 2).columns)
 
@@ -179,8 +177,3 @@ def test_unit_of_demand_does_not_change_the_volume_scale() -> None:
 def test_dfus_without_demand_are_named() -> None:
     with pytest.raises(DataError, match=r"1: 'D1'"):
         feature_scales(features_of(mean_demand=[1.0, 0.0, 2.0]))
-
-
-def test_volume_bounds_are_the_quantiles_in_units() -> None:
-    bounds = volume_bounds([10.0, 20.0, 30.0, 40.0, 50.0], VolumeThresholds(high=0.75, low=0.25))
-    assert bounds == (20.0, 40.0)

@@ -1,11 +1,15 @@
 """The parts of a report: words, bands, selections and flows hold what the run's numbers say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from report_runs import FIGURES, stability_of
 
 from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.labels.vocabulary import parse_label
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.report.changes import changes
 from dfu_clustering.report.demand_bands import quartile_band, rounded, since_first_sale
@@ -13,8 +17,9 @@ from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.page import script_json, share_text
 from dfu_clustering.report.provenance import k_choice
 from dfu_clustering.report.sample import DFUS_OF_A_KIND, select_dfus
+from dfu_clustering.report.segments import pattern_matrix
 from dfu_clustering.report.wording import label_title, month_in_words, profile_words, reason_lines
-from dfu_clustering.runs.summaries import Profiles, StabilitySummary, TrainingMetadata
+from dfu_clustering.runs.summaries import Profiles, SegmentSummary, TrainingMetadata
 from dfu_clustering.segments.continuation import Continuity
 
 CONFIG = load_config(min_cluster_size_pct=1.0)
@@ -49,9 +54,8 @@ def artifacts_of(*, continuity=None, **artifacts):
         seed=0,
         n_dfus=10,
         k=5,
-        sizes=[6, 1, 1, 1, 1],
-        silhouette=0.5,
-        inertia=1.0,
+        segments=[],
+        figures=FIGURES,
         warnings=[],
         space_settings=CONFIG.of_the_space(),
         clustered_columns=["log_growth"],
@@ -60,37 +64,14 @@ def artifacts_of(*, continuity=None, **artifacts):
         feature_scales={},
         features=None,
         config=CONFIG.of_the_run(),
+        volume_bounds=(10.0, 100.0),
         map_explained_variance=(0.5, 0.5),
     )
     return RunArtifacts(profiles, metadata, pd.DataFrame(), **artifacts)
 
 
 def continuity_of(**told):
-    return Continuity(
-        published_run="r1", matched=(0, 1, 2, 3, 4), psi={}, far_share=0.0, held_share=0.0, silhouettes={}, **told
-    )
-
-
-def stability_of(**told):
-    """Return a comparison with the published run that measured nothing but what is told."""
-    return StabilitySummary(
-        shared_dfus=300,
-        new_dfus=0,
-        left_dfus=0,
-        unchanged_dfus=None,
-        churn_share_unchanged_history=None,
-        flow=[],
-        published_run="r1",
-        refit=True,
-        refit_reason="refit is always",
-        renamed=[],
-        psi={},
-        far_share=None,
-        held_share=None,
-        silhouette=0.5,
-        silhouette_nearest=None,
-        **told,
-    )
+    return Continuity(published_run="r1", psi={}, far_share=0.0, held_share=0.0, **told)
 
 
 def profile_of(**values):
@@ -143,7 +124,7 @@ def test_season_whose_members_disagree_names_no_month():
 
 def test_undefined_growth_is_not_a_direction():
     words = profile_words(profile_of(growth_rate=None, log_growth=-0.4), LABELING)
-    assert "Fading lately" in words
+    assert "Fading recently" in words
 
 
 def test_reason_becomes_a_line_a_rule_with_the_signs_that_people_write():
@@ -190,7 +171,7 @@ def members_of(n=3000, k=3, **columns):
     return pd.DataFrame(
         {
             "dfu_ck": [f"D{i:05d}" for i in range(n)],
-            "cluster_id": np.arange(n) % k,
+            "number": np.arange(n) % k,
             "distance": rng.random(n),
             "mean_demand": rng.lognormal(3, 1, n),
             "margin": rng.random(n),
@@ -203,7 +184,7 @@ def test_typical_dfus_are_the_nearest_and_borderline_ones_have_the_smallest_marg
     members = members_of(margin=np.random.default_rng(2).random(3000))
     selection = select_dfus(members, None)
     for cluster in range(3):
-        own = members[members["cluster_id"] == cluster]
+        own = members[members["number"] == cluster]
         nearest = own.nsmallest(DFUS_OF_A_KIND, "distance").index.tolist()
         rest = own.drop(index=nearest)
         assert selection.typical[cluster].tolist() == nearest
@@ -257,6 +238,7 @@ def test_measures_and_moved_dfus_of_the_comparison_are_shown_where_they_are_ther
             "dfu_ck": [f"D{i:03d}" for i in range(300)],
             "old_label": "a",
             "new_label": ["b"] * 299 + [None],
+            "word": "rising",
             "feature": "log_growth",
             "before": 0.1,
             "after": [0.5] * 299 + [np.nan],
@@ -264,11 +246,12 @@ def test_measures_and_moved_dfus_of_the_comparison_are_shown_where_they_are_ther
     )
     found = changes_of(("a", "b", 300), stability=stability_of(churn_share=0.125, ari=0.9), label_changes=moved)
     assert [(fact.name, fact.value) for fact in found.facts] == [
-        ("Clusters", "fitted anew"),
+        ("Clusters", "fitted again"),
         ("DFUs with another label", "12.5%"),
         ("Agreement of the groupings", "0.90"),
     ]
     assert len(found.moved_dfus) == 200
+    assert {dfu.word for dfu in found.moved_dfus} == {"rising"}
     assert found.moved_dfus_total == 300
     assert ("–", "–") in {(dfu.new_label, dfu.after) for dfu in found.moved_dfus}
 
@@ -294,3 +277,30 @@ def test_shares_are_told_with_two_digits(share, text):
 )
 def test_choice_of_k_says_when_the_published_number_is_kept(continuity, told):
     assert k_choice(artifacts_of(continuity=continuity)).explanation.endswith(told)
+
+
+def segment_of(label, **told):
+    words = parse_label(label)
+    usual = {"size": 10, "share": 0.1, "volume_share": 0.2, "true_share": 1.0, "reason": "", "profile": {}}
+    return SegmentSummary(
+        **(usual | told),
+        cluster_id=words.segment_id,
+        label=label,
+        base=words.base,
+        traits=list(words.traits),
+        pattern=words.pattern,
+        tier=words.tier,
+    )
+
+
+def test_segments_are_a_matrix_of_pattern_and_tier_from_high_to_low_volume():
+    labels = ("high_volume_steady", "seasonal_low_volume_peak_q4", "low_volume_steady", "seasonal_medium_volume")
+    artifacts = artifacts_of()
+    profiles = artifacts.profiles.model_copy(update={"segments": [segment_of(label) for label in labels]})
+    rows = pattern_matrix(replace(artifacts, profiles=profiles))
+    assert {row.title: [cell and cell.numbers for cell in row.cells] for row in rows} == {
+        "Steady": [[0], None, [2]],
+        "Seasonal, peak in Q4": [None, None, [1]],
+        "Seasonal": [None, [3], None],
+    }
+    assert (rows[0].cells[0].dfus, rows[0].cells[0].share, rows[0].cells[0].volume_share) == (10, 0.1, 0.2)

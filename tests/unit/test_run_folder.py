@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from report_runs import FIGURES
 
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.files.summary import Summary
@@ -12,7 +13,14 @@ from dfu_clustering.quality.gate_reports import GateReport
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS, TRAIN_MODEL, Step, once
 from dfu_clustering.runs.run import Run, RunName
-from dfu_clustering.runs.summaries import KChoice, LabelSummary, SegmentSummary, TrainingSummary
+from dfu_clustering.runs.summaries import (
+    KChoice,
+    LabelSummary,
+    LifecycleSegment,
+    SegmentSummary,
+    TrainedSegment,
+    TrainingSummary,
+)
 from dfu_clustering.segments.continuation import Continuity
 
 NAME = "2026-10-0123456789-0123456789ab"
@@ -62,6 +70,11 @@ class TestPlaces:
         taken = {RunFile.MODEL, RunFile.MAP, RunFile.TYPICAL, RunFile.MOVES}
         assert {placed.path(file) for file in taken} == {Path("out") / file for file in taken}
         assert moved_by(placed) == {RunFile.CENTROIDS, *taken}
+
+    def test_assignments_elsewhere_take_along_the_labels_of_dfus_that_are_not_clustered(self):
+        placed = RunFolder(FOLDER).placing(RunFile.ASSIGNMENTS, Path("out/assignments.csv"))
+        assert placed.path(RunFile.LIFECYCLE) == Path("out/lifecycle_labels.csv")
+        assert moved_by(placed) == {RunFile.ASSIGNMENTS, RunFile.LIFECYCLE}
 
     def test_what_was_placed_before_stays_there(self):
         placed = (
@@ -193,20 +206,17 @@ class TestSteps:
                     n_dfus=5,
                     k=2,
                     k_selection=KChoice(elbow=2, silhouette=3, gap=2, selected=2, feasible=(2, 3)),
-                    silhouette=1 / 3,
                     gap=None,
-                    inertia=0.1,
-                    sizes=[3, 2],
+                    segments=[TrainedSegment(cluster_id=71, label="low_volume", size=5, sparsity_bound_months=1 / 3)],
+                    figures=FIGURES,
                     warnings=["one"],
                     continuity=Continuity(
                         published_run="r1",
                         refit=False,
                         reason="no drift",
-                        matched=(1, 0),
                         psi={"log_growth": 0.1},
                         far_share=None,
                         held_share=0.25,
-                        silhouettes={"nearest": 0.5},
                     ),
                 ),
             ),
@@ -215,17 +225,22 @@ class TestSteps:
                 LabelSummary(
                     segments=[
                         SegmentSummary(
-                            cluster_id=0,
-                            label="low_volume",
+                            cluster_id=7105,
+                            label="low_volume_rising",
                             base="low_volume",
-                            traits=["2"],
+                            traits=["rising"],
+                            pattern="plain",
+                            tier="low",
+                            true_share=2 / 3,
                             reason="low",
                             size=2,
                             share=1.0,
                             volume_share=1.0,
                             profile={"mean_demand": 1 / 3, "growth_rate": None},
                         )
-                    ]
+                    ],
+                    lifecycle=[LifecycleSegment(cluster_id=9, label="inactive", size=1)],
+                    figures=FIGURES,
                 ),
             ),
         ],

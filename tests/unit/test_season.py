@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.features.panel import Histories
 
 OF_THE_SEASON = [
     *("seasonality_strength", "seasonality_amplitude", "peak_month", "peak_clarity", "season_months"),

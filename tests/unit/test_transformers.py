@@ -1,6 +1,10 @@
+import json
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.distance import pdist
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder as SklearnOneHotEncoder
@@ -8,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.preprocessing.attribute_encoding import AttributeEncoder, FrequencyEncoder, OneHotEncoder
+from dfu_clustering.preprocessing.learner import learn, learned
 from dfu_clustering.preprocessing.transformers import (
     NULL,
     BlockWeight,
@@ -16,6 +21,7 @@ from dfu_clustering.preprocessing.transformers import (
     MatrixColumns,
     MedianImputer,
     PrincipalComponents,
+    SeasonPlane,
     StandardScaling,
     Winsorizer,
 )
@@ -127,6 +133,73 @@ class TestClippedRobustScaler:
         assert ClippedRobustScaler().fit_transform(column(5, 5)).ravel().tolist() == [0.0, 0.0]
 
 
+def plane_of(strength, peak_month):
+    """Strength x (sin, cos) of the peak month, as the columns of the space have it."""
+    angle = 2 * np.pi * np.asarray(peak_month) / 12
+    return np.column_stack([strength * np.sin(angle), strength * np.cos(angle)])
+
+
+class TestSeasonPlane:
+    # most peak around one month, and by very different strengths
+    STRENGTH = np.random.default_rng(8).beta(0.5, 3, 300)
+    PEAK = np.round(np.random.default_rng(9).normal(9, 1, 300)) % 12 + 1
+
+    def distances(self, scaler, k):
+        """Return all distances between DFUs, the names of the months moved by k."""
+        return pdist(scaler.fit_transform(plane_of(self.STRENGTH, (self.PEAK - 1 + k) % 12 + 1)))
+
+    @pytest.mark.parametrize("k", range(1, 12))
+    def test_it_turns_with_the_calendar(self, k):
+        assert self.distances(SeasonPlane(0.01), k) == pytest.approx(self.distances(SeasonPlane(0.01), 0), abs=1e-12)
+
+    def test_columns_scaled_one_by_one_would_not_turn(self):
+        apart = [self.distances(ClippedRobustScaler(), k) for k in (0, 2)]
+        assert np.abs(apart[0] - apart[1]).max() > 1
+
+    def test_both_columns_share_one_unit_that_is_hand_worked(self):
+        # squared lengths 25 and 0: their mean over two columns is 25 / 4, its root 2.5
+        scaled = SeasonPlane(0.01).fit_transform(np.array([[3.0, 4.0], [0.0, 0.0]]))
+        assert scaled.ravel().tolist() == pytest.approx([1.2, 1.6, 0.0, 0.0])
+
+    def test_no_season_is_the_origin(self):
+        plane = plane_of(np.array([0.0, 0.0, 0.8]), [1, 7, 7])
+        scaled = SeasonPlane(0.01).fit(plane).transform(np.vstack([plane[:2], [[np.nan, np.nan]]]))
+        assert (scaled == 0).all()
+
+    def test_nan_counts_as_no_season_when_fitted(self):
+        known, gaps = np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[3.0, 4.0], [np.nan, np.nan]])
+        assert SeasonPlane(0.01).fit(gaps).scale_ == SeasonPlane(0.01).fit(known).scale_
+
+    def test_a_vector_longer_than_three_units_keeps_its_direction(self):
+        # 3-4-5 once in a hundred: mean square 25 / 200, unit 0.3536, length 14.1 units
+        plane = np.vstack([[[3.0, 4.0]], np.zeros((99, 2))])
+        assert SeasonPlane(0.01).fit_transform(plane)[0].tolist() == pytest.approx([3 * 0.6, 3 * 0.8])
+
+    def test_vectors_are_drawn_in_to_a_circle_not_to_a_square(self):
+        # (2.5, 2.5) is 3.54 units long, although neither column is above 3
+        fitted = SeasonPlane(0.01).fit(np.array([[math.sqrt(2), 0.0]]))  # unit 1
+        assert fitted.transform(np.array([[2.9, 0.0]])).ravel().tolist() == pytest.approx([2.9, 0.0])
+        assert fitted.transform(np.array([[2.5, 2.5]])).ravel().tolist() == pytest.approx([3 / math.sqrt(2)] * 2)
+
+    @pytest.mark.parametrize(("least", "kept"), [(0.125, ["sin", "cos"]), (0.1251, [])])
+    def test_both_columns_stay_from_the_least_mean_square_on_or_go_together(self, least, kept):
+        # squared lengths of 1/4 make 1/8 a column; by itself the second would have none
+        plane = np.array([[0.5, 0.0], [-0.5, 0.0]])
+        season = SeasonPlane(least).fit(plane)
+        assert season.transform(plane).shape == (2, len(kept))
+        assert season.get_feature_names_out(["sin", "cos"]).tolist() == kept
+
+    def test_dfus_without_any_season_have_no_plane_even_where_no_variance_is_asked_for(self):
+        assert SeasonPlane(0.0).fit_transform(np.zeros((3, 2))).shape == (3, 0)
+
+    @pytest.mark.parametrize("strength", [0.0, 0.5])
+    def test_what_was_learned_survives_json(self, strength):
+        plane = plane_of(np.full(3, strength), [1, 2, 3])
+        fitted = SeasonPlane(0.01).fit(plane)
+        restored = learn(SeasonPlane(0.01), json.loads(json.dumps(learned(fitted))))
+        assert (restored.transform(plane) == fitted.transform(plane)).all()
+
+
 def test_standard_scaling_is_that_of_scikit_learn():
     space = np.random.default_rng(6).lognormal(size=(300, 3)) * [1, 1e6, 0]
     assert (StandardScaling().fit_transform(space) == StandardScaler().fit_transform(space)).all()
@@ -177,6 +250,7 @@ def test_components_keep_distances_and_have_signs_of_their_own():
         BlockWeight(3.0),
         MatrixColumns(["a"], ["b"]),
         MedianImputer(),
+        SeasonPlane(0.02),
         AttributeEncoder(["a"], ["b"], 3, StandardScaling()),
     ],
 )

@@ -142,7 +142,7 @@ def select_k(
 
 
 def n_fits(config: KSelectionSettings) -> int:
-    """Return how often select_k calls ``on_fit`` where every K of the range is possible."""
+    """Return how often select_k calls ``on_fit`` where every K of the range, and the one past it, is possible."""
     low, high = config.k_range
     return (high - low + 2) * (1 + config.gap_references)
 
@@ -213,7 +213,7 @@ def _measure(
 
 
 def _possible_range(k_range: tuple[int, int], *, n_rows: int, n_distinct: int) -> tuple[int, int]:
-    """Return the range, cut so that clusters stay fewer than distinct points."""
+    """Return the range, cut where there are fewer distinct points than clusters."""
     low, high = k_range
     if n_distinct < low:
         raise DataError(
@@ -221,7 +221,7 @@ def _possible_range(k_range: tuple[int, int], *, n_rows: int, n_distinct: int) -
             found=f"fewer clusterable DFUs than K: {n_rows} DFUs, {n_distinct} of them distinct",
             remedy="load more DFUs, lower min_months_history so that more of them are clustered, or lower k_range",
         )
-    return low, max(low, min(high, n_distinct - 1))
+    return low, min(high, n_distinct)
 
 
 def _warning(curves: Sequence[KStatistics], config: KSelectionSettings, n_distinct: int) -> str | None:

@@ -45,6 +45,15 @@ class LabelingConfig(Section):
     seasonality_threshold: Annotated[Share, Field(description="seasonality_strength from which a cluster is seasonal.")]
     zero_demand_threshold: Annotated[Share, Field(description="zero_demand_pct above which it is intermittent.")]
     growth_threshold: Annotated[float, Field(ge=0, description="abs(growth_rate) a year: growing, declining.")]
+    membership_margin: Annotated[
+        float,
+        Field(
+            ge=0, lt=1, description="Share of a threshold by which a DFU may miss the pattern of a cluster it joins."
+        ),
+    ]
+    lifecycle: Annotated[
+        bool, Field(description="DFUs too young to be clustered are new_…_volume, those that stopped selling inactive.")
+    ]
     momentum_threshold: Annotated[float, Field(ge=0, description="abs(log_growth) beyond which _rising or _fading.")]
     peak_threshold: Annotated[Share, Field(description="seasonality_strength from which _peak_q1 … _peak_q4.")]
     erratic_threshold: Annotated[float, Field(ge=0, description="cv2_demand from which _erratic, below it _regular.")]
@@ -67,17 +76,12 @@ class AttributeWeights(Section):
 class StabilityConfig(Section):
     """What moves a DFU, a cluster or a label away from what is published; shares are 0 to 1."""
 
-    switch_evidence: Annotated[
-        float,
-        Field(ge=0, description="Excess over switch_margin, added up over the months, beyond which a DFU switches."),
-    ]
     refit_psi: Annotated[float, Field(gt=0, description="Stability index of a column beyond which clusters are refit.")]
     refit_far_share: Annotated[Share, Field(description="DFUs further out than 99 % of those fitted on: refit.")]
-    refit_gain: Annotated[float, Field(ge=0, description="Share by which a refit must improve the silhouette.")]
-    k_gain: Annotated[float, Field(ge=0, description="Share by which another K must have the better silhouette.")]
+    refit_gain: Annotated[float, Field(ge=0, description="Share by which a refit must explain more of the variance.")]
     label_margin: Annotated[
         float,
-        Field(ge=0, lt=1, description="Share of a threshold by which a cluster may miss it and keep its label."),
+        Field(ge=0, lt=1, description="Share of a threshold by which a DFU may miss it and keep a word of its label."),
     ]
     unchanged_move: Annotated[
         float,
@@ -190,12 +194,6 @@ class ContinuationSettings(Section):
         Literal["auto", "always", "never"],
         Field(
             description="Clusters fitted again: auto, where the DFUs drifted; always, every run; never, only assigned."
-        ),
-    ]
-    switch_margin: Annotated[
-        float,
-        Field(
-            ge=0, lt=1, description="Share (0-1) by which another segment's members must be nearer before it counts."
         ),
     ]
     stability: Annotated[

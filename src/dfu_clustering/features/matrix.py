@@ -3,23 +3,19 @@
 The declarations below are METHOD's list, in its order; the formulas are in ``kernels``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dfu_clustering.arrays import Flags, Integers, Objects
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.features.demand_block import YEAR_MONTHS
+from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.kernels import feature_columns
-from dfu_clustering.features.panel import Histories
 from dfu_clustering.features.season import LEAST_SEASON_MONTHS, Columns
-from dfu_clustering.files.tables import require_columns, require_none
 
 DEFAULT_CHUNK_ROWS = 4_096  # a few arrays of 4,096 DFUs x 36 months stay in a core's cache; larger is no faster
 
@@ -31,14 +27,6 @@ class Feature:
     name: str
     unit: str
     description: str
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """One column of the matrix that is taken from a dimension table."""
-
-    name: str
-    kind: Literal["numeric", "categorical"]
 
 
 TIME_SERIES_FEATURES: tuple[Feature, ...] = (
@@ -134,35 +122,6 @@ TIME_SERIES_FEATURES: tuple[Feature, ...] = (
     Feature("history_months", "months", "n, length of the history"),
 )
 
-ITEM_ATTRIBUTES: tuple[Attribute, ...] = (
-    Attribute("category", "categorical"),
-    Attribute("class", "categorical"),
-    Attribute("sub_class", "categorical"),
-    Attribute("brand_name", "categorical"),
-    Attribute("country", "categorical"),
-    Attribute("national_service_model", "categorical"),
-    Attribute("case_weight", "numeric"),
-    Attribute("item_proof", "numeric"),
-    Attribute("bpc", "numeric"),
-    Attribute("bottle_pack", "numeric"),
-    Attribute("pack_case", "numeric"),
-)
-
-DFU_ATTRIBUTES: tuple[Attribute, ...] = (
-    Attribute("brand", "categorical"),
-    Attribute("region", "categorical"),
-    Attribute("state_plan", "categorical"),
-    Attribute("sales_div", "categorical"),
-    Attribute("prod_cat_desc", "categorical"),
-    Attribute("abc_vol", "categorical"),
-    Attribute("service_lvl_grp", "categorical"),
-    Attribute("supergroup", "categorical"),
-    Attribute("execution_lag", "numeric"),
-    Attribute("total_lt", "numeric"),
-    Attribute("alcoh_pct", "numeric"),
-    Attribute("proof", "numeric"),
-)
-
 
 def time_series_features(histories: Histories, *, chunk_rows: int = DEFAULT_CHUNK_ROWS) -> pd.DataFrame:
     """Compute TIME_SERIES_FEATURES of every history.
@@ -200,45 +159,6 @@ def time_series_features(histories: Histories, *, chunk_rows: int = DEFAULT_CHUN
     return pd.DataFrame({"dfu_ck": histories.dfu_ck, **columns})
 
 
-def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFrame) -> pd.DataFrame:
-    """Left-join the item and DFU attributes: dfu_ck to ``dfus``, then dmdunit = item_no to ``items``.
-
-    item_no need not be unique (item_ck is): of several items the first counts, ordered by item_ck where ``items`` has
-    it and then by the attributes, NULL last; the order of the rows does not matter.
-
-    Args:
-        features: Any columns and ``dfu_ck``.
-        items: item_no and ITEM_ATTRIBUTES of dim_item.
-        dfus: dfu_ck, dmdunit and DFU_ATTRIBUTES of dim_dfu.
-
-    Returns:
-        The features with ITEM_ATTRIBUTES, then DFU_ATTRIBUTES added, rows and index as they were. Numeric attributes
-        are float64, categorical ones str, both with NaN where NULL or where the item or DFU is not known.
-
-    Raises:
-        DataError: A column is missing, a numeric attribute is not a number, or dfus holds a dfu_ck twice.
-    """
-    _require_columns(features, ["dfu_ck"], table_name="features")
-    _require_columns(items, ["item_no", *_names(ITEM_ATTRIBUTES)], table_name="items")
-    _require_columns(dfus, ["dfu_ck", "dmdunit", *_names(DFU_ATTRIBUTES)], table_name="dfus")
-    require_none(
-        dfus["dfu_ck"].duplicated(),
-        dfus["dfu_ck"],
-        rule="dfus must hold each dfu_ck once",
-        found="keys that occur again",
-        remedy="read the attributes with one row a DFU",
-    )
-    known_items = _one_row_an_item(items)
-    of_dfu = _rows_of(dfus, _positions(features["dfu_ck"], dfus["dfu_ck"]))
-    of_item = _rows_of(known_items, _positions(of_dfu["dmdunit"], known_items["item_no"]))
-    joined = {
-        attribute.name: _attribute_values(of_its_key[attribute.name], attribute).set_axis(features.index)
-        for of_its_key, attributes in ((of_item, ITEM_ATTRIBUTES), (of_dfu, DFU_ATTRIBUTES))
-        for attribute in attributes
-    }
-    return pd.concat([features, pd.DataFrame(joined, index=features.index)], axis=1)
-
-
 def _chunks_of_one_length(
     history_months: Integers, season_months: Integers, chunk_rows: int
 ) -> Iterator[NDArray[np.intp]]:
@@ -262,45 +182,6 @@ def _chunk_features(histories: Histories, season_months: Integers, dfus: NDArray
 
 def _calendar_month(histories: Histories) -> int:
     return int(histories.as_of_month.astype("datetime64[M]").astype(int)) % 12 + 1
-
-
-def _one_row_an_item(items: pd.DataFrame) -> pd.DataFrame:
-    order = ["item_no", *(["item_ck"] if "item_ck" in items else []), *_names(ITEM_ATTRIBUTES)]
-    known = items.dropna(subset="item_no")
-    if known["item_no"].duplicated().any():
-        known = known.sort_values(order).drop_duplicates("item_no")
-    return known
-
-
-def _positions(wanted: pd.Series, keys: pd.Series) -> Integers:
-    """Return where each wanted key lies among the keys; -1 where it is NULL or not there."""
-    found = pc.index_in(_as_text(wanted), value_set=_as_text(keys), skip_nulls=True)
-    return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
-def _as_text(keys: pd.Series) -> pa.Array:
-    return pa.array(keys, pa.large_string(), from_pandas=True)
-
-
-def _rows_of(table: pd.DataFrame, positions: Integers) -> pd.DataFrame:
-    return table.reset_index(drop=True).reindex(positions)  # -1 is no row: all NULL
-
-
-def _attribute_values(values: pd.Series, attribute: Attribute) -> pd.Series:
-    if attribute.kind == "categorical":
-        return values.astype("str")
-    try:
-        return pd.to_numeric(values).astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"The attribute {attribute.name} must be a number or NULL",
-            found=str(error),
-            remedy="correct it in the dimension table",
-        ) from error
-
-
-def _names(attributes: Sequence[Attribute]) -> list[str]:
-    return [attribute.name for attribute in attributes]
 
 
 def _require_chunk_rows(chunk_rows: int) -> None:
@@ -342,12 +223,3 @@ def _require_of_all(dfu_ck: Objects, holds: Flags, *, rule: str) -> None:
             keys=dfu_ck[~holds].tolist(),
             remedy="make histories with select_histories, which excludes and counts such DFUs",
         )
-
-
-def _require_columns(table: pd.DataFrame, columns: Sequence[str], *, table_name: str) -> None:
-    require_columns(
-        table,
-        columns,
-        rule=f"{table_name} must have the columns of the feature matrix",
-        remedy="select them in the query or take the table from dfu_clustering.warehouse.snapshot",
-    )

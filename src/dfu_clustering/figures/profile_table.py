@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dfu_clustering.figures.style import short
-from dfu_clustering.labels.profiles import comparable
-from dfu_clustering.labels.traits import PEAK_AGREEMENT
+from dfu_clustering.labels.profiles import PEAK_AGREEMENT, comparable
 
 UNDEFINED: Final = "–"
 

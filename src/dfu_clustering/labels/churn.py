@@ -1,21 +1,21 @@
-"""Labels beside the published ones: how many changed, from what to what, and which feature moved each DFU."""
+"""Labels beside the published ones: how many changed, from what to what, and which word ended for each DFU."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from dfu_clustering.arrays import Flags
+from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.files.summary import Summary
+from dfu_clustering.labels.reasons import ended_word
+from dfu_clustering.labels.rules import JUDGED_FEATURES, own_values
+from dfu_clustering.labels.traits import Trait
+from dfu_clustering.labels.vocabulary import LIFECYCLE, parse_label
 from dfu_clustering.publishing.outcome import Transition
 
-COLUMNS = ("dfu_ck", "old_label", "new_label", "feature", "before", "after")
-
-
-class RenamedSegment(Summary):
-    """A segment that continues a published one under another name, and why."""
-
-    old_label: str
-    new_label: str
-    reason: str
+COLUMNS = ("dfu_ck", "old_label", "new_label", "word", "feature", "before", "after")
 
 
 class LabelChurn(Summary):
@@ -50,18 +50,19 @@ def compare_with_published(
     Args:
         before: dfu_ck and cluster_label as published.
         after: The same now.
-        moves: dfu_ck, move, feature, before, after: what movement() told of DFUs in both; None: not known.
+        moves: dfu_ck and move, how far each DFU in both has moved; None: not known.
         unchanged_move: Move up to which a DFU's history barely changed.
 
     Returns:
-        How many labels changed, and which: columns COLUMNS, one row a DFU that has another label than it had, by
-        dfu_ck.
+        How many labels changed, and which: dfu_ck, old_label, new_label, one row a DFU that has another label than it
+        had, by dfu_ck.
     """
     both = _labels(before, "old_label").join(_labels(after, "new_label"), how="outer").sort_index()
     shared = both.dropna()
     changed = shared["old_label"] != shared["new_label"]
-    told = shared.join(_moves(moves), how="left")
-    barely = (told["move"] <= unchanged_move).to_numpy()
+    barely = np.zeros(len(shared), dtype=np.bool_)
+    if moves is not None:
+        barely = (moves.set_index("dfu_ck")["move"].reindex(shared.index) <= unchanged_move).to_numpy()
     churn = LabelChurn(
         shared_dfus=len(shared),
         new_dfus=int(both["old_label"].isna().sum()),
@@ -72,18 +73,52 @@ def compare_with_published(
         ari=float(adjusted_rand_score(shared["old_label"], shared["new_label"])) if len(shared) else None,
         flow=_flow(both),
     )
-    return churn, told[changed.to_numpy()].reset_index()[list(COLUMNS)]
+    return churn, shared[changed.to_numpy()].reset_index()
+
+
+def with_ended_words(
+    changes: pd.DataFrame,
+    old_values: pd.DataFrame,
+    new_values: pd.DataFrame,
+    traits: Mapping[str, Trait],
+    config: LabelingConfig,
+    margin: float,
+) -> pd.DataFrame:
+    """Return label changes with the word that ended, or took over, and how its value changed.
+
+    Args:
+        changes: dfu_ck, old_label, new_label.
+        old_values: JUDGED_FEATURES as published, indexed by dfu_ck; a DFU may be absent.
+        new_values: The same now.
+        traits: What the trait words claim.
+        config: Thresholds.
+        margin: Share of a threshold by which a word may be missed and still held.
+
+    Returns:
+        COLUMNS; word and feature are missing where a DFU was not clustered before or is not now, or bore a label of
+        other words.
+    """
+    told = changes.assign(word=None, feature=None, before=np.nan, after=np.nan)
+    for _, alike in changes.groupby(["old_label", "new_label"]):
+        rows = alike.index
+        old, new = parse_label(alike["old_label"].iloc[0]), parse_label(alike["new_label"].iloc[0])
+        if old is None or new is None or {old.pattern, new.pattern} & set(LIFECYCLE):
+            continue
+        values = own_values(new_values.reindex(columns=list(JUDGED_FEATURES)).loc[alike["dfu_ck"]])
+        ended = list(ended_word(old, new, traits, values, config, margin))
+        told.loc[rows, "word"] = [word for word, _ in ended]
+        told.loc[rows, "feature"] = [feature for _, feature in ended]
+    for name in set(told["feature"].dropna()) - {""}:
+        rows = told.index[told["feature"] == name]
+        keys = told.loc[rows, "dfu_ck"]
+        told.loc[rows, "after"] = new_values[name].reindex(keys).to_numpy(np.float64)
+        if name in old_values:
+            told.loc[rows, "before"] = old_values[name].reindex(keys).to_numpy(np.float64)
+    return told[list(COLUMNS)].astype({"word": "str", "feature": "str"})
 
 
 def _labels(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame.set_index("dfu_ck")[["cluster_label"]].rename(columns={"cluster_label": name})
-
-
-def _moves(moves: pd.DataFrame | None) -> pd.DataFrame:
-    if moves is not None:
-        return moves.set_index("dfu_ck")
-    types = {"move": "float64", "feature": "str", "before": "float64", "after": "float64"}
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()}).rename_axis(index="dfu_ck")
 
 
 def _share(holds: Flags) -> float | None:

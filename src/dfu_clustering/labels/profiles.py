@@ -7,16 +7,16 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from dfu_clustering.arrays import Floats, Integers
-from dfu_clustering.config.clustering import VolumeThresholds
 from dfu_clustering.errors import DataError
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.preprocessing.transformers import IQR_OF_NORMAL
 
 MEDIAN_FEATURES: Final = tuple(
-    feature.name for feature in TIME_SERIES_FEATURES if feature.name not in ("demand_class", "peak_month")
+    feature.name
+    for feature in TIME_SERIES_FEATURES
+    if feature.name not in ("demand_class", "peak_month", "season_months")
 )
 SPREAD_FEATURES: Final = ("mean_demand", "cv_demand", "zero_demand_pct")
 COMPARED_FEATURES: Final = (
@@ -29,6 +29,8 @@ COMPARED_FEATURES: Final = (
     "growth_rate",
     "log_growth",
 )
+
+PEAK_AGREEMENT: Final = 0.5  # below it the members' peak months lie too far apart for one month to stand for them
 
 _SMALLEST_SCALE = 0.1  # on a log scale ten per cent: smaller differences are no difference to a planner
 _NO_DIRECTION = 1e-9  # resultant length below which peak months cancel out
@@ -111,20 +113,6 @@ def feature_scales(features: pd.DataFrame) -> pd.DataFrame:
     std = pd.Series(np.sort(values, axis=0).std(axis=0), index=values.columns)  # sorted: no order of rows in the sum
     scale = (iqr / IQR_OF_NORMAL).where(iqr > 0, std).clip(lower=_SMALLEST_SCALE)
     return pd.DataFrame({"median": values.median(), "scale": scale}).rename_axis(index="feature")
-
-
-def volume_bounds(mean_demand: ArrayLike, thresholds: VolumeThresholds) -> tuple[float, float]:
-    """Return the bounds of the volume tiers low and high, in units a month.
-
-    Args:
-        mean_demand: (n_dfus,) mean_demand of all clustered DFUs.
-        thresholds: The quantiles that bound the tiers.
-
-    Returns:
-        (low, high), quantiles by linear interpolation.
-    """
-    low, high = np.quantile(np.asarray(mean_demand, dtype=np.float64), [thresholds.low, thresholds.high])
-    return float(low), float(high)
 
 
 def _sum_by_cluster(values: pd.Series, cluster_id: Integers) -> Floats:

@@ -1,249 +1,254 @@
-"""The ordered table of label rules: a volume tier and the first pattern that holds make a cluster's base name.
+"""What each word claims, judged on a DFU's own values: whether it holds, strictly or within a margin of its bounds.
 
-A published base name is kept while its own rule is missed by no more than a margin and no rule before it is exceeded by
-more than the margin: a median that wanders across a threshold by a hair renames nobody.
+Every function takes values of many DFUs, or of the medians of clusters, one array a feature.
 """
 
 import math
 import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal, NamedTuple
 
-from dfu_clustering.config.clustering import LabelingConfig
-from dfu_clustering.labels.traits import as_text
+import numpy as np
+import pandas as pd
+import scipy.stats
 
-Sign = Literal[">=", ">", "<="]
+from dfu_clustering.arrays import Flags, Floats, Integers
+from dfu_clustering.config.clustering import LabelingConfig, VolumeThresholds
+from dfu_clustering.labels.vocabulary import (
+    DECLINING,
+    GROWING,
+    INTERMITTENT,
+    PATTERN_NAMES,
+    SEASONAL,
+    STEADY,
+    VOLATILE,
+)
 
-_COMPARE: Final = {">=": operator.ge, ">": operator.gt, "<=": operator.le}
-_OPPOSITE: Final = {">=": "<", ">": "<=", "<=": ">"}
+Sign = Literal[">=", ">", "<=", "<"]
+Values = Mapping[str, Floats]
+
+# the features that words are judged by: what a training writes of every DFU
+JUDGED_FEATURES: Final = (
+    *("mean_demand", "seasonality_strength", "season_months", "peak_month", "peak_clarity"),
+    *("growth_rate", "trend_direction", "log_growth"),
+    *("zero_demand_pct", "sparsity_score", "cv_demand", "cv2_demand", "history_months"),
+)
+
+_LEAST_DEMAND_MONTHS = 4  # with demand in fewer months no growth and no season is claimed
+_SIGNIFICANCE = 0.01  # of the F-test of the season
+_COMPARE: Final = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
+
+
+class Bounds(NamedTuple):
+    """mean_demand at and above which a DFU is high and at and below which it is low, units a month."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What one value of a cluster's profile must be."""
+    """What one feature must be.
+
+    Attributes:
+        feature: Its name.
+        sign: How it is compared.
+        threshold: With what, out of the configuration.
+    """
 
     feature: str
     sign: Sign
     threshold: Callable[[LabelingConfig], float]
 
-    def holds(self, profile: Mapping[str, float], config: LabelingConfig, slack: float = 0.0) -> bool:
-        """Return whether the cluster's value is on the right side of the threshold.
+    def holds(self, values: Values, config: LabelingConfig, slack: float = 0.0) -> Flags:
+        """Return for which DFUs the feature is on the right side; NaN never is.
 
         Args:
-            profile: Values of the cluster.
+            values: Of the DFUs.
             config: Thresholds.
-            slack: Share of the threshold by which the value may miss it; negative: must exceed it.
+            slack: Share of the threshold by which a value may miss it; negative: must exceed it.
         """
         threshold = self.threshold(config)
         easier = -slack if self.sign in (">=", ">") else slack
-        return bool(_COMPARE[self.sign](profile[self.feature], threshold + easier * abs(threshold)))
-
-    def text(self, profile: Mapping[str, float], config: LabelingConfig) -> str:
-        """Return the comparison as it turned out: ``median seasonality_strength 0.71 >= 0.5``."""
-        what = self.feature if self.feature.endswith("_share") else f"median {self.feature}"
-        if math.isnan(value := profile[self.feature]):
-            return f"{what} undefined"
-        sign = self.sign if self.holds(profile, config) else _OPPOSITE[self.sign]
-        return f"{what} {as_text(value)} {sign} {as_text(self.threshold(config))}"
+        holds: Flags = _COMPARE[self.sign](values[self.feature], threshold + easier * abs(threshold))
+        return holds
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern of demand, how it is written into a name, and the conditions that must all hold."""
+    """A pattern of demand: all conditions hold, and the tests without which the word is not taken up.
+
+    Attributes:
+        name: Its word.
+        conditions: Thresholds, which a margin can ease.
+        tests: Which a margin cannot ease; a word that is kept needs none.
+    """
 
     name: str
-    base: str
     conditions: tuple[Condition, ...]
+    tests: tuple[Callable[[Values], Flags], ...] = ()
 
-    def holds(self, profile: Mapping[str, float], config: LabelingConfig, slack: float = 0.0) -> bool:
-        """Return whether all conditions hold; slack as in Condition.holds()."""
-        return all(condition.holds(profile, config, slack) for condition in self.conditions)
-
-
-PATTERNS: Final = (
-    Pattern(
-        "seasonal",
-        "seasonal_{tier}_volume",
-        (Condition("seasonality_strength", ">=", lambda config: config.seasonality_threshold),),
-    ),
-    Pattern(
-        "growing",
-        "{tier}_volume_growing",
-        (
-            Condition("growth_rate", ">=", lambda config: config.growth_threshold),
-            Condition("rising_share", ">=", lambda _: 0.5),
-        ),
-    ),
-    Pattern(
-        "declining",
-        "{tier}_volume_declining",
-        (
-            Condition("growth_rate", "<=", lambda config: -config.growth_threshold),
-            Condition("falling_share", ">=", lambda _: 0.5),
-        ),
-    ),
-    Pattern(
-        "intermittent",
-        "intermittent_{tier}_volume",
-        (Condition("zero_demand_pct", ">", lambda config: config.zero_demand_threshold),),
-    ),
-    Pattern(
-        "volatile",
-        "{tier}_volume_volatile",
-        (Condition("cv_demand", ">", lambda config: config.cv_thresholds.volatile),),
-    ),
-    Pattern(
-        "steady",
-        "{tier}_volume_steady",
-        (Condition("cv_demand", "<=", lambda config: config.cv_thresholds.steady),),
-    ),
-)
-
-TIERS: Final = ("high", "medium", "low")
-NO_PATTERN: Final = Pattern("no pattern", "{tier}_volume", ())
-
-Bounds = tuple[float, float]
+    def holds(self, values: Values, config: LabelingConfig, slack: float = 0.0, *, tested: bool = True) -> Flags:
+        """Return for which DFUs the pattern holds; slack as in Condition.holds()."""
+        holds = np.ones(len(values["mean_demand"]), dtype=np.bool_)
+        for condition in self.conditions:
+            holds &= condition.holds(values, config, slack)
+        for test in self.tests if tested else ():
+            holds &= test(values)
+        return holds
 
 
-class Base(NamedTuple):
-    """A base name: what it is made of, and why."""
+def significant_strength(season_months: Floats) -> Floats:
+    """Return the seasonality_strength from which twelve calendar-month means differ significantly at 1 %.
 
-    tier: str
-    pattern: Pattern
-    reason: str
-
-    @property
-    def name(self) -> str:
-        """Return the name, ``seasonal_high_volume``."""
-        return self.pattern.base.format(tier=self.tier)
-
-
-class PublishedLabel(NamedTuple):
-    """A label taken apart: tier and pattern of its base name, and the words of its suffix."""
-
-    text: str
-    tier: str
-    pattern: Pattern
-    words: tuple[str, ...]
-
-    @property
-    def base(self) -> str:
-        """Return the base name."""
-        return self.pattern.base.format(tier=self.tier)
-
-    @classmethod
-    def parse(cls, label: str) -> "PublishedLabel | None":
-        """Return the parts; None where no rule of today makes such a label."""
-        named = [(p.base.format(tier=tier), tier, p) for p in (*PATTERNS, NO_PATTERN) for tier in TIERS]
-        fitting = [entry for entry in named if label == entry[0] or label.startswith(f"{entry[0]}_")]
-        if not fitting:
-            return None
-        base, tier, pattern = max(fitting, key=lambda entry: len(entry[0]))
-        return cls(label, tier, pattern, tuple(_WORDS.findall(label.removeprefix(base))))
-
-
-_WORDS: Final = re.compile(r"peak_q\d|[a-z]+|\d+")
-
-
-def base_of(
-    profile: Mapping[str, float],
-    bounds: Bounds,
-    config: LabelingConfig,
-    published: PublishedLabel | None = None,
-    margin: float = 0.0,
-) -> Base:
-    """Return the base name of a cluster.
+    With S = 1 - (SSR / (n - 13)) / (SSD / (n - 2)), F on 11 and n - 13 degrees of freedom reaches its critical value
+    at S = 1 - (n - 2) / (11 F + n - 13): 0.63 at 24 months, 0.41 at 36, 0.30 at 48.
 
     Args:
-        profile: Values of the cluster.
-        bounds: mean_demand of the tiers low and high, units a month.
-        config: Thresholds.
-        published: The label that it bears so far.
-        margin: Share of a threshold or bound by which the published base may miss it.
+        season_months: (n_dfus,) months that the strength was measured on; infinite where these are below 24.
     """
-    by_rule = _pattern(profile, config)
-    base = _with_tier(by_rule, profile, bounds, config)
-    if published is None:
-        return base
-    kept = _pattern(profile, config, published.pattern, margin)
-    if kept[0] not in (published.pattern, by_rule[0]):
-        # the published pattern holds no more, and a margin against the next one protects nobody
-        kept = by_rule
-    held = _with_tier(kept, profile, bounds, config, published.tier, margin)
-    if held.name == base.name:
-        return held._replace(reason=base.reason)
-    return held._replace(
-        reason=f"{held.reason}; published and kept within {margin:.0%} of the thresholds (by these: {base.name})"
-    )
+    months, inverse = np.unique(season_months, return_inverse=True)
+    critical: Floats = np.array([_significant_strength(float(n)) for n in months])[inverse]
+    return critical
 
 
-def _with_tier(
-    found: tuple[Pattern, str],
-    profile: Mapping[str, float],
-    bounds: Bounds,
-    config: LabelingConfig,
-    published: str | None = None,
-    margin: float = 0.0,
-) -> Base:
-    tier, reason = _tier(profile["mean_demand"], bounds, config, published, margin)
-    return Base(tier, found[0], f"{found[1]}; {reason}")
+@cache
+def _significant_strength(n: float) -> float:
+    if not n >= 24:  # NaN neither
+        return math.inf
+    critical_f = float(scipy.stats.f.ppf(1 - _SIGNIFICANCE, 11, n - 13))
+    return 1 - (n - 2) / (11 * critical_f + n - 13)
 
 
-def _pattern(
-    profile: Mapping[str, float], config: LabelingConfig, published: Pattern | None = None, margin: float = 0.0
-) -> tuple[Pattern, str]:
-    for pattern in PATTERNS:
-        slack = 0.0 if published is None else margin if pattern == published else -margin
-        if pattern.holds(profile, config, slack):
-            because = ", ".join(condition.text(profile, config) for condition in pattern.conditions)
-            return pattern, f"{pattern.name}: {because}"
-    return NO_PATTERN, f"no pattern: {_what_fails(profile, config)}"
+def season_is_significant(values: Values) -> Flags:
+    """Return for which DFUs the twelve calendar-month means differ significantly at 1 %."""
+    significant: Flags = values["seasonality_strength"] >= significant_strength(values["season_months"])
+    return significant
 
 
-def _what_fails(profile: Mapping[str, float], config: LabelingConfig) -> str:
-    return ", ".join(_why_not(pattern, profile, config) for pattern in PATTERNS)
+def _sells_often_enough(values: Values) -> Flags:
+    months = values["history_months"] * (1 - values["zero_demand_pct"])
+    enough: Flags = np.round(months) >= _LEAST_DEMAND_MONTHS
+    return enough
 
 
-def _why_not(pattern: Pattern, profile: Mapping[str, float], config: LabelingConfig) -> str:
-    """Return the first condition that fails; where none does, a published name was kept although all hold."""
-    failing = next((c for c in pattern.conditions if not c.holds(profile, config)), None)
-    if failing is None:
-        return f"hardly {pattern.name} ({pattern.conditions[0].text(profile, config)})"
-    return f"not {pattern.name} ({failing.text(profile, config)})"
+def _rises(values: Values) -> Flags:
+    rises: Flags = values["trend_direction"] > 0
+    return rises
 
 
-def _tier(
-    mean_demand: float, bounds: Bounds, config: LabelingConfig, published: str | None, margin: float
-) -> tuple[str, str]:
+def _falls(values: Values) -> Flags:
+    falls: Flags = values["trend_direction"] < 0
+    return falls
+
+
+PATTERNS: Final = (  # in the order in which they are looked for: the first that holds is a DFU's own
+    Pattern(
+        SEASONAL,
+        (Condition("seasonality_strength", ">=", lambda config: config.seasonality_threshold),),
+        (season_is_significant, _sells_often_enough),
+    ),
+    Pattern(
+        GROWING,
+        (Condition("growth_rate", ">=", lambda config: config.growth_threshold),),
+        (_rises, _sells_often_enough),
+    ),
+    Pattern(
+        DECLINING,
+        (Condition("growth_rate", "<=", lambda config: -config.growth_threshold),),
+        (_falls, _sells_often_enough),
+    ),
+    Pattern(INTERMITTENT, (Condition("zero_demand_pct", ">", lambda config: config.zero_demand_threshold),)),
+    Pattern(VOLATILE, (Condition("cv_demand", ">", lambda config: config.cv_thresholds.volatile),)),
+    Pattern(STEADY, (Condition("cv_demand", "<=", lambda config: config.cv_thresholds.steady),)),
+)
+PATTERN_OF: Final = {pattern.name: pattern for pattern in PATTERNS}
+_PLAIN = len(PATTERNS)  # where no pattern holds
+
+
+def own_values(matrix: pd.DataFrame) -> dict[str, Floats]:
+    """Return JUDGED_FEATURES of a feature matrix, or of another table that has them, one array each."""
+    return {name: matrix[name].to_numpy(dtype=np.float64) for name in JUDGED_FEATURES}
+
+
+def own_patterns(values: Values, config: LabelingConfig) -> Integers:
+    """Return of each DFU the place in PATTERN_NAMES of the first pattern that holds, the last where none does."""
+    holds = [pattern.holds(values, config) for pattern in PATTERNS]
+    own: Integers = np.select(holds, list(range(_PLAIN)), _PLAIN)
+    return own
+
+
+def patterns_open(values: Values, config: LabelingConfig, margin: float, *, tested: bool) -> Flags:
+    """Return which patterns a DFU may be called by: the own values meet it, and no earlier pattern is clearly its own.
+
+    Args:
+        values: (n_dfus,) each.
+        config: Thresholds.
+        margin: Share of a threshold by which the pattern may be missed, and by which an earlier one must be exceeded
+            to count.
+        tested: Whether the pattern must pass its tests too, as a word that is taken up.
+
+    Returns:
+        (n_dfus, n_patterns), in the order of PATTERN_NAMES.
+    """
+    n_dfus = len(values["mean_demand"])
+    is_open = np.empty((n_dfus, len(PATTERN_NAMES)), dtype=np.bool_)
+    clear = np.zeros(n_dfus, dtype=np.bool_)
+    for i, pattern in enumerate(PATTERNS):
+        is_open[:, i] = pattern.holds(values, config, margin, tested=tested) & ~clear
+        clear |= pattern.holds(values, config, -margin)
+    is_open[:, _PLAIN] = ~clear
+    return is_open
+
+
+def true_of(values: Values, config: LabelingConfig, pattern: str, margin: float) -> Flags:
+    """Return for which DFUs a pattern's word is true, whichever earlier pattern may hold too.
+
+    Args:
+        values: (n_dfus,) each.
+        config: Thresholds.
+        pattern: One of PATTERN_NAMES; the plain one is true where no pattern holds.
+        margin: 0: strictly; above: the thresholds eased by this share, and without tests.
+    """
+    if pattern in PATTERN_OF:
+        return PATTERN_OF[pattern].holds(values, config, margin, tested=margin == 0)
+    any_holds: Flags = np.logical_or.reduce([other.holds(values, config, -margin) for other in PATTERNS])
+    return ~any_holds
+
+
+def volume_bounds(mean_demand: Floats, thresholds: VolumeThresholds) -> Bounds:
+    """Return the mean_demand that bounds the tiers low and high, the configured quantiles over all clustered DFUs.
+
+    Args:
+        mean_demand: (n_dfus,) units a month.
+        thresholds: The quantiles, interpolated linearly.
+    """
+    low, high = np.quantile(np.asarray(mean_demand, dtype=np.float64), [thresholds.low, thresholds.high])
+    return Bounds(float(low), float(high))
+
+
+def own_tiers(mean_demand: Floats, bounds: Bounds) -> Integers:
+    """Return of each DFU the place of its tier in TIERS; where both bounds are one value, that value is medium."""
+    high = (mean_demand >= bounds.high) & (mean_demand > bounds.low)
+    low = (mean_demand <= bounds.low) & (mean_demand < bounds.high)
+    tiers: Integers = np.select([high, low], [2, 0], 1)
+    return tiers
+
+
+def tiers_within(mean_demand: Floats, bounds: Bounds, margin: float) -> Flags:
+    """Return (n_dfus, 3) which tiers, in the order of TIERS, a DFU is in with bounds that reach a margin further."""
     low, high = bounds
-    quantiles = config.volume_thresholds
-    low_text, high_text = (
-        f"{as_text(bound)} ({quantile * 100:g} % quantile)"
-        for bound, quantile in ((low, quantiles.low), (high, quantiles.high))
-    )
-    tier = _tier_between(mean_demand, low, high)
-    if published is not None:
-        # the published tier reaches a margin further
-        wider = _tier_between(
-            mean_demand,
-            low * (1 + margin if published == "low" else 1 - margin),
-            high * (1 - margin if published == "high" else 1 + margin),
+    if margin:
+        within = np.column_stack(
+            [
+                mean_demand <= low * (1 + margin),
+                (mean_demand >= low * (1 - margin)) & (mean_demand <= high * (1 + margin)),
+                mean_demand >= high * (1 - margin),
+            ]
         )
-        tier = wider if wider == published else tier
-    compared = f"between {low_text} and {high_text}"
-    if tier == "high" and mean_demand >= high:
-        compared = f">= {high_text}"
-    if tier == "low" and mean_demand <= low:
-        compared = f"<= {low_text}"
-    if tier == "medium" and not low < mean_demand < high and low < high:
-        compared = f"near {low_text if mean_demand <= low else high_text}"
-    return tier, f"{tier} volume: median mean_demand {as_text(mean_demand)} {compared}"
-
-
-def _tier_between(mean_demand: float, low: float, high: float) -> str:
-    """Return the tier; where both bounds are one value, that value is neither high nor low."""
-    if mean_demand >= high and mean_demand > low:
-        return "high"
-    return "low" if mean_demand <= low and mean_demand < high else "medium"
+    else:
+        within = np.zeros((len(mean_demand), 3), dtype=np.bool_)
+    within[np.arange(len(within)), own_tiers(mean_demand, bounds)] = True
+    return within

@@ -7,7 +7,8 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.features.matrix import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES
+from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.files.tables import read_table, require_columns, require_none
 from dfu_clustering.runs.folder import RunFile, RunFolder
 

@@ -19,21 +19,30 @@ def draw_k_selection(files: RunFolder, selection: KSelection, *, min_cluster_siz
     _save(plot_k_selection(selection, min_cluster_size_pct=min_cluster_size_pct), files, RunFile.K_PICTURE)
 
 
-def draw_segments(files: RunFolder, names: Mapping[int, str], *, peak_threshold: float) -> None:
-    """Draw sizes, profiles, map and typical members of the clusters under the given names."""
-    profiles = files.table(RunFile.CENTROIDS).set_index("cluster_id")
-    metadata = files.metadata()
+def draw_segments(files: RunFolder, labels: Mapping[int, str], *, peak_threshold: float) -> None:
+    """Draw sizes, profiles, map and typical members of the segments, numbered by descending size.
+
+    Args:
+        files: Of the training, and where the pictures go.
+        labels: Text of each segment, by its cluster_id.
+        peak_threshold: seasonality_strength from which a peak says something.
+    """
+    table, metadata = files.table(RunFile.CENTROIDS), files.metadata()
+    number = {cluster_id: at for at, cluster_id in enumerate(table["cluster_id"].tolist())}
+    names = {at: labels[cluster_id] for cluster_id, at in number.items()}
+    profiles = table.drop(columns=["cluster_id", "cluster_label"])
     _save(plot_sizes(profiles, names), files, RunFile.SIZES_PICTURE)
     heatmap = plot_profile_heatmap(profiles, metadata.scales(), names, peak_threshold=peak_threshold)
     _save(heatmap, files, RunFile.PROFILES_PICTURE)
     points = files.find_table(RunFile.MAP)
     if points is not None:
-        xy, cluster_id = points[["x", "y"]].to_numpy(), points["cluster_id"].to_numpy()
+        xy, segment = points[["x", "y"]].to_numpy(), points["cluster_id"].map(number).to_numpy()
         n_dfus, shares = int(profiles["size"].sum()), metadata.map_explained_variance
-        _save(plot_cluster_map(xy, cluster_id, names, shares, n_dfus=n_dfus), files, RunFile.MAP_PICTURE)
+        _save(plot_cluster_map(xy, segment, names, shares, n_dfus=n_dfus), files, RunFile.MAP_PICTURE)
     typical = files.find_table(RunFile.TYPICAL)
     if typical is not None and metadata.features is not None:
-        figure = plot_typical_dfus(typical, profiles, names, window_months=metadata.features.window_months)
+        shown = typical.assign(cluster_id=typical["cluster_id"].map(number))
+        figure = plot_typical_dfus(shown, profiles, names, window_months=metadata.features.window_months)
         _save(figure, files, RunFile.TYPICAL_PICTURE)
 
 

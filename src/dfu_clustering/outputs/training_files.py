@@ -11,12 +11,15 @@ from sklearn.decomposition import PCA
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.labels.lifecycle import lifecycle_labels
 from dfu_clustering.labels.profiles import feature_scales, profile_clusters
+from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.preprocessing.determinism import single_threaded
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary, TrainingMetadata, TrainingSummary
-from dfu_clustering.segments.first_fit import Segmentation
+from dfu_clustering.segments.membership import means
+from dfu_clustering.segments.segmentation import Segmentation
 
 SPACE_PREFIX: Final = "space_"  # of the centroids' columns in the clustered space, beside profiles in original units
 TYPICAL_MEMBERS: Final = 5
@@ -33,6 +36,7 @@ class Training:
         origin: What it was built from; None where it came from elsewhere.
         segmentation: The clusters.
         summary: What the step says of them.
+        left_out: dfu_ck, reason, mean_demand of the DFUs that are not clustered; None where that is not known.
         moves: How far DFUs moved since they were published; None where that is not known.
     """
 
@@ -41,6 +45,7 @@ class Training:
     origin: FeatureSummary | None
     segmentation: Segmentation
     summary: TrainingSummary
+    left_out: pd.DataFrame | None
     moves: pd.DataFrame | None
 
 
@@ -53,6 +58,7 @@ def write_training(files: RunFolder, training: Training) -> None:
     write_table(assignments, files.path(RunFile.ASSIGNMENTS))
     write_json(training.segmentation.fitted.to_dict(), files.path(RunFile.MODEL))
     _write_or_remove(files, RunFile.MOVES, training.moves)
+    _write_or_remove(files, RunFile.LIFECYCLE, _lifecycle_table(training))
     write_table(points, files.path(RunFile.MAP))
     write_summary(metadata, files.path(RunFile.METADATA))
     _write_or_remove(files, RunFile.TYPICAL, _typical(files, assignments) if training.origin else None)
@@ -65,47 +71,54 @@ def _write_or_remove(files: RunFolder, file: RunFile, table: pd.DataFrame | None
         write_table(table, files.path(file))
 
 
+def _lifecycle_table(training: Training) -> pd.DataFrame | None:
+    if training.left_out is None or not training.config.labeling.lifecycle:
+        return None
+    return lifecycle_labels(training.left_out, training.segmentation.bounds)
+
+
 def _assignment_table(training: Training) -> pd.DataFrame:
-    assignment = training.segmentation.assignment
+    segmentation = training.segmentation
+    labels = segmentation.labels
     columns = {
         "dfu_ck": training.matrix["dfu_ck"],
-        "cluster_id": assignment.cluster_id,
-        "distance": assignment.distance,
-        "margin": assignment.margin,
-        "evidence": assignment.evidence,
-        "mean_demand": training.matrix["mean_demand"],
+        "cluster_id": np.array([label.segment_id for label in labels])[segmentation.segment],
+        "cluster_label": np.array([label.text for label in labels], dtype=object)[segmentation.segment],
+        "kmeans_cluster": segmentation.kmeans_cluster,
+        "distance": segmentation.distance,
+        "margin": segmentation.margin,
+        **{name: training.matrix[name] for name in JUDGED_FEATURES},
     }
     return pd.DataFrame(columns)
 
 
 def _centroid_table(training: Training) -> pd.DataFrame:
+    """Return a row a segment: its profile in original units, then the mean of its DFUs in the clustered space."""
     segmentation = training.segmentation
-    profiles = profile_clusters(training.matrix, segmentation.assignment.cluster_id).reset_index()
+    labels = segmentation.labels
+    profiles = profile_clusters(training.matrix, segmentation.segment).reset_index(drop=True)
+    of_label = {"cluster_id": [one.segment_id for one in labels], "cluster_label": [one.text for one in labels]}
     columns = [f"{SPACE_PREFIX}{name}" for name in segmentation.columns]
-    return pd.concat([profiles, pd.DataFrame(segmentation.model.centroids, columns=columns)], axis="columns")
+    centroids = means(segmentation.space, segmentation.segment, np.zeros((len(labels), len(columns))))
+    return pd.concat([pd.DataFrame(of_label), profiles, pd.DataFrame(centroids, columns=columns)], axis="columns")
 
 
 def _metadata(training: Training, map_shares: tuple[float, float]) -> TrainingMetadata:
     origin, segmentation = training.origin, training.segmentation
-    summary = training.summary
     return TrainingMetadata(
-        n_dfus=summary.n_dfus,
-        k=summary.k,
-        sizes=summary.sizes,
-        silhouette=summary.silhouette,
-        inertia=summary.inertia,
-        warnings=summary.warnings,
-        continuity=summary.continuity,
+        **{name: getattr(training.summary, name) for name in ("n_dfus", "k", "segments", "figures", "warnings")},
+        continuity=training.summary.continuity,
         as_of_month=origin.as_of_month if origin else None,
         config_digest=training.config.digest(),
         code_version=code_version(),
         seed=training.config.seed,
-        space_settings=segmentation.settings,
+        space_settings=segmentation.fitted.settings,
         clustered_columns=list(segmentation.columns),
         k_selection=segmentation.k_selection,
         feature_scales=_by_name(feature_scales(training.matrix)),
         features=origin,
         config=training.config.of_the_run(),
+        volume_bounds=segmentation.bounds,
         map_explained_variance=map_shares,
     )
 
@@ -122,7 +135,9 @@ def _map(training: Training) -> tuple[pd.DataFrame, tuple[float, float]]:
     rows = np.linspace(0, len(space) - 1, min(_MAP_POINTS, len(space))).astype(np.int64)  # evenly over the keys
     points = np.zeros((len(rows), 2))
     points[:, : components.n_components_] = components.transform(space[rows])
-    keys, cluster_id = training.matrix["dfu_ck"].to_numpy(), training.segmentation.assignment.cluster_id
+    labels, segment = training.segmentation.labels, training.segmentation.segment
+    cluster_id = np.array([label.segment_id for label in labels])[segment]
+    keys = training.matrix["dfu_ck"].to_numpy()
     table = {"dfu_ck": keys[rows], "cluster_id": cluster_id[rows], "x": points[:, 0], "y": points[:, 1]}
     first, second = [*components.explained_variance_ratio_, 0.0][:2]
     return pd.DataFrame(table), (float(first), float(second))

@@ -8,10 +8,17 @@ from collections.abc import Sequence
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.config.clustering import SpaceSettings
-from dfu_clustering.features.matrix import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, TIME_SERIES_FEATURES, Attribute
+from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, Attribute
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.preprocessing.attribute_encoding import AttributeEncoder
 from dfu_clustering.preprocessing.learner import Blocks, Learner
-from dfu_clustering.preprocessing.shape import SHAPE_SOURCES, NoiseDiscount, ShapeColumns
+from dfu_clustering.preprocessing.shape import (
+    LEVEL_COLUMNS,
+    SEASON_PLANE,
+    SHAPE_SOURCES,
+    NoiseDiscount,
+    ShapeColumns,
+)
 from dfu_clustering.preprocessing.transformers import (
     BlockWeight,
     ClippedRobustScaler,
@@ -19,6 +26,7 @@ from dfu_clustering.preprocessing.transformers import (
     MatrixColumns,
     MedianImputer,
     PrincipalComponents,
+    SeasonPlane,
     StandardScaling,
     Winsorizer,
 )
@@ -30,9 +38,9 @@ def build_preprocessing(settings: SpaceSettings) -> Pipeline:
     """Return the unfitted pipeline from a feature matrix to a float64 (n_dfus, n_columns) array.
 
     Steps: ``matrix`` takes the columns that are used; ``space`` holds the block ``time_series`` (transforms,
-    imputation by the median, winsorising, low-variance filter, scaling and, for feature_set "shape", the discount of
-    noise) and, where their weight is above 0, the blocks ``item_attributes`` and ``dfu_attributes``; ``components`` is
-    the optional PCA of all columns.
+    imputation by the median, winsorising, low-variance filter, scaling and, for feature_set "shape", the plane of
+    the season and the discount of noise) and, where their weight is above 0, the blocks ``item_attributes`` and
+    ``dfu_attributes``; ``components`` is the optional PCA of all columns.
 
     Fitting or applying it raises DataError where the matrix lacks a column or holds something else than finite numbers
     in a numeric one, and fitting it also where no time-series column varies among several DFUs.
@@ -66,7 +74,6 @@ def matrix_columns(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def _time_series_block(settings: SpaceSettings) -> Pipeline | NoiseDiscount:
-    shape = settings.feature_set == "shape"
     quantiles = settings.winsorize_quantiles
     steps = [
         ("imputation", MedianImputer()),
@@ -74,8 +81,16 @@ def _time_series_block(settings: SpaceSettings) -> Pipeline | NoiseDiscount:
         ("low_variance", LowVarianceFilter(settings.min_variance)),
         ("scaling", _scaler(settings)),
     ]
-    block = Pipeline([("columns", ShapeColumns()), *steps] if shape else steps)
-    return NoiseDiscount(block) if shape and settings.discount_noise else block
+    if settings.feature_set == "all":
+        return Pipeline(steps)
+    parts = Blocks(
+        [
+            ("levels", Pipeline(steps), LEVEL_COLUMNS),
+            ("season", SeasonPlane(settings.min_variance), SEASON_PLANE),
+        ]
+    )
+    block = Pipeline([("columns", ShapeColumns()), ("parts", parts)])
+    return NoiseDiscount(block) if settings.discount_noise else block
 
 
 def _attribute_block(attributes: Sequence[Attribute], weight: float, settings: SpaceSettings) -> Pipeline:

@@ -32,9 +32,9 @@ SHAPE_SOURCES = (
     "seasonality_strength",
     "peak_month",
     "history_months",
+    "season_months",
 )
-SHAPE_COLUMNS = (
-    "log1p_mean_demand",
+LEVEL_COLUMNS = (  # each by itself
     "log_sparsity_score",
     "log1p_cv2_demand",
     "log1p_residual_cv",
@@ -43,12 +43,12 @@ SHAPE_COLUMNS = (
     "log_recent",
     "lag1_autocorrelation",
     "seasonality_strength",
-    "season_sin",
-    "season_cos",
 )
+SEASON_PLANE = ("season_sin", "season_cos")  # one quantity with a direction
+SHAPE_COLUMNS = (*LEVEL_COLUMNS, *SEASON_PLANE)
 NOISY_COLUMNS = (
     *("annual_trend", "log_growth", "log_recent", "lag1_autocorrelation"),
-    *("seasonality_strength", "season_sin", "season_cos"),
+    *("seasonality_strength", *SEASON_PLANE),
 )
 
 _TREND_LIMIT = 2.0  # times the mean, a year
@@ -95,9 +95,9 @@ class NoiseDiscount(Learner):
         """
         self.block_ = clone(self.block).fit(matrix)
         columns, errors = shape_columns(matrix), standard_errors(matrix)
-        self.variances_ = {
-            name: variance_between(columns[name].to_numpy(), errors[name].to_numpy()) for name in NOISY_COLUMNS
-        }
+        levels = [name for name in NOISY_COLUMNS if name not in SEASON_PLANE]
+        self.variances_ = {name: variance_between(columns[name].to_numpy(), errors[name].to_numpy()) for name in levels}
+        self.variances_ |= dict.fromkeys(SEASON_PLANE, _variance_in_the_plane(columns, errors))
         names = self.get_feature_names_out().tolist()
         if len(matrix) > 1 and not any(self.variances_.get(name, 1.0) for name in names):
             raise DataError(
@@ -132,9 +132,9 @@ class NoiseDiscount(Learner):
 
 
 def shape_columns(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Return the eleven scale-free columns of feature_set "shape", SHAPE_COLUMNS, from SHAPE_SOURCES.
+    """Return the ten columns of feature_set "shape", SHAPE_COLUMNS, from SHAPE_SOURCES.
 
-    Only log1p_mean_demand depends on the unit of demand. annual_trend is 12 x trend_slope / mean_demand, clipped to
+    None depends on the unit of demand. annual_trend is 12 x trend_slope / mean_demand, clipped to
     +-2; season_sin and season_cos are seasonality_strength x sin and cos of 2 pi peak_month / 12, so that December and
     January are neighbours and DFUs without a season meet in the origin whatever their peak. NaN stays NaN.
     """
@@ -142,7 +142,6 @@ def shape_columns(matrix: pd.DataFrame) -> pd.DataFrame:
     angle = 2 * np.pi * matrix["peak_month"] / 12
     annual_trend = 12 * matrix["trend_slope"] / matrix["mean_demand"]
     columns = (
-        np.log1p(matrix["mean_demand"]),
         np.log(matrix["sparsity_score"]),
         np.log1p(matrix["cv2_demand"]),
         np.log1p(matrix["residual_cv"]),
@@ -160,7 +159,8 @@ def shape_columns(matrix: pd.DataFrame) -> pd.DataFrame:
 def standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
     """Return the standard errors of NOISY_COLUMNS, were the noise of every month independent of the others'.
 
-    With c = residual_cv, the noise of a month over the mean, S = seasonality_strength and n months of history:
+    With c = residual_cv, the noise of a month over the mean, S = seasonality_strength, which was measured on the
+    season's own window, and n months of history:
 
     - annual_trend, 12 slope / mu: 12 c sqrt(12 / (n^3 - n)), that of an OLS slope;
     - log_growth, of two means of h = min(12, n // 2) months: c sqrt(2 / h) / 1.1, by the delta method at equal means;
@@ -170,7 +170,7 @@ def standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
       any direction.
 
     Args:
-        matrix: Columns residual_cv, seasonality_strength and history_months.
+        matrix: Columns residual_cv, seasonality_strength, season_months and history_months.
 
     Returns:
         One column each; NaN where the history is too short for the column, or residual_cv is NaN.
@@ -178,7 +178,9 @@ def standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
     noise, months = matrix["residual_cv"], matrix["history_months"].astype(np.float64)
     n = months.where(months >= 1)
     before = (n - 6).clip(upper=18)
-    season = _strength_error(matrix["seasonality_strength"], n.where(n >= _SEASON_MONTHS))
+    season = _strength_error(
+        matrix["seasonality_strength"], matrix["season_months"].where(lambda n: n >= _SEASON_MONTHS)
+    )
     errors = (
         12 * noise * np.sqrt(12 / (n**3 - n).where(n > 1)),
         noise * np.sqrt(2 / (n // 2).clip(upper=12).where(n > 1)) / _DAMPING,
@@ -240,6 +242,13 @@ def variance_between(values: Floats, errors: Floats) -> float:
     if excess(largest) >= 0:  # without any error the variance is that of the values; a rounding error above 0
         return largest
     return float(brentq(excess, least, largest, rtol=_TOLERANCE))
+
+
+def _variance_in_the_plane(columns: pd.DataFrame, errors: pd.DataFrame) -> float:
+    """Return the variance of the true season along any direction: mirrored, so that its centre is the origin."""
+    sin, cos = (columns[name].to_numpy() for name in SEASON_PLANE)
+    error = errors[SEASON_PLANE[0]].to_numpy()  # the same in every direction
+    return variance_between(np.concatenate([sin, cos, -sin, -cos]), np.tile(error, 4))
 
 
 def _certainty(variance: float, errors: Floats) -> Floats:

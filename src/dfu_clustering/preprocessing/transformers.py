@@ -184,6 +184,42 @@ class ClippedRobustScaler(Learner):
         return scaled.clip(-_ROBUST_LIMIT, _ROBUST_LIMIT)
 
 
+class SeasonPlane(Learner):
+    """Scales the two columns of the season, strength x (sin, cos) of the peak, by one factor around the origin.
+
+    Both are one quantity with a direction: moving the names of the months turns the plane, and must change no distance.
+    The unit is the root mean square of a column, as if turned to any direction; vectors longer than three units are
+    drawn in to them. NaN is no season.
+
+    Args:
+        min_variance: Mean square of a column below which there is no season among the DFUs, and both are dropped.
+    """
+
+    values: ClassVar = {"scale": FiniteFloat}
+
+    def __init__(self, min_variance: float) -> None:
+        self.min_variance = min_variance
+
+    def fit(self, plane: Floats | pd.DataFrame, y: object = None) -> Self:
+        """Learn the unit; 0 where both columns are dropped."""
+        mean_square = float(np.square(np.nan_to_num(np.asarray(plane, dtype=np.float64))).sum(axis=1).mean() / 2)
+        self.scale_ = float(np.sqrt(mean_square)) if mean_square >= self.min_variance and mean_square > 0 else 0.0
+        return self
+
+    def transform(self, plane: Floats | pd.DataFrame) -> Floats:
+        """Return the scaled columns, or none."""
+        if self.scale_ == 0:
+            return np.empty((len(plane), 0))
+        scaled: Floats = np.nan_to_num(np.asarray(plane, dtype=np.float64)) / self.scale_
+        length = np.sqrt(np.square(scaled).sum(axis=1))
+        scaled *= (_ROBUST_LIMIT / np.maximum(length, _ROBUST_LIMIT))[:, None]
+        return scaled
+
+    def get_feature_names_out(self, input_features: Any = None) -> Objects:  # noqa: ANN401
+        """Return the names of the columns that are kept."""
+        return np.asarray(input_features if self.scale_ else [], dtype=object)
+
+
 class BlockWeight(Learner):
     """Scales a block of columns by one factor so that their variances add up to a weight.
 

@@ -11,7 +11,7 @@ from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Band, Changes, Charts, DataQuality, Headline, Report, SampledDfu, Status
 from dfu_clustering.report.provenance import k_choice, k_curves, parameters, provenance
 from dfu_clustering.report.sample import Selection
-from dfu_clustering.report.segments import heat_map, marks, segment_cards
+from dfu_clustering.report.segments import heat_map, marks, pattern_matrix, segment_cards
 from dfu_clustering.report.wording import month_in_words
 
 _MAP_DECIMALS = 3
@@ -34,6 +34,7 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
         run_name=artifacts.run_name,
         headline=_headline(artifacts, quality),
         segments=segment_cards(artifacts, changed.flows if changed else None),
+        matrix=pattern_matrix(artifacts),
         heat_map=heat_map(artifacts),
         changes=changed,
         quality=quality,
@@ -60,7 +61,9 @@ def _headline(artifacts: RunArtifacts, quality: DataQuality) -> Headline:
         clustered=clustered,
         left_out=left_out,
         segments=len(artifacts.segments),
-        silhouette=artifacts.metadata.silhouette,
+        labelled=clustered + sum(others.size for others in artifacts.profiles.lifecycle),
+        true_share=artifacts.metadata.figures.true_share,
+        within_margin_share=artifacts.metadata.figures.within_margin_share,
         failed_expectations=severities.count("critical"),
         warned_expectations=severities.count("warning"),
     )
@@ -106,9 +109,10 @@ def _sample(artifacts: RunArtifacts, selection: Selection, demand: pd.DataFrame 
     histories = [[]] * len(shown) if demand is None else _histories(demand.loc[selection.shown].to_numpy())
     mean = rounded(shown["mean_demand"].to_numpy(np.float64)).tolist()
     return [
-        SampledDfu(key=key, segment=segment, mean=mean, at=at, demand=history)
-        for key, segment, mean, at, history in zip(
-            shown["dfu_ck"], shown["cluster_id"], mean, places, histories, strict=True
+        SampledDfu(key=key, segment=segment, mean=mean, abc=abc, reason=reason, at=at, demand=history)
+        for key, segment, mean, abc, reason, at, history in zip(
+            *(shown["dfu_ck"], shown["number"], mean, shown["abc_class"], shown["reason"], places, histories),
+            strict=True,
         )
     ]
 

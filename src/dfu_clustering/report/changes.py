@@ -14,7 +14,7 @@ _DFUS_SHOWN = 200
 _MEASURES = (
     ("churn_share", "DFUs with another label", "of those in both runs"),
     ("churn_share_unchanged_history", "Of DFUs whose past did not change", "these should hardly move"),
-    ("held_share", "DFUs that stay where they were", "although another segment is a little nearer"),
+    ("held_share", "DFUs that keep a label by the margin", "one of its words is not strictly true of them by now"),
     ("far_share", "DFUs far from every segment", "further out than 99% of those fitted on"),
 )
 
@@ -36,7 +36,6 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
         new_labels=after,
         flows=flows,
         facts=_measures(artifacts.stability) if artifacts.stability else [],
-        renamed=artifacts.stability.renamed if artifacts.stability else [],
         moved_dfus=[] if moved is None else _moved_dfus(moved),
         moved_dfus_total=0 if moved is None else len(moved),
     )
@@ -56,7 +55,7 @@ def _by_size(flows: list[Transition], side: str) -> list[str | None]:
 
 def _measures(stability: StabilitySummary) -> list[Fact]:
     """Return what the comparison with the published run measured; a share may be unknown."""
-    fitted = "fitted anew" if stability.refit else "kept as published"
+    fitted = "fitted again" if stability.refit else "kept as published"
     shares = [(getattr(stability, key), name, hint) for key, name, hint in _MEASURES]
     known = [Fact(name=name, value=f"{share:.1%}", hint=hint) for share, name, hint in shares if share is not None]
     facts = [Fact(name="Clusters", value=fitted, hint=stability.refit_reason), *known]
@@ -71,7 +70,7 @@ def _moved_dfus(moved: pd.DataFrame) -> list[ChangedDfu]:
     pair = ["old_label", "new_label"]
     rank = moved.sort_values("dfu_ck").groupby(pair, dropna=False, sort=True).cumcount()
     shown = moved.assign(_rank=rank).sort_values(["_rank", *pair, "dfu_ck"]).head(_DFUS_SHOWN)
-    names = ["dfu_ck", *pair, "feature", "before", "after"]
+    names = ["dfu_ck", *pair, "word", "feature", "before", "after"]
     rows = shown[names].itertuples(index=False, name=None)
     return [ChangedDfu(**{name: _text(value) for name, value in zip(names, row, strict=True)}) for row in rows]
 

@@ -17,13 +17,14 @@ class RunArtifacts:
     Attributes:
         profiles: The segments.
         metadata: How the clusters came about.
-        members: dfu_ck, cluster_id, distance, margin, mean_demand of the clustered DFUs.
+        members: dfu_ck, number of the segment on the page, distance, margin, mean_demand, abc_class and reason of the
+            clustered DFUs.
         map_points: dfu_ck, cluster_id, x, y; None where there is no map.
         demand: Monthly demand of some DFUs, indexed by dfu_ck, a column a month; None where none is at hand.
         gates: Reports of the data-quality gates.
         published: What was written to dim_dfu or would have been; None: labels were not published.
         stability: How the labels follow the published ones; None: there were none.
-        label_changes: dfu_ck, old_label, new_label, feature, before, after of DFUs that changed their label.
+        label_changes: dfu_ck, old_label, new_label, word, feature, before, after of DFUs that changed their label.
         run_name: Name of the run folder.
     """
 
@@ -40,8 +41,13 @@ class RunArtifacts:
 
     @property
     def segments(self) -> list[SegmentSummary]:
-        """Return the segments by ascending cluster_id, so that a segment's number is its position."""
-        return sorted(self.profiles.segments, key=lambda segment: segment.cluster_id)
+        """Return the segments, the largest first: a segment's number on the page is its place here."""
+        return self.profiles.segments
+
+    @property
+    def number_of(self) -> dict[int, int]:
+        """Return the number on the page of each cluster_id."""
+        return {segment.cluster_id: number for number, segment in enumerate(self.segments)}
 
     @property
     def origin(self) -> FeatureSummary | None:

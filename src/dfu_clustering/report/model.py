@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dfu_clustering.labels.churn import RenamedSegment
 from dfu_clustering.publishing.outcome import Transition
 
 Status = Literal["published", "dry_run", "not_published"]
@@ -29,6 +28,8 @@ class Segment(_Part):
     """One segment as its card shows it.
 
     Attributes:
+        number: Its place by size on this page.
+        true_share: Share (0-1) of its DFUs for which all words are strictly true; None where that is not known.
         title: The label in words.
         words: What is typical of its DFUs, a phrase each.
         reason: Why it is called so, a rule each.
@@ -37,17 +38,35 @@ class Segment(_Part):
         lost: DFUs that bore this label and no longer do; None where nothing was published.
     """
 
+    number: int
     cluster_id: int
     label: str
     title: str
     size: int
     share: float
     volume_share: float
+    true_share: float | None
     words: list[str]
     reason: list[str]
     facts: list[Fact]
     gained: int | None
     lost: int | None
+
+
+class TierCell(_Part):
+    """The segments of one pattern and tier: DFUs and shares (0-1) of the clustered DFUs and of their volume."""
+
+    dfus: int
+    share: float
+    volume_share: float
+    numbers: list[int]
+
+
+class PatternRow(_Part):
+    """A pattern, with its traits, and its cells from high to low volume; None where there is no such segment."""
+
+    title: str
+    cells: list[TierCell | None]
 
 
 class HeatCell(_Part):
@@ -61,7 +80,7 @@ class HeatCell(_Part):
 class HeatRow(_Part):
     """A segment's row of the heat map, in the order of the headings."""
 
-    cluster_id: int
+    number: int
     cells: list[HeatCell]
 
 
@@ -73,11 +92,12 @@ class HeatMap(_Part):
 
 
 class ChangedDfu(_Part):
-    """A DFU that changed its label, and the feature that moved most."""
+    """A DFU that changed its label, the word that ended or took over, and how the value behind it changed."""
 
     dfu_ck: str
     old_label: str
     new_label: str
+    word: str
     feature: str
     before: str
     after: str
@@ -96,7 +116,6 @@ class Changes(_Part):
         new_labels: Labels after, in the same order.
         flows: DFUs by old and new label; without those that have none before and after.
         facts: What was measured against the published run.
-        renamed: Segments that go on under another name.
         moved_dfus: Some of the DFUs that moved.
         moved_dfus_total: How many are known by name.
     """
@@ -110,7 +129,6 @@ class Changes(_Part):
     new_labels: list[str | None]
     flows: list[Transition]
     facts: list[Fact]
-    renamed: list[RenamedSegment]
     moved_dfus: list[ChangedDfu]
     moved_dfus_total: int
 
@@ -182,7 +200,9 @@ class Headline(_Part):
     clustered: int
     left_out: int
     segments: int
-    silhouette: float
+    labelled: int
+    true_share: float
+    within_margin_share: float
     failed_expectations: int
     warned_expectations: int
 
@@ -215,6 +235,8 @@ class SampledDfu(_Part):
         key: Its dfu_ck.
         segment: Number of its segment.
         mean: Mean demand a month.
+        abc: A, B or C by its share of all volume; empty where that is not known.
+        reason: Why it is called so, with its own values.
         at: Its place on the map, where it is on it.
         demand: By month, None before the first sale; empty where the demand is not at hand.
     """
@@ -222,6 +244,8 @@ class SampledDfu(_Part):
     key: str
     segment: int
     mean: float
+    abc: str
+    reason: str
     at: tuple[float, float] | None
     demand: list[float | None]
 
@@ -280,6 +304,7 @@ class Report(_Part):
     run_name: str | None
     headline: Headline
     segments: list[Segment]
+    matrix: list[PatternRow]
     heat_map: HeatMap
     changes: Changes | None
     quality: DataQuality

@@ -43,11 +43,11 @@ def select_dfus(members: pd.DataFrame, on_map: pd.Series | None) -> Selection:
     """Choose the DFUs of a report.
 
     Args:
-        members: dfu_ck, cluster_id (0..k-1), distance, margin, mean_demand.
+        members: dfu_ck, number (0..k-1), distance, margin, mean_demand.
         on_map: dfu_ck of the DFUs on the map.
     """
-    cluster_id = members["cluster_id"].to_numpy(np.int64)
-    by_cluster = np.split(np.argsort(cluster_id, kind="stable"), np.cumsum(np.bincount(cluster_id))[:-1])
+    number = members["number"].to_numpy(np.int64)
+    by_cluster = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
     distance, key = members["distance"].to_numpy(np.float64), members["dfu_ck"].to_numpy()
     margin = members["margin"].to_numpy(np.float64)
     chosen = [exemplars(rows, distance=distance, margin=margin, dfu_ck=key, n=DFUS_OF_A_KIND) for rows in by_cluster]

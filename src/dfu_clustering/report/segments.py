@@ -16,10 +16,11 @@ from dfu_clustering.figures.profile_table import (
     unusualness,
 )
 from dfu_clustering.figures.style import PALETTE_ON_DARK, color_of, shape_of
+from dfu_clustering.labels.vocabulary import TIERS
 from dfu_clustering.publishing.outcome import Transition
 from dfu_clustering.report.inputs import RunArtifacts
-from dfu_clustering.report.model import Fact, HeatCell, HeatMap, HeatRow, Mark, Segment
-from dfu_clustering.report.wording import label_title, profile_words, reason_lines
+from dfu_clustering.report.model import Fact, HeatCell, HeatMap, HeatRow, Mark, PatternRow, Segment, TierCell
+from dfu_clustering.report.wording import label_title, pattern_title, profile_words, reason_lines
 from dfu_clustering.runs.summaries import SegmentSummary
 
 _UNUSUAL: Final = 2.5  # robust standard deviations at which the colours end
@@ -57,10 +58,35 @@ def segment_cards(artifacts: RunArtifacts, flows: list[Transition] | None) -> li
         artifacts: The run.
         flows: DFUs by old and new label; None where nothing was published.
     """
-    return [_card(segment, artifacts.profiles.labeling, flows) for segment in artifacts.segments]
+    labeling = artifacts.profiles.labeling
+    return [_card(number, segment, labeling, flows) for number, segment in enumerate(artifacts.segments)]
 
 
-def _card(segment: SegmentSummary, labeling: LabelingConfig, flows: list[Transition] | None) -> Segment:
+def pattern_matrix(artifacts: RunArtifacts) -> list[PatternRow]:
+    """Return the segments as planners know them: a row a pattern with its traits, a cell a volume tier."""
+    rows: dict[str, dict[str, list[int]]] = {}
+    for number, segment in enumerate(artifacts.segments):
+        title = pattern_title(segment.pattern or segment.base, segment.traits)
+        rows.setdefault(title, {}).setdefault(segment.tier or "", []).append(number)
+    return [
+        PatternRow(title=title, cells=[_tier_cell(artifacts.segments, tiers.get(tier)) for tier in reversed(TIERS)])
+        for title, tiers in rows.items()
+    ]
+
+
+def _tier_cell(segments: list[SegmentSummary], numbers: list[int] | None) -> TierCell | None:
+    if not numbers:
+        return None
+    found = [segments[number] for number in numbers]
+    return TierCell(
+        dfus=sum(segment.size for segment in found),
+        share=sum(segment.share for segment in found),
+        volume_share=sum(segment.volume_share for segment in found),
+        numbers=numbers,
+    )
+
+
+def _card(number: int, segment: SegmentSummary, labeling: LabelingConfig, flows: list[Transition] | None) -> Segment:
     texts = profile_texts(_frame([segment.profile]))[0]
     facts = [
         Fact(name=column.heading.replace("\n", " "), value=text, hint=_HINTS[column.feature])
@@ -68,12 +94,14 @@ def _card(segment: SegmentSummary, labeling: LabelingConfig, flows: list[Transit
     ]
     moves = None if flows is None else [flow for flow in flows if flow.old_label != flow.new_label]
     return Segment(
+        number=number,
         cluster_id=segment.cluster_id,
         label=segment.label,
         title=label_title(segment.base, segment.traits),
         size=segment.size,
         share=segment.share,
         volume_share=segment.volume_share,
+        true_share=segment.true_share,
         words=profile_words(segment.profile, labeling),
         reason=reason_lines(segment.reason),
         facts=facts,
@@ -91,7 +119,7 @@ def heat_map(artifacts: RunArtifacts) -> HeatMap:
     peak_values = np.where([peak == UNDEFINED for peak in peaks], np.nan, profiles["peak_month"].to_numpy(np.float64))
     rows = [
         HeatRow(
-            cluster_id=number,
+            number=number,
             cells=[
                 *(_cell(*cell) for cell in zip(texts, values[number], unusual[number], strict=True)),
                 _cell(peaks[number], peak_values[number], np.nan),

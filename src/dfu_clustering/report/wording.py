@@ -8,7 +8,8 @@ from typing import Any
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.figures.profile_table import month_number
 from dfu_clustering.figures.style import short
-from dfu_clustering.labels.traits import PEAK_AGREEMENT
+from dfu_clustering.labels.profiles import PEAK_AGREEMENT
+from dfu_clustering.labels.vocabulary import PLAIN
 
 _TIERED = re.compile(r"(?:(seasonal|intermittent)_)?(high|medium|low)_volume(?:_(\w+))?")
 _TRAITS = {"erratic": "erratic sizes", "regular": "regular sizes"} | {
@@ -18,8 +19,8 @@ _SIGNS = {">=": "≥", "<=": "≤"}
 _ALWAYS = 0.005  # share of months without demand that rounds to none
 
 EXCLUSION_MEANINGS = {
-    "insufficient_history": "sold for fewer months than are needed to judge them",
-    "no_demand_in_window": "sold before, but nothing in the months looked at",
+    "insufficient_history": "sold for fewer months than are needed to judge them: new",
+    "no_demand_in_window": "sold before, but nothing in the months looked at: inactive",
     "never_sold": "are in dim_dfu and have never sold",
     "not_in_dim_dfu": "sell, but are not in dim_dfu",
 }
@@ -33,6 +34,12 @@ def label_title(base: str, traits: list[str]) -> str:
     pattern, tier, behaviour = found.groups()
     words = [pattern, f"{tier} volume", behaviour, *(_TRAITS.get(trait, trait.replace("_", " ")) for trait in traits)]
     return sentence(", ".join(word for word in words if word))
+
+
+def pattern_title(pattern: str, traits: list[str]) -> str:
+    """Return a pattern with its traits in words: "Seasonal, peak in Q4"."""
+    name = "no pattern" if pattern == PLAIN else pattern.replace("_", " ")
+    return sentence(", ".join([name, *(_TRAITS.get(trait, trait.replace("_", " ")) for trait in traits)]))
 
 
 def sentence(text: str) -> str:
@@ -86,7 +93,7 @@ def _direction(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
     if growth is not None and abs(growth) >= labeling.growth_threshold:
         return f"{'Up' if growth > 0 else 'Down'} {abs(growth):.0%} a year"
     if momentum is not None and abs(momentum) >= labeling.momentum_threshold:
-        return "Rising lately" if momentum > 0 else "Fading lately"
+        return "Rising recently" if momentum > 0 else "Fading recently"
     return "Level: neither growing nor declining"
 
 

@@ -37,19 +37,22 @@ class RunFile(StrEnum):
     PANEL = "clustering_features.parquet.panel.parquet"  # monthly demand of the clustered DFUs
     EXCLUDED = "clustering_features.parquet.excluded.csv"  # dfu_ck, reason, mean_demand of those left out
     # train_model
-    ASSIGNMENTS = "cluster_assignments.csv"  # dfu_ck, cluster_id, distance, margin, evidence, mean_demand
+    ASSIGNMENTS = "cluster_assignments.csv"  # a row a clustered DFU: its segment, K-means's cluster, its own values
     CENTROIDS = "cluster_centroids.csv"  # a row a cluster: its profile, then its centroid in the clustered space
     METADATA = "cluster_metadata.json"  # TrainingMetadata
     MODEL = "cluster_model.json"  # FittedModel
     MAP = "cluster_map.csv"  # a sample of DFUs on the first two principal components
     TYPICAL = "typical_dfus.csv"  # monthly demand of the members nearest to each centroid
-    MOVES = "dfu_moves.parquet"  # how far each DFU moved since it was published, and by which feature
+    MOVES = "dfu_moves.parquet"  # how far each DFU moved since it was published
+    LIFECYCLE = (
+        "lifecycle_labels.csv"  # dfu_ck, cluster_id, cluster_label, mean_demand, reason of new and inactive DFUs
+    )
     # label_segments
-    LABELS = "cluster_labels.csv"  # dfu_ck, cluster_id, cluster_label
+    LABELS = "cluster_labels.csv"  # dfu_ck, cluster_id, cluster_label, abc_class, reason
     PROFILES = "cluster_profiles.json"  # Profiles
     LABEL_HISTORY = "dfu_label_history.parquet"  # what was known of each DFU as of the month
     STABILITY = "stability.json"  # StabilitySummary
-    LABEL_CHANGES = "label_changes.parquet"  # each DFU whose label changed, and the feature that moved it
+    LABEL_CHANGES = "label_changes.parquet"  # each DFU whose label changed, and the word that ended
     # pictures of both
     SIZES_PICTURE = "cluster_sizes.png"
     PROFILES_PICTURE = "cluster_profiles.png"
@@ -74,13 +77,25 @@ PICTURES: Final = {
     RunFile.K_PICTURE: "How the number of segments was chosen",
 }
 TEXT_COLUMNS: Final = frozenset(
-    {"dfu_ck", "reason", "month", "demand_class", "cluster_label", "old_label", "new_label", "feature"}
+    {
+        "dfu_ck",
+        "reason",
+        "month",
+        "demand_class",
+        "cluster_label",
+        "abc_class",
+        "old_label",
+        "new_label",
+        "word",
+        "feature",
+    }
 )
 _PARTS: Final = "parts"
 _GATES: Final = "data_quality"
 _BESIDE: Final[Mapping[RunFile, tuple[RunFile, ...]]] = {
     RunFile.MATRIX: (RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED),
     RunFile.CENTROIDS: (RunFile.MODEL, RunFile.MAP, RunFile.TYPICAL, RunFile.MOVES),
+    RunFile.ASSIGNMENTS: (RunFile.LIFECYCLE,),
     RunFile.LABELS: (
         *(RunFile.PROFILES, RunFile.LABEL_HISTORY, RunFile.STABILITY, RunFile.LABEL_CHANGES),
         *(RunFile.SIZES_PICTURE, RunFile.PROFILES_PICTURE, RunFile.TYPICAL_PICTURE, RunFile.MAP_PICTURE),

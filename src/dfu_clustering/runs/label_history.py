@@ -10,14 +10,16 @@ def label_history(assignments: pd.DataFrame, labels: pd.DataFrame, as_of_month: 
 
     Args:
         assignments: dfu_ck, distance to the centroid of its cluster, and margin: distance to the next centroid less
-            that distance.
-        labels: dfu_ck, cluster_label of the same DFUs.
+            that distance; DFUs that are not clustered have none.
+        labels: dfu_ck, cluster_label.
         as_of_month: ``2026-10``.
 
     Returns:
         HISTORY_COLUMNS in key order.
     """
     frame = labels[["dfu_ck", "cluster_label"]].rename(columns={"cluster_label": "label"})
-    frame = frame.merge(assignments, on="dfu_ck", validate="one_to_one").sort_values("dfu_ck", ignore_index=True)
+    frame = frame.merge(
+        assignments[["dfu_ck", "distance", "margin"]], how="left", on="dfu_ck", validate="one_to_one"
+    ).sort_values("dfu_ck", ignore_index=True)
     frame["as_of_month"] = pd.Series(as_of_month, index=frame.index, dtype="str")
     return frame[list(HISTORY_COLUMNS)]

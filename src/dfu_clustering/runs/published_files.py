@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pyarrow.parquet import read_schema
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import require_columns
@@ -48,30 +48,17 @@ class PublishedFiles:
         Raises:
             DataError: A file is missing or unreadable, or they do not belong together.
         """
-        fitted = self.fitted()
-        assignments = self.files.table(RunFile.ASSIGNMENTS)
-        remedy = f"name the folder of a run that is whole, or {FROM_SCRATCH}"
-        rule = "The assignments of a published run must have the columns that the next one continues from"
-        require_columns(assignments, ("dfu_ck", "cluster_id", "evidence"), rule=rule, remedy=remedy)
-        members = assignments.set_index("dfu_ck")[["cluster_id", "evidence"]]
-        known = members["cluster_id"].isin(range(len(fitted.centroids)))
-        if not (len(members) and known.all() and members.index.is_unique and is_numeric_dtype(members["evidence"])):
+        fitted, labels = self.fitted(), self.labels()
+        rule = "The labels of a published run hold each DFU once"
+        if not len(labels) or labels["dfu_ck"].duplicated().any() or labels["cluster_label"].isna().any():
             raise DataError(
-                "The assignments of a published run hold each DFU once, in a cluster of its model",
-                found=f"{(~known).sum()} other cluster numbers than 0 to {len(fitted.centroids) - 1}, "
-                f"{members.index.duplicated().sum()} DFUs again, evidence of type {members['evidence'].dtype}, "
-                f"in {len(members)} rows of {self.run}",
-                remedy=remedy,
+                rule,
+                found=f"{labels['dfu_ck'].duplicated().sum()} DFUs again, {labels['cluster_label'].isna().sum()} "
+                f"without a label, in {len(labels)} rows of {self.run}",
+                remedy=f"name the folder of a run that is whole, or {FROM_SCRATCH}",
             )
-        return PublishedModel(
-            settings=fitted.settings,
-            preprocessing=fitted.preprocessing,
-            centroids=fitted.centroids,
-            reference=fitted.reference,
-            run=self.run,
-            members=members,
-            k_selection=self.files.training_to_continue().k_selection,
-        )
+        texts = labels.set_index("dfu_ck")["cluster_label"]
+        return PublishedModel(fitted, self.run, texts, self.files.training_to_continue().k_selection)
 
     def fitted(self) -> FittedModel:
         """Return the stored model; it is data, and reading it executes nothing.
@@ -89,38 +76,45 @@ class PublishedFiles:
         """Return dfu_ck, cluster_id and cluster_label.
 
         Raises:
-            DataError: The file is missing or unreadable.
+            DataError: The file is missing, unreadable or lacks a column.
         """
-        return self.files.table(RunFile.LABELS)
+        labels = self.files.table(RunFile.LABELS)
+        rule = "The labels of a published run must have the columns that the next one continues from"
+        remedy = f"name the folder of a run that is whole, or {FROM_SCRATCH}"
+        require_columns(labels, ("dfu_ck", "cluster_id", "cluster_label"), rule=rule, remedy=remedy)
+        return labels
+
+    def own_values(self) -> pd.DataFrame:
+        """Return what the published words were judged by, indexed by dfu_ck; no rows where the run kept none."""
+        if self.files.find(RunFile.ASSIGNMENTS) is None:
+            return pd.DataFrame(index=pd.Index([], name="dfu_ck"))
+        return self.files.table(RunFile.ASSIGNMENTS).set_index("dfu_ck")
 
     def matrix(self, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
-        """Return the feature matrix that the clusters were made of; None where it was not kept.
+        """Return the feature matrix that the clusters were made of; None where it was not kept, or lacks a column.
 
         Args:
             columns: Those to read; None: all.
         """
-        return self.files.table(RunFile.MATRIX, columns) if self.files.find(RunFile.MATRIX) else None
+        path = self.files.find(RunFile.MATRIX)
+        if path is None or (columns and path.suffix == ".parquet" and set(columns) - set(read_schema(path).names)):
+            return None
+        return self.files.table(RunFile.MATRIX, columns)
 
-    def months_until(self, as_of_month: str | None, matrix: pd.DataFrame) -> int:
-        """Return the months from its as-of month to another.
-
-        Where one of them is not known it is 1, but 0 where the feature matrix is the one that was published.
+    def require_not_later(self, as_of_month: str | None) -> None:
+        """Check that it is of the same month as another run, or of an earlier one, where both are known.
 
         Raises:
             DataError: It is of a later month.
         """
         before = self.files.training_to_continue().as_of_month
-        if before is None or as_of_month is None:
-            published = self.matrix()
-            return 1 if published is None or not published.equals(matrix) else 0
-        months = int((parse_month(as_of_month) - parse_month(before)).astype(int))
-        if months < 0:
-            raise DataError(
-                "Labels continue those of an earlier month, or of the same",
-                found=f"features as of {as_of_month} and {self.run} as of {before}",
-                remedy="name a run of an earlier month, or run without it",
-            )
-        return months
+        if before is None or as_of_month is None or parse_month(before) <= parse_month(as_of_month):
+            return
+        raise DataError(
+            "Labels continue those of an earlier month, or of the same",
+            found=f"features as of {as_of_month} and {self.run} as of {before}",
+            remedy="name a run of an earlier month, or run without it",
+        )
 
     def _refuse_pickle(self) -> None:
         """Say what to do with the run of a version that pickled its model: loading a pickle executes what is in it."""

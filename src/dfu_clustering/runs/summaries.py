@@ -9,11 +9,13 @@ from pydantic import Field
 from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.config.clustering import LabelingConfig, RunSettings, SpaceSettings
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.labels.churn import LabelChurn, RenamedSegment
+from dfu_clustering.labels.churn import LabelChurn
+from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import SuiteSummary
 from dfu_clustering.segments.continuation import Continuity
+from dfu_clustering.segments.segmentation import Figures
 
 
 class FeatureSummary(Summary):
@@ -78,23 +80,37 @@ class KChoice(Summary):
         return cls(**asdict(selection.nominations), selected=selection.selected, feasible=selection.feasible)
 
 
+class TrainedSegment(Summary):
+    """A segment as the training found it.
+
+    Attributes:
+        cluster_id: Number of its label.
+        label: Its label, by the thresholds of the training.
+        size: DFUs in it.
+        sparsity_bound_months: What ``sparser`` and ``denser`` are measured against; 0 where neither is said.
+    """
+
+    cluster_id: int
+    label: str
+    size: int
+    sparsity_bound_months: float
+
+
 class _Training(Summary):
     """What summary and metadata of a training both say.
 
     Attributes:
-        k: Clusters after small ones were merged.
-        sizes: DFUs by cluster, the largest first.
-        silhouette: Of the clusters on the silhouette sample.
-        inertia: Sum of squared distances of all DFUs to their centroids.
+        k: Clusters that K-means found, after small ones were merged.
+        segments: What became of them, the largest first.
+        figures: How true and how distinct the segments are.
         warnings: What did not go by the rules.
         continuity: How they continue the published ones; None where none were given.
     """
 
     n_dfus: int
     k: int
-    sizes: list[int]
-    silhouette: float
-    inertia: float
+    segments: list[TrainedSegment]
+    figures: Figures
     warnings: list[str]
     continuity: Continuity | None = None
 
@@ -131,6 +147,7 @@ class TrainingMetadata(_Training, TrainingToContinue):
         feature_scales: Center and scale of each feature over all DFUs, by name.
         features: What the features were built from; None where the matrix came from elsewhere.
         config: The settings of the training.
+        volume_bounds: mean_demand that bounds the tiers low and high, units a month.
         map_explained_variance: Share (0-1) of the variance along each of the two directions of the map.
     """
 
@@ -142,6 +159,7 @@ class TrainingMetadata(_Training, TrainingToContinue):
     feature_scales: dict[str, dict[str, float | None]]
     features: FeatureSummary | None
     config: RunSettings
+    volume_bounds: Bounds
     map_explained_variance: tuple[float, float]
 
     def scales(self) -> pd.DataFrame:
@@ -152,24 +170,42 @@ class TrainingMetadata(_Training, TrainingToContinue):
 class SegmentSummary(Summary):
     """One segment: its label, why it is called so, how large it is, what is typical of it."""
 
-    cluster_id: int
+    cluster_id: Annotated[int, Field(description="number of the label, the same in every run", examples=[36])]
     label: Annotated[str, Field(description="cluster_assignment", examples=["high_volume_steady"])]
-    base: Annotated[str, Field(description="the label before traits were added to tell it from others")]
+    base: Annotated[str, Field(description="the label without the traits that tell it from others of its pattern")]
     traits: list[str]
-    reason: Annotated[str, Field(description="why it is called so")]
+    pattern: Annotated[
+        str | None, Field(description="seasonal, growing, …; plain: none holds", examples=["steady"])
+    ] = None
+    tier: Annotated[str | None, Field(description="volume tier: high, medium, low", examples=["high"])] = None
+    reason: Annotated[str, Field(description="why it is called so: its medians beside the thresholds")]
     size: Annotated[int, Field(description="DFUs in the run")]
     share: Annotated[float, Field(ge=0, le=1, description="of the clustered DFUs")]
     volume_share: Annotated[float, Field(ge=0, le=1, description="of their demand in the window")]
-    profile: Annotated[dict[str, Any], Field(description="medians of the features in original units, and quartiles")]
-    published_label: Annotated[
-        str | None, Field(description="what the segment that it continues was called; null: it continues none")
+    true_share: Annotated[
+        float | None, Field(ge=0, le=1, description="of its DFUs: all words strictly true by their own values")
     ] = None
+    profile: Annotated[dict[str, Any], Field(description="medians of the features in original units, and quartiles")]
+
+
+class LifecycleSegment(Summary):
+    """DFUs that are not clustered and share a label of their life: new or inactive."""
+
+    cluster_id: int
+    label: str
+    size: int
 
 
 class Segments(Summary):
-    """The segments, the largest first: what readers of cluster_profiles.json need, whatever version wrote it."""
+    """The segments, the largest first: what readers of cluster_profiles.json need, whatever version wrote it.
+
+    Attributes:
+        segments: Of the clustered DFUs.
+        lifecycle: Of the others that have a label, the largest first.
+    """
 
     segments: list[SegmentSummary]
+    lifecycle: list[LifecycleSegment] = Field(default_factory=list)
 
 
 class Profiles(Segments):
@@ -194,34 +230,40 @@ class StabilitySummary(LabelChurn):
         published_run: The run compared with.
         refit: Whether the clusters were fitted again.
         refit_reason: Why, or why not.
-        renamed: Segments that continue under another name.
         psi: Population stability index by column, against the DFUs that the clusters were fitted on.
         far_share: Share (0-1) of the DFUs further out than 99 % of those.
-        held_share: Share (0-1) of the DFUs that stay in a segment although another one is nearer.
-        silhouette: Of the labels, in the clustered space.
-        silhouette_nearest: With every DFU in the segment that is nearest; None after a change of settings.
+        held_share: Share (0-1) of the DFUs that keep a label although one of its words is not strictly true of them.
+        figures: How true and how distinct the segments are.
     """
 
     published_run: str
     refit: bool
     refit_reason: str
-    renamed: list[RenamedSegment]
     psi: dict[str, float]
     far_share: float | None
     held_share: float | None
-    silhouette: float
-    silhouette_nearest: float | None
+    figures: Figures
 
 
 class LabelSummary(Summary):
-    """The segments, the largest first, and how they differ from the published ones; None: nothing to compare with."""
+    """The segments, the largest first, and how they differ from the published ones; None: nothing to compare with.
+
+    Attributes:
+        segments: Of the clustered DFUs.
+        lifecycle: Of the others that have a label.
+        figures: How true and how distinct the segments are.
+        stability: How the labels follow the published ones.
+    """
 
     segments: list[SegmentSummary]
+    lifecycle: list[LifecycleSegment]
+    figures: Figures
     stability: StabilitySummary | None = None
 
     def sizes(self) -> dict[str, int]:
         """Return the number of DFUs by label."""
-        return {segment.label: segment.size for segment in self.segments}
+        clustered = {segment.label: segment.size for segment in self.segments}
+        return clustered | {others.label: others.size for others in self.lifecycle}
 
 
 class ReportSummary(Summary):
@@ -247,10 +289,11 @@ class RunSummary(Summary):
     excluded: dict[str, int]
     k: int
     k_selection: KChoice
-    silhouette: float
+    figures: Figures
     warnings: list[str]
     data_quality: list[SuiteSummary]
     clusters: list[SegmentSummary]
+    lifecycle: list[LifecycleSegment]
     published: PublishSummary
     stability: StabilitySummary | None
     durations_s: dict[str, float]
@@ -261,3 +304,8 @@ class RunSummary(Summary):
     report: ReportSummary | None = None
     mlflow_run_id: str | None
     run_folder: str
+
+    @property
+    def labelled(self) -> int:
+        """Return the number of DFUs that have a label: the clustered ones, and those of the lifecycle."""
+        return self.clustered + sum(others.size for others in self.lifecycle)

@@ -1,66 +1,53 @@
-"""From the feature matrix to clusters, as if nothing had been published; what is published is in ``continuation``."""
+"""From the feature matrix to segments, as if nothing had been published; what is published is in ``continuation``."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.k_selection import KSelection, select_k
-from dfu_clustering.clusters.model import ClusterModel, fit_clusters
-from dfu_clustering.clusters.sampling import stratified_sample
-from dfu_clustering.clusters.silhouette import mean_silhouettes
-from dfu_clustering.config.clustering import RunSettings, SpaceSettings
-from dfu_clustering.preprocessing.determinism import single_threaded
+from dfu_clustering.clusters.kmeans import nearest_centroids
+from dfu_clustering.clusters.model import fit_clusters
+from dfu_clustering.config.clustering import LabelingConfig, RunSettings
+from dfu_clustering.labels.rules import Values, own_patterns, own_values
+from dfu_clustering.labels.vocabulary import PATTERN_NAMES
 from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names
-from dfu_clustering.segments.assignment import Assignment, nearest
 from dfu_clustering.segments.drift import DriftReference
 from dfu_clustering.segments.fitted_model import FittedModel
+from dfu_clustering.segments.meaning import Found, Meaning, tell_apart
+from dfu_clustering.segments.membership import Clusters, Membership, means, settle
+from dfu_clustering.segments.segmentation import Segmentation, segmentation_of
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
-    """Clusters of all DFUs and how they came about.
+class Fit:
+    """Clusters with their words, fitted from scratch.
 
     Attributes:
-        settings: Those that made the space.
-        preprocessing: The fitted pipeline from the feature matrix to the space.
+        fitted: What a later month needs of it.
         space: (n_dfus, n_columns).
-        model: The clusters, numbered by descending size.
-        assignment: Of every DFU.
+        membership: Of all DFUs.
         k_selection: How K was chosen.
-        silhouette: Of the assignment, on the silhouette sample.
-        reference: What the DFUs were like when the clusters were fitted.
         warnings: What did not go by the rules.
     """
 
-    settings: SpaceSettings
-    preprocessing: Pipeline
+    fitted: FittedModel
     space: Floats
-    model: ClusterModel
-    assignment: Assignment
+    membership: Membership
     k_selection: KSelection
-    silhouette: float
-    reference: DriftReference
     warnings: tuple[str, ...]
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns of the space."""
-        return column_names(self.preprocessing)
 
-    @property
-    def fitted(self) -> FittedModel:
-        """Return what a later month or another program needs of it."""
-        return FittedModel(self.settings, self.preprocessing, self.model.centroids, self.reference)
-
-
-def segment_anew(
+def segment_from_scratch(
     config: RunSettings, matrix: pd.DataFrame, *, on_fit: Callable[[], None] | None = None
 ) -> Segmentation:
-    """Fit the preprocessing, choose K and fit the clusters on all DFUs.
+    """Find the segments of a feature matrix.
 
     Args:
         config: The settings.
@@ -70,21 +57,22 @@ def segment_anew(
     Raises:
         DataError: The matrix lacks a column, or holds fewer distinct DFUs than clusters.
     """
-    preprocessing = build_preprocessing(config)
+    fit = fit_from_scratch(config, matrix, on_fit=on_fit)
+    return segmentation_of(config, matrix, fit.fitted, fit.space, fit.membership, fit.k_selection, fit.warnings)
+
+
+def fit_from_scratch(config: RunSettings, matrix: pd.DataFrame, *, on_fit: Callable[[], None] | None = None) -> Fit:
+    """Fit the preprocessing, choose K, let K-means find clusters, and settle the DFUs in clusters with words."""
+    preprocessing: Pipeline = build_preprocessing(config)
     space = preprocessing.fit_transform(matrix)
     selection, centroids = select_k(space, volume=volume_of(matrix), config=config, on_fit=on_fit)
-    model = fit_clusters(space, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
-    assignment = nearest(space, model.centroids)
-    return Segmentation(
-        settings=config.of_the_space(),
-        preprocessing=preprocessing,
-        space=space,
-        model=model,
-        assignment=assignment,
-        k_selection=selection,
-        silhouette=next(at.silhouette for at in selection.curves if at.k == selection.selected),
-        reference=DriftReference.of(space, column_names(preprocessing), assignment.distance),
-        warnings=tuple(text for text in (selection.warning, model.warning) if text),
+    kmeans = fit_clusters(space, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
+    kmeans_cluster, distance = nearest_centroids(space, kmeans.centroids)
+    membership = _with_words(config, space, own_values(matrix), kmeans_cluster, kmeans.centroids)
+    reference = DriftReference.of(space, column_names(preprocessing), distance)
+    fitted = FittedModel(config.of_the_space(), preprocessing, kmeans.centroids, membership.clusters, reference)
+    return Fit(
+        fitted, space, membership, selection, tuple(text for text in (selection.warning, kmeans.warning) if text)
     )
 
 
@@ -93,11 +81,29 @@ def volume_of(matrix: pd.DataFrame) -> Floats:
     return matrix["mean_demand"].to_numpy(dtype=np.float64)
 
 
-def sampled_silhouettes(
-    config: RunSettings, matrix: pd.DataFrame, space: Floats, partitions: Sequence[Integers]
-) -> list[float]:
-    """Return the mean silhouette of each partition of the DFUs on at most ``silhouette_sample`` of them."""
-    rows = stratified_sample(volume_of(matrix), config.silhouette_sample, np.random.default_rng(config.seed))
-    with single_threaded():
-        silhouettes: list[float] = mean_silhouettes(space[rows], [ids[rows] for ids in partitions]).tolist()
-    return silhouettes
+def _with_words(
+    config: RunSettings, space: Floats, values: Values, kmeans_cluster: Integers, centroids: Floats
+) -> Membership:
+    """Let the DFUs settle in clusters of patterns, tell those of one pattern apart, and let them settle again."""
+    least = config.min_cluster_size_pct
+    patterns = _patterns_of_medians(values, kmeans_cluster, len(centroids), config.labeling)
+    by_pattern = Clusters(tuple(Meaning(pattern) for pattern in patterns), centroids)
+    settled = settle(by_pattern, space, values, config.labeling, min_cluster_size_pct=least)
+    clusters = _told_apart(settled, space, values, config.labeling)
+    final = settle(clusters, space, values, config.labeling, min_cluster_size_pct=least)
+    added = dict.fromkeys(pattern for pattern in (*settled.added, *final.added) if pattern not in patterns)
+    return replace(final, added=tuple(added))
+
+
+def _patterns_of_medians(values: Values, cluster_id: Integers, n_clusters: int, config: LabelingConfig) -> list[str]:
+    medians = pd.DataFrame(dict(values)).groupby(cluster_id).median().reindex(range(n_clusters))
+    return [PATTERN_NAMES[pattern] for pattern in own_patterns(own_values(medians), config)]
+
+
+def _told_apart(settled: Membership, space: Floats, values: Values, config: LabelingConfig) -> Clusters:
+    """Return the clusters by their full meaning; those of one meaning are one."""
+    patterns = tuple(meaning.pattern for meaning in settled.clusters.meanings)
+    meanings = tell_apart(Found(patterns, settled.cluster_id, settled.clusters.centroids, values), config)
+    different = tuple(sorted(set(meanings)))
+    cluster_id = np.array([different.index(meaning) for meaning in meanings])[settled.cluster_id]
+    return Clusters(different, means(space, cluster_id, np.zeros((len(different), space.shape[1]))))

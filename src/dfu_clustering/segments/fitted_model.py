@@ -5,7 +5,7 @@ nothing, wherever the file came from.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -17,11 +17,14 @@ from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.config.clustering import SpaceSettings
 from dfu_clustering.errors import DataError
+from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TRAIT_NUMBERS
 from dfu_clustering.preprocessing.learner import learn, learned
 from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names, matrix_columns
 from dfu_clustering.segments.drift import DriftReference
+from dfu_clustering.segments.meaning import Meaning
+from dfu_clustering.segments.membership import Clusters
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 FROM_SCRATCH: Final = (  # what is left to somebody whose published model cannot be read
     "have labels made from scratch, with override_reason in a run of the flow, without --published in the programs"
 )
@@ -35,22 +38,24 @@ class FittedModel:
     Attributes:
         settings: Those that made the space.
         preprocessing: The fitted pipeline from the feature matrix to the space.
-        centroids: (k, n_columns).
+        kmeans_centroids: (k, n_columns) what K-means found.
+        clusters: What became of it: clusters with words.
         reference: What the DFUs were like when the model was fitted.
     """
 
     settings: SpaceSettings
     preprocessing: Pipeline
-    centroids: Floats
+    kmeans_centroids: Floats
+    clusters: Clusters
     reference: DriftReference
 
     def predict(self, matrix: pd.DataFrame) -> Integers:
-        """Return the (n,) clusters whose centroids are nearest to n rows of a feature matrix.
+        """Return the (n,) clusters of K-means whose centroids are nearest to n rows of a feature matrix.
 
         Raises:
             DataError: The matrix lacks a column.
         """
-        return nearest_centroids(self.preprocessing.transform(matrix), self.centroids)[0]
+        return nearest_centroids(self.preprocessing.transform(matrix), self.kmeans_centroids)[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values, from which model_of() makes the same model to the last bit."""
@@ -61,21 +66,45 @@ class FittedModel:
             "matrix_columns": list(matrix_columns(self.preprocessing)),
             "columns": list(column_names(self.preprocessing)),
             "preprocessing": learned(self.preprocessing),
-            "centroids": self.centroids.tolist(),
+            "kmeans_centroids": self.kmeans_centroids.tolist(),
+            "clusters": [
+                {**asdict(meaning), "traits": list(meaning.traits), "centroid": centroid.tolist()}
+                for meaning, centroid in zip(self.clusters.meanings, self.clusters.centroids, strict=True)
+            ],
             "drift_reference": self.reference.to_dict(),
         }
+
+
+class _StoredCluster(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pattern: str
+    traits: list[str]
+    sparsity_bound_months: FiniteFloat
+    centroid: list[FiniteFloat]
+
+    def meaning(self) -> Meaning:
+        """Return the words.
+
+        Raises:
+            ValueError: They are none of the closed list.
+        """
+        if self.pattern not in PATTERN_NAMES or not set(self.traits) <= set(TRAIT_NUMBERS):
+            raise ValueError(f"{self.pattern} {' '.join(self.traits)} are no words of labels")
+        return Meaning(self.pattern, tuple(self.traits), self.sparsity_bound_months)
 
 
 class _StoredModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["dfu-clustering model"]
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     settings: SpaceSettings
     matrix_columns: list[str]
     columns: list[str]
     preprocessing: dict[str, Any]
-    centroids: list[list[FiniteFloat]]
+    kmeans_centroids: list[list[FiniteFloat]]
+    clusters: list[_StoredCluster]
     drift_reference: DriftReference
 
 
@@ -92,11 +121,14 @@ def parse_model(content: bytes, *, source: str) -> FittedModel:
     stored = _parsed(content, source)
     try:
         preprocessing: Pipeline = learn(build_preprocessing(stored.settings), stored.preprocessing)
-        centroids = np.array(stored.centroids, dtype=np.float64)
-        _require_fit(stored, preprocessing, centroids)
+        kmeans_centroids = np.array(stored.kmeans_centroids, dtype=np.float64)
+        centroids = np.array([cluster.centroid for cluster in stored.clusters], dtype=np.float64)
+        clusters = Clusters(tuple(cluster.meaning() for cluster in stored.clusters), centroids)
+        for found in (kmeans_centroids, centroids):
+            _require_fit(stored, preprocessing, found)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise _unreadable(source, f"values that do not fit together ({_first_line(error)})") from error
-    return FittedModel(stored.settings, preprocessing, centroids, stored.drift_reference)
+    return FittedModel(stored.settings, preprocessing, kmeans_centroids, clusters, stored.drift_reference)
 
 
 def _parsed(content: bytes, source: str) -> _StoredModel:

@@ -8,69 +8,93 @@ import pandas as pd
 
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.k_selection import KSelection
+from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.config.clustering import SpaceSettings
-from dfu_clustering.segments.assignment import UNPUBLISHED, nearest
+from dfu_clustering.labels.vocabulary import INACTIVE, TIERS, Label, parse_label
 from dfu_clustering.segments.fitted_model import FittedModel
+from dfu_clustering.segments.membership import FREE, Clusters
 
 
 @dataclass(frozen=True, eq=False)
-class PublishedModel(FittedModel):
-    """The clusters that the published labels stand for; where a later run kept a model, its settings are of the fit.
+class PublishedModel:
+    """The labels that are published, and the clusters behind them.
 
     Attributes:
+        fitted: The model; where a later run kept it, its settings are of the fit.
         run: Name of the published run, for people.
-        members: Columns ``cluster_id`` and ``evidence``, indexed by dfu_ck.
-        k_selection: How their K was chosen.
+        labels: Label text of each DFU, indexed by dfu_ck.
+        k_selection: How K was chosen.
     """
 
+    fitted: FittedModel
     run: str
-    members: pd.DataFrame
+    labels: "pd.Series[str]"
     k_selection: KSelection
 
 
 @dataclass(frozen=True, eq=False)
-class PublishedDfus:
-    """The published clusters, and this month's DFUs in their space, row by row of the matrix.
+class PublishedWords:
+    """The published labels of this month's DFUs, word by word.
 
     Attributes:
-        model: The clusters.
-        cluster_id: (n_dfus,) published cluster of each DFU, UNPUBLISHED where it has none.
-        evidence: (n_dfus,) what had built up against it.
-        space: (n_dfus, n_columns).
-        psi: By column.
-        far_share: Share (0-1) further out than 99 % of those fitted on.
+        label: (n_dfus,) place of each DFU's label in ``labels``; -1: it has none, or none of words of today.
+        labels: The labels.
     """
 
-    model: PublishedModel
-    cluster_id: Integers
-    evidence: Floats
-    space: Floats
-    psi: Mapping[str, float]
-    far_share: float
+    label: Integers
+    labels: tuple[Label, ...]
 
     @classmethod
-    def of(cls, matrix: pd.DataFrame, published: PublishedModel) -> "PublishedDfus":
-        """Look at this month's matrix from the published clusters.
+    def of(cls, dfu_ck: "pd.Series[str]", published: "pd.Series[str]") -> "PublishedWords":
+        """Look up the published labels of the DFUs."""
+        texts = published.reindex(dfu_ck)
+        codes, different = pd.factorize(texts.to_numpy(dtype=object), sort=True)
+        parsed = [parse_label(text) for text in different]
+        known = [label for label in parsed if label is not None]
+        place = np.array([known.index(label) if label is not None else FREE for label in parsed] + [FREE])
+        return cls(place[codes], tuple(known))
 
-        Raises:
-            DataError: The matrix lacks a column that they are made of.
-        """
-        members = published.members.reindex(matrix["dfu_ck"])
-        space = published.preprocessing.transform(matrix)
-        distance = nearest(space, published.centroids).distance
-        return cls(
-            model=published,
-            cluster_id=members["cluster_id"].fillna(UNPUBLISHED).to_numpy(np.int64),
-            evidence=members["evidence"].fillna(0.0).to_numpy(np.float64),
-            space=space,
-            psi=published.reference.psi(space),
-            far_share=published.reference.far_share(distance),
-        )
+    @property
+    def tier(self) -> Integers:
+        """Return the (n_dfus,) place of the published tier in TIERS, -1 where there is none: inactive says no tier."""
+        place = (FREE if label.pattern == INACTIVE else TIERS.index(label.tier) for label in self.labels)
+        tiers: Integers = np.array([*place, FREE])[self.label]
+        return tiers
+
+    def cluster(self, clusters: Clusters) -> Integers:
+        """Return the (n_dfus,) cluster of the same pattern and traits, FREE where there is none."""
+        words = [(meaning.pattern, meaning.traits) for meaning in clusters.meanings]
+        place = [
+            words.index(said) if (said := (label.pattern, label.traits)) in words else FREE for label in self.labels
+        ]
+        of_dfu: Integers = np.array([*place, FREE])[self.label]
+        return of_dfu
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """How far this month's DFUs are from those that were fitted on.
+
+    Attributes:
+        psi: Population stability index by column.
+        far_share: Share (0-1) further out than 99 % of those.
+        chance_psi: What samples of this size show by chance.
+    """
+
+    psi: Mapping[str, float]
+    far_share: float
+    chance_psi: float
+
+    @classmethod
+    def of(cls, space: Floats, fitted: FittedModel) -> "Drift":
+        """Compare (n_dfus, n_columns) rows with those of the fit."""
+        _, distance = nearest_centroids(space, fitted.kmeans_centroids)
+        reference = fitted.reference
+        return cls(reference.psi(space), reference.far_share(distance), reference.chance_psi(len(space)))
 
     def drifted(self, limit: float) -> list[str]:
         """Return the columns whose index exceeds the limit and what chance alone gives samples of this size."""
-        limit += self.model.reference.chance_psi(len(self.space))
-        return [name for name, psi in self.psi.items() if psi > limit]
+        return [name for name, psi in self.psi.items() if psi > limit + self.chance_psi]
 
 
 def changed_settings(now: SpaceSettings, then: SpaceSettings) -> tuple[str, ...]:

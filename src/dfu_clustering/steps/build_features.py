@@ -13,17 +13,11 @@ from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import HistorySettings, RunSettings
 from dfu_clustering.errors import DataError
+from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.dfu_keys import keys_digest
-from dfu_clustering.features.matrix import add_attributes, time_series_features
-from dfu_clustering.features.panel import (
-    NOT_IN_DIM_DFU,
-    Exclusions,
-    Histories,
-    Panel,
-    PanelBuilder,
-    select_histories,
-    window_of,
-)
+from dfu_clustering.features.histories import NOT_IN_DIM_DFU, Exclusions, Histories, select_histories, window_of
+from dfu_clustering.features.matrix import time_series_features
+from dfu_clustering.features.panel import Panel, PanelBuilder
 from dfu_clustering.files.progress import progress
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table

@@ -42,7 +42,7 @@ def write_report(files: RunFolder, output: Path) -> ReportSummary:
     Raises:
         DataError: A file that the report needs is missing or unreadable.
     """
-    members, points = files.table(RunFile.ASSIGNMENTS), files.find_table(RunFile.MAP)
+    members, points = _members(files), files.find_table(RunFile.MAP)
     selection = select_dfus(members, None if points is None else points["dfu_ck"])
     report = assemble(_artifacts(files, members, points, selection), selection)
     page = render(report).encode()
@@ -51,6 +51,15 @@ def write_report(files: RunFolder, output: Path) -> ReportSummary:
     summary = ReportSummary(name=output.name, size_mb=round(len(page) / 1e6, 2), dfus_shown=len(report.charts.sample))
     logger.info("report=%s size_mb=%.2f dfus_shown=%d", output, summary.size_mb, summary.dfus_shown)
     return summary
+
+
+def _members(files: RunFolder) -> pd.DataFrame:
+    """Return the clustered DFUs by the labels that they have now, each with the number of its segment by size."""
+    number = {segment.cluster_id: place for place, segment in enumerate(files.profiles().segments)}
+    labels = files.table(RunFile.LABELS).drop(columns="cluster_label")
+    trained = files.table(RunFile.ASSIGNMENTS)[["dfu_ck", "distance", "margin", "mean_demand"]]
+    members = trained.merge(labels, on="dfu_ck", validate="one_to_one")
+    return members.assign(number=members["cluster_id"].map(number).astype("int64"))
 
 
 def _artifacts(

@@ -44,12 +44,11 @@ def find_published(run: Run, tracking: TrackingConfig, *, override_reason: str |
     for publication in possible:
         try:
             published = published_files(run, tracking, publication.run)
-            members = published.model.members
-            published.labels()
+            dfu_ck = published.model.labels.index
         except DataError as error:
             errors.append(error)
         else:
-            return _choice(run, publication.run, members)
+            return _choice(run, publication.run, dfu_ck)
     if not errors:
         return PublishedChoice(run=None)
     first = errors[0]
@@ -59,12 +58,14 @@ def find_published(run: Run, tracking: TrackingConfig, *, override_reason: str |
     return _from_scratch(possible[0].run, f"{first} Reason given: {override_reason}")
 
 
-def _choice(run: Run, published: str, members: pd.DataFrame) -> PublishedChoice:
-    keys = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
-    shared = float(members.index.isin(keys).mean())
+def _choice(run: Run, published: str, dfu_ck: "pd.Index[str]") -> PublishedChoice:
+    clustered = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
+    left_out = run.find_table(RunFile.EXCLUDED)
+    known = clustered if left_out is None else pd.concat([clustered, left_out["dfu_ck"]])
+    shared = float(dfu_ck.isin(known).mean())
     if shared >= _LEAST_SHARED:
         return PublishedChoice(run=published)
-    found = f"only {shared:.0%} of its {len(members)} DFUs are in the features of this run, less than"
+    found = f"only {shared:.0%} of its {len(dfu_ck)} DFUs are among those of this run, less than"
     return _from_scratch(published, f"{found} {_LEAST_SHARED:.0%}: another assortment or database")
 
 

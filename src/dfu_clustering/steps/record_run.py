@@ -78,10 +78,11 @@ def _summary(run: Run, config: RunSettings) -> RunSummary:
         excluded=features.excluded,
         k=training.k,
         k_selection=training.k_selection,
-        silhouette=training.silhouette,
+        figures=training.figures,
         warnings=[*training.warnings, *not_continued, *refusals(gates), *([] if report else [NO_REPORT])],
         data_quality=[SuiteSummary.of(report) for report in gates],
         clusters=labels.segments,
+        lifecycle=labels.lifecycle,
         published=run.result(PUBLISH_LABELS),
         stability=labels.stability,
         durations_s=run.durations_s(),
@@ -123,9 +124,8 @@ def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
     training = run.result(TRAIN_MODEL)
     numbers: dict[str, float | None] = {
         "k": training.k,
-        "silhouette": training.silhouette,
         "gap": training.gap,
-        "inertia": training.inertia,
+        **{name: value for name, value in dict(training.figures).items() if not isinstance(value, tuple)},
         "n_dfus": summary.n_dfus,
         "clustered": summary.clustered,
         "peak_memory_mb": summary.peak_memory_mb,
@@ -141,7 +141,7 @@ def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
         named = ("churn_share", "churn_share_unchanged_history", "ari", "far_share", "held_share")
         numbers |= {f"stability.{name}": getattr(told, name) for name in named}
         numbers |= {f"stability.psi.{column}": psi for column, psi in told.psi.items()}
-        numbers |= {"stability.refit": float(told.refit), "stability.renamed": len(told.renamed)}
+        numbers["stability.refit"] = float(told.refit)
     numbers |= {f"duration_s.{step}": seconds for step, seconds in summary.durations_s.items()}
     return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}
 

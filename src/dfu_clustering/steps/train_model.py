@@ -8,15 +8,16 @@ from dfu_clustering.clusters.k_selection import n_fits
 from dfu_clustering.config.clustering import HistorySettings, KSelectionSettings, RunSettings
 from dfu_clustering.files.progress import progress
 from dfu_clustering.outputs.feature_matrix import read_matrix
-from dfu_clustering.outputs.moves import explain_moves
+from dfu_clustering.outputs.moves import measure_moves
 from dfu_clustering.outputs.pictures import draw_k_selection, draw_segments
 from dfu_clustering.outputs.training_files import Training, write_training
-from dfu_clustering.runs.folder import RunFolder
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import TRAIN_MODEL, once
 from dfu_clustering.runs.published_files import PublishedFiles
-from dfu_clustering.runs.summaries import FeatureSummary, KChoice, TrainingSummary
+from dfu_clustering.runs.summaries import FeatureSummary, KChoice, TrainedSegment, TrainingSummary
 from dfu_clustering.segments.continuation import Continuity, continue_published
-from dfu_clustering.segments.first_fit import Segmentation, segment_anew
+from dfu_clustering.segments.first_fit import segment_from_scratch
+from dfu_clustering.segments.segmentation import Segmentation
 from dfu_clustering.steps.build_features import origin_of
 
 logger = logging.getLogger(__name__)
@@ -42,12 +43,12 @@ def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles
     summary = _summary(config, segmentation, continuity)
     for warning in summary.warnings:
         logger.warning("train_model %s", warning)
-    moves, peak_threshold = None, config.labeling.peak_threshold
-    if published and continuity:
-        moves = explain_moves(matrix, segmentation, continuity, published, peak_threshold=peak_threshold)
-    write_training(files, Training(config, matrix, origin, segmentation, summary, moves))
+    moves = measure_moves(matrix, segmentation, published) if published else None
+    left_out = files.find_table(RunFile.EXCLUDED) if origin else None
+    write_training(files, Training(config, matrix, origin, segmentation, summary, left_out, moves))
     draw_k_selection(files, segmentation.k_selection, min_cluster_size_pct=config.min_cluster_size_pct)
-    draw_segments(files, {i: f"cluster {i}" for i in range(summary.k)}, peak_threshold=peak_threshold)
+    labels = {label.segment_id: label.text for label in segmentation.labels}
+    draw_segments(files, labels, peak_threshold=config.labeling.peak_threshold)
     return summary
 
 
@@ -62,16 +63,15 @@ def _as_built(config: RunSettings, origin: FeatureSummary | None) -> RunSettings
 def _segmented(
     config: RunSettings, matrix: pd.DataFrame, origin: FeatureSummary | None, published: PublishedFiles | None
 ) -> tuple[Segmentation, Continuity | None]:
+    if published is not None:
+        published.require_not_later(origin.as_of_month if origin else None)
     with progress("choosing K", n_fits(config)) as advance:
         if published is None:
-            return segment_anew(config, matrix, on_fit=lambda: advance(1)), None
-        months = published.months_until(origin.as_of_month if origin else None, matrix)
-        segmentation, continuity = continue_published(
-            config, matrix, published.model, months=months, on_fit=lambda: advance(1)
-        )
+            return segment_from_scratch(config, matrix, on_fit=lambda: advance(1)), None
+        segmentation, continuity = continue_published(config, matrix, published.model, on_fit=lambda: advance(1))
     logger.info(
-        "continued published=%s months=%d refit=%s held_share=%.3f reason=%s",
-        *(published.run, months, continuity.refit, continuity.held_share, continuity.reason),
+        "continued published=%s refit=%s held_share=%.3f reason=%s",
+        *(published.run, continuity.refit, continuity.held_share, continuity.reason),
     )
     return segmentation, continuity
 
@@ -79,18 +79,31 @@ def _segmented(
 def _summary(config: RunSettings, segmentation: Segmentation, continuity: Continuity | None) -> TrainingSummary:
     selection = segmentation.k_selection
     at_selected = selection.at(selection.selected)
-    anew = continuity is None or continuity.refit
+    from_scratch = continuity is None or continuity.refit
     return TrainingSummary(
-        n_dfus=int(segmentation.model.sizes.sum()),
-        k=len(segmentation.model.centroids),
+        n_dfus=len(segmentation.segment),
+        k=len(segmentation.fitted.kmeans_centroids),
         k_selection=KChoice.of(selection),
-        silhouette=segmentation.silhouette,
         gap=at_selected.gap if at_selected else None,
-        inertia=segmentation.model.inertia,
-        sizes=segmentation.model.sizes.tolist(),
-        warnings=[*segmentation.warnings, *(_edge_warning(config, selection.selected) if anew else ())],
+        segments=_segments(segmentation),
+        figures=segmentation.figures,
+        warnings=[*segmentation.warnings, *(_edge_warning(config, selection.selected) if from_scratch else ())],
         continuity=continuity,
     )
+
+
+def _segments(segmentation: Segmentation) -> list[TrainedSegment]:
+    meanings = segmentation.fitted.clusters.meanings
+    bound = {(meaning.pattern, meaning.traits): meaning.sparsity_bound_months for meaning in meanings}
+    return [
+        TrainedSegment(
+            cluster_id=label.segment_id,
+            label=label.text,
+            size=size,
+            sparsity_bound_months=bound.get((label.pattern, label.traits), 0.0),
+        )
+        for label, size in zip(segmentation.labels, segmentation.sizes.tolist(), strict=True)
+    ]
 
 
 def _edge_warning(config: KSelectionSettings, selected: int) -> list[str]:

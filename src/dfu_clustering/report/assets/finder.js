@@ -77,7 +77,7 @@ function showDfu(dfu, { scroll }) {
   const kinds = ["typical", "borderline"].filter((kind) => data[kind][dfu.segment].some((at) => data.sample[at] === dfu));
   const kind = kinds.length ? `, one of its ${kinds[0]} DFUs` : "";
   const rest = data.months.length ? " Dashed: the segment on average, at this size." : "";
-  document.getElementById("dfu-text").replaceChildren("In segment ", segment, `${kind}; ${quantity(dfu.mean)} units a month.${rest}`);
+  document.getElementById("dfu-text").replaceChildren("In segment ", segment, `${kind}; ${quantity(dfu.mean)} units a month${dfu.abc ? `, class ${dfu.abc}` : ""}. ${dfu.reason ? `Why: ${dfu.reason}.` : ""}${rest}`);
   section.hidden = false;
   const figure = document.getElementById("dfu-chart");
   figure.hidden = !data.months.length;

@@ -1,0 +1,83 @@
+"""Segments of one training under other thresholds: named by what most of their DFUs are by themselves."""
+
+import numpy as np
+import pytest
+
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.labels.renaming import label_is_true, renamed
+from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds
+from dfu_clustering.labels.vocabulary import Label
+
+CONFIG = load_config().labeling
+BOUNDS = Bounds(20.0, 640.0)
+ALIKE = dict.fromkeys(JUDGED_FEATURES, 0.0) | {
+    "mean_demand": 100.0,
+    "season_months": 48.0,
+    "peak_month": 6.0,
+    "cv_demand": 0.5,
+    "sparsity_score": 1.0,
+    "history_months": 24.0,
+}
+
+
+def members(n=10, **columns):
+    return {name: np.broadcast_to(np.array(columns.get(name, of_all), float), n) for name, of_all in ALIKE.items()}
+
+
+def name_of(trained, values, *, bound=0.0, config=CONFIG):
+    return renamed(trained, bound, values, BOUNDS, config)
+
+
+def truth(label, values, *, margin=0.0, bound=0.0):
+    return label_is_true(label, bound, values, BOUNDS, CONFIG, margin).tolist()
+
+
+class TestRenamed:
+    def test_a_segment_gets_the_pattern_that_most_members_have_by_themselves(self):
+        trained = Label("volatile", "medium")
+        assert name_of(trained, members(cv_demand=[0.2] * 6 + [0.9] * 4)) == Label("steady", "medium")
+        assert name_of(trained, members(cv_demand=[0.2] * 4 + [0.9] * 6)) == trained
+
+    def test_of_two_patterns_as_frequent_the_earlier_in_order_is_taken(self):
+        assert name_of(Label("plain", "medium"), members(cv_demand=[0.2] * 5 + [0.9] * 5)).pattern == "volatile"
+
+    def test_a_segment_gets_the_tier_that_most_members_have_by_themselves(self):
+        assert name_of(Label("plain", "medium"), members(mean_demand=[700.0] * 6 + [100.0] * 4)).tier == "high"
+        assert name_of(Label("plain", "high"), members(mean_demand=[10.0] * 5 + [100.0] * 5)).tier == "low"
+
+    @pytest.mark.parametrize(("rising", "expected"), [(10, ("rising",)), (9, ("rising",)), (8, ())])
+    def test_a_trait_stays_where_it_is_true_of_nine_members_in_ten(self, rising, expected):
+        values = members(log_growth=[0.4] * rising + [0.0] * (10 - rising))
+        assert name_of(Label("plain", "medium", ("rising",)), values).traits == expected
+
+    def test_a_trait_that_was_not_said_is_not_added(self):
+        assert name_of(Label("plain", "medium"), members(log_growth=0.4)).traits == ()
+
+    def test_sparser_stays_by_the_bound_of_the_training(self):
+        trained, values = Label("plain", "medium", ("sparser",)), members(sparsity_score=3.0)
+        assert name_of(trained, values, bound=2.5).traits == ("sparser",)
+        assert name_of(trained, values, bound=3.5).traits == ()
+
+    def test_other_thresholds_give_another_name(self):
+        strict = load_config(labeling={"cv_thresholds": {"steady": 0.6}}).labeling
+        assert name_of(Label("plain", "medium"), members(), config=strict) == Label("steady", "medium")
+
+
+class TestLabelIsTrue:
+    def test_a_label_is_true_where_all_its_words_are(self):
+        label = Label("volatile", "high", ("rising",))
+        values = members(
+            5,
+            cv_demand=[0.9, 0.7, 0.9, 0.9, 0.75],
+            mean_demand=[700.0, 700.0, 500.0, 700.0, 600.0],
+            log_growth=[0.4, 0.4, 0.4, 0.0, 0.14],
+        )
+        assert truth(label, values) == [True, False, False, False, False]
+        assert truth(label, values, margin=0.1) == [True, False, False, False, True]
+
+    def test_the_pattern_is_true_whatever_earlier_one_holds_too(self):
+        assert truth(Label("volatile", "medium"), members(1, cv_demand=0.9, zero_demand_pct=0.5)) == [True]
+
+    def test_plain_is_true_where_no_pattern_holds(self):
+        assert truth(Label("plain", "medium"), members(2, cv_demand=[0.5, 0.82])) == [True, False]
+        assert truth(Label("plain", "medium"), members(2, cv_demand=[0.5, 0.82]), margin=0.1) == [True, True]
