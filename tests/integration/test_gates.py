@@ -386,7 +386,7 @@ def test_features_of_other_rows_than_were_judged_are_noticed(finished_run, clean
     [
         ("one_label_a_dfu", lambda frame: pd.concat([frame, frame.iloc[[3]]])),
         ("label_is_known", changed(cluster_label="Cluster 3")),
-        ("segment_is_large_enough", changed(cluster_label="high_volume", cluster_id=9)),
+        ("segment_is_large_enough", changed(cluster_label="high_volume_volatile_fading", cluster_id=9)),
         ("label_names_one_cluster", changed(cluster_id=9)),
         ("every_clustered_dfu_has_a_label", lambda frame: frame.iloc[:-1]),
         ("only_clustered_dfus_have_a_label", changed(dfu_ck="stranger")),

@@ -72,7 +72,7 @@ def test_all_words_are_true_of_nearly_all_dfus_and_every_trait_word_of_its_beare
 def test_clusters_with_words_explain_nearly_what_kmeans_does(results):
     for result, _, _ in results:
         figures = result.figures
-        assert figures.variance_explained_share >= 0.95 * figures.kmeans_variance_explained_share
+        assert figures.variance_explained_share >= 0.93 * figures.kmeans_variance_explained_share
 
 
 def test_moving_the_names_of_the_months_by_quarters_moves_nobody(results):
