@@ -78,7 +78,7 @@ def cluster_dfus(
     quality.validate_sources(config, run, policy, chosen=as_of_month is not None)
     clustering.build_features(config, run)
     quality.validate_features(run, policy)
-    published_run = clustering.find_published(config, run, policy).run if continue_published else None
+    published_run = clustering.find_published(config, run, policy, dry_run=dry_run).run if continue_published else None
     clustering.train_model(config, run, published_run)
     clustering.label_segments(config, run, published_run)
     quality.validate_assignments(config, run, policy, dry_run=dry_run)

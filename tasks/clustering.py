@@ -49,9 +49,9 @@ def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
 
 
 @task(name="find-published", timeout_seconds=_HOUR_S, **RETRY)
-def find_published(config: ClusteringConfig, run: Run, policy: GatePolicy) -> PublishedChoice:
+def find_published(config: ClusteringConfig, run: Run, policy: GatePolicy, *, dry_run: bool) -> PublishedChoice:
     """Find the published run that this one continues."""
-    return published.find_published(run, config.tracking, override_reason=policy.override_reason)
+    return published.find_published(run, config.tracking, override_reason=policy.override_reason, dry_run=dry_run)
 
 
 @task(name="train-model", timeout_seconds=2 * _HOUR_S, **RETRY)

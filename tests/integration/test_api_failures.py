@@ -155,10 +155,8 @@ def test_run_folder_that_was_cleared_away_takes_only_its_own_answers_with_it(set
         assert client.get("/domains/dfu/clusters/pictures").json()["pictures"] == []
 
 
-SEGMENT = {"cluster_id": 0, "label": "one", "base": "low_volume", "traits": [], "reason": "low volume", "size": 1}
-SHARES = {"share": 1.0, "volume_share": 1.0, "profile": {}}
 LEFT = {
-    "cluster_profiles.json": json.dumps({"segments": [SEGMENT | SHARES]}),
+    "cluster_labels.csv": "dfu_ck,cluster_id,cluster_label,abc_class,reason\na,0,one,A,low volume: 2 < 5\n",
     "cluster_assignments.csv": "dfu_ck,cluster_id,distance,margin,mean_demand\na,0,0.5,0.25,2.0\n",
     "clustering_features.parquet.excluded.csv": "dfu_ck,reason\na,no demand\n",
 }
@@ -173,7 +171,7 @@ def test_dfu_is_told_from_what_is_left_of_a_run_folder(settings, left):
         told = client.get("/domains/dfu/a").json()
     found = {name: told[name] for name in ("label", "reason", "distance", "excluded_reason", "features", "history")}
     known = {
-        "cluster_profiles.json": {"reason": "low volume"},
+        "cluster_labels.csv": {"reason": "low volume: 2 < 5"},
         "cluster_assignments.csv": {"distance": 0.5},
         "clustering_features.parquet.excluded.csv": {"excluded_reason": "no demand"},
     }

@@ -145,6 +145,14 @@ def test_model_of_another_schema_version_is_refused_with_both_versions(run):
     require_refused(run, "schema_version 3, while this version reads 2")
 
 
+def test_dry_run_on_labels_of_the_former_scheme_goes_on_and_tells_the_publishing_run_what_it_needs(run):
+    replace_model(run, json.dumps(stored_model(run) | {"schema_version": 1}).encode())
+    require_refused(run, "schema_version 1, whose labels are words of whole clusters")
+    choice = find_published(run, CONFIG.tracking, dry_run=True)
+    assert choice.run is None
+    assert "This is a dry run; to publish needs a reason" in choice.problem
+
+
 def test_model_whose_parts_do_not_fit_together_is_refused_before_it_is_applied(run):
     model = stored_model(run)
     model["preprocessing"]["space"]["time_series"]["block"]["parts"]["levels"]["scaling"]["center"].pop()

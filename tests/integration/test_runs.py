@@ -10,9 +10,9 @@ from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.files.tables import read_json
 from dfu_clustering.runs.folder import RunFile
-from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS
+from dfu_clustering.runs.manifest import FIND_PUBLISHED, PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
-from dfu_clustering.runs.summaries import LabelSummary
+from dfu_clustering.runs.summaries import PublishedChoice
 from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.publish_labels import update_assignments
@@ -69,8 +69,8 @@ def test_finished_steps_are_taken_from_the_manifest(engine, tmp_path):
 def test_step_that_failed_is_done_again(tmp_path):
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
     with pytest.raises(ZeroDivisionError):
-        run.once(LABEL_SEGMENTS, lambda: LabelSummary(segments=[1 / 0]))
-    assert run.once(LABEL_SEGMENTS, lambda: LabelSummary(segments=[])).segments == []
+        run.once(FIND_PUBLISHED, lambda: PublishedChoice(run=str(1 / 0)))
+    assert run.once(FIND_PUBLISHED, lambda: PublishedChoice(run="x")).run == "x"
 
 
 def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monkeypatch):
@@ -83,7 +83,7 @@ def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monk
     assert time.perf_counter() - started < 30
     assert summary.mlflow_run_id is None
     assert read_json(run.path(RunFile.SUMMARY))["mlflow_run_id"] is None
-    assert read_json(run.path(RunFile.SUMMARY))["published"]["updated"] == summary.clustered
+    assert read_json(run.path(RunFile.SUMMARY))["published"]["updated"] == summary.labelled > summary.clustered
 
 
 def test_mlflow_run_counts_as_failed_until_all_of_the_run_is_recorded(engine, tmp_path, monkeypatch, caplog):

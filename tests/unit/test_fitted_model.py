@@ -71,13 +71,16 @@ class TestRunStoredInSchema1:
     def test_it_is_not_continued_and_the_refusal_says_what_to_do(self):
         with pytest.raises(DataError) as refusal:
             _ = PublishedFiles.in_folder(RUNS / "schema_1").model
-        assert refusal.value.found.endswith("cluster_model.json: schema_version 1, while this version reads 2")
+        assert refusal.value.found.endswith(
+            "schema_version 1, whose labels are words of whole clusters, not of each DFU; this version reads 2"
+        )
+        assert refusal.value.remedy.startswith("look at the report of a run with dry_run=true, then have labels made")
         assert "have labels made from scratch, with override_reason" in refusal.value.remedy
         assert "without --published" in refusal.value.remedy
 
     @pytest.mark.parametrize("name", ["cluster_model.json", "model_of_all_features.json"])
     def test_none_of_its_models_is_read(self, name):
-        with pytest.raises(DataError, match="schema_version 1, while this version reads 2"):
+        with pytest.raises(DataError, match="schema_version 1, whose labels are words of whole clusters"):
             load_model(RUNS / "schema_1" / name)
 
 

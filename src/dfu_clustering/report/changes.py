@@ -35,6 +35,7 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
         old_labels=before,
         new_labels=after,
         flows=flows,
+        not_continued=artifacts.not_continued,
         facts=_measures(artifacts.stability) if artifacts.stability else [],
         moved_dfus=[] if moved is None else _moved_dfus(moved),
         moved_dfus_total=0 if moved is None else len(moved),

@@ -24,6 +24,7 @@ class RunArtifacts:
         gates: Reports of the data-quality gates.
         published: What was written to dim_dfu or would have been; None: labels were not published.
         stability: How the labels follow the published ones; None: there were none.
+        not_continued: Why the labels do not continue published ones although there are some; None: nothing went wrong.
         label_changes: dfu_ck, old_label, new_label, word, feature, before, after of DFUs that changed their label.
         run_name: Name of the run folder.
     """
@@ -36,6 +37,7 @@ class RunArtifacts:
     gates: Sequence[GateReport] = field(default=())
     published: PublishSummary | None = None
     stability: StabilitySummary | None = None
+    not_continued: str | None = None
     label_changes: pd.DataFrame | None = None
     run_name: str | None = None
 

@@ -115,6 +115,7 @@ class Changes(_Part):
         old_labels: Labels before, the largest first, no label last.
         new_labels: Labels after, in the same order.
         flows: DFUs by old and new label; without those that have none before and after.
+        not_continued: Why the labels do not continue the published ones; None: they do, or there are none.
         facts: What was measured against the published run.
         moved_dfus: Some of the DFUs that moved.
         moved_dfus_total: How many are known by name.
@@ -128,6 +129,7 @@ class Changes(_Part):
     old_labels: list[str | None]
     new_labels: list[str | None]
     flows: list[Transition]
+    not_continued: str | None
     facts: list[Fact]
     moved_dfus: list[ChangedDfu]
     moved_dfus_total: int

@@ -25,6 +25,7 @@ from dfu_clustering.segments.meaning import Meaning
 from dfu_clustering.segments.membership import Clusters
 
 SCHEMA_VERSION: Final = 2
+_FORMER_SCHEMES: Final = {1: "whose labels are words of whole clusters, not of each DFU"}
 FROM_SCRATCH: Final = (  # what is left to somebody whose published model cannot be read
     "have labels made from scratch, with override_reason in a run of the flow, without --published in the programs"
 )
@@ -138,8 +139,10 @@ def _parsed(content: bytes, source: str) -> _StoredModel:
         raise _unreadable(source, "something else than JSON") from error
     if not isinstance(values, dict) or values.get("format") != _FORMAT:
         raise _unreadable(source, f"JSON of another kind than {_FORMAT!r}")
-    if type(values.get("schema_version")) is not int or values["schema_version"] != SCHEMA_VERSION:
-        written = values.get("schema_version")
+    written = values.get("schema_version")
+    if type(written) is int and written in _FORMER_SCHEMES:
+        raise _of_former_scheme(source, written)
+    if type(written) is not int or written != SCHEMA_VERSION:
         raise _unreadable(source, f"schema_version {written!r}, while this version reads {SCHEMA_VERSION}")
     try:
         return _StoredModel.model_validate_json(content, strict=True)
@@ -171,6 +174,14 @@ def _unreadable(source: str, found: str) -> DataError:
         f"A stored model must be a {_FORMAT} of schema version {SCHEMA_VERSION}",
         found=f"{source}: {found}",
         remedy=f"put the file back from a backup or from MLflow, or {FROM_SCRATCH}",
+    )
+
+
+def _of_former_scheme(source: str, written: int) -> DataError:
+    return DataError(
+        "Labels continue those of the same scheme",
+        found=f"{source}: schema_version {written}, {_FORMER_SCHEMES[written]}; this version reads {SCHEMA_VERSION}",
+        remedy=f"look at the report of a run with dry_run=true, then {FROM_SCRATCH}; later months continue that",
     )
 
 

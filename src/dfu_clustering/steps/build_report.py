@@ -14,7 +14,7 @@ from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.page import render
 from dfu_clustering.report.sample import Selection, select_dfus
 from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.runs.manifest import BUILD_REPORT, PUBLISH_LABELS, once
+from dfu_clustering.runs.manifest import BUILD_REPORT, FIND_PUBLISHED, PUBLISH_LABELS, once
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import ReportSummary, TrainingMetadata
 
@@ -68,6 +68,7 @@ def _artifacts(
     metadata = files.metadata()
     keys = members["dfu_ck"].iloc[selection.needed].tolist()
     run = files if isinstance(files, Run) else None
+    choice = run.find_result(FIND_PUBLISHED) if run else None
     return RunArtifacts(
         profiles=files.profiles(),
         metadata=metadata,
@@ -77,6 +78,7 @@ def _artifacts(
         gates=files.gate_reports(),
         published=run.find_result(PUBLISH_LABELS) if run else None,
         stability=files.stability(),
+        not_continued=choice.problem if choice else None,
         label_changes=files.find_table(RunFile.LABEL_CHANGES),
         run_name=run.name if run else None,
     )

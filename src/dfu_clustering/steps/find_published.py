@@ -23,20 +23,24 @@ _LEAST_SHARED = 0.5  # of the published DFUs; below it the published run was of 
 
 
 @once(FIND_PUBLISHED)
-def find_published(run: Run, tracking: TrackingConfig, *, override_reason: str | None = None) -> PublishedChoice:
+def find_published(
+    run: Run, tracking: TrackingConfig, *, override_reason: str | None = None, dry_run: bool = False
+) -> PublishedChoice:
     """Find the run to continue, by the ledger.
 
     Labels that nothing connects with the published ones would change their meaning in silence. So a published run
-    whose files are gone or cannot be read stops this one, unless a person gives a reason to start from scratch. One of
-    another assortment or database has nothing to continue; that is reported.
+    whose files are gone or cannot be read stops this one, unless a person gives a reason to start from scratch. A dry
+    run publishes nothing: it goes on and says so. A published run of another assortment or database has nothing to
+    continue; that is reported.
 
     Args:
         run: The run, whose features are built.
         tracking: Where MLflow keeps what a folder has no more.
         override_reason: Why labels may be made from scratch where the published run cannot be read.
+        dry_run: Whether the labels are only to be looked at.
 
     Raises:
-        DataError: A file of the published run is missing or unreadable, and there is no reason.
+        DataError: A file of the published run is missing or unreadable, there is no reason, and it is no dry run.
         TrackingUnavailableError: Its folder is gone and MLflow does not answer; waiting may heal that.
     """
     errors: list[DataError] = []
@@ -52,10 +56,11 @@ def find_published(run: Run, tracking: TrackingConfig, *, override_reason: str |
     if not errors:
         return PublishedChoice(run=None)
     first = errors[0]
-    if override_reason is None:
+    if override_reason is None and not dry_run:
         remedy = first.remedy if FROM_SCRATCH in first.remedy else f"{first.remedy}; or {FROM_SCRATCH}"
         raise DataError(first.rule, found=first.found, keys=first.keys, remedy=remedy) from first
-    return _from_scratch(possible[0].run, f"{first} Reason given: {override_reason}")
+    reason = f"Reason given: {override_reason}" if override_reason else "This is a dry run; to publish needs a reason."
+    return _from_scratch(possible[0].run, f"{first} {reason}")
 
 
 def _choice(run: Run, published: str, dfu_ck: "pd.Index[str]") -> PublishedChoice:
