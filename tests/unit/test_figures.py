@@ -1,6 +1,7 @@
 """Figures hold the numbers that they were given, say them in words that fit, and leave no global state."""
 
 import io
+from collections import Counter
 from itertools import combinations
 
 import numpy as np
@@ -13,8 +14,9 @@ from matplotlib.text import Text
 
 from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
 from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_dfus
+from dfu_clustering.figures.looks import PALETTE, SHAPES, looks_of
 from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes
-from dfu_clustering.figures.style import PALETTE, SHAPES, color_of, shape_of, short, text_color_on
+from dfu_clustering.figures.style import short, text_color_on
 from dfu_clustering.labels.profiles import COMPARED_FEATURES
 
 LONG_NAME = "intermittent_medium_volume_sparser_fading"
@@ -99,7 +101,7 @@ def every_figure(k: int, name: str) -> dict[str, Figure]:
     names = dict.fromkeys(range(k), name)
     return {
         "k_selection": plot_k_selection(selection_of(), min_cluster_size_pct=1.0),
-        "map": plot_cluster_map(*cloud_of(k), names, (0.4, 0.2), n_dfus=10_000),
+        "map": plot_cluster_map(*cloud_of(k), names, looks_of(range(k)), (0.4, 0.2), n_dfus=10_000),
         "heatmap": plot_profile_heatmap(profiles_of(k), scales_of(), names, peak_threshold=0.25),
         "sizes": plot_sizes(profiles_of(k), names),
         "typical": plot_typical_dfus(histories_of(k), profiles_of(k), names, window_months=24),
@@ -161,7 +163,7 @@ def test_k_selection_says_when_no_k_is_feasible() -> None:
 def test_map_draws_every_dfu_in_the_colour_of_its_cluster() -> None:
     points, cluster_id = cloud_of(12)
     figure = plot_cluster_map(
-        points, cluster_id, {i: f"cluster {i}" for i in range(12)}, (0.4, 0.25), n_dfus=len(points)
+        points, cluster_id, {i: f"cluster {i}" for i in range(12)}, looks_of(range(12)), (0.4, 0.25), n_dfus=len(points)
     )
     clouds = [c for c in figure.axes[0].findobj(PathCollection) if len(c.get_offsets())]
     drawn = np.concatenate([cloud.get_offsets() for cloud in clouds])
@@ -173,14 +175,23 @@ def test_map_draws_every_dfu_in_the_colour_of_its_cluster() -> None:
     assert in_order[cluster_id == 9].tolist() == in_order[cluster_id == 0].tolist()  # the colours begin again
 
 
-def test_colour_and_shape_together_tell_45_clusters_apart() -> None:
-    assert len({(color_of(cluster), shape_of(cluster)) for cluster in range(45)}) == 45
+@pytest.mark.parametrize("cluster_ids", [range(45), range(0, 45 * 45, 45), (1304, 22, 71, 67, 112)])
+def test_colour_and_shape_together_tell_45_clusters_apart(cluster_ids) -> None:
+    assert len(set(looks_of(cluster_ids).values())) == len(cluster_ids)
+
+
+def test_look_of_a_segment_is_its_own_whatever_other_segments_there_are() -> None:
+    assert looks_of([22])[22] == looks_of([11, 22, 1304])[22]
+
+
+def test_more_than_45_segments_share_looks_evenly() -> None:
+    assert set(Counter(looks_of(range(90)).values()).values()) == {2}
 
 
 def test_map_names_each_cluster_once_with_its_share_and_numbers_it_at_its_median() -> None:
     points, cluster_id = cloud_of(4)
     figure = plot_cluster_map(
-        points, cluster_id, {i: f"segment {i}" for i in range(4)}, (0.4, 0.25), n_dfus=len(points)
+        points, cluster_id, {i: f"segment {i}" for i in range(4)}, looks_of(range(4)), (0.4, 0.25), n_dfus=len(points)
     )
     texts = texts_of(figure)
     assert [text for text in texts if text.startswith("segment")] == [f"segment {i}, 25%" for i in range(4)]
@@ -193,7 +204,12 @@ def test_map_names_each_cluster_once_with_its_share_and_numbers_it_at_its_median
 def test_map_keeps_numbers_apart_where_clusters_coincide() -> None:
     points = np.random.default_rng(1).normal(size=(900, 2))
     figure = plot_cluster_map(
-        points, np.arange(900) % 9, {i: f"cluster {i}" for i in range(9)}, (0.5, 0.3), n_dfus=len(points)
+        points,
+        np.arange(900) % 9,
+        {i: f"cluster {i}" for i in range(9)},
+        looks_of(range(9)),
+        (0.5, 0.3),
+        n_dfus=len(points),
     )
     at = np.array([text.get_position() for text in figure.axes[0].texts if text.get_text().isdigit()][:9])
     apart = (at[:, None] - at[None, :]) / np.ptp(points, axis=0)

@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.figures import style
+from dfu_clustering.figures.looks import SHAPES, Look
 
 _BADGE_GAP_SHARE = 0.045  # of the map's width and height, between the centres of two badges
 _CELL_PITCH = 1.08  # of the columns of typical DFUs, in widths of one
@@ -28,6 +29,7 @@ def plot_cluster_map(
     points: Floats,
     cluster_id: Integers,
     names: style.Names,
+    looks: Mapping[int, Look],
     explained_variance_share: tuple[float, float],
     *,
     n_dfus: int,
@@ -38,6 +40,7 @@ def plot_cluster_map(
         points: (n_points, 2) scores.
         cluster_id: (n_points,) clusters.
         names: Text of each cluster.
+        looks: Colour and shape of each cluster.
         explained_variance_share: Share (0-1) of the variance that each of the two components explains.
         n_dfus: All clustered DFUs, of which the points may be a sample.
     """
@@ -47,14 +50,14 @@ def plot_cluster_map(
     )
     figure = style.new_figure(6.5, _map_title(len(points), n_dfus), subtitle)
     ax = figure.subplots()
-    _plot_points(ax, points, cluster_id)
+    _plot_points(ax, points, cluster_id, looks)
     present, sizes = np.unique(cluster_id, return_counts=True)
     medians = np.array([np.median(points[cluster_id == cluster], axis=0) for cluster in present])
     for cluster, (x, y) in zip(present.tolist(), _kept_apart(medians, np.ptp(points, axis=0)), strict=True):
-        _badge(ax, x, y, cluster, ax.transData)
+        _badge(ax, x, y, cluster, looks[cluster].color, ax.transData)
     step = min(0.055, 1 / len(present))
     for row, (cluster, size) in enumerate(zip(present.tolist(), sizes, strict=True)):
-        _key_line(ax, 0.98 - row * step, cluster, f"{names[cluster]}, {size / len(points):.0%}")
+        _key_line(ax, 0.98 - row * step, cluster, looks[cluster], f"{names[cluster]}, {size / len(points):.0%}")
     first, second = (f"{share:.0%} of the differences" for share in explained_variance_share)
     ax.set_xlabel(f"First principal component: {first}", fontsize=style.TEXT_POINTS)
     ax.set_ylabel(f"Second principal component: {second}", fontsize=style.TEXT_POINTS)
@@ -67,31 +70,27 @@ def _map_title(n_points: int, n_dfus: int) -> str:
     return f"Map of {n_points:,} DFUs" if n_points == n_dfus else f"Map of a sample: {n_points:,} of {n_dfus:,} DFUs"
 
 
-def _plot_points(ax: Axes, points: Floats, cluster_id: Integers) -> None:
+def _plot_points(ax: Axes, points: Floats, cluster_id: Integers, looks: Mapping[int, Look]) -> None:
     area = float(np.clip(60_000 / len(points), 3, 30))
-    markers = np.array([_marker_of(cluster) for cluster in range(cluster_id.max() + 1)])[cluster_id]
-    for marker in style.SHAPES.values():
-        drawn = markers == marker
-        colors = np.array(style.PALETTE)[cluster_id[drawn] % len(style.PALETTE)]
-        ax.scatter(points[drawn, 0], points[drawn, 1], c=colors, s=area, marker=marker, alpha=0.5, linewidths=0)
+    clusters, of_point = np.unique(cluster_id, return_inverse=True)
+    colors = np.array([looks[cluster].color for cluster in clusters.tolist()])[of_point]
+    markers = np.array([looks[cluster].marker for cluster in clusters.tolist()])[of_point]
+    for marker in SHAPES.values():
+        xy, color = points[markers == marker], colors[markers == marker]
+        ax.scatter(xy[:, 0], xy[:, 1], c=color, s=area, marker=marker, alpha=0.5, linewidths=0)
 
 
-def _badge(ax: Axes, x: float, y: float, cluster: int, transform: Any) -> None:  # noqa: ANN401
-    color = style.color_of(cluster)
+def _badge(ax: Axes, x: float, y: float, cluster: int, color: str, transform: Any) -> None:  # noqa: ANN401
     box = {"boxstyle": "circle,pad=0.25", "facecolor": color, "edgecolor": "white", "linewidth": 1.5}
     text = ax.text(x, y, str(cluster), transform=transform, ha="center", va="center", bbox=box)
     text.set(fontsize=style.SMALL_POINTS, weight="bold", color=style.text_color_on(color))
 
 
-def _key_line(ax: Axes, y: float, cluster: int, text: str) -> None:
-    _badge(ax, 1.03, y, cluster, ax.transAxes)
-    (marker,) = ax.plot([1.058], [y], _marker_of(cluster), color=style.color_of(cluster), markersize=5, clip_on=False)
+def _key_line(ax: Axes, y: float, cluster: int, look: Look, text: str) -> None:
+    _badge(ax, 1.03, y, cluster, look.color, ax.transAxes)
+    (marker,) = ax.plot([1.058], [y], look.marker, color=look.color, markersize=5, clip_on=False)
     marker.set_transform(ax.transAxes)
     ax.text(1.075, y, text, transform=ax.transAxes, fontsize=style.TEXT_POINTS, color=style.INK, va="center")
-
-
-def _marker_of(cluster: int) -> str:
-    return style.SHAPES[style.shape_of(cluster)]
 
 
 def _kept_apart(places: Floats, extent: Floats) -> Floats:

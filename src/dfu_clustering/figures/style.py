@@ -1,7 +1,6 @@
 """What all pictures share: colours, type sizes, frame and heading."""
 
 from collections.abc import Mapping
-from typing import Final
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,17 +9,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.typing import ColorType
 
+from dfu_clustering.figures.looks import PALETTE
+
 Names = Mapping[int, str]  # cluster_id to the text that stands for it
 
-# Paul Tol's "muted" scheme, safe for colour-blind readers, and the same hues where the ground is dark
-PALETTE: Final = (
-    "#332288", "#CC6677", "#117733", "#88CCEE", "#DDCC77", "#882255", "#44AA99", "#999933", "#AA4499",
-)  # fmt: skip
-PALETTE_ON_DARK: Final = (
-    "#8F85F0", "#E8899A", "#3FA968", "#9ADAF5", "#E6D88F", "#D4608F", "#5FCBB8", "#BDBD55", "#D07CC4",
-)  # fmt: skip
-# shapes beside the colours, by matplotlib's sign; 5 and 9 have no common factor, so that 45 clusters differ
-SHAPES: Final = {"circle": "o", "triangle": "^", "square": "s", "diamond": "D", "cross": "P"}
 INK, MUTED, FAINT = "#222222", "#666666", "#DDDDDD"
 SHADE = "#F1EEF6"  # behind what counts
 ACCENT, CONTRAST = PALETTE[0], PALETTE[1]
@@ -62,16 +54,6 @@ def segments_at_left(ax: Axes, profiles: pd.DataFrame, names: Names) -> None:
     """Give each cluster of the profiles a row 0, 1, … from the top, with its name at the left."""
     ax.set_yticks(range(len(profiles)), [names[cluster] for cluster in profiles.index])
     ax.set_ylim(len(profiles) - 0.5, -0.5)
-
-
-def color_of(cluster: int) -> str:
-    """Return a cluster's colour."""
-    return PALETTE[cluster % len(PALETTE)]
-
-
-def shape_of(cluster: int) -> str:
-    """Return the name of a cluster's shape, one of SHAPES."""
-    return tuple(SHAPES)[cluster % len(SHAPES)]
 
 
 def text_color_on(background: ColorType) -> str:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_dfus
+from dfu_clustering.figures.looks import looks_of
 from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes
 from dfu_clustering.files.tables import atomic_path
 from dfu_clustering.runs.folder import RunFile, RunFolder
@@ -20,7 +21,7 @@ def draw_k_selection(files: RunFolder, selection: KSelection, *, min_cluster_siz
 
 
 def draw_segments(files: RunFolder, labels: Mapping[int, str], *, peak_threshold: float) -> None:
-    """Draw sizes, profiles, map and typical members of the segments, numbered by descending size.
+    """Draw sizes, profiles, map and typical members of the segments, numbered by descending size, coloured by identity.
 
     Args:
         files: Of the training, and where the pictures go.
@@ -38,7 +39,8 @@ def draw_segments(files: RunFolder, labels: Mapping[int, str], *, peak_threshold
     if points is not None:
         xy, segment = points[["x", "y"]].to_numpy(), points["cluster_id"].map(number).to_numpy()
         n_dfus, shares = int(profiles["size"].sum()), metadata.map_explained_variance
-        _save(plot_cluster_map(xy, segment, names, shares, n_dfus=n_dfus), files, RunFile.MAP_PICTURE)
+        looks = {number[cluster_id]: look for cluster_id, look in looks_of(number).items()}
+        _save(plot_cluster_map(xy, segment, names, looks, shares, n_dfus=n_dfus), files, RunFile.MAP_PICTURE)
     typical = files.find_table(RunFile.TYPICAL)
     if typical is not None and metadata.features is not None:
         shown = typical.assign(cluster_id=typical["cluster_id"].map(number))

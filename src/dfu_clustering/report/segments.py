@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dfu_clustering.config.clustering import LabelingConfig
+from dfu_clustering.figures.looks import looks_of
 from dfu_clustering.figures.profile_table import (
     PEAK_HEADING,
     PROFILE_COLUMNS,
@@ -15,7 +16,6 @@ from dfu_clustering.figures.profile_table import (
     profile_texts,
     unusualness,
 )
-from dfu_clustering.figures.style import PALETTE_ON_DARK, color_of, shape_of
 from dfu_clustering.labels.vocabulary import TIERS
 from dfu_clustering.publishing.outcome import Transition
 from dfu_clustering.report.inputs import RunArtifacts
@@ -38,14 +38,15 @@ _HINTS: Final = {
 
 def marks(artifacts: RunArtifacts) -> list[Mark]:
     """Return how each segment is told apart, by ascending number."""
+    looks = looks_of(segment.cluster_id for segment in artifacts.segments)
     return [
         Mark(
             id=number,
             label=segment.label,
             title=label_title(segment.base, segment.traits),
-            light=color_of(number),
-            dark=PALETTE_ON_DARK[number % len(PALETTE_ON_DARK)],
-            shape=shape_of(number),
+            light=looks[segment.cluster_id].color,
+            dark=looks[segment.cluster_id].color_on_dark,
+            shape=looks[segment.cluster_id].shape,
         )
         for number, segment in enumerate(artifacts.segments)
     ]
