@@ -261,9 +261,13 @@ def test_json_in_a_script_cannot_end_it():
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.0, "0%"), (0.0004, "<0.1%"), (0.0123, "1.2%"), (0.41, "41%"), (1, "100%")]
+    ("share", "text"),
+    [
+        *[(0.0, "0%"), (0.0004, "<0.1%"), (0.0123, "1.2%"), (0.41, "41%")],
+        *[(0.99, "99%"), (0.995, "99.5%"), (0.9996, ">99.9%"), (1, "100%")],
+    ],
 )
-def test_shares_are_told_with_two_digits(share, text):
+def test_shares_are_told_with_two_digits_and_none_and_all_only_where_it_is_so(share, text):
     assert share_text(share) == text
 
 

@@ -27,7 +27,7 @@ _PARTS: Final = (
     "tables.js",
     "main.js",
 )
-_LEAST_SHOWN_SHARE, _WHOLE_SHARES_FROM = 0.001, 0.1
+_LEAST_SHOWN_SHARE, _WHOLE_SHARES_FROM, _WHOLE_SHARES_TO = 0.001, 0.1, 0.99
 # what would end a script element, or a line in old browsers; all of them occur only inside of JSON's strings
 _ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -89,7 +89,10 @@ def _environment() -> Environment:
 
 
 def share_text(share: float) -> str:
-    """Return a share (0-1) in per cent: 41%, 4.1%, <0.1%."""
+    """Return a share (0-1) in per cent, which is none or all only where it is that: 41%, 4.1%, 99.5%, <0.1%."""
     if 0 < share < _LEAST_SHOWN_SHARE:
         return "<0.1%"
-    return f"{share:.0%}" if share >= _WHOLE_SHARES_FROM or share == 0 else f"{share:.1%}"
+    if 1 - _LEAST_SHOWN_SHARE < share < 1:
+        return ">99.9%"
+    near_an_end = 0 < share < _WHOLE_SHARES_FROM or _WHOLE_SHARES_TO < share < 1
+    return f"{share:.1%}" if near_an_end else f"{share:.0%}"
