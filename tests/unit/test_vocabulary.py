@@ -98,6 +98,8 @@ def test_the_base_is_the_text_without_traits():
         "steady_high_volume",
         "Seasonal_high_volume",
         "xinactive",
+        "inactive_rising",
+        "new_high_volume_peak_q4",
     ],
 )
 def test_a_text_of_other_words_is_no_label(text):

@@ -82,8 +82,9 @@ class Label:
 def label_pattern() -> str:
     """Return the regular expression of all labels that the words can make."""
     tier = f"(?:{'|'.join(TIERS)})"
-    bases = "|".join(sorted({text.format(tier=tier) for text, _ in _TEXTS.values()}))
-    return rf"^(?:{bases})(?:_(?:{'|'.join(TRAIT_NUMBERS)}))*$"
+    clustered = "|".join(sorted({_TEXTS[pattern][0].format(tier=tier) for pattern in PATTERN_NAMES}))
+    others = "|".join(_TEXTS[pattern][0].format(tier=tier) for pattern in LIFECYCLE)
+    return rf"^(?:(?:{clustered})(?:_(?:{'|'.join(TRAIT_NUMBERS)}))*|{others})$"
 
 
 def parse_label(text: str) -> Label | None:
@@ -93,7 +94,9 @@ def parse_label(text: str) -> Label | None:
         for tier in TIERS:
             base = Label(pattern, tier)
             traits = _traits(text.removeprefix(base.text)) if text.startswith(base.text) else None
-            if traits is not None and (found is None or len(base.text) > len(found.base)):
+            if traits is None or (traits and pattern in LIFECYCLE):
+                continue
+            if found is None or len(base.text) > len(found.base):
                 found = Label(pattern, tier, traits)
     return found
 
