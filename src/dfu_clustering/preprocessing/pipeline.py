@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.config.clustering import SpaceSettings
-from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, Attribute
+from dfu_clustering.config.warehouse_names import Attribute
+from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.preprocessing.attribute_encoding import AttributeEncoder
 from dfu_clustering.preprocessing.learner import Blocks, Learner

@@ -26,6 +26,7 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary
+from dfu_clustering.warehouse.connect import names_of
 from dfu_clustering.warehouse.snapshot import WHOLE, Part, Snapshot, snapshot
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def build_features(
         DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
     """
     wanted = parse_month(as_of_month) if as_of_month else None
+    names = names_of(engine)
     with snapshot(engine, part=part, same_as=same_as) as source:
         items, dfus = source.items(), source.dfus()
         panel = _read_panel(source, dfus, wanted, part)
@@ -73,9 +75,15 @@ def build_features(
         may_be_empty=part != WHOLE,
     )
     summary = _summary(config, panel, histories, exclusions)
-    _report(panel, summary)
+    _report(panel, summary, names.tables.dfu)
     if summary.clustered:
-        features = add_attributes(time_series_features(histories), items.to_pandas(), dfus.to_pandas())
+        features = add_attributes(
+            time_series_features(histories),
+            items.to_pandas(),
+            dfus.to_pandas(),
+            item_attributes=names.features_of("item"),
+            dfu_attributes=names.features_of("dfu"),
+        )
         write_table(features, files.path(RunFile.MATRIX))
         write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
     write_table(_left_out(exclusions), files.path(RunFile.EXCLUDED))
@@ -184,7 +192,7 @@ def _left_out(exclusions: Exclusions) -> pd.DataFrame:
     return pd.DataFrame(columns).astype(_LEFT_OUT)
 
 
-def _report(panel: Panel, summary: FeatureSummary) -> None:
+def _report(panel: Panel, summary: FeatureSummary, dfu_table: str) -> None:
     counts = " ".join(f"{reason}={count}" for reason, count in summary.excluded.items())
     logger.info("features as_of=%s clustered=%d %s", summary.as_of_month, summary.clustered, counts)
     facts = panel.facts
@@ -198,7 +206,7 @@ def _report(panel: Panel, summary: FeatureSummary) -> None:
     if facts.unknown_dfus:
         first = ", ".join(facts.unknown_dfus[:_KEYS_KEPT])
         logger.warning(
-            "not_in_dim_dfu=%d DFUs sell but are not in dim_dfu, the first: %s", len(facts.unknown_dfus), first
+            "not_in_dim_dfu=%d DFUs sell but are not in %s, the first: %s", len(facts.unknown_dfus), dfu_table, first
         )
 
 
