@@ -219,11 +219,7 @@ _OF_THE_HISTORY = (
 
 # name, description, column of sales_months
 _LEVELS = (
-    (
-        "newest_month_rows",
-        "The as-of month has the number of rows that the table's own past leads to expect.",
-        "rows",
-    ),
+    ("newest_month_rows", "The as-of month has the number of rows that the table's own past leads to expect.", "rows"),
     ("newest_month_volume", "The as-of month has the volume that the table's own past leads to expect.", "volume"),
 )
 _SHARES = (

@@ -41,26 +41,26 @@ class TableNames(Section):
 class SalesColumns(Section):
     """Columns of the sales table."""
 
-    dmdunit: Identifier
-    dmdgroup: Identifier
-    loc: Identifier
-    startdate: Identifier
-    qty: Identifier
-    load_ts: Identifier
-    modified_ts: Identifier
+    dmdunit: Annotated[Identifier, Field(description="Item of the DFU.")]
+    dmdgroup: Annotated[Identifier, Field(description="Customer group of the DFU.")]
+    loc: Annotated[Identifier, Field(description="Location of the DFU.")]
+    startdate: Annotated[Identifier, Field(description="First day of the month.")]
+    qty: Annotated[Identifier, Field(description="Demand that is clustered.")]
+    load_ts: Annotated[Identifier, Field(description="When the row was loaded.")]
+    modified_ts: Annotated[Identifier, Field(description="When the row was last changed.")]
 
 
 class DfuColumns(Section):
     """Columns of the DFU table besides the attributes; the project writes the last two of the six and no other."""
 
-    dfu_sk: Identifier
-    dfu_ck: Identifier
-    dmdunit: Identifier
-    dmdgroup: Identifier
-    loc: Identifier
-    load_ts: Identifier
-    cluster_assignment: Identifier
-    modified_ts: Identifier
+    dfu_sk: Annotated[Identifier, Field(description="Number by which the API orders rows.")]
+    dfu_ck: Annotated[Identifier, Field(description="Key of the DFU.")]
+    dmdunit: Annotated[Identifier, Field(description="Item.")]
+    dmdgroup: Annotated[Identifier, Field(description="Customer group.")]
+    loc: Annotated[Identifier, Field(description="Location.")]
+    load_ts: Annotated[Identifier, Field(description="When the row was loaded.")]
+    cluster_assignment: Annotated[Identifier, Field(description="The label, which a publish writes.")]
+    modified_ts: Annotated[Identifier, Field(description="When the row was last changed; a publish writes it.")]
 
     @model_validator(mode="after")
     def _writes_nothing_else(self) -> Self:
@@ -74,16 +74,16 @@ class DfuColumns(Section):
 class ItemColumns(Section):
     """Columns of the item table besides the attributes."""
 
-    item_ck: Identifier
-    item_no: Identifier
+    item_ck: Annotated[Identifier, Field(description="Key of the row.")]
+    item_no: Annotated[Identifier, Field(description="Number of the item, the dmdunit of a DFU.")]
 
 
 class ColumnNames(Section):
     """Columns by table."""
 
-    sales: SalesColumns
-    dfu: DfuColumns
-    item: ItemColumns
+    sales: Annotated[SalesColumns, Field(description="Columns of the sales table.")]
+    dfu: Annotated[DfuColumns, Field(description="Columns of the DFU table besides the attributes.")]
+    item: Annotated[ItemColumns, Field(description="Columns of the item table besides the attributes.")]
 
 
 class Attribute(Section):
@@ -126,7 +126,7 @@ class ShownColumn(Section):
 class WarehouseNames(Section):
     """Names of the warehouse: schema, tables, columns, attributes, and which sales rows count."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     schema_name: Annotated[
         Identifier | None,

@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from dfu_clustering.config.warehouse_names import Attribute
+from dfu_clustering.config.warehouse_names import Attribute, Role
 from dfu_clustering.errors import DataError
 from dfu_clustering.months import Month, last_day, parse_month
 from dfu_clustering.warehouse.catalog import missing_attributes
@@ -142,17 +142,21 @@ class Snapshot:
 
     def dfus(self) -> pa.Table:
         """Return keys and attributes of the DFUs; an attribute that is not there is NULL, with a warning."""
-        missing = missing_attributes(self._connection, self._names, "dfu")
+        missing = self._missing("dfu")
         types = _types(_DFU_KEYS, self._names.features_of("dfu"))
         values = {"columns": ", ".join(map(quoted, types)), "condition": self._part.condition}
         return self._table(statement(__package__, "select_dfus", self._names, missing=missing, **values), types)
 
     def items(self) -> pa.Table:
         """Return key and attributes of the items; an attribute that is not there is NULL, with a warning."""
-        missing = missing_attributes(self._connection, self._names, "item")
+        missing = self._missing("item")
         types = _types(_ITEM_KEYS, self._names.features_of("item"))
         columns = ", ".join(map(quoted, types))
         return self._table(statement(__package__, "select_items", self._names, missing=missing, columns=columns), types)
+
+    def _missing(self, role: Role) -> tuple[Attribute, ...]:
+        with answer_expected(self._engine, self._connection):
+            return missing_attributes(self._connection, self._names, role)
 
     def _table(self, query: str, types: dict[str, pa.DataType]) -> pa.Table:
         return pa.Table.from_batches(self._copy(query, types), schema=pa.schema(list(types.items())))
