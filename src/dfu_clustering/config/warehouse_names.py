@@ -86,20 +86,28 @@ class ColumnNames(Section):
     item: Annotated[ItemColumns, Field(description="Columns of the item table besides the attributes.")]
 
 
-class Attribute(Section):
-    """What a dimension table says of an item or a DFU.
+class KnownAttribute(Section):
+    """What the project knows of an item or a DFU, whatever its column is called.
 
     Attributes:
         name: In the feature matrix, the gates and the API.
         table: Where it is.
         kind: What its values are.
-        column: Its column; None: called like the attribute.
-        feature: Whether it is a column of the feature matrix; else it is only judged.
     """
 
     name: OwnName
     table: Literal["dfu", "item"]
     kind: Literal["numeric", "categorical"]
+
+
+class Attribute(KnownAttribute):
+    """What a dimension table says of an item or a DFU.
+
+    Attributes:
+        column: Its column; None: called like the attribute.
+        feature: Whether it is a column of the feature matrix; else it is only judged.
+    """
+
     column: Identifier | None = None
     feature: bool = True
 
@@ -178,6 +186,11 @@ class WarehouseNames(Section):
     def features_of(self, table: Role) -> tuple[Attribute, ...]:
         """Return those of one table that are columns of the feature matrix."""
         return tuple(one for one in self.attributes_of(table) if one.feature)
+
+    def in_the_matrix(self) -> tuple[KnownAttribute, ...]:
+        """Return those of all tables that are columns of the feature matrix, without what the warehouse calls them."""
+        known = set(KnownAttribute.model_fields)
+        return tuple(KnownAttribute(**one.model_dump(include=known)) for one in self.attributes if one.feature)
 
     def columns_of(self, table: Role) -> dict[str, str]:
         """Return the columns of a table besides its attributes, by the name that the project knows them by."""

@@ -8,14 +8,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dfu_clustering.arrays import Integers
+from dfu_clustering.config.clustering import SpaceSettings
 from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
-from dfu_clustering.config.warehouse_names import Attribute
+from dfu_clustering.config.warehouse_names import Attribute, KnownAttribute
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import require_columns, require_none
 
 _DEFAULT_NAMES = load_config(DEFAULTS_PATH).warehouse
 ITEM_ATTRIBUTES: tuple[Attribute, ...] = _DEFAULT_NAMES.features_of("item")
 DFU_ATTRIBUTES: tuple[Attribute, ...] = _DEFAULT_NAMES.features_of("dfu")
+
+
+def attributes_of(settings: SpaceSettings) -> tuple[KnownAttribute, ...]:
+    """Return the attributes that are columns of the feature matrix."""
+    listed = settings.listed_attributes()
+    return _DEFAULT_NAMES.in_the_matrix() if listed is None else listed
+
+
+def clustered_attributes(settings: SpaceSettings) -> dict[str, tuple[KnownAttribute, ...]]:
+    """Return by table the attributes that have a weight in the clustered space, in the order of the list."""
+    listed, weights = attributes_of(settings), settings.attributes.model_dump()
+    return {
+        table: tuple(one for one in listed if one.table == table) for table in ("item", "dfu") if weights[table] > 0
+    }
 
 
 def add_attributes(
