@@ -14,15 +14,15 @@ from dfu_clustering.config.warehouse_names import Attribute, KnownAttribute
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import require_columns, require_none
 
-_DEFAULT_NAMES = load_config(DEFAULTS_PATH).warehouse
-ITEM_ATTRIBUTES: tuple[Attribute, ...] = _DEFAULT_NAMES.features_of("item")
-DFU_ATTRIBUTES: tuple[Attribute, ...] = _DEFAULT_NAMES.features_of("dfu")
+PROJECT_NAMES = load_config(DEFAULTS_PATH).warehouse
+ITEM_ATTRIBUTES: tuple[Attribute, ...] = PROJECT_NAMES.features_of("item")
+DFU_ATTRIBUTES: tuple[Attribute, ...] = PROJECT_NAMES.features_of("dfu")
 
 
 def attributes_of(settings: SpaceSettings) -> tuple[KnownAttribute, ...]:
     """Return the attributes that are columns of the feature matrix."""
     listed = settings.listed_attributes()
-    return _DEFAULT_NAMES.in_the_matrix() if listed is None else listed
+    return PROJECT_NAMES.in_the_matrix() if listed is None else listed
 
 
 def clustered_attributes(settings: SpaceSettings) -> dict[str, tuple[KnownAttribute, ...]]:

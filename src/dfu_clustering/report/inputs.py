@@ -26,6 +26,7 @@ class RunArtifacts:
         stability: How the labels follow the published ones; None: there were none.
         label_changes: dfu_ck, old_label, new_label, word, feature, before, after of DFUs that changed their label.
         run_name: Name of the run folder.
+        dfu_table: What the table is called to which labels are published.
     """
 
     profiles: Profiles
@@ -38,6 +39,7 @@ class RunArtifacts:
     stability: StabilitySummary | None = None
     label_changes: pd.DataFrame | None = None
     run_name: str | None = None
+    dfu_table: str = "dim_dfu"
 
     @property
     def segments(self) -> list[SegmentSummary]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as parquet
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import HistorySettings, RunSettings
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import DataError
 from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.dfu_keys import keys_digest
@@ -66,7 +67,7 @@ def build_features(
     names = names_of(engine)
     with snapshot(engine, part=part, same_as=same_as) as source:
         items, dfus = source.items(), source.dfus()
-        panel = _read_panel(source, dfus, wanted, part)
+        panel = _read_panel(source, dfus, wanted, part, names)
     histories, exclusions = select_histories(
         panel,
         window_months=config.time_window_months,
@@ -127,11 +128,11 @@ def origin_of(files: RunFolder, matrix: pd.DataFrame) -> FeatureSummary | None:
     return summary
 
 
-def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part) -> Panel:
+def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part, names: WarehouseNames) -> Panel:
     span = source.sales_span()
     as_of_month = span.as_of(wanted)
     keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
-    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month)
+    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month, names=names)
     with progress("reading sales rows", span.rows // part.of) as advance:
         for batch in source.sales(as_of_month):
             builder.add(batch)
