@@ -7,7 +7,6 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
-from api.app import create_app
 from api.settings import ApiSettings
 from dfu_clustering.errors import ConfigError
 
@@ -24,6 +23,8 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
     try:
+        from api.app import create_app  # imported late: it reads the configuration file, which may be wrong
+
         app = create_app()
     except ValidationError as error:
         _fail("; ".join(f"{_variable(found['loc'])}: {found['msg']}" for found in error.errors()))

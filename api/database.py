@@ -1,5 +1,6 @@
 """Everything the service reads from PostgreSQL: through a pool, read-only, with limits of time."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,14 +8,32 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, RowMapping, create_engine, event, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    RowMapping,
+    Text,
+    cast,
+    create_engine,
+    event,
+    func,
+    null,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from api.filters import KEY, Filter, Sort
+from api.filters import KEY, LABEL, Filter, Sort
+from api.problem_details import InvalidParameterError
 from api.settings import ApiSettings
-from api.tables import DIM_DFU
+from api.tables import DIM_DFU, NAMES
 from dfu_clustering.warehouse.connect import connect_engine
+from dfu_clustering.warehouse.statements import table
+
+logger = logging.getLogger("api.database")
 
 Keys = NDArray[np.int64]
 T = TypeVar("T")
@@ -28,11 +47,18 @@ _KEEPALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalive
 _CHANGE_MARK: Final = text("""
 SELECT pg_stat_get_tuples_inserted(oid), pg_stat_get_tuples_updated(oid), pg_stat_get_tuples_deleted(oid), relfilenode,
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text END
-FROM pg_class WHERE oid = 'dim_dfu'::regclass
+FROM pg_class WHERE oid = CAST(:table AS regclass)
 """)
 _SNAPSHOT_LIMIT: Final = text("SELECT set_config('statement_timeout', :limit, true)")  # SET LOCAL
 # one row a label: an array as text is read many times faster than a row a DFU
-_LABELS: Final = text("SELECT cluster_assignment, array_agg(dfu_sk)::text FROM dim_dfu GROUP BY cluster_assignment")
+_LABELS: Final = select(DIM_DFU.c[LABEL], cast(func.array_agg(DIM_DFU.c[KEY]), Text)).group_by(DIM_DFU.c[LABEL])
+# what the role may read of the table, by the name of the column
+_COLUMNS: Final = text("""
+SELECT attname FROM pg_attribute
+WHERE attrelid = CAST(:table AS regclass) AND attnum > 0 AND NOT attisdropped
+    AND has_column_privilege(attrelid, attnum, 'SELECT')
+""")
+_TABLE: Final = {"table": table(NAMES, "dfu")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +73,7 @@ class LabelSnapshot:
 
     @property
     def n_dfus(self) -> int:
-        """Return the number of rows of dim_dfu."""
+        """Return the number of DFUs."""
         return sum(map(len, self.members.values()))
 
     @cached_property
@@ -63,7 +89,7 @@ class LabelSnapshot:
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of dim_dfu, and how many there are in all that fit the filters."""
+    """DFUs, and how many there are in all that fit the filters."""
 
     total: int
     rows: Sequence[RowMapping]
@@ -86,8 +112,8 @@ class Database:
         self._engine.dispose()
 
     def change_mark(self) -> tuple[Any, ...]:
-        """Return something that differs when rows of dim_dfu were written; a write shows about a second later."""
-        return tuple(self._read(lambda connection: connection.execute(_CHANGE_MARK).one()))
+        """Return something that differs when rows of the DFU table were written; a write shows about a second later."""
+        return tuple(self._read(lambda connection: connection.execute(_CHANGE_MARK, _TABLE).one()))
 
     def label_snapshot(self) -> LabelSnapshot:
         """Return the labels of all DFUs."""
@@ -102,9 +128,10 @@ class Database:
 
     def page(self, filters: Sequence[Filter], sort: Sort, *, limit: int, offset: int) -> Page:
         """Return a page of the rows that fit all filters; rows and total are of one moment."""
+        self._require_present([*(one.column for one in filters), sort.column])
         conditions = [one.condition() for one in filters]
         counted = select(func.count()).select_from(DIM_DFU).where(*conditions)
-        wanted = select(DIM_DFU).where(*conditions).order_by(*sort.order()).limit(limit).offset(offset)
+        wanted = select(*self._row_columns()).where(*conditions).order_by(*sort.order()).limit(limit).offset(offset)
 
         def read(connection: Connection) -> Page:
             snapshot = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -115,13 +142,31 @@ class Database:
 
     def rows(self, keys: Sequence[int]) -> Sequence[RowMapping]:
         """Return the rows of some dfu_sk, ascending; keys that are gone are left out."""
-        wanted = select(DIM_DFU).where(DIM_DFU.c[KEY].in_(keys)).order_by(DIM_DFU.c[KEY])
+        wanted = select(*self._row_columns()).where(DIM_DFU.c[KEY].in_(keys)).order_by(DIM_DFU.c[KEY])
         return self._read(lambda connection: connection.execute(wanted).mappings().all())
 
     def row(self, dfu_ck: str) -> RowMapping | None:
         """Return the row of a DFU; None where there is none."""
-        wanted = select(DIM_DFU).where(DIM_DFU.c.dfu_ck == dfu_ck)
+        wanted = select(*self._row_columns()).where(DIM_DFU.c.dfu_ck == dfu_ck)
         return self._read(lambda connection: connection.execute(wanted).mappings().one_or_none())
+
+    @cached_property
+    def _missing(self) -> frozenset[str]:
+        """Names in an answer whose column the table does not have; keys, label and times are none of these."""
+        present = set(self._read(lambda connection: connection.execute(_COLUMNS, _TABLE).scalars().all()))
+        missing = [one for one in NAMES.shown_columns() if one.column not in present]
+        if missing:
+            listed = ", ".join(str(one.column) for one in missing)
+            logger.warning("%s has no column %s: shown as null, correct warehouse.shown", NAMES.tables.dfu, listed)
+        return frozenset(one.name for one in missing)
+
+    def _row_columns(self) -> list[ColumnElement[Any]]:
+        missing = self._missing
+        return [(null() if column.key in missing else column).label(column.key) for column in DIM_DFU.c]
+
+    def _require_present(self, columns: Sequence[str]) -> None:
+        for column in self._missing.intersection(columns):
+            raise InvalidParameterError("filters or sort", f"{NAMES.tables.dfu} has no column for {column!r} now.")
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         """Do some reading on a connection; once more on a new one where the server had closed it meanwhile."""

@@ -2,7 +2,7 @@
 
 ``filters`` is a JSON object, column -> value. A text that begins with ``=`` means exactly the rest, any other text is
 looked for anywhere in the column, in upper or lower case; an empty text restricts nothing. A number means exactly that
-number, null that the column is empty. Columns are taken from dim_dfu's own, never from the text.
+number, null that the column is empty. Columns are taken from those of a row, never from the text.
 """
 
 import json
@@ -127,7 +127,7 @@ def _filter(name: str, value: object) -> Filter:
 
 def _known(name: str, *, parameter: str) -> str:
     if name not in DIM_DFU.c:
-        raise _refusal(f"dim_dfu has no column {name[:60]!r}.", parameter)
+        raise _refusal(f"{DIM_DFU.name} has no column {name[:60]!r}.", parameter)
     return name
 
 

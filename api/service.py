@@ -28,7 +28,7 @@ from api.schemas import (
 )
 from api.settings import ApiSettings
 from api.state import View, Views
-from api.tables import DfuRow
+from api.tables import NAMES, DfuRow
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.run import Run
 
@@ -266,5 +266,5 @@ def _existing_row(database: Database, dfu_ck: str) -> RowMapping:
     storable = "\0" not in dfu_ck and not any("\ud800" <= char <= "\udfff" for char in dfu_ck)
     row = database.row(dfu_ck) if storable else None
     if row is None:
-        raise NotFoundError("dim_dfu has no DFU of this dfu_ck.")
+        raise NotFoundError(f"{NAMES.tables.dfu} has no DFU of this dfu_ck.")
     return row

@@ -1,61 +1,25 @@
-"""dim_dfu as the service reads it: every column with its type, which is also what may be filtered and sorted by."""
+"""A DFU as the service reads it: every column with its type, which is also what may be filtered and sorted by.
+
+The names in an answer are the project's own and those of ``warehouse.shown``; where the columns are is read from the
+configuration file once, when the service starts, because the description of the addresses lists them.
+"""
 
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, create_model
 from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Numeric, Table, Text
 from sqlalchemy.types import TypeEngine
 
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.config.warehouse_names import WarehouseNames
 
-class DfuRow(BaseModel):
-    """One row of dim_dfu."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dfu_sk: int
-    dfu_ck: str
-    dmdunit: str
-    dmdgroup: str | None
-    loc: str
-    brand: str | None
-    brand_desc: str | None
-    abc_vol: str | None
-    otc_status: str | None
-    premise: str | None
-    prod_subgrp_desc: str | None
-    region: str | None
-    service_lvl_grp: str | None
-    size: str | None
-    state_plan: str | None
-    supergroup: str | None
-    supplier_desc: str | None
-    sales_div: str | None
-    bot_type_desc: str | None
-    brand_size: str | None
-    cnty: str | None
-    dom_imp_opt: str | None
-    grape_vrty_desc: str | None
-    material: str | None
-    prod_cat_desc: str | None
-    producer_desc: str | None
-    subclass_desc: str | None
-    prod_class_desc: str | None
-    file_dt: str | None
-    histstart: str | None
-    sop_ref: str | None
-    ded_div_sw: int | None
-    execution_lag: int | None
-    total_lt: int | None
-    vintage: int | None
-    purge_sw: int | None
-    alcoh_pct: float | None
-    proof: float | None
-    cluster_assignment: str | None
-    load_ts: datetime | None
-    modified_ts: datetime | None
-
-
+_SHOWN: Final[dict[str, Any]] = {
+    "text": str | None,
+    "integer": int | None,
+    "number": float | None,
+    "time": datetime | None,
+}
 _TYPES: Final[dict[Any, TypeEngine[Any]]] = {
     str: Text(),
     str | None: Text(),
@@ -65,8 +29,36 @@ _TYPES: Final[dict[Any, TypeEngine[Any]]] = {
     datetime | None: DateTime(timezone=True),
 }
 
-DIM_DFU: Final = Table(
-    "dim_dfu",
-    MetaData(),
-    *(Column(name, _TYPES[field.annotation]) for name, field in DfuRow.model_fields.items()),
-)
+
+def row_fields(names: WarehouseNames) -> dict[str, tuple[Any, str]]:
+    """Return the fields of a row in their order: type, and column in the warehouse."""
+    own = names.columns.dfu
+    return {
+        "dfu_sk": (int, own.dfu_sk),
+        "dfu_ck": (str, own.dfu_ck),
+        "dmdunit": (str, own.dmdunit),
+        "dmdgroup": (str | None, own.dmdgroup),
+        "loc": (str, own.loc),
+        **{one.name: (_SHOWN[one.type], str(one.column)) for one in names.shown_columns()},
+        "cluster_assignment": (str | None, own.cluster_assignment),
+        "load_ts": (datetime | None, own.load_ts),
+        "modified_ts": (datetime | None, own.modified_ts),
+    }
+
+
+def row_model(names: WarehouseNames) -> type[BaseModel]:
+    """Return the model of a row in an answer."""
+    fields: dict[str, Any] = {name: (kind, ...) for name, (kind, _) in row_fields(names).items()}
+    config = ConfigDict(frozen=True, protected_namespaces=())
+    return create_model("DfuRow", __config__=config, __doc__=f"One row of {names.tables.dfu}.", **fields)
+
+
+def row_table(names: WarehouseNames) -> Table:
+    """Return the table; its columns have the names of an answer as keys."""
+    columns = (Column(column, _TYPES[kind], key=name) for name, (kind, column) in row_fields(names).items())
+    return Table(names.tables.dfu, MetaData(), *columns, schema=names.schema_name)
+
+
+NAMES: Final[WarehouseNames] = load_config().warehouse
+DfuRow: Final[Any] = row_model(NAMES)
+DIM_DFU: Final = row_table(NAMES)

@@ -3,19 +3,20 @@
 import logging
 import os
 from contextlib import closing
-from pathlib import Path
 
 import psycopg2
 from psycopg2 import sql
 from sqlalchemy import make_url
 
+from deploy.warehouse_roles import roles_script
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
+from dfu_clustering.warehouse.statements import table
 
 OWNER_URL_VARIABLE = "DEMO_WAREHOUSE_OWNER_URL"
 API_URL_VARIABLE = "API_DATABASE_URL"
-ROLES = Path(__file__).parent / "postgres" / "warehouse_roles.sql"
 
 logger = logging.getLogger(__name__)
 
@@ -24,15 +25,16 @@ def main() -> None:
     """Load the panel where there is none, then make the roles; their passwords are those in the addresses given."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     addresses = [make_url(os.environ[name]) for name in (DATABASE_URL_VARIABLE, API_URL_VARIABLE)]
+    names = load_config().warehouse
     # one transaction: the tables are there with all that belongs to them, or not at all
     with closing(psycopg2.connect(os.environ[OWNER_URL_VARIABLE])) as connection, connection:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass('dim_dfu') IS NULL")
+            cursor.execute("SELECT to_regclass(%s) IS NULL", (table(names, "dfu"),))
             (empty,) = cursor.fetchone() or (None,)
         if empty:
-            load_panel(connection, generate_panel())
+            load_panel(connection, generate_panel(), names)
         with connection.cursor() as cursor:
-            cursor.execute(ROLES.read_text(encoding="utf-8"))
+            cursor.execute(roles_script(names))
             for address in addresses:
                 role, password = sql.Identifier(address.username or ""), sql.Literal(address.password)
                 cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, password))

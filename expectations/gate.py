@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.warehouse_names import ROLES, Role, WarehouseNames
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.months import parse_month
 from dfu_clustering.publishing.outcome import PublishSummary
@@ -23,14 +24,19 @@ from dfu_clustering.runs.past_gates import report_of_last_publish
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import StabilitySummary
 from dfu_clustering.steps.publish_labels import preview_publish
-from dfu_clustering.warehouse.connect import private_connection
+from dfu_clustering.warehouse.catalog import FoundTable, find_table
+from dfu_clustering.warehouse.connect import names_of, private_connection
 from dfu_clustering.warehouse.snapshot import sales_span
 from dfu_clustering.warehouse.statements import fetch_rows, statement
-from expectations.engine.checks import Moment
+from expectations.engine.checks import Batch, Moment
+from expectations.engine.results import one_a_name
 from expectations.engine.validation import Judgement, Validator, left_out
 from expectations.suites import assignments, dim_dfu, dim_item, fact_sales_monthly, features
-from expectations.suites.columns import columns_batch
+from expectations.suites.attributes import attribute_columns
+from expectations.suites.columns import columns_batches, target_batch
 from expectations.suites.feature_profile import profile_features
+from expectations.suites.views import create_views
+from expectations.suites.words import in_words_of
 
 logger = logging.getLogger(__name__)
 
@@ -76,15 +82,19 @@ def judge_sources(
     wanted: list[Suite] = [suite for suite in _SOURCES if suite not in policy.skip_suites]
     if not wanted:
         return []
+    names = names_of(engine)
     with private_connection(engine) as connection:
         validator = Validator(run, connection)
-        moment, warehouse = _moment(connection, run, chosen=chosen)
-        columns = {suite: validator.judge([columns_batch(suite, _SOURCES[suite].COLUMNS)], {}) for suite in wanted}
+        moment, warehouse = _moment(connection, names, run, chosen=chosen)
+        found = _found_tables(connection, names)
+        columns = {suite: validator.judge(_of_the_columns(suite, found, names), {}) for suite in wanted}
         readable = all(judgement.complete for judgement in columns.values())
+        if readable:
+            create_views(connection, names, found)
         reports = []
         for suite in wanted:
             started = time.perf_counter()
-            batches = _SOURCES[suite].batches(config, moment)
+            batches = in_words_of(names, _SOURCES[suite].batches(config, moment), _SOURCES[suite].ROLE)
             parameters = _SOURCES[suite].profile(connection, config, moment) if readable else {}
             rest = validator.judge(batches, parameters) if readable else left_out(*batches)
             facts = {"warehouse": warehouse, **{name: parameters[name] for name in _FACTS if name in parameters}}
@@ -149,18 +159,31 @@ def _stability(run: Run) -> StabilitySummary | None:
     return labels.stability if labels else None
 
 
-def _moment(connection: Connection, run: Run, *, chosen: bool) -> tuple[Moment, Value]:
-    warehouse = _warehouse(connection)
+def _found_tables(connection: Connection, names: WarehouseNames) -> dict[Role, FoundTable]:
+    found = {role: find_table(connection, names, role) for role in ROLES}
+    connection.rollback()
+    return found
+
+
+def _of_the_columns(suite: Suite, found: Mapping[Role, FoundTable], names: WarehouseNames) -> list[Batch]:
+    source = _SOURCES[suite]
+    table = found[source.ROLE]
+    columns = columns_batches(table, source.columns(names), attribute_columns(names, source.ROLE))
+    return [*columns, target_batch(table, names)] if source.ROLE == "dfu" else columns
+
+
+def _moment(connection: Connection, names: WarehouseNames, run: Run, *, chosen: bool) -> tuple[Moment, Value]:
+    warehouse = _warehouse(connection, names)
     before = report_of_last_publish(run, "dim_dfu", warehouse) if warehouse else None
     dfus = before.facts.get("dfus") if before else None
     as_of = parse_month(run.known_month) if run.known_month else _NEVER
     return Moment(as_of, chosen=chosen, dfus_before=dfus if isinstance(dfus, int) else None), warehouse
 
 
-def _warehouse(connection: Connection) -> Value:
+def _warehouse(connection: Connection, names: WarehouseNames) -> Value:
     """Return what tells this database from any other; None where the role may not know."""
     try:
-        (row,) = fetch_rows(connection, statement(__package__, "warehouse_identity"))
+        (row,) = fetch_rows(connection, names, statement(__package__, "warehouse_identity", names))
     except WarehouseError:
         connection.rollback()
         return None
@@ -183,7 +206,7 @@ def _report(
         as_of_month=run.as_of_month,
         outcome=outcome,
         override_reason=policy.override_reason if outcome == "overridden" else None,
-        checks=list(judgement.checks),
+        checks=list(one_a_name(judgement.checks)),
         not_judged=list(judgement.not_judged),
         facts=dict(facts),
         duration_s=round(time.perf_counter() - started, 3),

@@ -39,7 +39,7 @@ class ApprovalTimeoutError(DfuClusteringError):
 class Approval(RunInput):
     """The form that the Prefect UI shows when somebody resumes the run."""
 
-    publish: bool = Field(description="Write these labels to dim_dfu; off: end the run and publish nothing.")
+    publish: bool = Field(description="Write these labels to the warehouse; off: end the run and publish nothing.")
     answered_by: str = Field(min_length=1, description="Who says so.")
     reason: str = Field(default="", description="Why, for whoever reads it later.")
 
@@ -94,7 +94,7 @@ def _show(run: Run, changes: PublishSummary, patience_s: int) -> None:
     create_markdown_artifact(
         key="cluster-dfus-approval",
         markdown=approval_markdown(run.as_of_month, labels, changes),
-        description="What would change in dim_dfu; the run waits for an answer",
+        description="What labels would change; the run waits for an answer",
     )
     emit_event(
         APPROVAL_REQUESTED,

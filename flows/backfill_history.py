@@ -28,7 +28,7 @@ def backfill_history(
 
     Args:
         months: How many, the newest included.
-        as_of_month: The newest of them, as YYYY-MM. Default: the newest month in fact_sales_monthly.
+        as_of_month: The newest of them, as YYYY-MM. Default: the newest month with sales.
     """
     config, var = load_config(), var_folder()
     backfill_id = short_run_id(runtime.flow_run.id)

@@ -29,8 +29,8 @@ Reason = Annotated[str, Field(pattern=r"\S")]
 logging.getLogger("dfu_clustering").setLevel(logging.INFO)
 
 _DESCRIPTIONS = {
-    "as_of_month": "Newest month that counts, as YYYY-MM. Default: the newest month in fact_sales_monthly.",
-    "dry_run": "Work everything out, show what would change in dim_dfu and whether it might, but write nothing there.",
+    "as_of_month": "Newest month that counts, as YYYY-MM. Default: the newest month with sales.",
+    "dry_run": "Work everything out, show what labels would change and whether it might, but write nothing there.",
     "load_id": "The loader's name for the load that asks for this run; empty for a run by hand.",
     "only_new_load": "End at once where the load is published already, and never go back to an older month.",
     "continue_published": "Start from what is published, so that labels move only where demand did; off: from scratch.",

@@ -9,6 +9,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
 from dfu_clustering.demo.server import stop_server
@@ -91,8 +92,9 @@ def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
         f"{summary.clustered:,} of {summary.n_dfus:,} DFUs labelled as of {summary.as_of_month}; "
         f"left out: {left_out or 'none'}."
     )
+    table = load_config().warehouse.tables.dfu
     console.print(
-        f"dim_dfu: {published.updated:,} updated, {published.unchanged:,} unchanged, {published.cleared:,} cleared."
+        f"{table}: {published.updated:,} updated, {published.unchanged:,} unchanged, {published.cleared:,} cleared."
     )
     failures = [(suite.suite, check) for suite in summary.data_quality for check in suite.failures]
     checks = sum(suite.checks for suite in summary.data_quality)

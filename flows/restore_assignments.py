@@ -36,7 +36,7 @@ def restore_assignments(
         run: The run whose labels are wanted back: the name of its folder, the id at its end, or its flow run's id.
         before: Instead: what was published at this time, that is by the newest publish before it. UTC unless it says
             otherwise.
-        dry_run: Show what would change in dim_dfu, but write nothing.
+        dry_run: Show what labels would change, but write nothing.
     """
     config, runs = load_config(), var_folder() / "runs"
     earlier, publication = restoring.find_run(config, runs=runs, run=run, before=before)

@@ -42,7 +42,7 @@ def watch_sales_load(
     runs = var_folder() / "runs"
     state = watching.read_state(load_config())
     if state is None:
-        return Completed(message="fact_sales_monthly holds no sales yet")
+        return Completed(message=f"{load_config().warehouse.tables.sales} holds no sales yet")
     verdict = watching.judge(
         state, runs=runs, settle=timedelta(minutes=settle_minutes), repeat=timedelta(hours=repeat_hours)
     )

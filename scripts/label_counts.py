@@ -3,7 +3,7 @@
 from dfu_clustering.publishing.outcome import PublishSummary
 
 
-def show_label_counts(summary: PublishSummary) -> None:
+def show_label_counts(summary: PublishSummary, dfu_table: str) -> None:
     """Print the number of DFUs by label before and after, and what happened to the rows."""
     before, after = summary.distribution("before"), summary.distribution("after")
     labels = [*after, *(label for label in before if label not in after)]
@@ -13,5 +13,5 @@ def show_label_counts(summary: PublishSummary) -> None:
         print(f"{label or '(no label)':<{width}}  {before.get(label, 0):>9}  {after.get(label, 0):>9}")
     done = "would be " if summary.dry_run else ""
     print(f"{done}updated {summary.updated}, {done}cleared {summary.cleared}, unchanged {summary.unchanged}")
-    print(f"DFUs of the file not found in dim_dfu: {summary.not_found}")
+    print(f"DFUs of the file not found in {dfu_table}: {summary.not_found}")
     print(f"DFUs left without a label: {summary.unlabelled}")

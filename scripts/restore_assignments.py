@@ -43,7 +43,7 @@ def main() -> None:
     published = restore_labels(restore, engine, earlier, config.tracking, dry_run=options.dry_run)
     done = "would be put back" if options.dry_run else "are put back"
     print(f"labels of run {earlier.name} {done} for those of {replaced or 'an unknown run'}")
-    show_label_counts(published)
+    show_label_counts(published, config.warehouse.tables.dfu)
     if options.dry_run:
         return
     publication = record_restore(restore, before, published_at=datetime.now(UTC))

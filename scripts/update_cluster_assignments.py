@@ -33,14 +33,15 @@ def main() -> None:
     if options.dry_run or not options.skip_validation:
         planned = update_assignments(files, engine, dry_run=True)
         if options.dry_run:
-            show_label_counts(planned)
+            show_label_counts(planned, config.warehouse.tables.dfu)
         if not options.skip_validation:
             from expectations.standalone import require_good_labels  # late: to load Great Expectations takes seconds
 
             require_good_labels(files, config, policy, publishing=planned, dry_run=options.dry_run)
     if not options.dry_run:
         journal = _journal_folder(options.input)
-        show_label_counts(update_assignments(files, engine, journal=journal))
+        published = update_assignments(files, engine, journal=journal)
+        show_label_counts(published, config.warehouse.tables.dfu)
         print(f"previous labels: {journal.folder}")
 
 

@@ -1,8 +1,13 @@
 -- Roles of this project in the warehouse, each with what its programs need and no more:
---   dfu_worker  reads three tables, updates two columns of dim_dfu, makes temporary tables
+--   dfu_worker  reads three tables, updates two columns of the DFU table, makes temporary tables
 --   dfu_api     reads three tables
 -- To be run by the owner of the tables (psql --single-transaction --set ON_ERROR_STOP=1 --file …), again after any change.
 -- Sets no passwords: a role without one cannot log in with a password until \password gives it one.
+-- Other names than these are set before it, as SQL writes a table and as a column is called; python -m
+-- deploy.warehouse_roles prints this file with those of the configuration:
+--   SELECT set_config('dfu.sales', 'fact_sales_monthly', false), set_config('dfu.dfu', 'dim_dfu', false),
+--       set_config('dfu.item', 'dim_item', false), set_config('dfu.label', 'cluster_assignment', false),
+--       set_config('dfu.modified_ts', 'modified_ts', false);
 
 DO $$
 BEGIN
@@ -15,17 +20,30 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON fact_sales_monthly, dim_dfu, dim_item FROM dfu_worker, dfu_api;
-GRANT SELECT ON fact_sales_monthly, dim_dfu, dim_item TO dfu_worker, dfu_api;
-GRANT UPDATE (cluster_assignment, modified_ts) ON dim_dfu TO dfu_worker;
+-- what is not set is called as in the project
+SELECT
+    set_config('dfu.sales', coalesce(nullif(current_setting('dfu.sales', true), ''), 'fact_sales_monthly'), false),
+    set_config('dfu.dfu', coalesce(nullif(current_setting('dfu.dfu', true), ''), 'dim_dfu'), false),
+    set_config('dfu.item', coalesce(nullif(current_setting('dfu.item', true), ''), 'dim_item'), false),
+    set_config('dfu.label', coalesce(nullif(current_setting('dfu.label', true), ''), 'cluster_assignment'), false),
+    set_config('dfu.modified_ts', coalesce(nullif(current_setting('dfu.modified_ts', true), ''), 'modified_ts'), false);
 
 -- the names of the database and of the schema in which the tables were found
 DO $$
 DECLARE
+    sales constant regclass := current_setting('dfu.sales')::regclass;
+    dfu constant regclass := current_setting('dfu.dfu')::regclass;
+    item constant regclass := current_setting('dfu.item')::regclass;
     sales_schema constant name := (
-        SELECT relnamespace::regnamespace FROM pg_class WHERE oid = 'fact_sales_monthly'::regclass
+        SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = sales
     );
 BEGIN
+    EXECUTE format('REVOKE ALL ON %s, %s, %s FROM dfu_worker, dfu_api', sales, dfu, item);
+    EXECUTE format('GRANT SELECT ON %s, %s, %s TO dfu_worker, dfu_api', sales, dfu, item);
+    EXECUTE format(
+        'GRANT UPDATE (%I, %I) ON %s TO dfu_worker',
+        current_setting('dfu.label'), current_setting('dfu.modified_ts'), dfu
+    );
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO dfu_worker, dfu_api', current_database());
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO dfu_worker', current_database());
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO dfu_worker, dfu_api', sales_schema);
@@ -51,7 +69,7 @@ DECLARE
             SELECT unnest(ARRAY['dfu_worker', 'dfu_api']) AS role
         ),
         tables AS (
-            SELECT unnest(ARRAY['fact_sales_monthly', 'dim_dfu', 'dim_item']::regclass[]) AS name
+            SELECT current_setting('dfu.' || role)::regclass AS name FROM unnest(ARRAY['sales', 'dfu', 'item']) AS role
         ),
         found AS (
             SELECT role, privilege, name::text AS object
@@ -63,8 +81,8 @@ DECLARE
             WHERE attrelid = name AND attnum > 0 AND NOT attisdropped
                 AND has_column_privilege(role, name, attnum, privilege)
                 AND NOT (
-                    role = 'dfu_worker' AND privilege = 'UPDATE' AND name = 'dim_dfu'::regclass
-                    AND attname IN ('cluster_assignment', 'modified_ts')
+                    role = 'dfu_worker' AND privilege = 'UPDATE' AND name = current_setting('dfu.dfu')::regclass
+                    AND attname IN (current_setting('dfu.label'), current_setting('dfu.modified_ts'))
                 )
             UNION
             SELECT role, 'CREATE', 'schema ' || relnamespace::regnamespace

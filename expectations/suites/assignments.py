@@ -200,7 +200,7 @@ def _of_publishing(config: ClusteringConfig, moves: list[str], gone: list[str]) 
         bounded(
             "labelled_dfus_are_in_dim_dfu",
             "warning",
-            "DFUs with a label are still in dim_dfu (share that is not).",
+            f"DFUs with a label are still in {config.warehouse.tables.dfu} (share that is not).",
             "not_found_share",
             high=0.01,
         ),

@@ -1,34 +1,81 @@
-"""The columns that a table must have, with types that can be read so."""
+"""The columns that a table must have, with types that can be read so, and whether labels can be written to it."""
 
 from collections.abc import Mapping
 
 import great_expectations.expectations as gxe
+import pandas as pd
+from great_expectations.expectations.expectation import Expectation
 
-from dfu_clustering.warehouse.statements import statement
-from expectations.engine.checks import Batch, declare
+from dfu_clustering.config.warehouse_names import WarehouseNames
+from dfu_clustering.quality.gate_reports import Severity
+from dfu_clustering.warehouse.catalog import FoundTable
+from expectations.engine.checks import Batch, bounded, declare
 
 
-def columns_batch(table: str, columns: Mapping[str, str]) -> Batch:
-    """Return the batch that judges the columns of a table from PostgreSQL's catalog.
+def columns_batches(table: FoundTable, columns: Mapping[str, str], attributes: Mapping[str, str]) -> list[Batch]:
+    """Return the batches that judge the columns of a table.
 
     Args:
-        table: Its name; found by the role's search path.
-        columns: Kind of type by column: text, number, date or timestamp.
+        table: As PostgreSQL's catalog shows it to this role.
+        columns: Kind of type by column: text, number, date or timestamp; one that is missing stops the run.
+        attributes: The same of its attributes; of these one that is missing is only reported.
     """
-    found = statement(__package__, "table_columns").format(table=table)
-    wanted = [f"{column} {kind}" for column, kind in columns.items()]
-    listed = ", ".join(f"('{column}', '{column} {kind}')" for column, kind in columns.items())
-    expected = declare(
+    readable = {column: kind for column, kind in attributes.items() if column in table.types or not table.types}
+    return [
+        Batch(
+            f"{table.name} columns",
+            _frame(table),
+            [_wanted(table, {**columns, **readable}, "critical")],
+            essential=True,
+        ),
+        Batch(f"{table.name} attributes", _frame(table), [_wanted(table, {**columns, **attributes}, "warning")]),
+    ]
+
+
+def _frame(table: FoundTable) -> pd.DataFrame:
+    return pd.DataFrame({"column_and_type": [f"{name} {kind}" for name, kind in table.types.items()]}, dtype=object)
+
+
+def _wanted(table: FoundTable, columns: Mapping[str, str], severity: Severity) -> Expectation:
+    return declare(
         gxe.ExpectColumnDistinctValuesToContainSet,
         "columns_and_types",
-        "critical",
-        f"{table} exists and this role may read the columns that the project reads, with types that fit.",
+        severity,
+        f"{table.name} exists and this role may read the columns that the project reads, with types that fit.",
         column="column_and_type",
-        value_set=wanted,
-        keys=(
-            "SELECT wanted || ', ' || coalesce('found ' || column_and_type, 'not found')"  # noqa: S608  (own names)
-            f" FROM (VALUES {listed}) AS w (name, wanted)"
-            f" LEFT JOIN ({found}) AS f ON f.column_name = w.name WHERE wanted IS DISTINCT FROM column_and_type"
-        ),
+        value_set=[f"{column} {kind}" for column, kind in columns.items()],
+        keys=[_told(column, kind, table) for column, kind in columns.items() if table.types.get(column) != kind],
     )
-    return Batch(f"{table} columns", found, [expected], essential=True)
+
+
+def target_batch(table: FoundTable, names: WarehouseNames) -> Batch:
+    """Return the batch that judges whether labels can be written to the DFU table."""
+    own = names.columns.dfu
+    compared = (own.dfu_ck, own.dmdunit, own.dmdgroup, own.loc, own.cluster_assignment)
+    problems = [
+        f"{table.name}.{column} is {table.padded[column]}, which pads with blanks: ALTER it to text or varchar"
+        for column in dict.fromkeys(compared)
+        if column in table.padded
+    ]
+    if table.view:
+        problems.insert(
+            0, f"{table.name}.{own.cluster_assignment} is in {table.view}: name its table in warehouse.tables.dfu"
+        )
+    expected = bounded(
+        "labels_can_be_written",
+        "critical",
+        f"{table.name} is a table, its keys and {own.cluster_assignment} text without padding ({_listed(problems)}).",
+        "problems",
+        high=0,
+        keys=problems,
+    )
+    return Batch(f"{table.name} as target", pd.DataFrame({"problems": [len(problems)]}), [expected], essential=True)
+
+
+def _listed(problems: list[str]) -> str:
+    return "; ".join(problems) or "problems"
+
+
+def _told(column: str, kind: str, table: FoundTable) -> str:
+    found = f"found {column} {table.types[column]}" if column in table.types else "not found"
+    return f"{column} {kind}, {found}"

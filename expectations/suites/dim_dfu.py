@@ -7,43 +7,43 @@ from great_expectations.expectations.expectation import Expectation
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.features.attributes import DFU_ATTRIBUTES
+from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
 from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
-from expectations.suites.attributes import attribute_columns, domains, ranges
+from expectations.suites.attributes import domains, ranges
 
 TABLE = "dim_dfu"
-COLUMNS = {
-    "dfu_ck": "text",
-    "dmdunit": "text",
-    "dmdgroup": "text",
-    "loc": "text",
-    "cluster_assignment": "text",
-    "modified_ts": "timestamp",
-    **attribute_columns(DFU_ATTRIBUTES),
-}
+ROLE: Role = "dfu"
+VIEW = "judged_dfus"
 
 _RANGES = {"alcoh_pct": (0, 100), "proof": (0, 200), "total_lt": (0, None), "execution_lag": (0, None)}
 
 
+def columns(names: WarehouseNames) -> dict[str, str]:
+    """Return the kind of type of every column that there must be."""
+    own = names.columns.dfu
+    texts = (own.dfu_ck, own.dmdunit, own.dmdgroup, own.loc, own.cluster_assignment)
+    return dict.fromkeys(texts, "text") | {own.modified_ts: "timestamp"}
+
+
 def profile(connection: Connection, config: ClusteringConfig, moment: Moment) -> dict[str, Any]:
-    """Create the temporary table that batches() judges beside dim_dfu itself.
+    """Create the temporary table that batches() judges beside the DFUs themselves.
 
     Returns:
         Parameters of the expectations.
     """
-    create_profiles(connection, __package__, ["dfus"], {})
-    (facts,) = fetch_rows(connection, "SELECT dfus FROM dfu_facts")
+    create_profiles(connection, __package__, config.warehouse, ["dfus"], {})
+    (facts,) = fetch_rows(connection, config.warehouse, "SELECT dfus FROM pg_temp.dfu_facts")
     drop, before = config.data_quality.dfu_rows_drop, moment.dfus_before
     fewest = {name: None if before is None else round(before * (1 - getattr(drop, name))) for name in SEVERITIES}
     return facts | {f"dfus_low_{name}": rows for name, rows in fewest.items()}
 
 
 def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
-    """Return what is judged in dim_dfu and its profile."""
+    """Return what is judged in the DFU table and its profile."""
     return [
-        Batch(f"{TABLE} is filled", TABLE, [_FILLED], essential=True),
-        Batch(f"{TABLE} rows", TABLE, _of_every_row(config)),
+        Batch(f"{TABLE} is filled", VIEW, [_FILLED], essential=True),
+        Batch(f"{TABLE} rows", VIEW, _of_every_row(config)),
         Batch(f"{TABLE} facts", "dfu_facts", _of_the_whole(config)),
     ]
 
@@ -67,7 +67,7 @@ _ONE_ROW_A_DFU = bounded(
     "repeated_dfus",
     high=0,
     keys=(
-        "SELECT min(concat_ws('_', dmdunit, dmdgroup, loc)) FROM dim_dfu"
+        "SELECT min(concat_ws('_', dmdunit, dmdgroup, loc)) FROM pg_temp.judged_dfus"
         " WHERE dmdunit IS NOT NULL AND dmdgroup IS NOT NULL AND loc IS NOT NULL"
         " GROUP BY dmdunit, dmdgroup, loc HAVING count(*) > 1 ORDER BY 1"
     ),
@@ -75,7 +75,11 @@ _ONE_ROW_A_DFU = bounded(
 
 
 def _of_every_row(config: ClusteringConfig) -> list[Expectation]:
-    return [*_KEYS, *domains(TABLE, "dfu_ck", COLUMNS, config), *ranges(TABLE, "dfu_ck", _RANGES)]
+    return [
+        *_KEYS,
+        *domains(TABLE, VIEW, "dfu_ck", ROLE, config),
+        *ranges(VIEW, "dfu_ck", _RANGES, ROLE, config.warehouse),
+    ]
 
 
 def _of_the_whole(config: ClusteringConfig) -> list[Expectation]:
@@ -97,7 +101,8 @@ def _of_the_whole(config: ClusteringConfig) -> list[Expectation]:
             "Items of DFUs are in dim_item (share of DFUs whose item is not).",
             "without_item_share",
             keys=(
-                "SELECT dfu_ck FROM dim_dfu WHERE NOT EXISTS (SELECT FROM dim_item WHERE item_no = dmdunit) ORDER BY 1"
+                "SELECT dfu_ck FROM pg_temp.judged_dfus"
+                " WHERE NOT EXISTS (SELECT FROM pg_temp.judged_items WHERE item_no = dmdunit) ORDER BY 1"
             ),
         ),
         bounded(
@@ -107,7 +112,7 @@ def _of_the_whole(config: ClusteringConfig) -> list[Expectation]:
             "other_key_share",
             high=0.01,
             keys=(
-                "SELECT dfu_ck FROM dim_dfu"
+                "SELECT dfu_ck FROM pg_temp.judged_dfus"
                 " WHERE dfu_ck IS DISTINCT FROM dmdunit || '_' || dmdgroup || '_' || loc ORDER BY 1"
             ),
         ),

@@ -7,12 +7,13 @@ from great_expectations.expectations.expectation import Expectation
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.features.attributes import ITEM_ATTRIBUTES
+from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from expectations.engine.checks import Batch, Moment, declare
-from expectations.suites.attributes import attribute_columns, domains, ranges
+from expectations.suites.attributes import domains, ranges
 
 TABLE = "dim_item"
-COLUMNS = {"item_ck": "text", "item_no": "text", "item_status": "text", **attribute_columns(ITEM_ATTRIBUTES)}
+ROLE: Role = "item"
+VIEW = "judged_items"
 
 _RANGES = {
     "case_weight": (0, None),
@@ -23,6 +24,11 @@ _RANGES = {
 }
 
 
+def columns(names: WarehouseNames) -> dict[str, str]:
+    """Return the kind of type of every column that there must be."""
+    return {names.columns.item.item_ck: "text", names.columns.item.item_no: "text"}
+
+
 def profile(_connection: Connection, _config: ClusteringConfig, _moment: Moment) -> dict[str, Any]:
     """Return no parameters: the table is judged as it is."""
     return {}
@@ -31,8 +37,8 @@ def profile(_connection: Connection, _config: ClusteringConfig, _moment: Moment)
 def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
     """Return what is judged in dim_item."""
     return [
-        Batch(f"{TABLE} is filled", TABLE, [_FILLED], essential=True),
-        Batch(f"{TABLE} rows", TABLE, _of_every_row(config)),
+        Batch(f"{TABLE} is filled", VIEW, [_FILLED], essential=True),
+        Batch(f"{TABLE} rows", VIEW, _of_every_row(config)),
     ]
 
 
@@ -62,4 +68,8 @@ _KEYS = (
 
 
 def _of_every_row(config: ClusteringConfig) -> list[Expectation]:
-    return [*_KEYS, *domains(TABLE, "item_ck", COLUMNS, config), *ranges(TABLE, "item_ck", _RANGES)]
+    return [
+        *_KEYS,
+        *domains(TABLE, VIEW, "item_ck", ROLE, config),
+        *ranges(VIEW, "item_ck", _RANGES, ROLE, config.warehouse),
+    ]

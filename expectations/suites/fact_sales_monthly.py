@@ -1,5 +1,6 @@
 """What fact_sales_monthly must be like: its rows, its newest month against its own history, its DFUs."""
 
+import re
 from typing import Any
 
 import great_expectations.expectations as gxe
@@ -7,6 +8,7 @@ from great_expectations.expectations.expectation import Expectation
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from dfu_clustering.months import last_day
 from dfu_clustering.quality.expected_levels import SalesMonths
 from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
@@ -14,15 +16,7 @@ from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, decla
 from expectations.suites.sales_bounds import FEWEST_ROWS, sales_bounds
 
 TABLE = "fact_sales_monthly"
-COLUMNS = {
-    "dmdunit": "text",
-    "dmdgroup": "text",
-    "loc": "text",
-    "startdate": "date",
-    "type": "number",
-    "qty": "number",
-    "load_ts": "timestamp",
-}
+ROLE: Role = "sales"
 
 _FEWEST_DFUS = 100  # of a share that a few DFUs would move
 _PROFILES = ("sales_months", "recent_sales", "vanished_groups", "recent_facts")
@@ -32,10 +26,18 @@ _MEAN = gxe.ExpectColumnMeanToBeBetween
 
 # keys of what breaks an expectation
 _SALES = (
-    "SELECT concat_ws('_', dmdunit, dmdgroup, loc) || coalesce(' ' || startdate, '') FROM fact_sales_monthly WHERE "
+    "SELECT concat_ws('_', dmdunit, dmdgroup, loc) || coalesce(' ' || startdate, '') FROM pg_temp.judged_sales WHERE "
 )
-_DFUS = "SELECT concat_ws('_', dmdunit, dmdgroup, loc) FROM recent_sales WHERE "
-_GROUPS = "SELECT kind || ' ' || name FROM vanished_groups ORDER BY share DESC, 1"
+_DFUS = "SELECT concat_ws('_', dmdunit, dmdgroup, loc) FROM pg_temp.recent_sales WHERE "
+_GROUPS = "SELECT kind || ' ' || name FROM pg_temp.vanished_groups ORDER BY share DESC, 1"
+
+
+def columns(names: WarehouseNames) -> dict[str, str]:
+    """Return the kind of type of every column that there must be."""
+    own = names.columns.sales
+    filtered = {column: "text" if isinstance(value, str) else "number" for column, value in names.sales_filter.items()}
+    times = {own.startdate: "date", own.qty: "number", own.load_ts: "timestamp"}
+    return dict.fromkeys((own.dmdunit, own.dmdgroup, own.loc), "text") | times | filtered
 
 
 def profile(connection: Connection, config: ClusteringConfig, moment: Moment) -> dict[str, Any]:
@@ -51,23 +53,24 @@ def profile(connection: Connection, config: ClusteringConfig, moment: Moment) ->
         "fewest_rows": FEWEST_ROWS,
         "fewest_dfus": _FEWEST_DFUS,
     }
-    create_profiles(connection, __package__, _PROFILES, values)
-    rows = fetch_rows(connection, "SELECT * FROM sales_months")
+    create_profiles(connection, __package__, config.warehouse, _PROFILES, values)
+    rows = fetch_rows(connection, config.warehouse, "SELECT * FROM pg_temp.sales_months")
     months = SalesMonths.of(rows, as_of)
     facts = {"last_day": values["last_day"], "sales_rows": sum(int(row["rows"]) for row in rows)}
     if months is None:
         return facts
-    (typical,) = fetch_rows(connection, "SELECT typical_change, typical_change_of_year FROM recent_facts")
+    changes = "SELECT typical_change, typical_change_of_year FROM pg_temp.recent_facts"
+    (typical,) = fetch_rows(connection, config.warehouse, changes)
     return facts | sales_bounds(config, months, chosen=moment.chosen, typical_changes=tuple(typical.values()))
 
 
 def batches(config: ClusteringConfig, moment: Moment) -> list[Batch]:
     """Return what is judged in the profile."""
     months = "sales_months"
-    newest = f"SELECT * FROM {months} WHERE month = '{moment.as_of}-01'"  # noqa: S608  (a month, not a text)
+    newest = f"SELECT * FROM pg_temp.{months} WHERE month = '{moment.as_of}-01'"  # noqa: S608  (a month, not a text)
     return [
         Batch(f"{TABLE} is filled", months, [_FILLED], essential=True),
-        Batch(f"{TABLE} rows", months, [*_OF_ALL_ROWS, *_of_every_qty(config)]),
+        Batch(f"{TABLE} rows", months, [*_of_all_rows(config.warehouse), *_of_every_qty(config)]),
         Batch(f"{TABLE} history", months, _OF_THE_HISTORY),
         Batch(f"{TABLE} newest month", newest, _OF_THE_NEWEST_MONTH),
         Batch(f"{TABLE} DFUs", "recent_facts", [*_of_the_dfus(config), *_of_their_levels(config)]),
@@ -98,7 +101,6 @@ _NO_ROW = (
         "off_first_rows",
         "extract(day FROM startdate) <> 1",
     ),
-    ("type_is_1", "Every row is of type 1 (rows that are not).", "other_type_rows", "type IS DISTINCT FROM 1"),
     (
         "qty_is_finite",
         "No qty is NaN or infinite (months with such).",
@@ -108,10 +110,6 @@ _NO_ROW = (
 )
 
 _OF_ALL_ROWS = (
-    *(
-        bounded(name, "critical", description, column, high=0, of=_SUM, keys=_UNTIL + rows)
-        for name, description, column, rows in _NO_ROW
-    ),
     declare(
         gxe.ExpectColumnValuesToNotBeNull,
         "startdate_is_filled",
@@ -129,6 +127,20 @@ _OF_ALL_ROWS = (
         keys=f"{_UNTIL}load_ts < startdate - interval '1 day'",
     ),
 )
+
+
+def _of_all_rows(names: WarehouseNames) -> list[Expectation]:
+    conditions = [f"{column} {value}" for column, value in names.sales_filter.items()]
+    name = "_and_".join(re.sub(r"\W+", "_", condition.replace(" ", "_is_", 1)) for condition in conditions)
+    sentence = f"Every row is of {' and '.join(conditions)} (rows that are not)."
+    rules = [*_NO_ROW, *([(name, sentence, "other_type_rows", "other")] if conditions else [])]
+    return [
+        *(
+            bounded(name, "critical", description, column, high=0, of=_SUM, keys=_UNTIL + rows)
+            for name, description, column, rows in rules
+        ),
+        *_OF_ALL_ROWS,
+    ]
 
 
 def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
@@ -207,11 +219,7 @@ _OF_THE_HISTORY = (
 
 # name, description, column of sales_months
 _LEVELS = (
-    (
-        "newest_month_rows",
-        "The as-of month has the number of rows that the table's own past leads to expect.",
-        "rows",
-    ),
+    ("newest_month_rows", "The as-of month has the number of rows that the table's own past leads to expect.", "rows"),
     ("newest_month_volume", "The as-of month has the volume that the table's own past leads to expect.", "volume"),
 )
 _SHARES = (

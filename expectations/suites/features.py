@@ -173,7 +173,7 @@ _COVERAGE = (
     bounded(
         "every_dfu_of_dim_dfu_counts",
         "critical",
-        "The features know as many DFUs as dim_dfu had when it was judged; else it changed meanwhile.",
+        "The features know as many DFUs as the DFU table had when it was judged; else it changed meanwhile.",
         "dfus_of_dim_dfu",
         low=parameter("dfus"),
         high=parameter("dfus"),

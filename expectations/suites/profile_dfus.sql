@@ -1,5 +1,5 @@
--- One row of facts about dim_dfu.
-CREATE TEMPORARY TABLE dfu_facts AS
+-- One row of facts about the DFUs.
+CREATE TEMPORARY TABLE pg_temp.dfu_facts AS
 SELECT
     count(*) AS dfus,
     1 - count(i.item_no)::float8 / nullif(count(*), 0)::float8 AS without_item_share,
@@ -8,11 +8,11 @@ SELECT
         SELECT coalesce(sum(rows), 0)
         FROM (
             SELECT count(*) AS rows
-            FROM dim_dfu
+            FROM pg_temp.judged_dfus
             WHERE dmdunit IS NOT NULL AND dmdgroup IS NOT NULL AND loc IS NOT NULL
             GROUP BY dmdunit, dmdgroup, loc
             HAVING count(*) > 1
         ) AS several
     )::bigint AS repeated_dfus
-FROM dim_dfu AS d
-LEFT JOIN (SELECT DISTINCT item_no FROM dim_item) AS i ON i.item_no = d.dmdunit
+FROM pg_temp.judged_dfus AS d
+LEFT JOIN (SELECT DISTINCT item_no FROM pg_temp.judged_items) AS i ON i.item_no = d.dmdunit

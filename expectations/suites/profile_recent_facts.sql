@@ -1,5 +1,5 @@
 -- One row of facts about recent_sales; NULL where there are too few DFUs to tell.
-CREATE TEMPORARY TABLE recent_facts AS
+CREATE TEMPORARY TABLE pg_temp.recent_facts AS
 WITH dfus AS (
     SELECT
         *,
@@ -9,7 +9,7 @@ WITH dfus AS (
         newest_qty > 0 AND previous_qty > 0 AND year_ago_qty > 0 AS sells_as_ever,
         newest_qty > 0 AND previous_qty > 0 AS sells_again,
         previous_qty > 0 AND before_previous_qty > 0 AS sold_again
-    FROM recent_sales
+    FROM pg_temp.recent_sales
 )
 SELECT
     1 - sum(months)::float8 / sum(rows)::float8 AS duplicate_share,
@@ -39,6 +39,6 @@ SELECT
     END::float8 AS copied_share_rise,
     (
         SELECT coalesce(max(share), 0)
-        FROM (SELECT sum(share) AS share FROM vanished_groups GROUP BY kind) AS by_kind
+        FROM (SELECT sum(share) AS share FROM pg_temp.vanished_groups GROUP BY kind) AS by_kind
     )::float8 AS vanished_share
 FROM dfus

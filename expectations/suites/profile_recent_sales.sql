@@ -1,6 +1,6 @@
 -- One row a DFU that sold in the as-of month (months_ago 0), the six before it or the same month a year ago (12), with
--- what dim_dfu knows of it.
-CREATE TEMPORARY TABLE recent_sales AS
+-- what the DFU table knows of it.
+CREATE TEMPORARY TABLE pg_temp.recent_sales AS
 SELECT s.*, d.dfu_ck, d.region
 FROM (
     SELECT
@@ -16,7 +16,7 @@ FROM (
         (sum(qty) FILTER (WHERE months_ago = 12))::float8 AS year_ago_qty,
         (avg(qty) FILTER (WHERE months_ago BETWEEN 1 AND 6 AND qty > 0))::float8 AS usual_qty,
         count(*) FILTER (WHERE months_ago BETWEEN 1 AND 6 AND qty > 0) AS usual_months
-    FROM fact_sales_monthly
+    FROM pg_temp.judged_sales
     JOIN (
         SELECT (%(as_of)s::date - make_interval(months => ago))::date AS startdate, ago AS months_ago
         FROM unnest(ARRAY[0, 1, 2, 3, 4, 5, 6, 12]) AS ago
@@ -25,4 +25,4 @@ FROM (
        OR startdate = %(as_of)s::date - interval '12 months'
     GROUP BY dmdunit, dmdgroup, loc
 ) AS s
-LEFT JOIN dim_dfu AS d USING (dmdunit, dmdgroup, loc)
+LEFT JOIN pg_temp.judged_dfus AS d USING (dmdunit, dmdgroup, loc)

@@ -1,5 +1,5 @@
 -- The one pass over all sales: one row a month up to the as-of month; month NULL: rows without a startdate.
-CREATE TEMPORARY TABLE sales_months AS
+CREATE TEMPORARY TABLE pg_temp.sales_months AS
 SELECT
     date_trunc('month', startdate)::date AS month,
     sum(rows)::bigint AS rows,
@@ -24,7 +24,7 @@ FROM (
             count(*) AS rows,
             count(*) FILTER (WHERE coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '')
                 AS keyless_rows,
-            count(*) FILTER (WHERE type IS DISTINCT FROM 1) AS other_type_rows,
+            count(*) FILTER (WHERE other) AS other_type_rows,
             min(load_ts) AS first_load,
             max(load_ts) AS last_load,
             sum(qty) AS qty,
@@ -33,7 +33,7 @@ FROM (
             count(*) - count(qty) AS null_rows,
             count(*) FILTER (WHERE qty < 0) AS negative_rows,
             count(*) FILTER (WHERE qty = 0) AS zero_rows
-        FROM fact_sales_monthly
+        FROM pg_temp.judged_sales
         WHERE startdate <= %(last_day)s OR startdate IS NULL
         GROUP BY startdate
     ) AS days

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, Value
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
@@ -56,6 +57,10 @@ def show_restore(summary: RestoreSummary) -> None:
     )
 
 
+def _dfu_table() -> str:
+    return load_config().warehouse.tables.dfu
+
+
 def restore_markdown(summary: RestoreSummary) -> str:
     """Return the report of a restore."""
     published = summary.published
@@ -65,8 +70,9 @@ def restore_markdown(summary: RestoreSummary) -> str:
         f"# Labels of run {summary.run} put back",
         f"As of {summary.as_of_month}; published until then: {summary.replaced_run or 'unknown'}.",
         (
-            f"dim_dfu: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, {published.unchanged:,} "
-            f"unchanged; {published.not_found:,} DFUs have left it since. MLflow's alias champion: {summary.alias}."
+            f"{_dfu_table()}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
+            f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs have left it since. "
+            f"MLflow's alias champion: {summary.alias}."
         ),
         "",
         "| until then | put back | DFUs |",
@@ -139,7 +145,7 @@ def summary_markdown(summary: RunSummary) -> str:
             f"{summary.figures.kmeans_variance_explained_share:.0%}."
         ),
         (
-            f"dim_dfu: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
+            f"{_dfu_table()}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
             f"{published.unchanged:,} unchanged; {published.not_found:,} have left it meanwhile, "
             f"{published.appeared or 0:,} have come."
         ),
@@ -159,7 +165,7 @@ def summary_markdown(summary: RunSummary) -> str:
 
 
 def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSummary) -> str:
-    """Return what would be written to dim_dfu, for a person who is asked."""
+    """Return what would be written, for a person who is asked."""
     moves = [t for t in changes.transitions if t.old_label != t.new_label]
     lines = [
         f"# Publish the labels as of {as_of_month}?",

@@ -8,8 +8,7 @@ from sqlalchemy.pool import NullPool
 
 from dfu_clustering.config.operations import WarehouseConfig
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, connect_engine
-from dfu_clustering.warehouse.timeouts import limit_waiting
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, configure_engine, connect_engine
 
 
 def warehouse_engine(config: WarehouseConfig) -> Engine:
@@ -24,4 +23,4 @@ def warehouse_engine(config: WarehouseConfig) -> Engine:
             found=f"block {config.connection_block} connects by {engine.dialect.name}+{engine.dialect.driver}",
             remedy="use the driver postgresql+psycopg2 in the block",
         )
-    return limit_waiting(engine, config)
+    return configure_engine(engine, config)

@@ -36,12 +36,16 @@ class Reply:
 class ApiSite:
     """A process of the service, and its addresses."""
 
-    def __init__(self, folder: Path, database_url: str, var: Path, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, var: Path, config: Path | None = None, **settings: object
+    ) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.log = folder / "api.log"
         given = {f"DFU_API_{name.upper()}": str(value) for name, value in settings.items()}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DFU_")}
         self._environment = kept | given | {"DATABASE_URL": database_url, "DFU_CLUSTERING_VAR": str(var)}
+        if config is not None:
+            self._environment["DFU_CLUSTERING_CONFIG"] = str(config)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "ApiSite":

@@ -16,7 +16,7 @@ from dfu_clustering.files.tables import read_json, read_table
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-UPDATE = b"UPDATE dim_dfu AS d"
+UPDATE = b'UPDATE "dim_dfu" AS d'
 COPY_OUT = b"COPY (SELECT"
 PROFILE = b"CREATE TEMPORARY TABLE"
 SECRET = "pl4nted-s3cret"
@@ -81,7 +81,7 @@ def test_killed_in_the_middle_of_the_update_nothing_is_written(faults, run):
     with closing(psycopg2.connect(faults.direct)) as other, other.cursor() as cursor:
         cursor.execute("SELECT FROM dim_dfu ORDER BY dfu_sk DESC LIMIT 1 FOR UPDATE")  # the update stops at this row
         run.start()
-        waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE dim_dfu%'"
+        waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE \"dim_dfu\"%'"
         run.wait_until(lambda: faults.execute(waits))
         run.kill()
         other.rollback()

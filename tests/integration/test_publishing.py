@@ -283,7 +283,9 @@ def test_deadlock_is_broken_and_publishing_starts_anew(engine, postgres_url, cap
         cursor.execute("SELECT FROM dim_dfu WHERE dfu_ck = 'c' FOR UPDATE")
         publisher = threading.Thread(target=publish_labels, args=(engine, labels(a="new", c="new")))
         publisher.start()
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE dim_dfu%'"
+        waits = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE \"dim_dfu\"%'"
+        )
         while fetched(postgres_url, waits) != [(1,)]:
             time.sleep(0.05)
         cursor.execute("SELECT FROM dim_dfu WHERE dfu_ck = 'a' FOR UPDATE")  # ends once the publisher has given way

@@ -236,8 +236,8 @@ MORE_CORRUPTIONS = {
             f"UPDATE {FACT} SET qty = '-Infinity' WHERE sales_sk = 5000",
         ),
     ),
-    "an attribute of DFUs was dropped": Corruption(
-        DFU, "columns_and_types", (f"ALTER TABLE {DFU} DROP region",), sample="region text, not found"
+    "a key of DFUs was dropped": Corruption(
+        DFU, "columns_and_types", (f"ALTER TABLE {DFU} DROP dmdgroup",), sample="dmdgroup text, not found"
     ),
     "there are no DFUs": Corruption(DFU, "holds_dfus", (f"DELETE FROM {DFU}",), observed=0),
     "items lost their leading zeros": Corruption(

@@ -152,13 +152,26 @@ def test_as_of_month_outside_the_sales_is_refused(warehouse, postgres_url):
     [
         ("DROP TABLE fact_sales_monthly", "sales_span", 'relation "fact_sales_monthly" does not exist'),
         ("DROP TABLE dim_item", "items", 'relation "dim_item" does not exist'),
-        ("ALTER TABLE dim_dfu RENAME COLUMN abc_vol TO abc", "dfus", 'column "abc_vol" does not exist'),
+        ("ALTER TABLE dim_dfu RENAME COLUMN dmdgroup TO customers", "dfus", 'column "dmdgroup" does not exist'),
     ],
 )
 def test_missing_table_or_column_is_named(warehouse, postgres_url, damage, read, found):
     execute(postgres_url, damage)
     with snapshot(warehouse) as source, pytest.raises(WarehouseError, match=found):
         getattr(source, read)()
+
+
+def test_missing_attribute_is_null_and_said(warehouse, postgres_url, caplog):
+    execute(
+        postgres_url,
+        "INSERT INTO dim_dfu (dfu_ck, dmdunit, dmdgroup, loc, brand) VALUES ('a_b_c', 'a', 'b', 'c', 'x')",
+        "ALTER TABLE dim_dfu RENAME COLUMN abc_vol TO abc",
+    )
+    with snapshot(warehouse) as source:
+        dfus = source.dfus()
+    assert set(dfus["abc_vol"].to_pylist()) == {None}
+    assert "x" in dfus["brand"].to_pylist()
+    assert "dim_dfu has no column abc_vol: left out" in caplog.text
 
 
 def test_missing_column_of_the_stream_is_named(warehouse, postgres_url):

@@ -127,3 +127,10 @@ def test_configuration_file_may_be_named_by_the_environment(tmp_path, monkeypatc
     path.write_text("clustering: {seed: 5}")
     monkeypatch.setenv("DFU_CLUSTERING_CONFIG", str(path))
     assert load_config().seed == 5
+
+
+def test_weight_of_attributes_that_the_list_does_not_name_is_an_error():
+    of_dfus = {"attributes": [{"name": "channel", "table": "dfu", "kind": "categorical"}], "shown": None}
+    assert load_config(attributes={"dfu": 1.0}, warehouse=of_dfus).attributes.dfu == 1.0
+    with pytest.raises(ConfigError, match=r"attributes\.item is above 0 and warehouse\.attributes names no feature"):
+        load_config(attributes={"item": 1.0}, warehouse=of_dfus)

@@ -301,3 +301,15 @@ class TestChangedSettings:
         before = config_with(**{name: value}).of_the_space()
         assert changed_settings(config_with(**{name: value}), before) == ()
         assert changed_settings(CONFIG, before) == (name,)
+
+    def test_another_list_of_attributes_is_a_change_where_it_has_a_weight(self):
+        channel = {"name": "channel", "table": "dfu", "kind": "categorical"}
+        own = {"attributes": [channel], "shown": None}
+        same = {"attributes": [channel | {"column": "Channel"}], "shown": None}
+        assert changed_settings(config_with(warehouse=own), CONFIG.of_the_space()) == ()
+        weight = {"attributes": {"dfu": 1.0}}
+        ours, theirs = config_with(**weight), config_with(**weight, warehouse=own)
+        assert changed_settings(theirs, ours.of_the_space()) == ("warehouse.attributes",)
+        assert changed_settings(config_with(**weight, warehouse=same), theirs.of_the_space()) == ()
+        before_lists_were_stored = ours.of_the_space().model_copy(update={"attribute_list": None})
+        assert changed_settings(ours, before_lists_were_stored) == ()

@@ -18,9 +18,11 @@ from dfu_clustering.months import month_range, parse_month
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.quality.gate_reports import SUITES
 from dfu_clustering.runs.summaries import FeatureSummary
+from dfu_clustering.warehouse.catalog import FoundTable
 from expectations.engine.checks import PARAMETER, Moment
 from expectations.suites import assignments, dim_dfu, dim_item, fact_sales_monthly, features
-from expectations.suites.columns import columns_batch
+from expectations.suites.attributes import attribute_columns
+from expectations.suites.columns import columns_batches
 from expectations.suites.feature_profile import Broken, FeatureProfile
 from expectations.suites.sales_bounds import sales_bounds
 
@@ -57,10 +59,16 @@ def profiled(rows):
     return FeatureProfile(rows, Broken(), right, right, same, same)
 
 
+def columns_of(suite):
+    names = CONFIG.warehouse
+    table = FoundTable(getattr(names.tables, suite.ROLE))
+    return columns_batches(table, suite.columns(names), attribute_columns(names, suite.ROLE))
+
+
 def all_batches():
     excluded = pd.DataFrame({"dfu_ck": [], "reason": []})
     for suite in (fact_sales_monthly, dim_dfu, dim_item):
-        yield suite.TABLE, [columns_batch(suite.TABLE, suite.COLUMNS), *suite.batches(CONFIG, MOMENT)]
+        yield suite.TABLE, [*columns_of(suite), *suite.batches(CONFIG, MOMENT)]
     yield "features", features.batches(profiled(1), excluded, summary())
     labels = assignments.label_batches(CONFIG, LABELS, LABELS["dfu_ck"])
     yield "assignments", [*labels, assignments.publishing_batch(CONFIG, publishing())]
@@ -169,9 +177,13 @@ def test_labels_that_no_rule_makes_are_not(label):
 
 
 def test_columns_are_those_that_the_project_reads_and_writes():
-    assert {"startdate", "qty", "type", "load_ts"} < set(fact_sales_monthly.COLUMNS)
-    assert {"cluster_assignment", "modified_ts", "region", "alcoh_pct"} < set(dim_dfu.COLUMNS)
-    assert (dim_item.COLUMNS["case_weight"], dim_item.COLUMNS["class"]) == ("number", "text")
+    sales, dfus, items = (
+        suite.columns(CONFIG.warehouse) | attribute_columns(CONFIG.warehouse, suite.ROLE)
+        for suite in (fact_sales_monthly, dim_dfu, dim_item)
+    )
+    assert {"startdate", "qty", "type", "load_ts"} < set(sales)
+    assert {"cluster_assignment", "modified_ts", "region", "alcoh_pct"} < set(dfus)
+    assert (items["case_weight"], items["class"]) == ("number", "text")
 
 
 def test_a_domain_of_a_column_that_nobody_reads_is_a_configuration_error():

@@ -43,18 +43,19 @@ def changed(*path, value):
 
 class TestRunStoredInSchema2:
     def test_its_model_puts_every_dfu_into_the_cluster_that_it_was_in(self):
-        matrix = read_matrix(RunFolder(STORED))
+        matrix = read_matrix(RunFolder(STORED), load_config())
         stored = read_table(STORED / "cluster_assignments.csv", text_columns=frozenset({"dfu_ck"}))
         assert load_model(STORED / "cluster_model.json").predict(matrix).tolist() == stored["kmeans_cluster"].tolist()
 
     def test_a_model_of_all_features_attributes_and_components_is_read_as_well(self):
-        matrix = read_matrix(RunFolder(STORED).placing(RunFile.MATRIX, STORED / "matrix_with_attributes.parquet"))
+        folder = RunFolder(STORED).placing(RunFile.MATRIX, STORED / "matrix_with_attributes.parquet")
+        matrix = read_matrix(folder, load_config())
         expected = read_json(STORED / "clusters_of_all_features.json")["kmeans_cluster"]
         assert load_model(STORED / "model_of_all_features.json").predict(matrix).tolist() == expected
         assert len(set(expected)) > 1
 
     def test_it_is_continued_and_the_same_month_gives_the_same_labels(self):
-        matrix = read_matrix(RunFolder(STORED))
+        matrix = read_matrix(RunFolder(STORED), load_config())
         published = PublishedFiles.in_folder(STORED).model
         segmentation, continuity = continue_published(load_config(**SETTINGS), matrix, published)
         labels = [segmentation.labels[segment].text for segment in segmentation.segment]

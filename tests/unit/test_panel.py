@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.features.histories import EXCLUSION_REASONS, select_histories
 from dfu_clustering.features.panel import PanelBuilder, sales_batch
@@ -160,6 +161,19 @@ def test_no_history_long_enough_is_an_error_that_says_how_many_there_are():
     panel = build(dims(A, B), [(*A, month(6), 1.0), (*B, month(5), 1.0)])
     with pytest.raises(DataError, match=r"history of 3 months. Found: 2 DFUs with demand in the window"):
         select_histories(panel, window_months=4, season_window_months=24, min_months_history=3)
+
+
+def test_errors_call_tables_and_columns_as_the_company_does():
+    columns = {"sales": {"qty": "units"}, "dfu": {"dfu_ck": "sku", "dmdunit": "item", "loc": "site"}}
+    names = load_config(warehouse={"tables": {"sales": "fct", "dfu": "skus"}, "columns": columns}).warehouse
+    span = {"first_month": JANUARY, "as_of_month": JANUARY + 2, "names": names}
+    with pytest.raises(WarehouseError, match=r"skus must hold one row for each item, dmdgroup and site.*several sku"):
+        PanelBuilder(dims(A, A), **span)
+    builder = PanelBuilder(dims(A), **span)
+    with pytest.raises(DataError, match=r"units must be a finite number.* in fct"):
+        builder.add(sales_batch([(*A, month(1), float("nan"))]))
+    with pytest.raises(DataError, match=r"one DFU of skus.*0 DFUs of theirs not in skus"):
+        select_histories(builder.build(), window_months=3, season_window_months=24, min_months_history=3)
 
 
 def test_window_without_any_demand_is_an_error_that_says_where_to_look():

@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from dfu_clustering.clusters.k_selection import select_k
-from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.clustering import ClusteringConfig, Space
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES
@@ -221,6 +221,22 @@ class TestAttributes:
     def test_attributes_with_a_weight_must_be_there(self):
         with pytest.raises(DataError, match=r"missing columns.*'region'"):
             build_preprocessing(config(attributes={"dfu": 1.0})).fit(matrix_of().drop(columns="region"))
+
+    def test_a_companys_own_list_takes_the_place_of_the_projects(self):
+        listed = [
+            {"name": "channel", "table": "dfu", "kind": "categorical", "column": "Channel %"},
+            {"name": "litres", "table": "item", "kind": "numeric"},
+            {"name": "judged_only", "table": "dfu", "kind": "numeric", "feature": False},
+        ]
+        own = config(attributes={"item": 0.5, "dfu": 2.0}, warehouse={"attributes": listed, "shown": None})
+        rng = np.random.default_rng(4)
+        dfus = matrix_of().assign(channel=rng.choice(["online", "shop"], 200), litres=rng.lognormal(0, 1, 200))
+        fitted = build_preprocessing(own).fit(dfus)
+        assert column_names(fitted)[10:] == ("litres", "channel=online", "channel=shop")
+        stored = Space.model_validate_json(own.of_the_space().model_dump_json(), strict=True)
+        restored = learn(build_preprocessing(stored), learned(fitted))
+        assert (restored.transform(dfus) == fitted.transform(dfus)).all()
+        assert [one.name for one in stored.attribute_list] == ["channel", "litres"]
 
     def test_null_and_constant_attributes_leave_nothing(self):
         pipeline = build_preprocessing(config(attributes={"item": 1.0, "dfu": 1.0}))

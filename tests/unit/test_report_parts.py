@@ -18,7 +18,7 @@ from dfu_clustering.report.page import script_json, share_text
 from dfu_clustering.report.provenance import k_choice
 from dfu_clustering.report.sample import DFUS_OF_A_KIND, select_dfus
 from dfu_clustering.report.segments import pattern_matrix
-from dfu_clustering.report.wording import label_title, month_in_words, profile_words, reason_lines
+from dfu_clustering.report.wording import exclusion_meaning, label_title, month_in_words, profile_words, reason_lines
 from dfu_clustering.runs.summaries import Profiles, SegmentSummary, TrainingMetadata
 from dfu_clustering.segments.continuation import Continuity
 
@@ -95,6 +95,12 @@ def profile_of(**values):
 )
 def test_label_is_told_in_words(base, traits, title):
     assert label_title(base, traits) == title
+
+
+def test_dfus_left_out_are_told_by_the_name_of_the_companys_table():
+    assert exclusion_meaning("never_sold", "dim_sku") == "are in dim_sku and have never sold"
+    assert exclusion_meaning("not_in_dim_dfu", "sku {0} %s") == "sell, but are not in sku {0} %s"
+    assert exclusion_meaning("some_other_reason", "dim_sku") == "some other reason"
 
 
 def test_profile_in_words_follows_the_thresholds_of_the_labels():

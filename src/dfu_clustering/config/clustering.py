@@ -4,10 +4,11 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from dfu_clustering.config.data_quality import DataQualityConfig, Section, Share
 from dfu_clustering.config.operations import ScaleConfig, TrackingConfig, WarehouseConfig
+from dfu_clustering.config.warehouse_names import KnownAttribute
 
 _S = TypeVar("_S", bound=Section)
 
@@ -151,9 +152,36 @@ class SpaceSettings(HistorySettings):
         float, Field(gt=0, lt=1, description="Share (0-1) of the variance that the kept principal components explain.")
     ]
 
-    def of_the_space(self) -> "SpaceSettings":
-        """Return these settings alone, without the rest of a configuration."""
-        return SpaceSettings.model_validate(self.model_dump(include=set(SpaceSettings.model_fields)))
+    def listed_attributes(self) -> tuple[KnownAttribute, ...] | None:
+        """Return the attributes that there are in the feature matrix; None: those of the project's own list."""
+        return None
+
+    def of_the_space(self) -> "Space":
+        """Return what makes the space alone, without the rest of a configuration."""
+        listed, weights = self.listed_attributes(), self.attributes.model_dump()
+        used = [one for one in listed or () if weights[one.table] > 0]
+        values = self.model_dump(include=set(SpaceSettings.model_fields))
+        return Space.model_validate({**values, "attribute_list": used or None})
+
+
+class Space(SpaceSettings):
+    """What made a clustered space, as it is stored: the settings, and the attributes that had a weight.
+
+    The list is no parameter of a run, but of the configuration file.
+    """
+
+    attribute_list: Annotated[
+        tuple[KnownAttribute, ...] | None, Field(description="Attributes with a weight; null: of the project's list.")
+    ] = None
+
+    def listed_attributes(self) -> tuple[KnownAttribute, ...] | None:
+        """Return the attributes that had a weight; None: those of the project's own list."""
+        return self.attribute_list
+
+    @model_serializer(mode="wrap")
+    def _without_an_empty_list(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = inner(self)
+        return {name: value for name, value in values.items() if name != "attribute_list" or value is not None}
 
 
 class KSelectionSettings(Section):
@@ -230,6 +258,19 @@ class ClusteringConfig(RunSettings):
     warehouse: Annotated[WarehouseConfig, Field(description="Where the sales are, and how long it is waited for.")]
     scale: Annotated[ScaleConfig, Field(description="How extraction and features are spread out.")]
     tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
+
+    def listed_attributes(self) -> tuple[KnownAttribute, ...]:
+        """Return the attributes of the configured list that are in the feature matrix."""
+        return self.warehouse.in_the_matrix()
+
+    @model_validator(mode="after")
+    def _weights_are_of_attributes(self) -> Self:
+        listed = {one.table for one in self.listed_attributes()}
+        weighed = {table for table, weight in self.attributes.model_dump().items() if weight > 0}
+        found = ", ".join(sorted(weighed - listed))
+        return _require(
+            self, not found, f"attributes.{found} is above 0 and warehouse.attributes names no feature of it"
+        )
 
 
 def _require(section: _S, holds: bool, rule: str) -> _S:  # noqa: FBT001

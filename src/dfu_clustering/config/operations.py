@@ -5,14 +5,15 @@ from typing import Annotated
 from pydantic import Field
 
 from dfu_clustering.config.data_quality import Section
+from dfu_clustering.config.warehouse_names import WarehouseNames
 
 # without quotes: MLflow is asked for a model by a filter that holds its name; an experiment may be a path
 ModelName = Annotated[str, Field(pattern=r"^[\w .-]{1,200}$")]
 ExperimentName = Annotated[str, Field(pattern=r"^[\w ./-]{1,200}$")]
 
 
-class WarehouseConfig(Section):
-    """Where the sales are, and how long the warehouse is waited for."""
+class WarehouseConfig(WarehouseNames):
+    """Where the sales are and what they are called there, and how long the warehouse is waited for."""
 
     connection_block: Annotated[
         str | None, Field(description="Name of a SqlAlchemyConnector block; null: the DATABASE_URL variable.")

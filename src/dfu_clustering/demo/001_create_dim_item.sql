@@ -1,5 +1,5 @@
--- One row an item; item_no = dim_dfu.dmdunit, but items and DFUs may be missing from each other: no foreign key.
-CREATE TABLE IF NOT EXISTS dim_item (
+-- One row an item; item_no is the dmdunit of a DFU, but items and DFUs may be missing from each other: no foreign key.
+CREATE TABLE IF NOT EXISTS {item_table} (
     item_sk bigserial PRIMARY KEY,
     item_ck text NOT NULL UNIQUE,
     item_no text NOT NULL,

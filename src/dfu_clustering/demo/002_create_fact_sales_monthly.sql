@@ -1,5 +1,5 @@
 -- One row a DFU, month and type; no row is zero demand. Only sales_ck is unique: a late correction is one more row.
-CREATE TABLE IF NOT EXISTS fact_sales_monthly (
+CREATE TABLE IF NOT EXISTS {sales_table} (
     sales_sk bigserial PRIMARY KEY,
     sales_ck text NOT NULL UNIQUE,
     dmdunit text NOT NULL,

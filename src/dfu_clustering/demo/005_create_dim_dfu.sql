@@ -1,5 +1,5 @@
 -- One row a DFU (dmdunit, dmdgroup, loc). The project writes cluster_assignment and modified_ts, nothing else.
-CREATE TABLE IF NOT EXISTS dim_dfu (
+CREATE TABLE IF NOT EXISTS {dfu_table} (
     dfu_sk bigserial PRIMARY KEY,
     dfu_ck text NOT NULL UNIQUE,
     dmdunit text NOT NULL,
@@ -43,8 +43,8 @@ CREATE TABLE IF NOT EXISTS dim_dfu (
     modified_ts timestamptz DEFAULT now()
 );
 
-CREATE INDEX IF NOT EXISTS idx_dim_dfu_dmdunit ON dim_dfu (dmdunit);
-CREATE INDEX IF NOT EXISTS idx_dim_dfu_loc ON dim_dfu (loc);
-CREATE INDEX IF NOT EXISTS idx_dim_dfu_brand ON dim_dfu (brand);
-CREATE INDEX IF NOT EXISTS idx_dim_dfu_region ON dim_dfu (region);
-CREATE INDEX IF NOT EXISTS idx_dim_dfu_cluster_assignment ON dim_dfu (cluster_assignment);
+CREATE INDEX IF NOT EXISTS idx_dim_dfu_dmdunit ON {dfu_table} (dmdunit);
+CREATE INDEX IF NOT EXISTS idx_dim_dfu_loc ON {dfu_table} (loc);
+CREATE INDEX IF NOT EXISTS idx_dim_dfu_brand ON {dfu_table} (brand);
+CREATE INDEX IF NOT EXISTS idx_dim_dfu_region ON {dfu_table} (region);
+CREATE INDEX IF NOT EXISTS idx_dim_dfu_cluster_assignment ON {dfu_table} (cluster_assignment);

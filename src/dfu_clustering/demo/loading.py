@@ -1,76 +1,112 @@
-"""Loads warehouse tables into PostgreSQL: the project's DDL, then COPY, without a Python object a row."""
+"""Loads warehouse tables into PostgreSQL: the project's DDL, then COPY, without a Python object a row.
+
+Tables and columns get the names of the configuration, so that the demo runs with those of a company too.
+"""
 
 import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import closing
-from importlib.resources import files
 
 import psycopg2
 import pyarrow as pa
 import pyarrow.csv as csv
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
 
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.config.warehouse_names import ROLES, Role, WarehouseNames
 from dfu_clustering.demo.rows import WarehouseTables
+from dfu_clustering.warehouse.statements import literal, quoted, statement, table
 
-_DDL_FILES = ("001_create_dim_item.sql", "002_create_fact_sales_monthly.sql", "005_create_dim_dfu.sql")
+_DDL: dict[Role, str] = {
+    "item": "001_create_dim_item",
+    "sales": "002_create_fact_sales_monthly",
+    "dfu": "005_create_dim_dfu",
+}
 
 _ROWS_PER_CHUNK = 50_000
 
 
-def create_tables(connection: Connection) -> None:
-    """Create dim_item, fact_sales_monthly and dim_dfu with their indexes, where they are missing."""
+def create_tables(connection: Connection, names: WarehouseNames | None = None) -> None:
+    """Create the item, sales and DFU tables with their indexes, where they are missing; None: as configured."""
+    names = names or load_config().warehouse
     with connection.cursor() as cursor:
-        for statements in _ddl():
-            cursor.execute(statements)
+        if names.schema_name is not None:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(names.schema_name)}")
+        for role in _DDL:
+            cursor.execute("SELECT to_regclass(%s) IS NULL", (table(names, role),))
+            if cursor.fetchone() == (True,):
+                for command in _ddl(names, role):
+                    cursor.execute(command)
 
 
-def load_panel(target: Connection | str, panel: WarehouseTables) -> None:
+def load_panel(target: Connection | str, panel: WarehouseTables, names: WarehouseNames | None = None) -> None:
     """Create the tables where they are missing and append the panel's rows to them.
 
     Args:
         target: A connection, whose transaction is left open, or a URL, which is loaded in one transaction.
         panel: Rows for the three tables.
+        names: What they are called; None: as configured.
 
     Raises:
         psycopg2.errors.UniqueViolation: Rows of these keys are there already; nothing is overwritten.
     """
+    names = names or load_config().warehouse
     if isinstance(target, str):
         with closing(psycopg2.connect(target)) as connection, connection:
-            load_panel(connection, panel)
+            load_panel(connection, panel, names)
         return
-    create_tables(target)
-    for name, table in _by_name(panel):
-        _copy(target, name, table)
+    create_tables(target, names)
+    for role, rows in _by_role(panel):
+        _copy(target, names, role, rows)
 
 
 def panel_digest(panel: WarehouseTables) -> str:
     """Return a digest of all that load_panel sends, DDL and rows; equal digests mean equal warehouses."""
-    digest = hashlib.sha256("".join(_ddl()).encode())
-    for name, table in _by_name(panel):
-        digest.update(f"{name} {table.column_names}".encode())
-        for chunk in _csv_chunks(table):
+    names = load_config().warehouse
+    digest = hashlib.sha256("".join(command for role in ROLES for command in _ddl(names, role)).encode())
+    for role, rows in _by_role(panel):
+        digest.update(f"{role} {rows.column_names}".encode())
+        for chunk in _csv_chunks(rows):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def _ddl() -> list[str]:
-    return [(files(__package__) / name).read_text(encoding="utf-8") for name in _DDL_FILES]
+def _ddl(names: WarehouseNames, role: Role) -> list[str]:
+    """Return the commands that create one table; the DDL has the project's own names for columns."""
+    own = table(names, role)
+    renamed = [
+        f"ALTER TABLE {own} RENAME COLUMN {quoted(name)} TO {quoted(column)}"
+        for name, column in _columns(names, role).items()
+        if name != column
+    ]
+    filters = names.sales_filter.items() if role == "sales" else ()
+    added = [
+        f"ALTER TABLE {own} ADD COLUMN IF NOT EXISTS {quoted(column)} {'integer' if isinstance(value, int) else 'text'}"
+        f" DEFAULT {literal(value)}"
+        for column, value in filters
+    ]
+    return [statement(__package__, _DDL[role], names), *renamed, *added]
 
 
-def _by_name(panel: WarehouseTables) -> tuple[tuple[str, pa.Table], ...]:
-    return ("dim_item", panel.items), ("dim_dfu", panel.dfus), ("fact_sales_monthly", panel.sales)
+def _columns(names: WarehouseNames, role: Role) -> dict[str, str]:
+    shown = {one.name: str(one.column) for one in names.shown_columns()} if role == "dfu" else {}
+    return shown | {one.name: one.source for one in names.attributes_of(role)} | names.columns_of(role)
 
 
-def _copy(connection: Connection, name: str, table: pa.Table) -> None:
-    columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
-    identifier = sql.Identifier(name)
+def _by_role(panel: WarehouseTables) -> tuple[tuple[Role, pa.Table], ...]:
+    return ("item", panel.items), ("dfu", panel.dfus), ("sales", panel.sales)
+
+
+def _copy(connection: Connection, names: WarehouseNames, role: Role, rows: pa.Table) -> None:
+    known, own = _columns(names, role), table(names, role)
+    columns = ", ".join(quoted(known.get(name, name)) for name in rows.column_names)
     with connection.cursor() as cursor:
-        copy = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')").format(identifier, columns)
-        for chunk in _csv_chunks(table):
-            cursor.copy_expert(copy, io.BytesIO(chunk))
-        cursor.execute(sql.SQL("ANALYZE {}").format(identifier))
+        for chunk in _csv_chunks(rows):
+            cursor.copy_expert(
+                f"COPY {own} ({columns}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')", io.BytesIO(chunk)
+            )
+        cursor.execute(f"ANALYZE {own}")
 
 
 def _csv_chunks(table: pa.Table) -> Iterator[bytes]:

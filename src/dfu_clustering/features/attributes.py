@@ -1,8 +1,6 @@
 """The attributes of item and DFU, which are joined to the feature matrix from the dimension tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,49 +8,39 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dfu_clustering.arrays import Integers
+from dfu_clustering.config.clustering import SpaceSettings
+from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
+from dfu_clustering.config.warehouse_names import Attribute, KnownAttribute
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import require_columns, require_none
 
-
-@dataclass(frozen=True)
-class Attribute:
-    """One column of the matrix that is taken from a dimension table."""
-
-    name: str
-    kind: Literal["numeric", "categorical"]
+PROJECT_NAMES = load_config(DEFAULTS_PATH).warehouse
+ITEM_ATTRIBUTES: tuple[Attribute, ...] = PROJECT_NAMES.features_of("item")
+DFU_ATTRIBUTES: tuple[Attribute, ...] = PROJECT_NAMES.features_of("dfu")
 
 
-ITEM_ATTRIBUTES: tuple[Attribute, ...] = (
-    Attribute("category", "categorical"),
-    Attribute("class", "categorical"),
-    Attribute("sub_class", "categorical"),
-    Attribute("brand_name", "categorical"),
-    Attribute("country", "categorical"),
-    Attribute("national_service_model", "categorical"),
-    Attribute("case_weight", "numeric"),
-    Attribute("item_proof", "numeric"),
-    Attribute("bpc", "numeric"),
-    Attribute("bottle_pack", "numeric"),
-    Attribute("pack_case", "numeric"),
-)
-
-DFU_ATTRIBUTES: tuple[Attribute, ...] = (
-    Attribute("brand", "categorical"),
-    Attribute("region", "categorical"),
-    Attribute("state_plan", "categorical"),
-    Attribute("sales_div", "categorical"),
-    Attribute("prod_cat_desc", "categorical"),
-    Attribute("abc_vol", "categorical"),
-    Attribute("service_lvl_grp", "categorical"),
-    Attribute("supergroup", "categorical"),
-    Attribute("execution_lag", "numeric"),
-    Attribute("total_lt", "numeric"),
-    Attribute("alcoh_pct", "numeric"),
-    Attribute("proof", "numeric"),
-)
+def attributes_of(settings: SpaceSettings) -> tuple[KnownAttribute, ...]:
+    """Return the attributes that are columns of the feature matrix."""
+    listed = settings.listed_attributes()
+    return PROJECT_NAMES.in_the_matrix() if listed is None else listed
 
 
-def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFrame) -> pd.DataFrame:
+def clustered_attributes(settings: SpaceSettings) -> dict[str, tuple[KnownAttribute, ...]]:
+    """Return by table the attributes that have a weight in the clustered space, in the order of the list."""
+    listed, weights = attributes_of(settings), settings.attributes.model_dump()
+    return {
+        table: tuple(one for one in listed if one.table == table) for table in ("item", "dfu") if weights[table] > 0
+    }
+
+
+def add_attributes(
+    features: pd.DataFrame,
+    items: pd.DataFrame,
+    dfus: pd.DataFrame,
+    *,
+    item_attributes: Sequence[Attribute] = ITEM_ATTRIBUTES,
+    dfu_attributes: Sequence[Attribute] = DFU_ATTRIBUTES,
+) -> pd.DataFrame:
     """Left-join the item and DFU attributes: dfu_ck to ``dfus``, then dmdunit = item_no to ``items``.
 
     item_no need not be unique (item_ck is): of several items the first counts, ordered by item_ck where ``items`` has
@@ -60,19 +48,21 @@ def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFra
 
     Args:
         features: Any columns and ``dfu_ck``.
-        items: item_no and ITEM_ATTRIBUTES of dim_item.
-        dfus: dfu_ck, dmdunit and DFU_ATTRIBUTES of dim_dfu.
+        items: item_no and the item's attributes.
+        dfus: dfu_ck, dmdunit and the DFU's attributes.
+        item_attributes: Those that become columns.
+        dfu_attributes: Those that become columns.
 
     Returns:
-        The features with ITEM_ATTRIBUTES, then DFU_ATTRIBUTES added, rows and index as they were. Numeric attributes
+        The features with the item's attributes, then the DFU's added, rows and index as they were. Numeric attributes
         are float64, categorical ones str, both with NaN where NULL or where the item or DFU is not known.
 
     Raises:
         DataError: A column is missing, a numeric attribute is not a number, or dfus holds a dfu_ck twice.
     """
     _require_columns(features, ["dfu_ck"], table_name="features")
-    _require_columns(items, ["item_no", *_names(ITEM_ATTRIBUTES)], table_name="items")
-    _require_columns(dfus, ["dfu_ck", "dmdunit", *_names(DFU_ATTRIBUTES)], table_name="dfus")
+    _require_columns(items, ["item_no", *_names(item_attributes)], table_name="items")
+    _require_columns(dfus, ["dfu_ck", "dmdunit", *_names(dfu_attributes)], table_name="dfus")
     require_none(
         dfus["dfu_ck"].duplicated(),
         dfus["dfu_ck"],
@@ -80,19 +70,19 @@ def add_attributes(features: pd.DataFrame, items: pd.DataFrame, dfus: pd.DataFra
         found="keys that occur again",
         remedy="read the attributes with one row a DFU",
     )
-    known_items = _one_row_an_item(items)
+    known_items = _one_row_an_item(items, item_attributes)
     of_dfu = _rows_of(dfus, _positions(features["dfu_ck"], dfus["dfu_ck"]))
     of_item = _rows_of(known_items, _positions(of_dfu["dmdunit"], known_items["item_no"]))
     joined = {
         attribute.name: _attribute_values(of_its_key[attribute.name], attribute).set_axis(features.index)
-        for of_its_key, attributes in ((of_item, ITEM_ATTRIBUTES), (of_dfu, DFU_ATTRIBUTES))
+        for of_its_key, attributes in ((of_item, item_attributes), (of_dfu, dfu_attributes))
         for attribute in attributes
     }
     return pd.concat([features, pd.DataFrame(joined, index=features.index)], axis=1)
 
 
-def _one_row_an_item(items: pd.DataFrame) -> pd.DataFrame:
-    order = ["item_no", *(["item_ck"] if "item_ck" in items else []), *_names(ITEM_ATTRIBUTES)]
+def _one_row_an_item(items: pd.DataFrame, attributes: Sequence[Attribute]) -> pd.DataFrame:
+    order = ["item_no", *(["item_ck"] if "item_ck" in items else []), *_names(attributes)]
     known = items.dropna(subset="item_no")
     if known["item_no"].duplicated().any():
         known = known.sort_values(order).drop_duplicates("item_no")

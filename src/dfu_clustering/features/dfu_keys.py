@@ -9,20 +9,27 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
 from dfu_clustering.arrays import Integers, Objects
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import WarehouseError
 
 KEY_COLUMNS = ("dmdunit", "dmdgroup", "loc")
 
 
 class KeyIndex:
-    """Maps (dmdunit, dmdgroup, loc) to the row of the panel without a Python object per sales row."""
+    """Maps (dmdunit, dmdgroup, loc) to the row of the panel without a Python object per sales row.
 
-    def __init__(self, dims: pa.Table, dfu_ck: Objects) -> None:
+    Args:
+        dims: Columns dmdunit, dmdgroup, loc of the DFUs.
+        dfu_ck: Their keys.
+        names: What an error calls the table and its columns.
+    """
+
+    def __init__(self, dims: pa.Table, dfu_ck: Objects, names: WarehouseNames) -> None:
         self._values = [pc.unique(dims.column(name).combine_chunks().drop_null()) for name in KEY_COLUMNS]
         combined = self._combined(dims.select(KEY_COLUMNS).combine_chunks().to_batches()[0]) if len(dims) else _EMPTY
         position = np.flatnonzero(combined >= 0)
         self._index = pd.Index(combined[position])
-        _require_unique(self._index, dfu_ck[position])
+        _require_unique(self._index, dfu_ck[position], names)
         self._position = np.append(position, -1)  # a key that is not found reads the last entry
 
     def positions(self, batch: pa.RecordBatch) -> NDArray[np.intp]:
@@ -57,15 +64,16 @@ def natural_keys(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
     return list(zip(*(distinct.column(name).to_pylist() for name in columns), strict=True))
 
 
-def _require_unique(keys: "pd.Index[int]", dfu_ck: Objects) -> None:
+def _require_unique(keys: "pd.Index[int]", dfu_ck: Objects, names: WarehouseNames) -> None:
     if not keys.is_unique:
         order = np.argsort(keys, kind="stable")
         again = np.flatnonzero(np.diff(keys[order]) == 0)
+        table, own = names.tables.dfu, names.columns.dfu
         raise WarehouseError(
-            "dim_dfu must hold one row for each dmdunit, dmdgroup and loc",
-            found="several dfu_ck for one of them",
+            f"{table} must hold one row for each {own.dmdunit}, {own.dmdgroup} and {own.loc}",
+            found=f"several {own.dfu_ck} for one of them",
             keys=[f"{dfu_ck[order[i]]} = {dfu_ck[order[i + 1]]}" for i in again],
-            remedy="remove the duplicate rows from dim_dfu",
+            remedy=f"remove the duplicate rows from {table}",
         )
 
 

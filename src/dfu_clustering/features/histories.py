@@ -161,9 +161,10 @@ def _require_demand(panel: Panel, window: int, demanded: Flags) -> None:
     if not demanded.any():
         first = panel.as_of_month - (window - 1)
         raise DataError(
-            "The time window must hold sales of at least one DFU of dim_dfu",
+            f"The time window must hold sales of at least one DFU of {panel.dfu_table}",
             found=f"no positive demand of {len(demanded)} DFUs from {first} to {panel.as_of_month} "
-            f"({panel.facts.rows} sales rows read, {len(panel.facts.unknown_dfus)} DFUs of theirs not in dim_dfu)",
+            f"({panel.facts.rows} sales rows read, {len(panel.facts.unknown_dfus)} DFUs of theirs not in "
+            f"{panel.dfu_table})",
             remedy="check that the sales are loaded and as_of_month is right, or widen time_window_months",
         )
 

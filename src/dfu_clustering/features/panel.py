@@ -13,7 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dfu_clustering.arrays import Floats, Objects
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import DataError
+from dfu_clustering.features.attributes import PROJECT_NAMES
 from dfu_clustering.features.dfu_keys import KeyIndex, natural_keys
 from dfu_clustering.months import Month, month_range
 
@@ -43,12 +45,14 @@ class Panel:
             is contiguous in memory, as sales come and as features are computed: month by month.
         as_of_month: The newest month.
         facts: What the rows were like.
+        dfu_table: What an error calls the table of the DFUs.
     """
 
     dfu_ck: Objects
     demand: Floats
     as_of_month: Month
     facts: SalesFacts
+    dfu_table: str = PROJECT_NAMES.tables.dfu
 
     @property
     def months(self) -> NDArray[np.datetime64]:
@@ -63,15 +67,19 @@ class PanelBuilder:
         dims: Columns dfu_ck, dmdunit, dmdgroup, loc of dim_dfu; the last three may hold nulls, which match no sale.
         first_month: Oldest month with sales.
         as_of_month: Newest month to be read; later rows must not be added.
+        names: What errors call tables and columns.
 
     Raises:
         WarehouseError: Two DFUs share dmdunit, dmdgroup and loc, so that their sales cannot be told apart.
     """
 
-    def __init__(self, dims: pa.Table, *, first_month: Month, as_of_month: Month) -> None:
+    def __init__(
+        self, dims: pa.Table, *, first_month: Month, as_of_month: Month, names: WarehouseNames = PROJECT_NAMES
+    ) -> None:
+        self._names = names
         dims = dims.sort_by("dfu_ck")
         self._dfu_ck: Objects = dims.column("dfu_ck").to_numpy(zero_copy_only=False).astype(object)
-        self._keys = KeyIndex(dims, self._dfu_ck)
+        self._keys = KeyIndex(dims, self._dfu_ck, names)
         self._first_month, self._as_of_month = first_month, as_of_month
         self._column_of_day = _column_of_day(first_month, as_of_month)
         shape = (int((as_of_month - first_month).astype(int)) + 1, len(self._dfu_ck))
@@ -86,7 +94,7 @@ class PanelBuilder:
         self._counts["rows"] += len(qty)
         self._counts["null_qty"] += qty.null_count
         amount = qty.fill_null(0.0).to_numpy(zero_copy_only=False)
-        _require_finite(amount, batch)
+        _require_finite(amount, batch, self._names)
         self._counts["negative_qty"] += int(np.count_nonzero(amount < 0))
         days = batch.column("startdate").cast(pa.int32()).to_numpy(zero_copy_only=False)
         column = self._column_of_day[days - _day_number(self._first_month)]
@@ -106,7 +114,7 @@ class PanelBuilder:
             clipped_months=clipped,
             unknown_dfus=tuple("_".join(key) for key in sorted(self._unknown)),
         )
-        return Panel(self._dfu_ck, demand.T, self._as_of_month, facts)
+        return Panel(self._dfu_ck, demand.T, self._as_of_month, facts, self._names.tables.dfu)
 
     def _add_up(self, dfu: NDArray[np.intp], month: NDArray[np.intp], amount: Floats, batch: pa.RecordBatch) -> None:
         known = dfu >= 0
@@ -136,12 +144,12 @@ def _day_number(month: Month) -> int:
     return int(month.astype("datetime64[D]").astype(int))
 
 
-def _require_finite(amount: Floats, batch: pa.RecordBatch) -> None:
+def _require_finite(amount: Floats, batch: pa.RecordBatch, names: WarehouseNames) -> None:
     bad = ~np.isfinite(amount)
     if bad.any():
         raise DataError(
-            "qty must be a finite number or NULL",
-            found=f"{np.unique(amount[bad]).tolist()} in fact_sales_monthly",
+            f"{names.columns.sales.qty} must be a finite number or NULL",
+            found=f"{np.unique(amount[bad]).tolist()} in {names.tables.sales}",
             keys=["_".join(key) for key in natural_keys(batch.filter(pa.array(bad)))],
             remedy="correct these rows in the source and load the month again",
         )

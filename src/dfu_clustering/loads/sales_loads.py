@@ -7,15 +7,15 @@ from sqlalchemy import Engine
 
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.months import last_day, parse_month
-from dfu_clustering.warehouse.connect import raw_connection, schema_errors
+from dfu_clustering.warehouse.connect import names_of, raw_connection, schema_errors
 from dfu_clustering.warehouse.snapshot import SalesSpan
-from dfu_clustering.warehouse.statements import statement
+from dfu_clustering.warehouse.statements import literal, statement
 
 _FINGERPRINT_DIGITS = 12
 
 
 class SalesState(Summary):
-    """What fact_sales_monthly shows of the months up to one, so that two loads can be told apart.
+    """What the sales table shows of the months up to one, so that two loads can be told apart.
 
     Attributes:
         as_of_month: Newest month that is looked at, ``2026-10``.
@@ -49,18 +49,20 @@ class SalesState(Summary):
 
 
 def read_sales_state(engine: Engine, as_of_month: str | None = None) -> SalesState:
-    """Return what fact_sales_monthly shows up to a month, by default the newest.
+    """Return what the sales table shows up to a month, by default the newest.
 
     Raises:
         WarehouseError: A table or column is missing.
         DataError: There are no sales, or none for that month.
     """
     wanted = parse_month(as_of_month) if as_of_month else None
-    with raw_connection(engine) as connection, connection.cursor() as cursor, schema_errors():
-        cursor.execute(statement(__package__, "sales_state"), {"last_day": last_day(wanted) if wanted else None})
+    names = names_of(engine)
+    last = literal(last_day(wanted).isoformat()) if wanted else "NULL"
+    with raw_connection(engine) as connection, connection.cursor() as cursor, schema_errors(names):
+        cursor.execute(statement(__package__, "sales_state", names, last_day=last))
         row: Any = cursor.fetchone()  # one row, of nulls where the table is empty
     oldest, newest, all_rows, rows, load_ts, modified_ts, total_qty = row
-    month = SalesSpan.of(oldest, newest, all_rows).as_of(wanted)
+    month = SalesSpan.of(names.tables.sales, oldest, newest, all_rows).as_of(wanted)
     return SalesState(
         as_of_month=str(month),
         rows=rows,

@@ -7,7 +7,7 @@ WITH days AS MATERIALIZED (
         max(load_ts) AS load_ts,
         max(modified_ts) AS modified_ts,
         sum(qty) AS qty
-    FROM fact_sales_monthly
+    FROM {sales} AS s
     WHERE startdate IS NOT NULL
     GROUP BY startdate
 ),
@@ -17,7 +17,7 @@ all_days AS (
         min(startdate) AS oldest,
         max(startdate) AS newest,
         sum(rows)::bigint AS rows,
-        coalesce(%(last_day)s::date, (date_trunc('month', max(startdate)) + interval '1 month - 1 day')::date) AS last_day
+        coalesce({last_day}::date, (date_trunc('month', max(startdate)) + interval '1 month - 1 day')::date) AS last_day
     FROM days
 )
 

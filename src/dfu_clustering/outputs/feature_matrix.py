@@ -6,26 +6,30 @@ from typing import Final
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from dfu_clustering.config.clustering import SpaceSettings
 from dfu_clustering.errors import DataError
-from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES
+from dfu_clustering.features.attributes import attributes_of
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.files.tables import read_table, require_columns, require_none
 from dfu_clustering.runs.folder import RunFile, RunFolder
 
 _REMEDY: Final = "run generate_clustering_features.py again"
-_TEXTS: Final = frozenset(
-    {"dfu_ck", "demand_class", *(a.name for a in (*ITEM_ATTRIBUTES, *DFU_ATTRIBUTES) if a.kind == "categorical")}
-)
+_TEXTS: Final = ("dfu_ck", "demand_class")
 
 
-def read_matrix(files: RunFolder) -> pd.DataFrame:
+def read_matrix(files: RunFolder, settings: SpaceSettings) -> pd.DataFrame:
     """Read a feature matrix in the order of its keys, so that a shuffled file gives the same clusters.
+
+    Args:
+        files: Where it is.
+        settings: They say which attributes there are, and so which of them are text in a CSV file.
 
     Raises:
         DataError: It is unreadable, lacks a column, or a key or value breaks a rule.
     """
     path = files.path(RunFile.MATRIX)
-    matrix = read_table(path, text_columns=_TEXTS)
+    categorical = [one.name for one in attributes_of(settings) if one.kind == "categorical"]
+    matrix = read_table(path, text_columns=frozenset((*_TEXTS, *categorical)))
     names = tuple(feature.name for feature in TIME_SERIES_FEATURES)
     require_columns(matrix, ("dfu_ck", *names), rule="A feature matrix must hold every feature", remedy=_REMEDY)
     keys = matrix["dfu_ck"]

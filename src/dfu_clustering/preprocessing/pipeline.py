@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.config.clustering import SpaceSettings
-from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES, Attribute
+from dfu_clustering.config.warehouse_names import KnownAttribute
+from dfu_clustering.features.attributes import clustered_attributes
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.preprocessing.attribute_encoding import AttributeEncoder
 from dfu_clustering.preprocessing.learner import Blocks, Learner
@@ -46,11 +47,8 @@ def build_preprocessing(settings: SpaceSettings) -> Pipeline:
     in a numeric one, and fitting it also where no time-series column varies among several DFUs.
     """
     names = SHAPE_SOURCES if settings.feature_set == "shape" else NUMERIC_FEATURES
-    attributes = (
-        ("item_attributes", ITEM_ATTRIBUTES, settings.attributes.item),
-        ("dfu_attributes", DFU_ATTRIBUTES, settings.attributes.dfu),
-    )
-    used = [block for block in attributes if block[2] > 0]
+    weights = settings.attributes.model_dump()
+    used = [(f"{table}_attributes", block, weights[table]) for table, block in clustered_attributes(settings).items()]
     numeric = [*names, *(name for _, block, _ in used for name in _names(block, "numeric"))]
     categorical = [name for _, block, _ in used for name in _names(block, "categorical")]
     blocks = [("time_series", _time_series_block(settings), list(names))]
@@ -93,7 +91,7 @@ def _time_series_block(settings: SpaceSettings) -> Pipeline | NoiseDiscount:
     return NoiseDiscount(block) if settings.discount_noise else block
 
 
-def _attribute_block(attributes: Sequence[Attribute], weight: float, settings: SpaceSettings) -> Pipeline:
+def _attribute_block(attributes: Sequence[KnownAttribute], weight: float, settings: SpaceSettings) -> Pipeline:
     """Return the pipeline of one block; its numeric and frequency columns are scaled, its one-hot columns stay 0/1."""
     numeric, categorical = _names(attributes, "numeric"), _names(attributes, "categorical")
     encoding = AttributeEncoder(numeric, categorical, settings.max_categories, _scaler(settings))
@@ -112,5 +110,5 @@ def _scaler(settings: SpaceSettings) -> Learner:
     return ClippedRobustScaler() if robust else StandardScaling()
 
 
-def _names(attributes: Sequence[Attribute], kind: str) -> list[str]:
+def _names(attributes: Sequence[KnownAttribute], kind: str) -> list[str]:
     return [attribute.name for attribute in attributes if attribute.kind == kind]

@@ -1,4 +1,4 @@
-"""New labels beside those in dim_dfu, within one transaction: what changes, and what was there before."""
+"""New labels beside those in the warehouse, within one transaction: what changes, and what was there before."""
 
 import hashlib
 import io
@@ -12,6 +12,7 @@ from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import require_none
 from dfu_clustering.publishing.journal import Attempt
@@ -67,6 +68,7 @@ def require_valid_labels(labels: pd.DataFrame) -> None:
 
 def compare_labels(
     connection: Connection,
+    names: WarehouseNames,
     labels: pd.DataFrame,
     *,
     unknown: Literal["error", "report"],
@@ -75,16 +77,16 @@ def compare_labels(
     """Return what publishing would do; leaves the temporary table label_changes, which the update works through.
 
     Raises:
-        DataError: With unknown="error", a label belongs to a DFU that is not in dim_dfu.
+        DataError: With unknown="error", a label belongs to a DFU that the DFU table does not have.
     """
-    with connection.cursor() as cursor, schema_errors():
+    with connection.cursor() as cursor, schema_errors(names):
         _copy_labels(cursor, labels, known_unlabelled)
-        cursor.execute(statement(__package__, "label_changes"))
+        cursor.execute(statement(__package__, "label_changes", names))
         not_found = _keys(cursor, _NOT_FOUND)
         if unknown == "error":
-            _require_known(not_found)
+            _require_known(not_found, names.tables.dfu)
         appeared = _keys(cursor, _APPEARED) if known_unlabelled is not None else None
-        cursor.execute(statement(__package__, "label_transitions"))
+        cursor.execute(statement(__package__, "label_transitions", names))
         return PublishSummary(
             transitions=tuple(Transition(old_label=old, new_label=new, dfus=n) for old, new, n in cursor.fetchall()),
             not_found=len(not_found),
@@ -160,10 +162,10 @@ def previous_labels(connection: Connection, changes: int) -> pd.DataFrame:
     return frame
 
 
-def _require_known(not_found: list[str]) -> None:
+def _require_known(not_found: list[str], table: str) -> None:
     if not_found:
         raise DataError(
-            "Every dfu_ck of a labels file must be in dim_dfu",
+            f"Every dfu_ck of a labels file must be in {table}",
             found="unknown dfu_ck",
             keys=not_found,
             remedy="label again from the current warehouse; nothing was written",

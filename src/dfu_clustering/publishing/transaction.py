@@ -13,6 +13,7 @@ from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import DataError
 from dfu_clustering.publishing.journal import Attempt
 from dfu_clustering.publishing.outcome import (
@@ -29,8 +30,8 @@ from dfu_clustering.publishing.staging import (
     transaction_id,
     was_committed,
 )
-from dfu_clustering.warehouse.connect import raw_connection, schema_errors
-from dfu_clustering.warehouse.statements import statement
+from dfu_clustering.warehouse.connect import names_of, raw_connection, schema_errors
+from dfu_clustering.warehouse.statements import statement, table
 from dfu_clustering.warehouse.timeouts import answer_expected, patient_cursor
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Publishing:
 
 
 def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None = None) -> PublishSummary:
-    """Make dim_dfu.cluster_assignment say exactly what ``labels`` says; DFUs that it does not name get NULL.
+    """Make the label column say exactly what ``labels`` says; DFUs that it does not name get NULL.
 
     Only rows that change are written, with modified_ts. A second publisher waits for the first. All statements see
     one snapshot: where somebody else changes a row meanwhile, nothing is overwritten, and publishing starts anew.
@@ -91,38 +92,40 @@ def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None 
     """
     require_valid_labels(labels)
     how = how or Publishing()
+    dfu_table = names_of(engine).tables.dfu
     for pause_s in (*_PAUSES_S, None):
         try:
             report = _try_to_publish(engine, labels, how)
         except (pg_errors.SerializationFailure, pg_errors.DeadlockDetected) as error:
             if pause_s is None:
                 raise ConcurrentChangeError(
-                    f"dim_dfu changed while labels were published, {len(_PAUSES_S) + 1} times: {_first_line(error)}. "
-                    "Nothing was written; publish again when nobody else writes to dim_dfu."
+                    f"{dfu_table} changed while labels were published, {len(_PAUSES_S) + 1} times: "
+                    f"{_first_line(error)}. Nothing was written; publish again when nobody else writes to {dfu_table}."
                 ) from error
             logger.warning("publish again in %g s: %s", pause_s, _first_line(error))
             time.sleep(pause_s)
         else:
             break
-    _log(report)
+    _log(report, dfu_table)
     return report
 
 
-def _log(report: PublishSummary) -> None:
+def _log(report: PublishSummary, dfu_table: str) -> None:
     counts = f"updated={report.updated} unchanged={report.unchanged} cleared={report.cleared}"
     logger.info("published dry_run=%s %s not_found=%d", report.dry_run, counts, report.not_found)
     if report.not_found:
         keys = ", ".join(report.not_found_keys)
-        logger.warning("not_found=%d DFUs with a label have left dim_dfu, the first: %s", report.not_found, keys)
+        logger.warning("not_found=%d DFUs with a label have left %s, the first: %s", report.not_found, dfu_table, keys)
     if report.appeared:
         keys = ", ".join(report.appeared_keys)
-        logger.warning("appeared=%d DFUs have come into dim_dfu since, the first: %s", report.appeared, keys)
+        logger.warning("appeared=%d DFUs have come into %s since, the first: %s", report.appeared, dfu_table, keys)
 
 
 def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishSummary:
-    with raw_connection(engine) as connection, _clear_words(connection), _only_publisher(engine, connection):
-        report = compare_labels(connection, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
-        _require_known_share(report, len(labels), how.least_known_share)
+    names = names_of(engine)
+    with raw_connection(engine) as connection, _clear_words(connection, names), _only_publisher(engine, connection):
+        report = compare_labels(connection, names, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
+        _require_known_share(report, len(labels), how.least_known_share, names.tables.dfu)
         if how.dry_run:
             return report.model_copy(update={"dry_run": True})
         changes, digest = report.updated + report.cleared, labels_digest(labels)
@@ -140,17 +143,17 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
                 after_committed=committed or (last is not None and last.after_committed),
             )
             how.keep(attempt, previous_labels(connection, changes))
-        _write(connection, changes)
+        _write(connection, names, changes)
         with answer_expected(engine, connection):
             _commit(connection)
         return report
 
 
-def _require_known_share(report: PublishSummary, n_labels: int, least_share: float) -> None:
+def _require_known_share(report: PublishSummary, n_labels: int, least_share: float, dfu_table: str) -> None:
     if n_labels - report.not_found < least_share * n_labels:
         raise DataError(
             "Labels go back to the warehouse that they are from",
-            found=f"{report.not_found} of {n_labels} labelled DFUs are not in dim_dfu",
+            found=f"{report.not_found} of {n_labels} labelled DFUs are not in {dfu_table}",
             keys=report.not_found_keys,
             remedy="name the warehouse of that run in DATABASE_URL, or another run",
         )
@@ -183,15 +186,15 @@ def _only_publisher(engine: Engine, connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _clear_words(connection: Connection) -> Iterator[None]:
+def _clear_words(connection: Connection, names: WarehouseNames) -> Iterator[None]:
     """Say who is in the way where a lock was waited for too long, and which limit a statement has reached."""
     try:
         yield
     except pg_errors.LockNotAvailable as error:
         connection.rollback()
         raise ConcurrentChangeError(
-            f"dim_dfu was not free within lock_timeout_s: {_lock_holders(connection)}. Nothing was written; "
-            "publish again when they have finished."
+            f"{names.tables.dfu} was not free within lock_timeout_s: {_lock_holders(connection, names)}. Nothing was "
+            "written; publish again when they have finished."
         ) from error
     except pg_errors.QueryCanceled as error:
         raise SlowStatementError(
@@ -200,9 +203,10 @@ def _clear_words(connection: Connection) -> Iterator[None]:
         ) from error
 
 
-def _lock_holders(connection: Connection) -> str:
+def _lock_holders(connection: Connection, names: WarehouseNames) -> str:
     with connection.cursor() as cursor:
-        cursor.execute(statement(__package__, "lock_holders"), {"advisory_lock": _ADVISORY_LOCK})
+        values = {"advisory_lock": _ADVISORY_LOCK, "table": table(names, "dfu")}
+        cursor.execute(statement(__package__, "lock_holders", names), values)
         holders = cursor.fetchall()
     connection.rollback()
     told = [
@@ -212,16 +216,16 @@ def _lock_holders(connection: Connection) -> str:
     return "it is held by " + ", ".join(told) if told else "whoever held it has just finished"
 
 
-def _write(connection: Connection, changes: int) -> None:
+def _write(connection: Connection, names: WarehouseNames, changes: int) -> None:
     if not changes:
         return
-    with connection.cursor() as cursor, schema_errors():
+    with connection.cursor() as cursor, schema_errors(names):
         cursor.execute(_IN_THE_ORDER_OF_THE_TABLE)
-        cursor.execute(statement(__package__, "update_labels"))
+        cursor.execute(statement(__package__, "update_labels", names))
         if cursor.rowcount != changes:
             raise ConcurrentChangeError(
-                f"dim_dfu changed while labels were published: {cursor.rowcount} rows were written, not {changes}. "
-                "Nothing was committed; publish again."
+                f"{names.tables.dfu} changed while labels were published: {cursor.rowcount} rows were written, not "
+                f"{changes}. Nothing was committed; publish again."
             )
 
 

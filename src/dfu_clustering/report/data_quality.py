@@ -6,7 +6,7 @@ from dfu_clustering.figures.style import short
 from dfu_clustering.quality.gate_reports import Check, GateReport
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import DataQuality, Exclusion, Fact, Finding, SuiteResult
-from dfu_clustering.report.wording import EXCLUSION_MEANINGS
+from dfu_clustering.report.wording import exclusion_meaning
 from dfu_clustering.runs.summaries import FeatureSummary
 
 _SALES = (
@@ -25,7 +25,7 @@ def data_quality(artifacts: RunArtifacts) -> DataQuality:
         suites=[_suite(report) for report in artifacts.gates],
         findings=_findings(artifacts.gates),
         exclusions=[
-            Exclusion(reason=reason, meaning=EXCLUSION_MEANINGS.get(reason, reason.replace("_", " ")), dfus=dfus)
+            Exclusion(reason=reason, meaning=exclusion_meaning(reason, artifacts.dfu_table), dfus=dfus)
             for reason, dfus in (origin.excluded if origin else {}).items()
         ],
         sales=_sales(origin) if origin else [],

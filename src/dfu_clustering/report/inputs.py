@@ -27,6 +27,7 @@ class RunArtifacts:
         not_continued: Why the labels do not continue published ones although there are some; None: nothing went wrong.
         label_changes: dfu_ck, old_label, new_label, word, feature, before, after of DFUs that changed their label.
         run_name: Name of the run folder.
+        dfu_table: What the table is called to which labels are published.
     """
 
     profiles: Profiles
@@ -40,6 +41,7 @@ class RunArtifacts:
     not_continued: str | None = None
     label_changes: pd.DataFrame | None = None
     run_name: str | None = None
+    dfu_table: str = "dim_dfu"
 
     @property
     def segments(self) -> list[SegmentSummary]:

@@ -304,6 +304,7 @@ class Report(_Part):
     as_of_month: str
     status: Status
     run_name: str | None
+    dfu_table: str
     headline: Headline
     segments: list[Segment]
     matrix: list[PatternRow]

@@ -18,12 +18,18 @@ _TRAITS = {"erratic": "erratic sizes", "regular": "regular sizes"} | {
 _SIGNS = {">=": "≥", "<=": "≤"}
 _ALWAYS = 0.005  # share of months without demand that rounds to none
 
-EXCLUSION_MEANINGS = {
+_EXCLUSION_MEANINGS = {
     "insufficient_history": "sold for fewer months than are needed to judge them: new",
     "no_demand_in_window": "sold before, but nothing in the months looked at: inactive",
-    "never_sold": "are in dim_dfu and have never sold",
-    "not_in_dim_dfu": "sell, but are not in dim_dfu",
+    "never_sold": "are in {dfu_table} and have never sold",
+    "not_in_dim_dfu": "sell, but are not in {dfu_table}",
 }
+
+
+def exclusion_meaning(reason: str, dfu_table: str) -> str:
+    """Return why DFUs have no label in words; ``dfu_table`` is what their table is called."""
+    meaning = _EXCLUSION_MEANINGS.get(reason)
+    return reason.replace("_", " ") if meaning is None else meaning.replace("{dfu_table}", dfu_table)
 
 
 def label_title(base: str, traits: list[str]) -> str:

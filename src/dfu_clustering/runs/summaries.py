@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from dfu_clustering.clusters.k_selection import KSelection
-from dfu_clustering.config.clustering import LabelingConfig, RunSettings, SpaceSettings
+from dfu_clustering.config.clustering import LabelingConfig, RunSettings, Space
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.churn import LabelChurn
 from dfu_clustering.labels.rules import Bounds
@@ -154,7 +154,7 @@ class TrainingMetadata(_Training, TrainingToContinue):
     config_digest: str
     code_version: str
     seed: int
-    space_settings: SpaceSettings
+    space_settings: Space
     clustered_columns: list[str]
     feature_scales: dict[str, dict[str, float | None]]
     features: FeatureSummary | None

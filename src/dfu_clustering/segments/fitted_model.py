@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.kmeans import nearest_centroids
-from dfu_clustering.config.clustering import SpaceSettings
+from dfu_clustering.config.clustering import Space
 from dfu_clustering.errors import DataError
 from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TRAIT_NUMBERS
 from dfu_clustering.preprocessing.learner import learn, learned
@@ -44,7 +44,7 @@ class FittedModel:
         reference: What the DFUs were like when the model was fitted.
     """
 
-    settings: SpaceSettings
+    settings: Space
     preprocessing: Pipeline
     kmeans_centroids: Floats
     clusters: Clusters
@@ -100,7 +100,7 @@ class _StoredModel(BaseModel):
 
     format: Literal["dfu-clustering model"]
     schema_version: Literal[2]
-    settings: SpaceSettings
+    settings: Space
     matrix_columns: list[str]
     columns: list[str]
     preprocessing: dict[str, Any]

@@ -10,6 +10,7 @@ from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.config.clustering import SpaceSettings
+from dfu_clustering.features.attributes import clustered_attributes
 from dfu_clustering.labels.vocabulary import INACTIVE, TIERS, Label, parse_label
 from dfu_clustering.segments.fitted_model import FittedModel
 from dfu_clustering.segments.membership import FREE, Clusters
@@ -103,4 +104,8 @@ def changed_settings(now: SpaceSettings, then: SpaceSettings) -> tuple[str, ...]
     unused |= set() if now.use_pca else {"pca_explained_variance"}
     unused |= set() if now.attributes.item or now.attributes.dfu else {"max_categories"}
     names = (name for name in SpaceSettings.model_fields if name not in unused)
-    return tuple(name for name in names if getattr(then, name) != getattr(now, name))
+    changed = tuple(name for name in names if getattr(then, name) != getattr(now, name))
+    same_weights = then.attributes == now.attributes
+    if same_weights and clustered_attributes(then) != clustered_attributes(now):
+        return (*changed, "warehouse.attributes")
+    return changed

@@ -12,6 +12,7 @@ import pyarrow.parquet as parquet
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import HistorySettings, RunSettings
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import DataError
 from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.dfu_keys import keys_digest
@@ -26,6 +27,7 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary
+from dfu_clustering.warehouse.connect import names_of
 from dfu_clustering.warehouse.snapshot import WHOLE, Part, Snapshot, snapshot
 
 logger = logging.getLogger(__name__)
@@ -62,9 +64,10 @@ def build_features(
         DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
     """
     wanted = parse_month(as_of_month) if as_of_month else None
+    names = names_of(engine)
     with snapshot(engine, part=part, same_as=same_as) as source:
         items, dfus = source.items(), source.dfus()
-        panel = _read_panel(source, dfus, wanted, part)
+        panel = _read_panel(source, dfus, wanted, part, names)
     histories, exclusions = select_histories(
         panel,
         window_months=config.time_window_months,
@@ -73,9 +76,15 @@ def build_features(
         may_be_empty=part != WHOLE,
     )
     summary = _summary(config, panel, histories, exclusions)
-    _report(panel, summary)
+    _report(panel, summary, names.tables.dfu)
     if summary.clustered:
-        features = add_attributes(time_series_features(histories), items.to_pandas(), dfus.to_pandas())
+        features = add_attributes(
+            time_series_features(histories),
+            items.to_pandas(),
+            dfus.to_pandas(),
+            item_attributes=names.features_of("item"),
+            dfu_attributes=names.features_of("dfu"),
+        )
         write_table(features, files.path(RunFile.MATRIX))
         write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
     write_table(_left_out(exclusions), files.path(RunFile.EXCLUDED))
@@ -119,11 +128,11 @@ def origin_of(files: RunFolder, matrix: pd.DataFrame) -> FeatureSummary | None:
     return summary
 
 
-def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part) -> Panel:
+def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part, names: WarehouseNames) -> Panel:
     span = source.sales_span()
     as_of_month = span.as_of(wanted)
     keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
-    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month)
+    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month, names=names)
     with progress("reading sales rows", span.rows // part.of) as advance:
         for batch in source.sales(as_of_month):
             builder.add(batch)
@@ -184,7 +193,7 @@ def _left_out(exclusions: Exclusions) -> pd.DataFrame:
     return pd.DataFrame(columns).astype(_LEFT_OUT)
 
 
-def _report(panel: Panel, summary: FeatureSummary) -> None:
+def _report(panel: Panel, summary: FeatureSummary, dfu_table: str) -> None:
     counts = " ".join(f"{reason}={count}" for reason, count in summary.excluded.items())
     logger.info("features as_of=%s clustered=%d %s", summary.as_of_month, summary.clustered, counts)
     facts = panel.facts
@@ -198,7 +207,7 @@ def _report(panel: Panel, summary: FeatureSummary) -> None:
     if facts.unknown_dfus:
         first = ", ".join(facts.unknown_dfus[:_KEYS_KEPT])
         logger.warning(
-            "not_in_dim_dfu=%d DFUs sell but are not in dim_dfu, the first: %s", len(facts.unknown_dfus), first
+            "not_in_dim_dfu=%d DFUs sell but are not in %s, the first: %s", len(facts.unknown_dfus), dfu_table, first
         )
 
 

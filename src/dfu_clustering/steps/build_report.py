@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.parquet as parquet
 
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.files.tables import atomic_path
 from dfu_clustering.report.builder import assemble
 from dfu_clustering.report.inputs import RunArtifacts
@@ -81,6 +82,7 @@ def _artifacts(
         not_continued=choice.problem if choice else None,
         label_changes=files.find_table(RunFile.LABEL_CHANGES),
         run_name=run.name if run else None,
+        dfu_table=load_config().warehouse.tables.dfu,
     )
 
 

@@ -36,7 +36,7 @@ def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles
         DataError: The matrix is unreadable, lacks a column, repeats a DFU, or holds fewer DFUs than clusters; or the
             published run's files are missing, unreadable or of a later month.
     """
-    matrix = read_matrix(files)
+    matrix = read_matrix(files, config)
     origin = origin_of(files, matrix)
     config = _as_built(config, origin)
     segmentation, continuity = _segmented(config, matrix, origin, published)

@@ -11,11 +11,14 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.config.operations import WarehouseConfig
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import ConfigError, WarehouseError
 from dfu_clustering.warehouse.timeouts import limit_waiting
 
 DATABASE_URL_VARIABLE = "DATABASE_URL"
+_NAMES = "dfu_warehouse_names"
 
 # libpq gives no code for a refused connection, only words; these do not change by waiting
 _REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
@@ -31,7 +34,12 @@ _SCHEMA_ERRORS = (
 
 
 def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> Engine:
-    """Return an engine on psycopg2 for a PostgreSQL URL; it waits as long as the limits say, None: as the server does.
+    """Return an engine on psycopg2 for a PostgreSQL URL.
+
+    Args:
+        url: Its address.
+        limits: The section ``warehouse``: how long is waited, and what the tables are called. None: as long as the
+            server does, and the names of the configuration file.
 
     Raises:
         ConfigError: No URL is given, or it does not name PostgreSQL.
@@ -58,7 +66,19 @@ def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> En
             found=f"one that cannot be parsed ({type(error).__name__}); it is not shown, it may hold a password",
             remedy="use an address of the form postgresql://user:password@host:5432/database",
         ) from None
-    return limit_waiting(engine, limits)
+    return configure_engine(engine, limits)
+
+
+def configure_engine(engine: Engine, config: WarehouseConfig | None) -> Engine:
+    """Give an engine its time limits and the names of the warehouse; None: see connect_engine()."""
+    engine.update_execution_options(**{_NAMES: config or load_config().warehouse})
+    return limit_waiting(engine, config)
+
+
+def names_of(engine: Engine) -> WarehouseNames:
+    """Return what the tables behind an engine are called."""
+    names: WarehouseNames = engine.get_execution_options()[_NAMES]
+    return names
 
 
 @contextmanager
@@ -98,17 +118,20 @@ def private_connection(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def schema_errors() -> Iterator[None]:
+def schema_errors(names: WarehouseNames) -> Iterator[None]:
     """Turn PostgreSQL's word for a missing table, column or right into a WarehouseError that says what to do."""
     try:
         yield
     except _SCHEMA_ERRORS as error:
+        tables, columns = names.tables, names.columns.dfu
         found = (error.diag.message_primary or str(error)).strip()
         raise WarehouseError(
-            "fact_sales_monthly, dim_dfu and dim_item must exist with their columns and grant what the project does",
+            f"{tables.sales}, {tables.dfu} and {tables.item} must exist with their columns and grant what the project "
+            "does",
             found=found,
-            remedy="check that the address names the right database and schema, and the role's rights: SELECT on the "
-            "three tables, UPDATE of cluster_assignment and modified_ts, TEMPORARY on the database",
+            remedy="check that the address names the right database and schema, that the section warehouse of the "
+            "configuration names the tables and columns, and the role's rights: SELECT on the three tables, UPDATE of "
+            f"{columns.cluster_assignment} and {columns.modified_ts}, TEMPORARY on the database",
         ) from error
 
 

@@ -1,4 +1,4 @@
 SELECT dmdunit, dmdgroup, loc, startdate, qty
-FROM fact_sales_monthly
+FROM {sales} AS s
 WHERE startdate <= '{last_day}'
   AND {condition}

@@ -16,11 +16,13 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
+from dfu_clustering.config.warehouse_names import Attribute, Role
 from dfu_clustering.errors import DataError
 from dfu_clustering.months import Month, last_day, parse_month
-from dfu_clustering.warehouse.connect import raw_connection, schema_errors
+from dfu_clustering.warehouse.catalog import missing_attributes
+from dfu_clustering.warehouse.connect import names_of, raw_connection, schema_errors
 from dfu_clustering.warehouse.copy_stream import CopyOut
-from dfu_clustering.warehouse.statements import statement
+from dfu_clustering.warehouse.statements import quoted, statement
 from dfu_clustering.warehouse.timeouts import answer_expected
 
 _BLOCK_BYTES = 16 << 20  # each block looks the keys that occur in it up once; larger ones are no faster
@@ -34,8 +36,8 @@ _GONE_SNAPSHOT = (
 
 _KEY_TYPES = {name: pa.dictionary(pa.int32(), pa.string()) for name in ("dmdunit", "dmdgroup", "loc")}
 _SALES_TYPES = {**_KEY_TYPES, "startdate": pa.date32(), "qty": pa.float64()}
-_NUMERIC = ("execution_lag", "total_lt", "alcoh_pct", "proof")
-_ITEM_NUMERIC = ("case_weight", "item_proof", "bpc", "bottle_pack", "pack_case")
+_DFU_KEYS = ("dfu_ck", *_KEY_TYPES)
+_ITEM_KEYS = ("item_ck", "item_no")
 
 
 class SnapshotGoneError(ConnectionError):
@@ -44,14 +46,15 @@ class SnapshotGoneError(ConnectionError):
 
 @dataclass(frozen=True)
 class SalesSpan:
-    """Oldest and newest month of fact_sales_monthly, and its number of rows."""
+    """Oldest and newest month of the sales table, and its number of rows."""
 
+    table: str
     first_month: Month
     last_month: Month
     rows: int
 
     @classmethod
-    def of(cls, oldest: date | None, newest: date | None, rows: int) -> "SalesSpan":
+    def of(cls, table: str, oldest: date | None, newest: date | None, rows: int) -> "SalesSpan":
         """Return the span from the oldest startdate to the newest.
 
         Raises:
@@ -59,11 +62,11 @@ class SalesSpan:
         """
         if oldest is None:
             raise DataError(
-                "fact_sales_monthly must hold sales",
+                f"{table} must hold sales",
                 found="an empty table",
                 remedy="load the sales first",
             )
-        return cls(np.datetime64(oldest, "M"), np.datetime64(newest, "M"), rows)
+        return cls(table, np.datetime64(oldest, "M"), np.datetime64(newest, "M"), rows)
 
     def as_of(self, wanted: Month | None) -> Month:
         """Return the wanted as-of month, by default the newest.
@@ -76,7 +79,7 @@ class SalesSpan:
         if not self.first_month <= wanted <= self.last_month:
             raise DataError(
                 "as_of_month must be a month up to which sales are loaded",
-                found=f"{wanted}, while fact_sales_monthly runs from {self.first_month} to {self.last_month}",
+                found=f"{wanted}, while {self.table} runs from {self.first_month} to {self.last_month}",
                 remedy="load that month first, or choose one of these",
             )
         return wanted
@@ -96,7 +99,7 @@ class Part:
 
     @property
     def condition(self) -> str:
-        """Return what is true in SQL for the rows of this part, in dim_dfu as in fact_sales_monthly."""
+        """Return what is true in SQL for the rows of this part, of DFUs as of sales."""
         if self.of == 1:
             return "true"
         digits = "hashtextextended(concat(dmdunit, dmdgroup, loc), 0) & 9223372036854775807"
@@ -111,6 +114,7 @@ class Snapshot:
 
     def __init__(self, engine: Engine, connection: Connection, part: Part = WHOLE) -> None:
         self._engine, self._connection, self._part = engine, connection, part
+        self._names = names_of(engine)
 
     def export(self) -> str:
         """Return the name under which others can open the same snapshot, as long as this one is open."""
@@ -119,39 +123,47 @@ class Snapshot:
             return str((cursor.fetchone() or ("",))[0])
 
     def sales_span(self) -> SalesSpan:
-        """Return the oldest and the newest month of fact_sales_monthly and its number of rows.
+        """Return the oldest and the newest month of the sales and their number of rows.
 
         Raises:
             DataError: The table is empty.
         """
-        with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor, schema_errors():
-            cursor.execute("SELECT min(startdate), max(startdate), count(*) FROM fact_sales_monthly")
-            return SalesSpan.of(*(cursor.fetchone() or (None, None, 0)))
+        query = statement(__package__, "sales_span", self._names)
+        errors = schema_errors(self._names)
+        with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor, errors:
+            cursor.execute(query)
+            return SalesSpan.of(self._names.tables.sales, *(cursor.fetchone() or (None, None, 0)))
 
     def sales(self, as_of_month: Month) -> Iterator[pa.RecordBatch]:
         """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
-        query = statement(__package__, "select_sales").format(
-            last_day=last_day(as_of_month).isoformat(), condition=self._part.condition
-        )
+        last = last_day(as_of_month).isoformat()
+        query = statement(__package__, "select_sales", self._names, last_day=last, condition=self._part.condition)
         yield from self._copy(query, _SALES_TYPES)
 
     def dfus(self) -> pa.Table:
-        """Return keys and attributes of dim_dfu."""
-        return self._table(statement(__package__, "select_dfus").format(condition=self._part.condition), _NUMERIC)
+        """Return keys and attributes of the DFUs; an attribute that is not there is NULL, with a warning."""
+        missing = self._missing("dfu")
+        types = _types(_DFU_KEYS, self._names.features_of("dfu"))
+        values = {"columns": ", ".join(map(quoted, types)), "condition": self._part.condition}
+        return self._table(statement(__package__, "select_dfus", self._names, missing=missing, **values), types)
 
     def items(self) -> pa.Table:
-        """Return key and attributes of dim_item."""
-        return self._table(statement(__package__, "select_items"), _ITEM_NUMERIC)
+        """Return key and attributes of the items; an attribute that is not there is NULL, with a warning."""
+        missing = self._missing("item")
+        types = _types(_ITEM_KEYS, self._names.features_of("item"))
+        columns = ", ".join(map(quoted, types))
+        return self._table(statement(__package__, "select_items", self._names, missing=missing, columns=columns), types)
 
-    def _table(self, query: str, numeric: tuple[str, ...]) -> pa.Table:
-        columns = [part.strip() for part in query.partition("FROM")[0].removeprefix("SELECT").split(",")]
-        types = {column: pa.float64() if column in numeric else pa.string() for column in columns}
-        schema = pa.schema(list(types.items()))
-        return pa.Table.from_batches(self._copy(query, types), schema=schema)
+    def _missing(self, role: Role) -> tuple[Attribute, ...]:
+        with answer_expected(self._engine, self._connection):
+            return missing_attributes(self._connection, self._names, role)
+
+    def _table(self, query: str, types: dict[str, pa.DataType]) -> pa.Table:
+        return pa.Table.from_batches(self._copy(query, types), schema=pa.schema(list(types.items())))
 
     def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         copy = CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)")
-        with schema_errors(), answer_expected(self._engine, self._connection), copy as stream:
+        with schema_errors(self._names), answer_expected(self._engine, self._connection), copy as stream:
             stream.peek(1)  # waits for a lock where a time limit can interrupt it: Arrow's own reading cannot be
             yield from csv.open_csv(
                 stream,
@@ -163,13 +175,18 @@ class Snapshot:
             )
 
 
+def _types(keys: tuple[str, ...], attributes: tuple[Attribute, ...]) -> dict[str, pa.DataType]:
+    kinds = {one.name: pa.float64() if one.kind == "numeric" else pa.string() for one in attributes}
+    return dict.fromkeys(keys, pa.string()) | kinds
+
+
 @contextmanager
 def snapshot(engine: Engine, *, part: Part = WHOLE, same_as: str | None = None) -> Iterator[Snapshot]:
     """Open one read-only, repeatable-read transaction and end it afterwards.
 
     Args:
         engine: The warehouse.
-        part: DFUs to which dim_dfu and the sales are confined.
+        part: DFUs to which the DFU table and the sales are confined.
         same_as: Name of a snapshot that is still open; see Snapshot.export().
 
     Raises:

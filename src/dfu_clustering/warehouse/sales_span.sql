@@ -1,0 +1,1 @@
+SELECT min(startdate), max(startdate), count(*) FROM {sales} AS s

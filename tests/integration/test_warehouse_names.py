@@ -1,0 +1,301 @@
+"""A warehouse in which nothing is called as in this project, named by the configuration file alone."""
+
+import runpy
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+import yaml
+from api_site import ApiSite
+from gate_runs import QUICK
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from sqlalchemy import make_url
+
+from deploy.warehouse_roles import roles_script
+from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
+from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.run import Run
+from dfu_clustering.warehouse.connect import connect_engine
+from dfu_clustering.warehouse.statements import quoted
+from expectations.gate import judge_sources
+from flows.cluster_dfus import cluster_dfus
+
+pytestmark = pytest.mark.integration
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+PANEL = generate_panel(400, 36, 11)
+PROOF = next(proof.as_py() for proof in PANEL.dfus["proof"] if proof.is_valid)
+DEFAULTS = load_config(DEFAULTS_PATH).warehouse
+RENAMED = {"brand": "Brand Name", "proof": "proof %", "total_lt": "lead:time", "category": "cat{0}", "region": "area"}
+COMPANY = {
+    "schema": "Sales Mart",
+    "tables": {"sales": "Sales; DROP TABLE dim_sku", "dfu": "dim_sku", "item": 'the "item"'},
+    "columns": {
+        "sales": {
+            "dmdunit": "item_id",
+            "dmdgroup": "customer_group",
+            "loc": "site %s",
+            "startdate": "Month",
+            "qty": "units' sold",
+            "load_ts": "loaded",
+            "modified_ts": "changed",
+        },
+        "dfu": {
+            "dfu_sk": "sku_sk",
+            "dfu_ck": "sku_ck",
+            "dmdunit": "item_id",
+            "dmdgroup": "customer_group",
+            "loc": "site:id",
+            "load_ts": "created",
+            "cluster_assignment": 'Demand "Segment" %(x)s',
+            "modified_ts": "updated",
+        },
+        "item": {"item_ck": "k" * 63, "item_no": "item_id"},
+    },
+    "sales_filter": {"type": None, "kind": "actual's"},
+    "attributes": [
+        one.model_dump() | {"column": RENAMED.get(one.name, f"of {one.name}")} for one in DEFAULTS.attributes
+    ],
+}
+SKU = '"Sales Mart".dim_sku'
+LABEL = quoted(COMPANY["columns"]["dfu"]["cluster_assignment"])
+LABELS = {"theirs": f"SELECT sku_ck, {LABEL} FROM {SKU}", "ours": "SELECT dfu_ck, cluster_assignment FROM dim_dfu"}
+# in every schema of a path that looks for temporary tables last
+PLANTED = (
+    *("new_labels", "label_changes", "sales_months", "recent_sales", "vanished_groups", "recent_facts", "dfu_facts"),
+    *("judged_sales", "judged_dfus", "judged_items"),
+)
+
+
+def execute(url, *commands):
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        for command in commands:
+            cursor.execute(command)
+        return cursor.fetchall() if cursor.description else []
+
+
+def plant(url, name):
+    schemas = ("public", "planted")
+    tables = [f"{schema}.{table}" for schema in schemas for table in PLANTED]
+    execute(
+        url,
+        "CREATE SCHEMA planted",
+        *(f"CREATE TABLE {table} (dfu_ck text, cluster_label text, rows int)" for table in tables),
+        *(f"INSERT INTO {table} VALUES ('planted', 'planted', -1)" for table in tables),
+        f"ALTER DATABASE {name} SET search_path = planted, public, pg_temp",
+    )
+    return tables
+
+
+class Site:
+    """A warehouse with the labels of one run of the flow, which worked as the role that the project comes with."""
+
+    def __init__(self, kind, server, folder):
+        self.kind, self.name, self.folder = kind, f"names_{kind}", folder
+        create_database(server.url(), self.name)
+        self.owner_url = server.url(self.name)
+        self.config = folder / "config.yaml"
+        settings = QUICK | {"k_range": list(QUICK["k_range"]), "warehouse": COMPANY if kind == "theirs" else {}}
+        self.config.write_text(yaml.safe_dump({"clustering": settings}))
+        self.names = load_config(self.config).warehouse
+        load_panel(self.owner_url, PANEL, self.names)
+        self.planted = plant(self.owner_url, self.name) if kind == "ours" else []
+        execute(self.owner_url, roles_script(self.names))
+        if self.planted:
+            execute(self.owner_url, f"ALTER ROLE dfu_worker IN DATABASE {self.name} RESET search_path")
+            execute(self.owner_url, "GRANT USAGE ON SCHEMA planted TO dfu_worker")
+
+    def url(self, role):
+        return make_url(self.owner_url).set(username=role).render_as_string(hide_password=False)
+
+    def variables(self):
+        return {
+            "DATABASE_URL": self.url("dfu_worker"),
+            "DFU_CLUSTERING_CONFIG": str(self.config),
+            "DFU_CLUSTERING_VAR": str(self.folder / "var"),
+        }
+
+    def labels(self):
+        return dict(execute(self.owner_url, LABELS[self.kind]))
+
+
+@pytest.fixture(scope="module")
+def sites(postgres_server, server_of_this_process, tracking_store, tmp_path_factory):
+    """The same panel under our names and under a company's, each with a run of the flow."""
+    found = {kind: Site(kind, postgres_server, tmp_path_factory.mktemp(kind)) for kind in LABELS}
+    for site in found.values():
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            temporary_settings({PREFECT_API_URL: server_of_this_process.api_url}),
+        ):
+            for name, value in (site.variables() | {"MLFLOW_TRACKING_URI": tracking_store}).items():
+                patch.setenv(name, value)
+            site.summary = cluster_dfus(**QUICK)
+    yield found
+    for site in found.values():
+        for role in ("dfu_worker", "dfu_api"):
+            execute(site.owner_url, f"DROP OWNED BY {role}")
+        drop_database(postgres_server.url(), site.name)
+    execute(postgres_server.url(), "DROP ROLE dfu_worker", "DROP ROLE dfu_api")
+
+
+@pytest.fixture
+def theirs(sites, monkeypatch, tmp_path, tracking_store):
+    """The company's warehouse, for programs that run in this process."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in (sites["theirs"].variables() | {"MLFLOW_TRACKING_URI": tracking_store}).items():
+        monkeypatch.setenv(name, value)
+    return sites["theirs"]
+
+
+@pytest.fixture
+def program(monkeypatch, capsys):
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_flow_gives_the_same_labels_under_other_names(sites):
+    ours, theirs = sites["ours"], sites["theirs"]
+    assert theirs.labels() == ours.labels()
+    assert len({label for label in ours.labels().values() if label}) >= 3
+    labelled = theirs.summary.clustered + sum(others.size for others in theirs.summary.lifecycle)
+    assert theirs.summary.published.updated == labelled > 300
+
+
+def test_files_of_the_run_are_the_same(sites):
+    first, second = (next((site.folder / "var" / "runs").glob("2*")) for site in sites.values())
+    for name in ("clustering_features.parquet", "cluster_labels.csv", "cluster_centroids.csv", "cluster_model.json"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_tables_planted_under_the_temporary_names_change_nothing(sites):
+    ours = sites["ours"]
+    assert len(ours.planted) == 2 * len(PLANTED)
+    assert execute(ours.url("dfu_worker"), "SHOW search_path") == [("planted, public, pg_temp",)]
+    for table in ours.planted:
+        assert execute(ours.owner_url, f"SELECT * FROM {table}") == [("planted", "planted", -1)]
+    assert ours.labels() == sites["theirs"].labels()  # where none is planted
+
+
+def test_programs_publish_the_same_labels(theirs, program):
+    labels = theirs.labels()
+    program("generate_clustering_features", "--output", "data/clustering_features.csv")
+    program("train_clustering_model")
+    program("label_clusters")
+    told = program("update_cluster_assignments", "--override-reason", "labels that the flow published")
+    assert "updated 0, cleared 0" in told
+    execute(theirs.owner_url, f"UPDATE {SKU} SET {LABEL} = NULL")
+    program("update_cluster_assignments", "--skip-validation")
+    assert theirs.labels() == labels
+
+
+def test_restore_puts_the_labels_of_the_run_back(sites, theirs, program):
+    execute(theirs.owner_url, f"UPDATE {SKU} SET {LABEL} = 'lost'")
+    run = next((theirs.folder / "var" / "runs").glob("2*"))
+    program("restore_assignments", "--run", run.name)
+    assert theirs.labels() == sites["ours"].labels()
+
+
+def test_api_answers_with_the_projects_names(sites, theirs, tmp_path):
+    execute(theirs.owner_url, f"ALTER TABLE {SKU} DROP COLUMN sop_ref")
+    variables = theirs.variables()
+    site = ApiSite(tmp_path, theirs.url("dfu_api"), Path(variables["DFU_CLUSTERING_VAR"]), config=theirs.config).start()
+    try:
+        counts = {one["label"]: one["count"] for one in site.get("/domains/dfu/clusters").json["clusters"]}
+        shown = site.page({"proof": float(PROOF)}, sort="-brand", limit=3).json
+        (row,) = site.page({"dfu_ck": f"={PANEL.dfus['dfu_ck'][0]}"}).json["rows"]
+        assert site.dfu(row["dfu_ck"]).json["attributes"] == row
+        assert site.page(sort="sop_ref").status == 422
+    finally:
+        site.stop()
+    labels = [label for label in theirs.labels().values() if label]
+    assert counts == {label: labels.count(label) for label in set(labels)}
+    (proofs,) = execute(theirs.owner_url, f"""SELECT count(*) FROM {SKU} WHERE "proof %" = {PROOF}""")
+    assert (shown["total"],) == proofs
+    assert 0 < len(shown["rows"]) <= 3
+    assert row["brand"] == PANEL.dfus["brand"][0].as_py()
+    assert (row["cluster_assignment"], row["sop_ref"]) == (theirs.labels()[row["dfu_ck"]], None)
+    assert list(row) == list(site_fields())
+
+
+def site_fields():
+    shown = [one.name for one in DEFAULTS.shown_columns()]
+    return ["dfu_sk", "dfu_ck", "dmdunit", "dmdgroup", "loc", *shown, "cluster_assignment", "load_ts", "modified_ts"]
+
+
+@pytest.fixture
+def gate(postgres_url, tmp_path):
+    """Damages the company's warehouse and returns what the source gate finds, by check."""
+    config = load_config(warehouse=COMPANY)
+
+    def judge(*damage, config=config):
+        load_panel(postgres_url, PANEL, config.warehouse)
+        execute(postgres_url, *damage)
+        engine = connect_engine(postgres_url, config.warehouse)
+        run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
+        reports = judge_sources(config, engine, run, GatePolicy(), chosen=True)
+        return {check.name: check for report in reports for check in report.failures}
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (
+            [f"ALTER TABLE {SKU} RENAME TO real_sku", f'CREATE VIEW {SKU} AS SELECT * FROM "Sales Mart".real_sku'],
+            f"dim_sku.{COMPANY['columns']['dfu']['cluster_assignment']} is in a view: name its table",
+        ),
+        (
+            [f"ALTER TABLE {SKU} ALTER {LABEL} TYPE char(40)"],
+            "is character(40), which pads with blanks: ALTER it to text",
+        ),
+        ([f"ALTER TABLE {SKU} ALTER sku_ck TYPE char(80)"], "dim_sku.sku_ck is character(80)"),
+        ([f'ALTER TABLE {SKU} ALTER "site:id" TYPE char(9)'], "dim_sku.site:id is character(9)"),
+    ],
+)
+def test_target_that_labels_cannot_be_written_to_is_refused(gate, damage, found):
+    check = gate(*damage)["labels_can_be_written"]
+    assert check.severity == "critical"
+    assert found in check.sample_keys[0]
+    assert found in check.description
+
+
+def test_sales_and_items_may_be_views(gate):
+    sales, items = quoted(COMPANY["tables"]["sales"]), quoted(COMPANY["tables"]["item"])
+    moved = [
+        command
+        for view in (sales, items)
+        for command in (
+            f'ALTER TABLE "Sales Mart".{view} SET SCHEMA public',
+            f'CREATE VIEW "Sales Mart".{view} AS SELECT * FROM public.{view}',
+        )
+    ]
+    assert [check for check in gate(*moved).values() if check.severity == "critical"] == []
+
+
+@pytest.mark.parametrize(("column", "severity"), [("area", "warning"), ("customer_group", "critical")])
+def test_missing_attribute_is_a_warning_and_a_missing_key_stops(gate, column, severity):
+    failures = gate(f"ALTER TABLE {SKU} DROP {column}")
+    check = failures["columns_and_types"]
+    assert (check.severity, check.sample_keys) == (severity, [f"{column} text, not found"])
+    assert [one.name for one in failures.values() if one.severity == "critical"] == (
+        ["columns_and_types"] if severity == "critical" else []
+    )
+
+
+@pytest.mark.parametrize("other_sales", ["refuse", "ignore"])
+def test_rows_outside_the_filter_stop_the_run_or_are_overlooked_as_configured(gate, other_sales):
+    other = f"""UPDATE "Sales Mart".{quoted(COMPANY["tables"]["sales"])} SET kind = 'plan' WHERE sales_sk % 500 = 0"""
+    failures = gate(other, config=load_config(warehouse=COMPANY | {"other_sales": other_sales}))
+    found = {check.name: check.observed for check in failures.values() if check.severity == "critical"}
+    assert found == ({"kind_is_actual_s": len(PANEL.sales) // 500} if other_sales == "refuse" else {})
