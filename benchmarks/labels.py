@@ -158,9 +158,9 @@ def figures(
 def least_trait_share(config: ClusteringConfig, matrix: pd.DataFrame, result: Segmentation) -> float:
     """Return the smallest share of the bearers of a trait word for which it is strictly true; 1 without any."""
     values, least = own_values(matrix), 1.0
-    for i, meaning in enumerate(result.fitted.clusters.meanings):
-        members = {name: of_all[result.cluster == i] for name, of_all in values.items()}
-        shares = (float(trait.holds(members, config.labeling).mean()) for trait in meaning.trait_words())
+    for i, claim in enumerate(result.claims):
+        members = {name: of_all[result.segment == i] for name, of_all in values.items()}
+        shares = (float(trait.holds(members, config.labeling).mean()) for trait in claim.traits())
         least = min([least, *shares])
     return least
 

@@ -18,7 +18,7 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import BUILD_FEATURES, PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import FeatureSummary, LabelSummary, StabilitySummary
-from dfu_clustering.segments.segmentation import Figures
+from dfu_clustering.segments.measures import Figures
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
 

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.labels.vocabulary import LIFECYCLE, label_pattern, parse_label
+from dfu_clustering.labels.vocabulary import LABELS, LIFECYCLE, label_pattern
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import Suite
 from dfu_clustering.runs.summaries import StabilitySummary
@@ -47,8 +47,7 @@ def label_batches(
 
 
 def _is_of_lifecycle(labels: pd.Series) -> pd.Series:
-    parsed = {label: parse_label(label) for label in labels.dropna().unique()}
-    return labels.isin([text for text, label in parsed.items() if label and label.pattern in LIFECYCLE])
+    return labels.isin([text for text, label in LABELS.items() if label.pattern in LIFECYCLE])
 
 
 def _count_missing(wanted: pd.Series, keys: pd.Series) -> int:

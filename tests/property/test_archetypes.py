@@ -63,9 +63,9 @@ def test_all_words_are_true_of_nearly_all_dfus_and_every_trait_word_of_its_beare
         assert result.figures.true_share >= 0.95
         assert result.figures.within_margin_share >= 0.97
         values = own_values(matrix)
-        for i, meaning in enumerate(result.fitted.clusters.meanings):
-            members = {name: of_all[result.cluster == i] for name, of_all in values.items()}
-            for trait in meaning.trait_words():
+        for i, claim in enumerate(result.claims):
+            members = {name: of_all[result.segment == i] for name, of_all in values.items()}
+            for trait in claim.traits():
                 assert trait.holds(members, load_config().labeling).mean() >= 0.9
 
 

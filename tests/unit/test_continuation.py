@@ -59,6 +59,13 @@ def label_of(segmentation, row):
     return segmentation.labels[segmentation.segment[row]]
 
 
+def cluster_of(segmentation):
+    """Return the place of each DFU's cluster in the model, by pattern and traits."""
+    words = [(meaning.pattern, meaning.traits) for meaning in segmentation.fitted.clusters.meanings]
+    of_label = [words.index((label.pattern, label.traits)) for label in segmentation.labels]
+    return np.array(of_label)[segmentation.segment]
+
+
 def published_as(rows, label):
     """Return what is published, with another label of these DFUs."""
     labels = PUBLISHED.labels.copy()
@@ -74,6 +81,16 @@ def with_values(row, **values):
 
 
 class TestFromScratch:
+    @pytest.mark.parametrize("settings", [{}, {"use_pca": True}, {"feature_set": "all"}])
+    def test_an_assortment_of_one_shape_is_labelled_by_its_volume(self, settings):
+        demand = np.repeat(10.0 * np.arange(1, 51)[:, None], 48, axis=1)
+        keys = np.array([f"dfu_{i:02}" for i in range(50)], dtype=object)
+        matrix = time_series_features(Histories(keys, demand, np.full(50, 24), AS_OF))
+        segmentation = segment_from_scratch(config_with(**settings), matrix)
+        sizes = dict(zip([label.text for label in segmentation.labels], segmentation.sizes.tolist(), strict=True))
+        assert sizes == {"medium_volume_steady": 24, "high_volume_steady": 13, "low_volume_steady": 13}
+        assert segmentation.figures.true_share == 1.0
+
     def test_nearly_every_dfu_bears_its_own_pattern_and_its_own_tier(self):
         values, labels = own_values(MATRIX), [label_of(FRESH, row) for row in range(len(MATRIX))]
         patterns = [PATTERN_NAMES[at] for at in own_patterns(values, CONFIG.labeling)]
@@ -91,8 +108,9 @@ class TestFromScratch:
         centroids = FRESH.fitted.clusters.centroids
         away = np.linalg.norm(FRESH.space[:, None] - centroids[None], axis=2)
         rows = np.arange(len(away))
-        own = away[rows, FRESH.cluster].copy()
-        away[rows, FRESH.cluster] = np.inf
+        cluster = cluster_of(FRESH)
+        own = away[rows, cluster].copy()
+        away[rows, cluster] = np.inf
         assert FRESH.distance == pytest.approx(own)
         assert FRESH.margin == pytest.approx(away.min(axis=1) - own)
         assert FRESH.figures.moved_dfus == (FRESH.margin < 0).sum()
@@ -200,7 +218,8 @@ class TestCentroids:
         assert not continuity.refit
         clusters = segmentation.fitted.clusters
         assert clusters.meanings == FRESH.fitted.clusters.meanings
-        expected = [segmentation.space[segmentation.cluster == i].mean(axis=0) for i in range(len(clusters.meanings))]
+        cluster = cluster_of(segmentation)
+        expected = [segmentation.space[cluster == i].mean(axis=0) for i in range(len(clusters.meanings))]
         assert clusters.centroids == pytest.approx(np.array(expected))
         assert 0 < np.abs(clusters.centroids - FRESH.fitted.clusters.centroids).max() < 0.5
 

@@ -97,7 +97,7 @@ class TestRefused:
     def test_json_of_another_kind(self, content):
         refused(content, "JSON of another kind")
 
-    @pytest.mark.parametrize("written", [0, 1, 3, "2", None, True, 2.0])
+    @pytest.mark.parametrize("written", [0, 3, "2", None, True, 2.0])
     def test_another_schema_version(self, written):
         refused(changed("schema_version", value=written), f"schema_version {written!r}, while this version reads 2")
 

@@ -188,13 +188,20 @@ class TestSelectK:
 
 class TestTooFewDfus:
     def test_a_panel_of_one_dfu_is_refused(self):
-        with pytest.raises(DataError, match="fewer clusterable DFUs than K: 1 DFUs, 1 of them distinct"):
+        with pytest.raises(DataError, match="fewer clusterable DFUs than K: 1 DFUs"):
             select_k(np.zeros((1, 3)), volume=np.ones(1), config=config())
 
     def test_rows_that_do_not_differ_count_once(self):
         space = np.repeat([[0.0], [1.0]], 500, axis=0)
-        with pytest.raises(DataError, match="fewer clusterable DFUs than K: 1000 DFUs, 2 of them distinct"):
-            select_k(space, volume=np.ones(1000), config=config(k_range=(3, 5)))
+        selection, centroids = select_k(space, volume=np.ones(1000), config=config(k_range=(3, 5)))
+        assert (selection.selected, sorted(centroids.ravel().tolist())) == (2, [0.0, 1.0])
+        assert selection.warning == "k_range ends at 2 instead of 5: only 2 DFUs differ"
+
+    def test_dfus_that_are_all_alike_are_one_cluster(self):
+        selection, centroids = select_k(np.full((40, 2), 7.0), volume=np.ones(40), config=config(k_range=(3, 5)))
+        assert (selection.selected, centroids.tolist()) == (1, [[7.0, 7.0]])
+        assert selection.warning == "k_range ends at 1 instead of 5: all DFUs are alike"
+        json.dumps(selection.model_dump(mode="json"), allow_nan=False)
 
     def test_a_range_that_ends_too_high_is_cut_with_a_warning(self):
         space = np.array([[0.0], [0.1], [5.0], [5.1], [9.0]])

@@ -29,8 +29,12 @@ def found(*clusters, patterns=None, centroids=None):
     return Found(patterns or ("plain",) * len(clusters), np.repeat(np.arange(len(clusters)), MEMBERS), places, values)
 
 
+def told(clusters, most=12, known=()):
+    return tell_apart(clusters, CONFIG, most=most, known=known)
+
+
 def words(*clusters, **given):
-    return [meaning.traits for meaning in tell_apart(found(*clusters, **given), CONFIG)]
+    return [meaning.traits for meaning in told(found(*clusters, **given))]
 
 
 def mostly(value, other, share):
@@ -45,7 +49,7 @@ def peaking(month):
 
 class TestTellApart:
     def test_a_pattern_of_one_cluster_needs_no_word(self):
-        meanings = tell_apart(found({"log_growth": 0.9}, {"log_growth": 0.9}, patterns=("steady", "volatile")), CONFIG)
+        meanings = told(found({"log_growth": 0.9}, {"log_growth": 0.9}, patterns=("steady", "volatile")))
         assert meanings == (Meaning("steady"), Meaning("volatile"))
 
     @pytest.mark.parametrize(
@@ -74,11 +78,11 @@ class TestTellApart:
         assert words({"log_growth": mostly(0.4, 0.0, 5 / 8)}, falls) == [(), ("fading",)]
 
     def test_the_bound_of_density_is_the_geometric_mean_of_the_medians(self):
-        meanings = tell_apart(found({"sparsity_score": 8.0}, {"sparsity_score": 2.0}), CONFIG)
+        meanings = told(found({"sparsity_score": 8.0}, {"sparsity_score": 2.0}))
         assert [meaning.sparsity_bound_months for meaning in meanings] == [pytest.approx(4.0)] * 2
 
     def test_other_words_have_no_bound(self):
-        meanings = tell_apart(found({"log_growth": 0.4}, {"log_growth": -0.4}), CONFIG)
+        meanings = told(found({"log_growth": 0.4}, {"log_growth": -0.4}))
         assert [meaning.sparsity_bound_months for meaning in meanings] == [0.0, 0.0]
 
     def test_the_family_is_taken_that_keeps_most_of_the_distances(self):
@@ -91,7 +95,7 @@ class TestTellApart:
         far = words(*three, centroids=[[0], [1], [9]])
         assert far == [("rising", "erratic"), ("rising", "regular"), ("fading",)]
         near = words(*three, centroids=[[0], [8], [9]])
-        assert near == [("erratic",), ("regular", "rising"), ("regular", "fading")]
+        assert near == [("erratic",), ("rising", "regular"), ("fading", "regular")]
 
     def test_a_cluster_of_many_members_weighs_more(self):
         # joining 0 with 1 costs 1 x the weight of both, joining 1 with 2 costs 1 as well: the larger pair is kept apart
@@ -103,7 +107,8 @@ class TestTellApart:
         once = found(*three, centroids=[[0], [1], [2]])
         rows = np.flatnonzero((once.cluster_id != 0) | (np.arange(len(once.cluster_id)) == 0))
         few = Found(once.patterns, once.cluster_id[rows], once.centroids, {n: v[rows] for n, v in once.values.items()})
-        assert tell_apart(few, CONFIG)[0].traits[0] == "rising"  # the cluster of one is joined first
+        # the cluster of one is joined first
+        assert [meaning.traits for meaning in told(few)] == [("rising", "erratic"), ("rising", "regular"), ("fading",)]
         assert few.sizes.tolist() == [1, 8, 8]
 
     def test_a_label_has_two_words_at_most(self):
@@ -119,7 +124,7 @@ class TestTellApart:
 
     def test_patterns_are_told_apart_one_by_one(self):
         rising, fading = {"log_growth": 0.4}, {"log_growth": -0.4}
-        meanings = tell_apart(found(rising, rising, fading, patterns=("plain", "volatile", "volatile")), CONFIG)
+        meanings = told(found(rising, rising, fading, patterns=("plain", "volatile", "volatile")))
         assert meanings == (Meaning("plain"), Meaning("volatile", ("rising",)), Meaning("volatile", ("fading",)))
 
     @pytest.mark.parametrize("seed", range(30))
@@ -127,7 +132,7 @@ class TestTellApart:
         # a word of density that was said of two blocks with two bounds would be one label of two segments
         rng = np.random.default_rng(seed)
         spread = [{"sparsity_score": rng.lognormal(rng.normal(1, 1), rng.uniform(0, 2), MEMBERS)} for _ in range(8)]
-        meanings = set(tell_apart(found(*spread, centroids=rng.normal(size=(8, 2))), CONFIG))
+        meanings = set(told(found(*spread, centroids=rng.normal(size=(8, 2)))))
         assert len({(meaning.pattern, meaning.traits) for meaning in meanings}) == len(meanings)
 
 
@@ -151,8 +156,26 @@ class TestMeaning:
         assert Meaning("plain", ("sparser",), 2.5).traits_hold(values, CONFIG).tolist() == [False, False, True, True]
         assert Meaning("plain", ("denser",), 1.0).traits_hold(values, CONFIG).tolist() == [True, False, False, False]
 
-    def test_another_word_is_added_behind_and_keeps_the_bound(self):
+    def test_another_word_is_added_in_the_order_of_the_list_and_keeps_the_bound(self):
         sparser = Meaning("plain").also("sparser", 2.5)
         assert sparser == Meaning("plain", ("sparser",), 2.5)
-        assert sparser.also("rising", 0.0) == Meaning("plain", ("sparser", "rising"), 2.5)
+        assert sparser.also("rising", 0.0) == Meaning("plain", ("rising", "sparser"), 2.5)
         assert sparser.also(None, 9.0) == sparser
+
+    def test_no_more_meanings_than_may_be_are_told_apart_and_the_nearest_clusters_are_joined(self):
+        clusters = ({"log_growth": 0.4}, {"log_growth": -0.4}, {"cv2_demand": 0.6}, {"cv2_demand": 0.2})
+        four = found(*clusters, patterns=("plain", "plain", "steady", "steady"), centroids=[[0], [1], [10], [19]])
+        assert [meaning.traits for meaning in told(four, most=4)] == [
+            ("rising",),
+            ("fading",),
+            ("erratic",),
+            ("regular",),
+        ]
+        assert [meaning.traits for meaning in told(four, most=3)] == [(), (), ("erratic",), ("regular",)]
+        assert [meaning.traits for meaning in told(four, most=1)] == [(), (), (), ()]
+
+    def test_sparser_goes_on_being_measured_against_what_it_was(self):
+        clusters = found({"sparsity_score": 8.0}, {"sparsity_score": 2.0})
+        known = [Meaning("plain", ("denser",), 5.0), Meaning("steady", ("denser",), 3.0)]
+        assert {meaning.sparsity_bound_months for meaning in told(clusters, known=known)} == {5.0}
+        assert {meaning.sparsity_bound_months for meaning in told(clusters)} == {4.0}

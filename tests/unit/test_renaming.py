@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.labels.renaming import label_is_true, renamed
+from dfu_clustering.labels.renaming import renamed
 from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds
 from dfu_clustering.labels.vocabulary import Label
 
@@ -26,10 +26,6 @@ def members(n=10, **columns):
 
 def name_of(trained, values, *, bound=0.0, config=CONFIG):
     return renamed(trained, bound, values, BOUNDS, config)
-
-
-def truth(label, values, *, margin=0.0, bound=0.0):
-    return label_is_true(label, bound, values, BOUNDS, CONFIG, margin).tolist()
 
 
 class TestRenamed:
@@ -61,23 +57,3 @@ class TestRenamed:
     def test_other_thresholds_give_another_name(self):
         strict = load_config(labeling={"cv_thresholds": {"steady": 0.6}}).labeling
         assert name_of(Label("plain", "medium"), members(), config=strict) == Label("steady", "medium")
-
-
-class TestLabelIsTrue:
-    def test_a_label_is_true_where_all_its_words_are(self):
-        label = Label("volatile", "high", ("rising",))
-        values = members(
-            5,
-            cv_demand=[0.9, 0.7, 0.9, 0.9, 0.75],
-            mean_demand=[700.0, 700.0, 500.0, 700.0, 600.0],
-            log_growth=[0.4, 0.4, 0.4, 0.0, 0.14],
-        )
-        assert truth(label, values) == [True, False, False, False, False]
-        assert truth(label, values, margin=0.1) == [True, False, False, False, True]
-
-    def test_the_pattern_is_true_whatever_earlier_one_holds_too(self):
-        assert truth(Label("volatile", "medium"), members(1, cv_demand=0.9, zero_demand_pct=0.5)) == [True]
-
-    def test_plain_is_true_where_no_pattern_holds(self):
-        assert truth(Label("plain", "medium"), members(2, cv_demand=[0.5, 0.82])) == [True, False]
-        assert truth(Label("plain", "medium"), members(2, cv_demand=[0.5, 0.82]), margin=0.1) == [True, True]

@@ -9,7 +9,7 @@ from report_runs import FIGURES, stability_of
 
 from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.labels.vocabulary import parse_label
+from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.report.changes import changes
 from dfu_clustering.report.demand_bands import quartile_band, rounded, since_first_sale
@@ -45,7 +45,13 @@ def selection_of(*, selected, feasible, **nominated):
 def artifacts_of(*, continuity=None, **artifacts):
     """Return a run with K 5, chosen out of 4 and 5, and what else it has left."""
     profiles = Profiles(
-        as_of_month="2026-10", code_version="0", seed=0, training_digest="d", labeling=LABELING, segments=[]
+        as_of_month="2026-10",
+        code_version="0",
+        seed=0,
+        training_digest="d",
+        labeling=LABELING,
+        figures=FIGURES,
+        segments=[],
     )
     metadata = TrainingMetadata(
         as_of_month="2026-10",
@@ -290,7 +296,7 @@ def test_choice_of_k_says_when_the_published_number_is_kept(continuity, told):
 
 
 def segment_of(label, **told):
-    words = parse_label(label)
+    words = LABELS[label]
     usual = {"size": 10, "share": 0.1, "volume_share": 0.2, "true_share": 1.0, "reason": "", "profile": {}}
     return SegmentSummary(
         **(usual | told),

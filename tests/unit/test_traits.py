@@ -6,7 +6,7 @@ import pytest
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.labels.traits import FAMILIES, density, trait_words
-from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TRAIT_NUMBERS
+from dfu_clustering.labels.vocabulary import TRAIT_NUMBERS
 
 CONFIG = load_config().labeling
 BOUND_MONTHS = 2.0  # between sparser and denser
@@ -143,7 +143,3 @@ def test_of_one_family_one_word_at_most_is_true_of_a_dfu(family):
     said = np.sum([trait.holds(values, CONFIG) for trait in family.words], axis=0)
     assert set(said.tolist()) <= {0, 1}
     assert said.any()
-
-
-def test_every_family_is_said_of_every_pattern():
-    assert all(family.speaks_of(pattern) for family in FAMILIES for pattern in PATTERN_NAMES)

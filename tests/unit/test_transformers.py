@@ -90,9 +90,8 @@ class TestLowVarianceFilter:
         space = np.array([[0.1, 0.0], [0.1, 1e-9], [0.1, 0.0]])
         assert LowVarianceFilter(0.0).fit_transform(space).tolist() == [[0.0], [1e-9], [0.0]]
 
-    def test_a_space_without_variance_is_refused(self):
-        with pytest.raises(DataError, match="no such column of 2; clusterable DFUs: 3"):
-            LowVarianceFilter(0.01).fit(np.zeros((3, 2)))
+    def test_of_a_space_without_variance_one_column_stays(self):
+        assert LowVarianceFilter(0.01).fit_transform(np.full((3, 2), 7.0)).tolist() == [[7.0]] * 3
 
     def test_a_single_row_keeps_all_columns(self):
         assert LowVarianceFilter(0.01).fit_transform(np.array([[1.0, 2.0]])).tolist() == [[1.0, 2.0]]

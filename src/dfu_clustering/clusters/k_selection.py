@@ -113,8 +113,8 @@ def select_k(
         Why it was chosen, and the (selected, n_columns) centroids of the best fit to the sample.
 
     Raises:
-        DataError: There are fewer distinct rows than clusters in the smallest K. A range whose upper end alone is
-            impossible is cut, and ``warning`` says so.
+        DataError: There are fewer rows than clusters in the smallest K. A range that distinct rows do not fill is cut
+            to their number, and ``warning`` says so.
     """
     rows = stratified_sample(volume, config.selection_sample, _rng(config.seed, _SELECTION_SAMPLE))
     shown = stratified_sample(volume[rows], config.silhouette_sample, _rng(config.seed, _SILHOUETTE_SAMPLE))
@@ -215,20 +215,21 @@ def _measure(
 def _possible_range(k_range: tuple[int, int], *, n_rows: int, n_distinct: int) -> tuple[int, int]:
     """Return the range, cut where there are fewer distinct points than clusters."""
     low, high = k_range
-    if n_distinct < low:
+    if n_rows < low:
         raise DataError(
-            f"There must be at least as many clusterable DFUs that differ as clusters in the smallest K, {low}",
-            found=f"fewer clusterable DFUs than K: {n_rows} DFUs, {n_distinct} of them distinct",
+            f"There must be at least as many clusterable DFUs as clusters in the smallest K, {low}",
+            found=f"fewer clusterable DFUs than K: {n_rows} DFUs",
             remedy="load more DFUs, lower min_months_history so that more of them are clustered, or lower k_range",
         )
-    return low, min(high, n_distinct)
+    return min(low, n_distinct), min(high, n_distinct)
 
 
 def _warning(curves: Sequence[KStatistics], config: KSelectionSettings, n_distinct: int) -> str | None:
     low, high = curves[0].k, curves[-1].k
     parts = []
     if high < config.k_range[1]:
-        parts.append(f"k_range ends at {high} instead of {config.k_range[1]}: only {n_distinct} DFUs differ")
+        shapes = "all DFUs are alike" if n_distinct == 1 else f"only {n_distinct} DFUs differ"
+        parts.append(f"k_range ends at {high} instead of {config.k_range[1]}: {shapes}")
     if not any(at.feasible for at in curves):
         parts.append(
             f"no K from {low} to {high} gives every cluster {config.min_cluster_size_pct:g} % of the DFUs: "

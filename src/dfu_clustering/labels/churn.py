@@ -12,7 +12,7 @@ from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.reasons import ended_word
 from dfu_clustering.labels.rules import JUDGED_FEATURES, own_values
 from dfu_clustering.labels.traits import Trait
-from dfu_clustering.labels.vocabulary import LIFECYCLE, parse_label
+from dfu_clustering.labels.vocabulary import LABELS, LIFECYCLE
 from dfu_clustering.publishing.outcome import Transition
 
 COLUMNS = ("dfu_ck", "old_label", "new_label", "word", "feature", "before", "after")
@@ -101,7 +101,7 @@ def with_ended_words(
     told = changes.assign(word=None, feature=None, before=np.nan, after=np.nan)
     for _, alike in changes.groupby(["old_label", "new_label"]):
         rows = alike.index
-        old, new = parse_label(alike["old_label"].iloc[0]), parse_label(alike["new_label"].iloc[0])
+        old, new = LABELS.get(alike["old_label"].iloc[0]), LABELS.get(alike["new_label"].iloc[0])
         if old is None or new is None or {old.pattern, new.pattern} & set(LIFECYCLE):
             continue
         values = own_values(new_values.reindex(columns=list(JUDGED_FEATURES)).loc[alike["dfu_ck"]])

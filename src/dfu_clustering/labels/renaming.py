@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dfu_clustering.arrays import Flags, Integers
+from dfu_clustering.arrays import Integers
 from dfu_clustering.config.clustering import LabelingConfig
-from dfu_clustering.labels.rules import Bounds, Values, own_patterns, own_tiers, tiers_within, true_of
+from dfu_clustering.labels.rules import Bounds, Values, own_patterns, own_tiers
 from dfu_clustering.labels.traits import trait_words
 from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TIERS, Label
 
@@ -31,24 +31,6 @@ def renamed(
     tier = _most_frequent(own_tiers(values["mean_demand"], bounds), len(TIERS))
     true = (word for word in trained.traits if known[word].holds(values, config).mean() >= _TRUE_SHARE)
     return Label(PATTERN_NAMES[pattern], TIERS[tier], tuple(true))
-
-
-def label_is_true(
-    label: Label,
-    sparsity_bound_months: float,
-    values: Values,
-    bounds: Bounds,
-    config: LabelingConfig,
-    margin: float = 0.0,
-) -> Flags:
-    """Return for which DFUs all words of a label are true: strictly, or within a margin."""
-    tier = TIERS.index(label.tier)
-    true: Flags = tiers_within(values["mean_demand"], bounds, margin)[:, tier]
-    true &= true_of(values, config, label.pattern, margin)
-    known = trait_words(sparsity_bound_months)
-    for word in label.traits:
-        true &= known[word].holds(values, config, margin)
-    return true
 
 
 def _most_frequent(places: Integers, n: int) -> int:

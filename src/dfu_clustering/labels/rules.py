@@ -78,16 +78,18 @@ class Condition:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern of demand: all conditions hold, and the tests without which the word is not taken up.
+    """A pattern of demand: what must hold, and the tests without which the word is not taken up.
 
     Attributes:
         name: Its word.
         conditions: Thresholds, which a margin can ease.
-        tests: Which a margin cannot ease; a word that is kept needs none.
+        needs: What a margin cannot ease.
+        tests: Of significance; a word that is kept needs none.
     """
 
     name: str
     conditions: tuple[Condition, ...]
+    needs: tuple[Callable[[Values], Flags], ...] = ()
     tests: tuple[Callable[[Values], Flags], ...] = ()
 
     def holds(self, values: Values, config: LabelingConfig, slack: float = 0.0, *, tested: bool = True) -> Flags:
@@ -95,7 +97,7 @@ class Pattern:
         holds = np.ones(len(values["mean_demand"]), dtype=np.bool_)
         for condition in self.conditions:
             holds &= condition.holds(values, config, slack)
-        for test in self.tests if tested else ():
+        for test in (*self.needs, *(self.tests if tested else ())):
             holds &= test(values)
         return holds
 
@@ -128,7 +130,8 @@ def season_is_significant(values: Values) -> Flags:
     return significant
 
 
-def _sells_often_enough(values: Values) -> Flags:
+def sells_often_enough(values: Values) -> Flags:
+    """Return for which DFUs growth, trend and season may be claimed at all: demand in at least four months."""
     months = values["history_months"] * (1 - values["zero_demand_pct"])
     enough: Flags = np.round(months) >= _LEAST_DEMAND_MONTHS
     return enough
@@ -144,21 +147,32 @@ def _falls(values: Values) -> Flags:
     return falls
 
 
+def _does_not_fall(values: Values) -> Flags:
+    return np.logical_not(_falls(values))
+
+
+def _does_not_rise(values: Values) -> Flags:
+    return np.logical_not(_rises(values))
+
+
 PATTERNS: Final = (  # in the order in which they are looked for: the first that holds is a DFU's own
     Pattern(
         SEASONAL,
         (Condition("seasonality_strength", ">=", lambda config: config.seasonality_threshold),),
-        (season_is_significant, _sells_often_enough),
+        needs=(sells_often_enough,),
+        tests=(season_is_significant,),
     ),
     Pattern(
         GROWING,
         (Condition("growth_rate", ">=", lambda config: config.growth_threshold),),
-        (_rises, _sells_often_enough),
+        needs=(sells_often_enough, _does_not_fall),
+        tests=(_rises,),
     ),
     Pattern(
         DECLINING,
         (Condition("growth_rate", "<=", lambda config: -config.growth_threshold),),
-        (_falls, _sells_often_enough),
+        needs=(sells_often_enough, _does_not_rise),
+        tests=(_falls,),
     ),
     Pattern(INTERMITTENT, (Condition("zero_demand_pct", ">", lambda config: config.zero_demand_threshold),)),
     Pattern(VOLATILE, (Condition("cv_demand", ">", lambda config: config.cv_thresholds.volatile),)),

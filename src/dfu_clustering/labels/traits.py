@@ -47,16 +47,10 @@ class Family:
     Attributes:
         name: Of what they speak.
         words: They.
-        patterns: Patterns that they are said of; None: of any.
     """
 
     name: str
     words: tuple[Trait, ...]
-    patterns: frozenset[str] | None = None
-
-    def speaks_of(self, pattern: str) -> bool:
-        """Return whether the words are said of a pattern."""
-        return self.patterns is None or pattern in self.patterns
 
 
 def _peak(quarter: int) -> Trait:

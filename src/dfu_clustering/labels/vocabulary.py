@@ -4,7 +4,9 @@ A label is a sentence of these words. Its number is made of the numbers of its w
 for good: the same label has the same number in every run, of every warehouse, after any restore.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import Final, Literal
 
 Tier = Literal["low", "medium", "high"]
@@ -29,7 +31,7 @@ _TEXTS: Final = {
     INACTIVE: ("inactive", 9),
 }
 PATTERN_NAMES: Final = (SEASONAL, GROWING, DECLINING, INTERMITTENT, VOLATILE, STEADY, PLAIN)
-TRAIT_NUMBERS: Final = {
+TRAIT_NUMBERS: Final = {  # in the order in which trait words are written
     **{f"peak_q{quarter}": quarter for quarter in (1, 2, 3, 4)},
     "rising": 5,
     "fading": 6,
@@ -38,6 +40,13 @@ TRAIT_NUMBERS: Final = {
     "sparser": 9,
     "denser": 10,
 }
+TRAIT_FAMILIES: Final = {  # of each family a label has one word at most
+    "peak": ("peak_q1", "peak_q2", "peak_q3", "peak_q4"),
+    "momentum": ("rising", "fading"),
+    "regularity": ("erratic", "regular"),
+    "density": ("sparser", "denser"),
+}
+MOST_TRAITS: Final = 2
 
 
 @dataclass(frozen=True, order=True)
@@ -47,7 +56,7 @@ class Label:
     Attributes:
         pattern: One of PATTERN_NAMES or LIFECYCLE.
         tier: One of TIERS; of INACTIVE any, it is not written.
-        traits: Words of TRAIT_NUMBERS that tell it from other segments of its pattern.
+        traits: Up to MOST_TRAITS words of TRAIT_NUMBERS, in that order, that tell it from others of its pattern.
     """
 
     pattern: str
@@ -79,35 +88,32 @@ class Label:
         return number
 
 
+def _trait_texts() -> Iterator[tuple[str, ...]]:
+    """Yield what may stand behind a pattern: no word, or up to MOST_TRAITS of different families."""
+    for n in range(MOST_TRAITS + 1):
+        for families in combinations(TRAIT_FAMILIES.values(), n):
+            yield from product(*families)
+
+
+def _labels() -> Iterator[Label]:
+    for traits in _trait_texts():
+        yield from (Label(pattern, tier, traits) for pattern in PATTERN_NAMES for tier in TIERS)
+    yield from (Label(NEW, tier) for tier in TIERS)
+    yield Label(INACTIVE, "low")
+
+
+LABELS: Final = {label.text: label for label in _labels()}  # all that there are, by text
+
+
+def is_known(label: Label) -> bool:
+    """Return whether a label is one of the closed list, with its words in their order."""
+    return LABELS.get(label.text) == label
+
+
 def label_pattern() -> str:
-    """Return the regular expression of all labels that the words can make."""
+    """Return the regular expression of the texts of all labels; two words at most is more than it can say."""
     tier = f"(?:{'|'.join(TIERS)})"
     clustered = "|".join(sorted({_TEXTS[pattern][0].format(tier=tier) for pattern in PATTERN_NAMES}))
     others = "|".join(_TEXTS[pattern][0].format(tier=tier) for pattern in LIFECYCLE)
-    return rf"^(?:(?:{clustered})(?:_(?:{'|'.join(TRAIT_NUMBERS)}))*|{others})$"
-
-
-def parse_label(text: str) -> Label | None:
-    """Return the words of a published label; None where it is not made of these words."""
-    found: Label | None = None
-    for pattern in _TEXTS:
-        for tier in TIERS:
-            base = Label(pattern, tier)
-            traits = _traits(text.removeprefix(base.text)) if text.startswith(base.text) else None
-            if traits is None or (traits and pattern in LIFECYCLE):
-                continue
-            if found is None or len(base.text) > len(found.base):
-                found = Label(pattern, tier, traits)
-    return found
-
-
-def _traits(suffix: str) -> tuple[str, ...] | None:
-    """Return the words of ``_peak_q4_rising``; None where there are others."""
-    words: list[str] = []
-    while suffix:
-        word = next((word for word in TRAIT_NUMBERS if suffix.startswith(f"_{word}")), None)
-        if word is None:
-            return None
-        words.append(word)
-        suffix = suffix.removeprefix(f"_{word}")
-    return tuple(words)
+    traits = "".join(f"(?:_(?:{'|'.join(words)}))?" for words in TRAIT_FAMILIES.values())
+    return rf"^(?:(?:{clustered}){traits}|{others})$"

@@ -11,7 +11,6 @@ from sklearn.decomposition import PCA
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_json, write_table
-from dfu_clustering.labels.lifecycle import lifecycle_labels
 from dfu_clustering.labels.profiles import feature_scales, profile_clusters
 from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.preprocessing.determinism import single_threaded
@@ -58,7 +57,7 @@ def write_training(files: RunFolder, training: Training) -> None:
     write_table(assignments, files.path(RunFile.ASSIGNMENTS))
     write_json(training.segmentation.fitted.to_dict(), files.path(RunFile.MODEL))
     _write_or_remove(files, RunFile.MOVES, training.moves)
-    _write_or_remove(files, RunFile.LIFECYCLE, _lifecycle_table(training))
+    _write_or_remove(files, RunFile.LEFT_OUT, training.left_out)
     write_table(points, files.path(RunFile.MAP))
     write_summary(metadata, files.path(RunFile.METADATA))
     _write_or_remove(files, RunFile.TYPICAL, _typical(files, assignments) if training.origin else None)
@@ -69,12 +68,6 @@ def _write_or_remove(files: RunFolder, file: RunFile, table: pd.DataFrame | None
         files.remove(file)  # of an earlier training
     else:
         write_table(table, files.path(file))
-
-
-def _lifecycle_table(training: Training) -> pd.DataFrame | None:
-    if training.left_out is None or not training.config.labeling.lifecycle:
-        return None
-    return lifecycle_labels(training.left_out, training.segmentation.bounds)
 
 
 def _assignment_table(training: Training) -> pd.DataFrame:
@@ -130,7 +123,7 @@ def _by_name(scales: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 def _map(training: Training) -> tuple[pd.DataFrame, tuple[float, float]]:
     """Return a sample of the DFUs on the first two principal components of the space, and what each explains (0-1)."""
     space = training.segmentation.space
-    with single_threaded():
+    with single_threaded(), np.errstate(invalid="ignore"):  # of shares of no variance, where all DFUs are one point
         components = PCA(n_components=min(2, *space.shape), svd_solver="full").fit(space)
     rows = np.linspace(0, len(space) - 1, min(_MAP_POINTS, len(space))).astype(np.int64)  # evenly over the keys
     points = np.zeros((len(rows), 2))
@@ -139,7 +132,7 @@ def _map(training: Training) -> tuple[pd.DataFrame, tuple[float, float]]:
     cluster_id = np.array([label.segment_id for label in labels])[segment]
     keys = training.matrix["dfu_ck"].to_numpy()
     table = {"dfu_ck": keys[rows], "cluster_id": cluster_id[rows], "x": points[:, 0], "y": points[:, 1]}
-    first, second = [*components.explained_variance_ratio_, 0.0][:2]
+    first, second = [*np.nan_to_num(components.explained_variance_ratio_), 0.0][:2]
     return pd.DataFrame(table), (float(first), float(second))
 
 

@@ -17,7 +17,6 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from dfu_clustering.arrays import Floats, Objects
-from dfu_clustering.errors import DataError
 from dfu_clustering.preprocessing.learner import Learner, learn, learned
 
 SHAPE_SOURCES = (
@@ -88,23 +87,12 @@ class NoiseDiscount(Learner):
         self.block = block
 
     def fit(self, matrix: pd.DataFrame, y: object = None) -> Self:
-        """Fit the block and learn how much the DFUs truly differ.
-
-        Raises:
-            DataError: In no column do they differ by more than chance.
-        """
+        """Fit the block and learn how much the DFUs truly differ; where only by chance, all of them are one point."""
         self.block_ = clone(self.block).fit(matrix)
         columns, errors = shape_columns(matrix), standard_errors(matrix)
         levels = [name for name in NOISY_COLUMNS if name not in SEASON_PLANE]
         self.variances_ = {name: variance_between(columns[name].to_numpy(), errors[name].to_numpy()) for name in levels}
         self.variances_ |= dict.fromkeys(SEASON_PLANE, _variance_in_the_plane(columns, errors))
-        names = self.get_feature_names_out().tolist()
-        if len(matrix) > 1 and not any(self.variances_.get(name, 1.0) for name in names):
-            raise DataError(
-                "In some column DFUs must differ by more than chance",
-                found=f"{', '.join(names)} vary by no more than their standard errors; clusterable DFUs: {len(matrix)}",
-                remedy="load sales of more, or of different, DFUs, or set discount_noise to false",
-            )
         return self
 
     def transform(self, matrix: pd.DataFrame) -> Floats:

@@ -103,7 +103,7 @@ class LowVarianceFilter(Learner):
     """Drops constant columns and those whose variance (ddof 0) is below a limit.
 
     scikit-learn's VarianceThreshold also drops columns exactly at the limit. A single row says nothing about variance:
-    it keeps all columns, so that choosing K is what refuses it.
+    it keeps all columns.
 
     Args:
         min_variance: The limit, in squared units of the column.
@@ -117,19 +117,11 @@ class LowVarianceFilter(Learner):
         self.may_drop_all = may_drop_all
 
     def fit(self, space: Floats, y: object = None) -> Self:
-        """Learn which columns vary.
-
-        Raises:
-            DataError: None does, and ``may_drop_all`` is false.
-        """
+        """Learn which columns vary; where none does and one must stay, the first stays: all rows are one point."""
         varies = (space.var(axis=0) >= self.min_variance) & (np.ptp(space, axis=0) > 0)
         self.kept_ = varies if len(space) > 1 else np.full(space.shape[1], fill_value=True)
         if not (self.kept_.any() or self.may_drop_all):
-            raise DataError(
-                f"At least one time-series column must vary among the DFUs by a variance of {self.min_variance:g}",
-                found=f"no such column of {space.shape[1]}; clusterable DFUs: {len(space)}",
-                remedy="load sales of more, or of different, DFUs, or lower min_months_history or min_variance",
-            )
+            self.kept_ = np.arange(space.shape[1]) == 0
         return self
 
     def transform(self, space: Floats) -> Floats:

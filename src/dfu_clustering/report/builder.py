@@ -63,8 +63,8 @@ def _headline(artifacts: RunArtifacts, quality: DataQuality) -> Headline:
         left_out=left_out,
         segments=len(artifacts.segments),
         labelled=clustered + sum(others.size for others in artifacts.profiles.lifecycle),
-        true_share=artifacts.metadata.figures.true_share,
-        within_margin_share=artifacts.metadata.figures.within_margin_share,
+        true_share=artifacts.profiles.figures.true_share,
+        within_margin_share=artifacts.profiles.figures.within_margin_share,
         failed_expectations=severities.count("critical"),
         warned_expectations=severities.count("warning"),
     )

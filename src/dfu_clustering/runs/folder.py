@@ -44,9 +44,7 @@ class RunFile(StrEnum):
     MAP = "cluster_map.csv"  # a sample of DFUs on the first two principal components
     TYPICAL = "typical_dfus.csv"  # monthly demand of the members nearest to each centroid
     MOVES = "dfu_moves.parquet"  # how far each DFU moved since it was published
-    LIFECYCLE = (
-        "lifecycle_labels.csv"  # dfu_ck, cluster_id, cluster_label, mean_demand, reason of new and inactive DFUs
-    )
+    LEFT_OUT = "left_out_dfus.csv"  # dfu_ck, reason, mean_demand of the DFUs that a training did not cluster
     # label_segments
     LABELS = "cluster_labels.csv"  # dfu_ck, cluster_id, cluster_label, abc_class, reason
     PROFILES = "cluster_profiles.json"  # Profiles
@@ -95,7 +93,7 @@ _GATES: Final = "data_quality"
 _BESIDE: Final[Mapping[RunFile, tuple[RunFile, ...]]] = {
     RunFile.MATRIX: (RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED),
     RunFile.CENTROIDS: (RunFile.MODEL, RunFile.MAP, RunFile.TYPICAL, RunFile.MOVES),
-    RunFile.ASSIGNMENTS: (RunFile.LIFECYCLE,),
+    RunFile.ASSIGNMENTS: (RunFile.LEFT_OUT,),
     RunFile.LABELS: (
         *(RunFile.PROFILES, RunFile.LABEL_HISTORY, RunFile.STABILITY, RunFile.LABEL_CHANGES),
         *(RunFile.SIZES_PICTURE, RunFile.PROFILES_PICTURE, RunFile.TYPICAL_PICTURE, RunFile.MAP_PICTURE),

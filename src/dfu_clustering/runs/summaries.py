@@ -15,7 +15,7 @@ from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import SuiteSummary
 from dfu_clustering.segments.continuation import Continuity
-from dfu_clustering.segments.segmentation import Figures
+from dfu_clustering.segments.measures import Figures
 
 
 class FeatureSummary(Summary):
@@ -214,6 +214,7 @@ class Profiles(Segments):
     Attributes:
         training_digest: Of the settings of the training.
         labeling: The thresholds by which they are named.
+        figures: How true and how distinct they are.
     """
 
     as_of_month: str | None
@@ -221,6 +222,7 @@ class Profiles(Segments):
     seed: int
     training_digest: str
     labeling: LabelingConfig
+    figures: Figures
 
 
 class StabilitySummary(LabelChurn):

@@ -16,10 +16,11 @@ from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.rules import Values, own_values
-from dfu_clustering.segments.first_fit import Fit, fit_from_scratch
-from dfu_clustering.segments.membership import FREE, Membership, admissible, means, settle
+from dfu_clustering.segments.first_fit import fit_from_scratch
+from dfu_clustering.segments.measures import explained_share
+from dfu_clustering.segments.membership import FREE, Clusters, Membership, admissible, means, settle
 from dfu_clustering.segments.published_model import Drift, PublishedModel, PublishedWords, changed_settings
-from dfu_clustering.segments.segmentation import Segmentation, explained_share, segmentation_of
+from dfu_clustering.segments.segmentation import Fit, Segmentation, segmentation_of
 
 
 class Continuity(Summary):
@@ -31,7 +32,7 @@ class Continuity(Summary):
         reason: Why, or why not.
         psi: Population stability index by column of the published space; empty where that is not used any more.
         far_share: Share (0-1) of the DFUs further out than 99 % of those fitted on; None where that is not known.
-        held_share: Share (0-1) of the DFUs that keep a label although one of its words is not strictly true of them.
+        held_share: Share (0-1) of the DFUs that keep their label although one of its words is not strictly true.
     """
 
     published_run: str
@@ -43,12 +44,53 @@ class Continuity(Summary):
 
 
 @dataclass(frozen=True, eq=False)
-class _Base:
-    """The clusters in which the DFUs are held, and why these."""
+class _Choice:
+    """The clusters in which the DFUs are held, and why these.
+
+    Attributes:
+        fit: The clusters, with their members.
+        refit: Whether they were fitted again.
+        reason: Why, or why not.
+        drift: How far the DFUs are from those fitted on; None where the published space is not used any more.
+    """
 
     fit: Fit
     refit: bool
     reason: str
+    drift: Drift | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Month:
+    """This month's DFUs and what is published of them.
+
+    Attributes:
+        config: The settings.
+        matrix: One row a DFU.
+        values: Their own.
+        published: What is published.
+        words: Their published labels.
+    """
+
+    config: RunSettings
+    matrix: pd.DataFrame
+    values: Values
+    published: PublishedModel
+    words: PublishedWords
+
+    def settled(self, fit: Fit, clusters: Clusters) -> Fit:
+        """Return a fit with the DFUs in these clusters: held where their published words are nearly true."""
+        least = self.config.min_cluster_size_pct
+        membership = settle(
+            clusters,
+            fit.space,
+            self.values,
+            self.config.labeling,
+            min_cluster_size_pct=least,
+            held=held_cluster(self.config, self.values, self.words, clusters),
+            least_added_pct=least * (1 + self.config.stability.label_margin),
+        )
+        return fit.with_members(replace(membership, added=(*fit.membership.added, *membership.added)))
 
 
 def continue_published(
@@ -67,33 +109,19 @@ def continue_published(
         on_fit: As in select_k(); K is chosen only where clusters are fitted again.
 
     Raises:
-        DataError: The matrix lacks a column, or holds fewer distinct DFUs than clusters.
+        DataError: The matrix lacks a column, or holds fewer DFUs than clusters.
     """
     words = PublishedWords.of(matrix["dfu_ck"], published.labels)
-    base, drift = _base(config, matrix, published, words, on_fit)
-    values, fit = own_values(matrix), base.fit
-    held = held_cluster(config, values, words, fit.membership)
-    membership = settle(
-        fit.membership.clusters,
-        fit.space,
-        values,
-        config.labeling,
-        min_cluster_size_pct=config.min_cluster_size_pct,
-        held=held,
-    )
-    membership = replace(membership, added=(*fit.membership.added, *membership.added))
-    clusters = membership.clusters if config.refit != "never" else fit.membership.clusters
-    fitted = replace(fit.fitted, clusters=clusters)
-    segmentation = segmentation_of(
-        config, matrix, fitted, fit.space, membership, fit.k_selection, fit.warnings, published_tier=words.tier
-    )
+    month = _Month(config, matrix, own_values(matrix), published, words)
+    choice = _chosen(month, on_fit)
+    segmentation = segmentation_of(config, matrix, choice.fit, words)
     return segmentation, Continuity(
         published_run=published.run,
-        refit=base.refit,
-        reason=base.reason,
-        psi=dict(drift.psi) if drift else {},
-        far_share=drift.far_share if drift else None,
-        held_share=1.0 - segmentation.figures.true_share,
+        refit=choice.refit,
+        reason=choice.reason,
+        psi=dict(choice.drift.psi) if choice.drift else {},
+        far_share=choice.drift.far_share if choice.drift else None,
+        held_share=float((words.keeps(segmentation.labels, segmentation.segment) & ~segmentation.is_true).mean()),
     )
 
 
@@ -104,63 +132,60 @@ def as_published(matrix: pd.DataFrame, segmentation: Segmentation, *, run: str =
     return PublishedModel(segmentation.fitted, run, labels, segmentation.k_selection)
 
 
-def held_cluster(config: RunSettings, values: Values, words: PublishedWords, membership: Membership) -> Integers:
+def held_cluster(config: RunSettings, values: Values, words: PublishedWords, clusters: Clusters) -> Integers:
     """Return the (n_dfus,) cluster whose words each DFU keeps, FREE where it keeps none."""
-    cluster = words.cluster(membership.clusters)
+    cluster = words.cluster(clusters)
     margin = config.stability.label_margin
-    nearly_true = admissible(
-        membership.clusters.meanings, values, config.labeling, margin, trait_margin=margin, tested=False
-    )
+    nearly_true = admissible(clusters.meanings, values, config.labeling, margin, trait_margin=margin, tested=False)
     keeps = nearly_true[np.arange(len(cluster)), cluster] & (cluster != FREE)
     held: Integers = np.where(keeps, cluster, FREE)
     return held
 
 
-def _base(
-    config: RunSettings,
-    matrix: pd.DataFrame,
-    published: PublishedModel,
-    words: PublishedWords,
-    on_fit: Callable[[], None] | None,
-) -> tuple[_Base, Drift | None]:
+def _chosen(month: _Month, on_fit: Callable[[], None] | None) -> _Choice:
+    config, published = month.config, month.published
     changed = changed_settings(config, published.fitted.settings)
     if changed and config.refit != "never":
-        reason = f"settings changed: {', '.join(changed)}"
-        return _Base(fit_from_scratch(config, matrix, on_fit=on_fit), refit=True, reason=reason), None
+        return _Choice(_fresh(month, on_fit), refit=True, reason=f"settings changed: {', '.join(changed)}")
     warnings = (f"refit is never: {', '.join(changed)} stay as published",) if changed else ()
-    kept = _kept(config, matrix, published, words, warnings)
+    kept = _kept(month, warnings)
     drift = Drift.of(kept.space, published.fitted)
     cause, forced = _cause(config, published, drift)
     if cause is None:
         reason = "refit is never" if config.refit == "never" else "the DFUs have not drifted"
-        return _Base(kept, refit=False, reason=reason), drift
-    fresh = fit_from_scratch(config, matrix, on_fit=on_fit)
+        return _Choice(kept, refit=False, reason=reason, drift=drift)
+    fresh = _fresh(month, on_fit)
     gain = _gain(fresh.space, fresh.membership.cluster_id, kept.membership.cluster_id)
     if not forced and gain < config.stability.refit_gain:
         reason = f"{cause}, but a new fit would explain {gain:+.1%} of the variance more only"
-        return _Base(kept, refit=False, reason=reason), drift
-    return _Base(fresh, refit=True, reason=cause), drift
+        return _Choice(kept, refit=False, reason=reason, drift=drift)
+    return _Choice(fresh, refit=True, reason=cause, drift=drift)
 
 
-def _kept(
-    config: RunSettings,
-    matrix: pd.DataFrame,
-    published: PublishedModel,
-    words: PublishedWords,
-    warnings: tuple[str, ...],
-) -> Fit:
-    """Return the published clusters, with their centroids where their members have come to if they follow these."""
-    fitted = published.fitted
-    space = fitted.preprocessing.transform(matrix)
-    clusters = fitted.clusters
-    cluster = words.cluster(clusters)
+def _kept(month: _Month, warnings: tuple[str, ...]) -> Fit:
+    """Return the published clusters with this month's DFUs.
+
+    Centroids follow those who bear the words of their cluster, and with refit ``never`` stay where they are published.
+    """
+    fitted, stays = month.published.fitted, month.config.refit == "never"
+    space, clusters = fitted.preprocessing.transform(month.matrix), fitted.clusters
+    cluster = month.words.cluster(clusters)
     known = cluster != FREE
-    if config.refit != "never" and known.any():
+    if not stays and known.any():
         clusters = replace(clusters, centroids=means(space[known], cluster[known], clusters.centroids))
-    values, least = own_values(matrix), config.min_cluster_size_pct
-    membership = settle(clusters, space, values, config.labeling, min_cluster_size_pct=least, held=cluster)
-    kept = replace(membership, clusters=clusters, added=())  # what was added is not among these clusters
-    return Fit(fitted, space, kept, published.k_selection, warnings)
+    nobody = Membership(clusters, cluster, np.zeros(len(space), dtype=np.bool_))
+    kept = month.settled(Fit(fitted, space, nobody, month.published.k_selection, warnings), clusters)
+    if not stays:
+        return kept
+    still = kept.membership.clusters.with_centroids_of(fitted.clusters)
+    return kept.with_members(replace(kept.membership, clusters=still))
+
+
+def _fresh(month: _Month, on_fit: Callable[[], None] | None) -> Fit:
+    """Return clusters fitted again, in which the DFUs keep what they can."""
+    known = month.published.fitted.clusters.meanings
+    fit = fit_from_scratch(month.config, month.matrix, known=known, on_fit=on_fit)
+    return month.settled(fit, fit.membership.clusters)
 
 
 def _cause(config: RunSettings, published: PublishedModel, drift: Drift) -> tuple[str | None, bool]:

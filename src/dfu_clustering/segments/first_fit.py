@@ -1,14 +1,14 @@
 """From the feature matrix to segments, as if nothing had been published; what is published is in ``continuation``."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from dfu_clustering.arrays import Floats, Integers
-from dfu_clustering.clusters.k_selection import KSelection, select_k
+from dfu_clustering.clusters.k_selection import select_k
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.clusters.model import fit_clusters
 from dfu_clustering.config.clustering import LabelingConfig, RunSettings
@@ -19,29 +19,10 @@ from dfu_clustering.segments.drift import DriftReference
 from dfu_clustering.segments.fitted_model import FittedModel
 from dfu_clustering.segments.meaning import Found, Meaning, tell_apart
 from dfu_clustering.segments.membership import Clusters, Membership, means, settle
-from dfu_clustering.segments.segmentation import Segmentation, segmentation_of
+from dfu_clustering.segments.segmentation import Fit, Segmentation, segmentation_of
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """Clusters with their words, fitted from scratch.
-
-    Attributes:
-        fitted: What a later month needs of it.
-        space: (n_dfus, n_columns).
-        membership: Of all DFUs.
-        k_selection: How K was chosen.
-        warnings: What did not go by the rules.
-    """
-
-    fitted: FittedModel
-    space: Floats
-    membership: Membership
-    k_selection: KSelection
-    warnings: tuple[str, ...]
 
 
 def segment_from_scratch(
@@ -57,23 +38,34 @@ def segment_from_scratch(
     Raises:
         DataError: The matrix lacks a column, or holds fewer distinct DFUs than clusters.
     """
-    fit = fit_from_scratch(config, matrix, on_fit=on_fit)
-    return segmentation_of(config, matrix, fit.fitted, fit.space, fit.membership, fit.k_selection, fit.warnings)
+    return segmentation_of(config, matrix, fit_from_scratch(config, matrix, on_fit=on_fit))
 
 
-def fit_from_scratch(config: RunSettings, matrix: pd.DataFrame, *, on_fit: Callable[[], None] | None = None) -> Fit:
-    """Fit the preprocessing, choose K, let K-means find clusters, and settle the DFUs in clusters with words."""
+def fit_from_scratch(
+    config: RunSettings,
+    matrix: pd.DataFrame,
+    *,
+    known: Iterable[Meaning] = (),
+    on_fit: Callable[[], None] | None = None,
+) -> Fit:
+    """Fit the preprocessing, choose K, let K-means find clusters, and settle the DFUs in clusters with words.
+
+    Args:
+        config: The settings.
+        matrix: One row a DFU, in ascending order of dfu_ck.
+        known: Published meanings, whose relative words go on meaning the same.
+        on_fit: As in select_k().
+    """
     preprocessing: Pipeline = build_preprocessing(config)
     space = preprocessing.fit_transform(matrix)
     selection, centroids = select_k(space, volume=volume_of(matrix), config=config, on_fit=on_fit)
     kmeans = fit_clusters(space, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
     kmeans_cluster, distance = nearest_centroids(space, kmeans.centroids)
-    membership = _with_words(config, space, own_values(matrix), kmeans_cluster, kmeans.centroids)
+    membership = _with_words(config, space, own_values(matrix), kmeans_cluster, kmeans.centroids, known)
     reference = DriftReference.of(space, column_names(preprocessing), distance)
     fitted = FittedModel(config.of_the_space(), preprocessing, kmeans.centroids, membership.clusters, reference)
-    return Fit(
-        fitted, space, membership, selection, tuple(text for text in (selection.warning, kmeans.warning) if text)
-    )
+    warnings = tuple(text for text in (selection.warning, kmeans.warning) if text)
+    return Fit(fitted, space, membership, selection, warnings)
 
 
 def volume_of(matrix: pd.DataFrame) -> Floats:
@@ -82,17 +74,21 @@ def volume_of(matrix: pd.DataFrame) -> Floats:
 
 
 def _with_words(
-    config: RunSettings, space: Floats, values: Values, kmeans_cluster: Integers, centroids: Floats
+    config: RunSettings,
+    space: Floats,
+    values: Values,
+    kmeans_cluster: Integers,
+    centroids: Floats,
+    known: Iterable[Meaning],
 ) -> Membership:
     """Let the DFUs settle in clusters of patterns, tell those of one pattern apart, and let them settle again."""
     least = config.min_cluster_size_pct
     patterns = _patterns_of_medians(values, kmeans_cluster, len(centroids), config.labeling)
     by_pattern = Clusters(tuple(Meaning(pattern) for pattern in patterns), centroids)
     settled = settle(by_pattern, space, values, config.labeling, min_cluster_size_pct=least)
-    clusters = _told_apart(settled, space, values, config.labeling)
+    clusters = _told_apart(config, settled, space, values, known)
     final = settle(clusters, space, values, config.labeling, min_cluster_size_pct=least)
-    added = dict.fromkeys(pattern for pattern in (*settled.added, *final.added) if pattern not in patterns)
-    return replace(final, added=tuple(added))
+    return replace(final, added=tuple(dict.fromkeys((*settled.added, *final.added))))
 
 
 def _patterns_of_medians(values: Values, cluster_id: Integers, n_clusters: int, config: LabelingConfig) -> list[str]:
@@ -100,10 +96,14 @@ def _patterns_of_medians(values: Values, cluster_id: Integers, n_clusters: int, 
     return [PATTERN_NAMES[pattern] for pattern in own_patterns(own_values(medians), config)]
 
 
-def _told_apart(settled: Membership, space: Floats, values: Values, config: LabelingConfig) -> Clusters:
+def _told_apart(
+    config: RunSettings, settled: Membership, space: Floats, values: Values, known: Iterable[Meaning]
+) -> Clusters:
     """Return the clusters by their full meaning; those of one meaning are one."""
     patterns = tuple(meaning.pattern for meaning in settled.clusters.meanings)
-    meanings = tell_apart(Found(patterns, settled.cluster_id, settled.clusters.centroids, values), config)
+    found = Found(patterns, settled.cluster_id, settled.clusters.centroids, values)
+    most = max(len(PATTERN_NAMES), config.k_range[1])
+    meanings = tell_apart(found, config.labeling, most=most, known=known)
     different = tuple(sorted(set(meanings)))
     cluster_id = np.array([different.index(meaning) for meaning in meanings])[settled.cluster_id]
     return Clusters(different, means(space, cluster_id, np.zeros((len(different), space.shape[1]))))

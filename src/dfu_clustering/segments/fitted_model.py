@@ -17,7 +17,7 @@ from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.config.clustering import Space
 from dfu_clustering.errors import DataError
-from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TRAIT_NUMBERS
+from dfu_clustering.labels.vocabulary import PATTERN_NAMES, Label, is_known
 from dfu_clustering.preprocessing.learner import learn, learned
 from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names, matrix_columns
 from dfu_clustering.segments.drift import DriftReference
@@ -90,7 +90,7 @@ class _StoredCluster(BaseModel):
         Raises:
             ValueError: They are none of the closed list.
         """
-        if self.pattern not in PATTERN_NAMES or not set(self.traits) <= set(TRAIT_NUMBERS):
+        if self.pattern not in PATTERN_NAMES or not is_known(Label(self.pattern, "low", tuple(self.traits))):
             raise ValueError(f"{self.pattern} {' '.join(self.traits)} are no words of labels")
         return Meaning(self.pattern, tuple(self.traits), self.sparsity_bound_months)
 

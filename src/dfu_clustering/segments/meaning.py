@@ -4,7 +4,7 @@ K-means says where DFUs differ; words say how. Clusters of one pattern get the w
 found, and those that no true word tells apart become one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -15,8 +15,8 @@ from dfu_clustering.arrays import Flags, Floats, Integers
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.labels.rules import Values, true_of
 from dfu_clustering.labels.traits import DENSITY, FAMILIES, Family, Trait, density, trait_words
+from dfu_clustering.labels.vocabulary import MOST_TRAITS, TRAIT_NUMBERS
 
-_MOST_WORDS: Final = 2
 _TELLING_SHARE: Final = 0.75  # of a cluster's members, for which a word must be true that is to stand for it
 
 Group = tuple[int, ...]  # clusters of one pattern, by number
@@ -57,7 +57,8 @@ class Meaning:
         if word is None:
             return self
         bound = bound_months if word in ("sparser", "denser") else self.sparsity_bound_months
-        return replace(self, traits=(*self.traits, word), sparsity_bound_months=bound)
+        traits = sorted((*self.traits, word), key=lambda trait: TRAIT_NUMBERS[trait])
+        return replace(self, traits=tuple(traits), sparsity_bound_months=bound)
 
 
 class Found(NamedTuple):
@@ -81,6 +82,23 @@ class Found(NamedTuple):
         return np.bincount(self.cluster_id, minlength=len(self.patterns))
 
 
+class _Question(NamedTuple):
+    """How clusters of one pattern are told apart: by how many words at most, and ``sparser`` than what."""
+
+    found: Found
+    config: LabelingConfig
+    most_words: int
+    bound_months: float | None
+
+    def bounds_months(self, group: Group) -> list[float]:
+        """Return what sparser and denser may be measured against: as before, else halfway between two clusters."""
+        if self.bound_months is not None:
+            return [self.bound_months]
+        sparsity, cluster_id = self.found.values["sparsity_score"], self.found.cluster_id
+        medians = sorted(float(np.median(sparsity[cluster_id == i])) for i in group)
+        return [float(np.sqrt(one * other)) for one, other in pairwise(medians) if one < other]
+
+
 class _Split(NamedTuple):
     """A group parted by the words of one family: members by word, and the sum of squares lost where they are one."""
 
@@ -90,49 +108,74 @@ class _Split(NamedTuple):
     loss: float
 
 
-def tell_apart(found: Found, config: LabelingConfig) -> tuple[Meaning, ...]:
+def tell_apart(
+    found: Found, config: LabelingConfig, *, most: int, known: Iterable[Meaning] = ()
+) -> tuple[Meaning, ...]:
     """Return of each cluster what it means; clusters of one meaning are one segment.
 
     In every group of clusters of one pattern the family of words is taken that leaves least of their sum of squares
     unexplained when clusters of one word are joined; a block that still joins clusters may be parted once more.
-    A cluster bears a word that is true of three quarters of its members.
+    A cluster bears a word that is true of three quarters of its members. Where that makes too many meanings, clusters
+    are told apart by fewer words, first of the pattern that loses least.
 
     Args:
         found: The clusters.
         config: Thresholds of the words.
+        most: Different meanings that there may be, unless there are more patterns.
+        known: Published meanings: ``sparser`` and ``denser`` go on being measured against what they were.
     """
+    bounds = {meaning.pattern: meaning.sparsity_bound_months for meaning in known if meaning.sparsity_bound_months}
+    words = dict.fromkeys(sorted(set(found.patterns)), MOST_TRAITS)
+    meanings = _meanings(found, config, words, bounds)
+    while len(set(meanings)) > most and any(words.values()):
+        fewer = [{**words, pattern: n - 1} for pattern, n in words.items() if n]
+        told = [_meanings(found, config, option, bounds) for option in fewer]
+        losses = [_loss(found, option) for option in told]
+        best = losses.index(min(losses))
+        words, meanings = fewer[best], told[best]
+    return meanings
+
+
+def _meanings(
+    found: Found, config: LabelingConfig, words: Mapping[str, int], bounds: Mapping[str, float]
+) -> tuple[Meaning, ...]:
     meanings: dict[int, Meaning] = {}
-    for pattern in sorted(set(found.patterns)):
+    for pattern, most in words.items():
         group = tuple(i for i, of in enumerate(found.patterns) if of == pattern)
-        meanings |= _told(found, config, group, Meaning(pattern))
+        meanings |= _told(_Question(found, config, most, bounds.get(pattern)), group, Meaning(pattern))
     return tuple(meanings[i] for i in range(len(found.patterns)))
 
 
+def _loss(found: Found, meanings: tuple[Meaning, ...]) -> float:
+    blocks: dict[Meaning, list[int]] = {}
+    for i, meaning in enumerate(meanings):
+        blocks.setdefault(meaning, []).append(i)
+    return sum(_sum_of_squares(found, block) for block in blocks.values())
+
+
 def _told(
-    found: Found, config: LabelingConfig, group: Group, meaning: Meaning, asked: frozenset[str] = frozenset()
+    question: _Question, group: Group, meaning: Meaning, asked: frozenset[str] = frozenset()
 ) -> dict[int, Meaning]:
     """Return what the clusters of a group mean; no family is asked twice, so that a word has one bound in a group."""
-    if len(group) == 1 or len(meaning.traits) == _MOST_WORDS:
+    if len(group) == 1 or len(meaning.traits) == question.most_words:
         return dict.fromkeys(group, meaning)
-    splits = [split for split in _splits(found, config, group, meaning.pattern, asked) if len(split.blocks) > 1]
+    splits = [split for split in _splits(question, group, asked) if len(split.blocks) > 1]
     if not splits:
         return dict.fromkeys(group, meaning)
     best = min(splits, key=lambda split: split.loss)
     told: dict[int, Meaning] = {}
     for word, block in best.blocks.items():
-        told |= _told(found, config, block, meaning.also(word, best.bound_months), asked | {best.family})
+        told |= _told(question, block, meaning.also(word, best.bound_months), asked | {best.family})
     return told
 
 
-def _splits(
-    found: Found, config: LabelingConfig, group: Group, pattern: str, asked: frozenset[str]
-) -> Iterator[_Split]:
+def _splits(question: _Question, group: Group, asked: frozenset[str]) -> Iterator[_Split]:
+    found, config = question.found, question.config
     for family in FAMILIES:
-        if family.speaks_of(pattern) and family.name not in asked:
+        if family.name not in asked:
             yield _split(found, config, group, family, 0.0)
     if DENSITY not in asked:
-        medians = sorted(float(np.median(found.values["sparsity_score"][found.cluster_id == i])) for i in group)
-        for bound in (float(np.sqrt(one * other)) for one, other in pairwise(medians) if one < other):
+        for bound in question.bounds_months(group):
             yield _split(found, config, group, density(bound), bound)
 
 

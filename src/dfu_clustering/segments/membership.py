@@ -40,6 +40,12 @@ class Clusters:
         kept = [i for i in range(len(self.meanings)) if i != cluster]
         return Clusters(tuple(self.meanings[i] for i in kept), self.centroids[kept])
 
+    def with_centroids_of(self, others: "Clusters") -> "Clusters":
+        """Return the same with the centroids that clusters of the same meaning have elsewhere."""
+        known = dict(zip(others.meanings, others.centroids, strict=True))
+        centroids = [known.get(meaning, own) for meaning, own in zip(self.meanings, self.centroids, strict=True)]
+        return Clusters(self.meanings, np.array(centroids))
+
     def also(self, meaning: Meaning, centroid: Floats) -> "Clusters":
         """Return the same with one more."""
         return Clusters((*self.meanings, meaning), np.vstack([self.centroids, centroid]))
@@ -116,11 +122,12 @@ def settle(
     *,
     min_cluster_size_pct: float,
     held: Integers | None = None,
+    least_added_pct: float | None = None,
 ) -> Membership:
     """Assign and move the centroids to their members until nobody moves and every cluster is large enough.
 
-    A pattern that enough DFUs show to whom no cluster is open gets one; the smallest cluster that is too small gives
-    its members to the others.
+    A pattern gets a cluster where enough DFUs show it and there is none, or none that is open to them. The smallest
+    cluster that is too small gives its members to the others.
 
     Args:
         clusters: To start from.
@@ -129,16 +136,19 @@ def settle(
         config: Thresholds of the words, and the margin by which a DFU may miss those of its cluster.
         min_cluster_size_pct: Percent (0-100) of the DFUs that every cluster must hold.
         held: (n,) cluster in which a DFU stays while there is that cluster, FREE where it may go anywhere.
+        least_added_pct: Percent of the DFUs that make a new cluster; None: as many as every cluster must hold.
     """
     held = np.full(len(space), FREE) if held is None else held
     own = own_patterns(values, config)
+    enough_pct = min_cluster_size_pct if least_added_pct is None else least_added_pct
     dissolved: set[Meaning] = set()
     added: list[str] = []
     while True:
         membership = _lloyd(clusters, space, values, config, held)
-        missing = _missing(membership, own, min_cluster_size_pct, dissolved)
+        without = _without_a_cluster(membership, own, held)
+        missing = _missing(membership, without, len(own), enough_pct, dissolved)
         if missing is not None:
-            members = membership.homeless & (own == PATTERN_NAMES.index(missing.pattern))
+            members = without == PATTERN_NAMES.index(missing.pattern)
             clusters = membership.clusters.also(missing, space[members].mean(axis=0))
             added.append(missing.pattern)
             continue
@@ -188,14 +198,22 @@ def means(space: Floats, cluster_id: Integers, centroids: Floats) -> Floats:
     return np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centroids)
 
 
+def _without_a_cluster(membership: Membership, own: Integers, held: Integers) -> Integers:
+    """Return the (n,) own pattern of the DFUs that may go anywhere and find no cluster of it; FREE for the others."""
+    there = {PATTERN_NAMES.index(meaning.pattern) for meaning in membership.clusters.meanings}
+    lacks = membership.homeless | ~np.isin(own, list(there))
+    without: Integers = np.where(lacks & (held == FREE), own, FREE)
+    return without
+
+
 def _missing(
-    membership: Membership, own: Integers, min_cluster_size_pct: float, dissolved: set[Meaning]
+    membership: Membership, without: Integers, n_dfus: int, enough_pct: float, dissolved: set[Meaning]
 ) -> Meaning | None:
-    """Return the pattern that most DFUs without an open cluster show, where these are enough for a cluster."""
-    shown = np.bincount(own[membership.homeless], minlength=len(PATTERN_NAMES))
+    """Return the pattern that most DFUs show without a cluster of it, where these are enough for one."""
+    shown = np.bincount(without[without != FREE], minlength=len(PATTERN_NAMES))
     for pattern in np.argsort(-shown, kind="stable"):
         meaning = Meaning(PATTERN_NAMES[pattern])
-        enough = shown[pattern] > 0 and 100 * shown[pattern] / len(own) >= min_cluster_size_pct
+        enough = shown[pattern] > 0 and 100 * shown[pattern] / n_dfus >= enough_pct
         if enough and meaning not in dissolved and meaning not in membership.clusters.meanings:
             return meaning
     return None

@@ -1,17 +1,17 @@
 """What is published, and how this month's DFUs look from there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.arrays import Floats, Integers
+from dfu_clustering.arrays import Flags, Floats, Integers
 from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.config.clustering import SpaceSettings
 from dfu_clustering.features.attributes import clustered_attributes
-from dfu_clustering.labels.vocabulary import INACTIVE, TIERS, Label, parse_label
+from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, TIERS, Label
 from dfu_clustering.segments.fitted_model import FittedModel
 from dfu_clustering.segments.membership import FREE, Clusters
 
@@ -50,7 +50,7 @@ class PublishedWords:
         """Look up the published labels of the DFUs."""
         texts = published.reindex(dfu_ck)
         codes, different = pd.factorize(texts.to_numpy(dtype=object), sort=True)
-        parsed = [parse_label(text) for text in different]
+        parsed = [LABELS.get(text) for text in different]
         known = [label for label in parsed if label is not None]
         place = np.array([known.index(label) if label is not None else FREE for label in parsed] + [FREE])
         return cls(place[codes], tuple(known))
@@ -61,6 +61,17 @@ class PublishedWords:
         place = (FREE if label.pattern == INACTIVE else TIERS.index(label.tier) for label in self.labels)
         tiers: Integers = np.array([*place, FREE])[self.label]
         return tiers
+
+    def keeps(self, labels: Sequence[Label], place: Integers) -> Flags:
+        """Return for which DFUs a label is the published one.
+
+        Args:
+            labels: Labels of today.
+            place: (n_dfus,) place of each DFU's label among them.
+        """
+        known = [labels.index(label) if label in labels else FREE for label in self.labels]
+        same: Flags = np.array([*known, FREE])[self.label] == place
+        return same
 
     def cluster(self, clusters: Clusters) -> Integers:
         """Return the (n_dfus,) cluster of the same pattern and traits, FREE where there is none."""

@@ -93,16 +93,14 @@ def _summary(config: RunSettings, segmentation: Segmentation, continuity: Contin
 
 
 def _segments(segmentation: Segmentation) -> list[TrainedSegment]:
-    meanings = segmentation.fitted.clusters.meanings
-    bound = {(meaning.pattern, meaning.traits): meaning.sparsity_bound_months for meaning in meanings}
     return [
         TrainedSegment(
-            cluster_id=label.segment_id,
-            label=label.text,
+            cluster_id=claim.label.segment_id,
+            label=claim.label.text,
             size=size,
-            sparsity_bound_months=bound.get((label.pattern, label.traits), 0.0),
+            sparsity_bound_months=claim.sparsity_bound_months,
         )
-        for label, size in zip(segmentation.labels, segmentation.sizes.tolist(), strict=True)
+        for claim, size in zip(segmentation.claims, segmentation.sizes.tolist(), strict=True)
     ]
 
 
