@@ -4,6 +4,7 @@ from argparse import ArgumentParser, BooleanOptionalAction
 from pathlib import Path
 
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.outputs.pictures import draw_segments
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.steps.train_model import train_model
 from scripts.program import add_setting, parser, published_argument, published_files, run_program
@@ -18,6 +19,8 @@ def main() -> None:
     published = published_files(options)
     files = RunFolder(options.output_dir).placing(RunFile.MATRIX, options.input)
     summary = train_model(files, config, published)
+    labels = {segment.cluster_id: segment.label for segment in summary.segments}
+    draw_segments(files, labels, peak_threshold=config.labeling.peak_threshold)
     chosen = summary.k_selection
     told = summary.figures
     print(f"{options.output_dir}: {len(summary.segments)} segments of {summary.n_dfus} DFUs, of {summary.k} clusters")

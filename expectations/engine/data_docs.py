@@ -8,10 +8,13 @@ import html
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from dfu_clustering.files.tables import atomic_path
 
 _STYLE = "style.css"
 # scripts, whatever is loaded from elsewhere, and the advertisement at the end
@@ -32,6 +35,18 @@ _START = """<!DOCTYPE html>
 """
 
 
+def is_done(site: Path, section: str, page: Sequence[str]) -> bool:
+    """Return whether a site has a page already, whole and self-contained.
+
+    Args:
+        site: Folder of the site.
+        section: ``expectations`` or ``validations``.
+        page: The steps of its path within the section, without the ending of the last.
+    """
+    path = site.joinpath(section, *page[:-1], f"{page[-1]}.html")
+    return path.exists() and _STYLE in path.read_text(encoding="utf-8")
+
+
 def make_self_contained(site: Path, results: Path, title: str) -> None:
     """Rewrite a site in place: pages need nothing but one style sheet of the site's own, and the start page is a table.
 
@@ -47,7 +62,8 @@ def make_self_contained(site: Path, results: Path, title: str) -> None:
         if _STYLE not in text:  # else it is one of an earlier gate, and done
             up = "../" * (len(page.relative_to(site).parts) - 1)
             link = f'<link rel="stylesheet" href="{up}{_STYLE}">\n  </head>'
-            page.write_text(_FOREIGN.sub("", text).replace("</head>", link, 1), encoding="utf-8")
+            with atomic_path(page) as draft:
+                draft.write_text(_FOREIGN.sub("", text).replace("</head>", link, 1), encoding="utf-8")
     index = _START.format(title=html.escape(title), style=_STYLE, rows="\n".join(_rows(site, results)))
     (site / "index.html").write_text(index, encoding="utf-8")
 

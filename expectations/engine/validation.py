@@ -23,7 +23,7 @@ from sqlalchemy import StaticPool, event
 from dfu_clustering.quality.gate_reports import Check
 from dfu_clustering.runs.run import Run
 from expectations.engine.checks import PARAMETER, Batch
-from expectations.engine.data_docs import make_self_contained
+from expectations.engine.data_docs import is_done, make_self_contained
 from expectations.engine.results import KEYS_KEPT, ExpectationError, Finding, names, one_a_name
 
 logger = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ class Validator:
         self._context = gx.get_context(project_config=_context_config(run.folder), mode="ephemeral")
         self._frames = self._context.data_sources.add_pandas("run")
         self._definitions: dict[str, BatchDefinition[Any]] = {}  # by source; each new one costs a save of all
+        self._judged: set[str] = set()  # suites
         self._errors: list[BaseException] = []
         self._warehouse = self._attach(connection) if connection else None
 
@@ -97,14 +98,20 @@ class Validator:
         return judgement
 
     def write_docs(self) -> None:
-        """Render the Data Docs of all gates of the run so far."""
-        self._context.build_data_docs()
-        results = self._run.folder.joinpath(*_RESULTS)
-        make_self_contained(self._run.folder / _SITE, results, f"Data quality as of {self._run.as_of_month}")
+        """Bring the Data Docs of the run up to date: pages of earlier gates stay, and the start page lists them all."""
+        site, results = self._run.folder / _SITE, self._run.folder.joinpath(*_RESULTS)
+        suites: list[Any] = self._context.expectations_store.list_keys()
+        judged: list[Any] = self._context.validation_results_store.list_keys()
+        lacking = [key for key in judged if not is_done(site, "validations", key.to_tuple())]
+        lacking += [key for key in suites if key.name in self._judged or not is_done(site, "expectations", [key.name])]
+        if lacking:
+            # no index: the site has a start page of its own
+            self._context.build_data_docs(resource_identifiers=lacking, build_index=False)
+        make_self_contained(site, results, f"Data quality as of {self._run.as_of_month}")
 
     def _judge(self, batch: Batch, parameters: Parameters) -> Judgement:
         known = [e for e in batch.expectations if _is_known(e, parameters)]
-        unknown = names(e for e in batch.expectations if e not in known)
+        unknown = names(e for e in batch.expectations if not _is_known(e, parameters))
         if not known:
             return Judgement(not_judged=unknown)
         findings = self._findings(batch, known, parameters)
@@ -120,10 +127,10 @@ class Validator:
     def _findings(self, batch: Batch, expectations: list[Expectation], parameters: Parameters) -> list[Finding]:
         # copies: an expectation belongs to one suite, and declared ones are asked again and again
         asked = gx.ExpectationSuite(batch.name, expectations=[copy(expectation) for expectation in expectations])
-        suite = self._context.suites.add_or_update(asked)
-        definition = self._context.validation_definitions.add_or_update(
-            gx.ValidationDefinition(name=batch.name, data=self._definition(batch), suite=suite)
+        definition = self._context.validation_definitions.add_or_update(  # the suite too
+            gx.ValidationDefinition(name=batch.name, data=self._definition(batch), suite=asked)
         )
+        self._judged.add(batch.name)
         answers = definition.run(
             batch_parameters=None if isinstance(batch.source, str) else {"dataframe": batch.source},
             expectation_parameters=dict(parameters),

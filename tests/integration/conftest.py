@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from deployed_site import DeployedSite
 from gate_runs import DataQualityEvents, copied_panel, load_clean_panel
+from mlflow import MlflowClient
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import PrefectServer
@@ -51,6 +52,15 @@ def data_quality_events(prefect_server: PrefectServer) -> Iterator[DataQualityEv
 def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of an MLflow store that many runs share: making one takes seconds."""
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a local MLflow store that holds nothing, for tests that want one of their own to copy."""
+    folder = tmp_path_factory.mktemp("empty") / "mlflow"
+    folder.mkdir()
+    MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    return folder
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from gate_runs import QUICK
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from psycopg2 import errors
 from sqlalchemy import make_url
@@ -93,12 +94,14 @@ def roles(warehouse):
     return warehouse
 
 
-def test_worker_may_do_all_that_the_flow_does(roles, prefect_server, tmp_path, monkeypatch):
+def test_worker_may_do_all_that_the_flow_does(roles, prefect_server, tracking_store, tmp_path, monkeypatch):
     load_panel(roles, generate_panel(400, 36, 11))
+    monkeypatch.chdir(tmp_path)  # MLflow keeps the artifacts of a store in SQLite below the current folder
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_store)
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", as_role(roles, "dfu_worker"))
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
-        summary = cluster_dfus(k_range=(3, 6))
+        summary = cluster_dfus(**QUICK)
     counted = "SELECT count(cluster_assignment), count(*) FILTER (WHERE modified_ts > load_ts) FROM dim_dfu"
     assert execute(roles, counted) == [(summary.labelled, summary.published.updated)]
     assert summary.published.updated == summary.labelled > 300

@@ -3,12 +3,14 @@
 import contextvars
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import psycopg2
 import pytest
+from databases import copied_database
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -19,10 +21,12 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import wait_until
+from sqlalchemy import make_url
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, sha256
 from dfu_clustering.runs.folder import RunFile, RunFolder
@@ -38,15 +42,54 @@ SETTINGS = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
 FIRST, SECOND = "2026-09", "2026-10"
 
 
+@pytest.fixture(scope="module")
+def template(postgres_server):
+    create_database(postgres_server.url(), "continuity")
+    load_panel(postgres_server.url("continuity"), generate_panel(400, 40, 21))
+    yield "continuity"
+    drop_database(postgres_server.url(), "continuity")
+
+
+@contextmanager
+def flows_run_here(url, prefect_server, tracking_store, folder):
+    """Let flows of this process work on a database and leave their files in a folder."""
+    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        patch.setenv("DATABASE_URL", url)
+        patch.chdir(folder)  # MLflow keeps the artifacts of a store in SQLite below the current folder
+        patch.setenv("DFU_CLUSTERING_VAR", str(folder))
+        patch.setenv("MLFLOW_TRACKING_URI", tracking_store)
+        yield
+
+
 @pytest.fixture
-def warehouse(postgres_url, prefect_server, tmp_path, monkeypatch, tracking_store):
-    load_panel(postgres_url, generate_panel(400, 40, 21))
-    monkeypatch.setenv("DATABASE_URL", postgres_url)
-    monkeypatch.chdir(tmp_path)  # MLflow keeps the artifacts of a store in SQLite below the current folder
-    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_store)
-    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
-        yield postgres_url
+def warehouse(postgres_server, template, prefect_server, tracking_store, tmp_path):
+    with (
+        copied_database(postgres_server, template) as url,
+        flows_run_here(url, prefect_server, tracking_store, tmp_path),
+    ):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def first_month(postgres_server, template, prefect_server, tracking_store, tmp_path_factory):
+    """What the run of the first month said, the folder of its files, and the name of its database."""
+    folder = tmp_path_factory.mktemp("first_month")
+    with copied_database(postgres_server, template) as url:
+        with flows_run_here(url, prefect_server, tracking_store, folder):
+            summary = cluster(FIRST)
+        yield summary, folder, make_url(url).database
+
+
+@pytest.fixture
+def continued(postgres_server, first_month, prefect_server, tracking_store, tmp_path):
+    """The first month's summary and a database of its labels; flows here go on from a copy of its files."""
+    summary, folder, database = first_month
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    with (
+        copied_database(postgres_server, database) as url,
+        flows_run_here(url, prefect_server, tracking_store, tmp_path),
+    ):
+        yield summary, url
 
 
 def labels_in(url):
@@ -59,8 +102,8 @@ def cluster(month, **parameters):
     return cluster_dfus(as_of_month=month, **SETTINGS, **parameters)
 
 
-def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(warehouse, tmp_path):
-    first = cluster(FIRST)
+def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(continued, tmp_path):
+    first, warehouse = continued
     assert first.stability is None
     before = labels_in(warehouse)
     second = cluster(SECOND)
@@ -102,10 +145,20 @@ def test_the_second_month_continues_the_first_and_a_rerun_changes_nothing(wareho
     assert [name for name in names if (folder / name).read_bytes() != (other / name).read_bytes()] == []
 
 
-def test_a_published_run_whose_files_are_gone_stops_the_next_unless_a_reason_is_given(warehouse, tracking_store):
-    first = cluster(FIRST)
-    shutil.rmtree(first.run_folder)
-    mlflow.MlflowClient(tracking_uri=tracking_store).delete_run(first.mlflow_run_id)
+@pytest.fixture
+def lost_in_mlflow(first_month, tracking_store):
+    """The first month's run is deleted from MLflow, until the test is over."""
+    client = mlflow.MlflowClient(tracking_uri=tracking_store)
+    client.delete_run(first_month[0].mlflow_run_id)
+    yield
+    client.restore_run(first_month[0].mlflow_run_id)
+
+
+def test_a_published_run_whose_files_are_gone_stops_the_next_unless_a_reason_is_given(
+    continued, lost_in_mlflow, tmp_path
+):
+    first, _ = continued
+    shutil.rmtree(tmp_path / "runs" / Path(first.run_folder).name)
     with pytest.raises(DataError, match=r"neither in .* nor in an MLflow run"):
         cluster(SECOND)
     second = cluster(SECOND, override_reason="the first run is lost")
@@ -136,6 +189,7 @@ def state_after(publish, while_it_waits):
         return running.result(timeout=180)
 
 
+@pytest.mark.slow
 def test_a_yes_publishes_nothing_once_a_newer_run_has_published(warehouse):
     newer = {}
 

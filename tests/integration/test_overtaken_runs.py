@@ -1,12 +1,15 @@
 """A run that comes late publishes nothing over newer labels: it is asked under the publish lock, on the real table."""
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
+from databases import copied_database
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.loads.sales_loads import read_sales_state
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
@@ -25,24 +28,45 @@ CONFIG = load_config(k_range=(3, 4), gap_references=2, n_init=5)
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def labelled_months(postgres_server, tmp_path_factory):
+    """Folders of runs up to their labels, by month; the database that they read is the template 'overtaken'."""
+    create_database(postgres_server.url(), "overtaken")
+    load_panel(postgres_server.url("overtaken"), generate_panel(300, 30, 5))
+    engine, folders = connect_engine(postgres_server.url("overtaken")), {}
+    for month in ("2026-09", "2026-10"):
+        run = Run(tmp_path_factory.mktemp(month), as_of_month=month)
+        build_features(run, CONFIG, engine, as_of_month=month)
+        train_model(run, CONFIG)
+        label_segments(run, CONFIG)
+        folders[month] = run.folder
+    engine.dispose()
+    yield folders
+    drop_database(postgres_server.url(), "overtaken")
+
+
 @pytest.fixture
-def engine(postgres_url, tmp_path, monkeypatch):
+def engine(labelled_months, postgres_server, empty_mlflow, tmp_path, monkeypatch):
+    shutil.copytree(empty_mlflow, tmp_path / "mlflow")
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    load_panel(postgres_url, generate_panel(300, 30, 5))
-    engine = connect_engine(postgres_url)
-    yield engine
-    engine.dispose()
+    with copied_database(postgres_server, "overtaken") as url:
+        engine = connect_engine(url)
+        yield engine
+        engine.dispose()
 
 
-def labelled(engine, tmp_path, month, run_id):
-    """A run up to its labels, as it stands when it is stopped before its publish."""
-    run = Run.open(tmp_path / "runs", as_of_month=month, config_digest=CONFIG.digest(), run_id=run_id)
-    note_published(run)
-    build_features(run, CONFIG, engine, as_of_month=month)
-    train_model(run, CONFIG)
-    label_segments(run, CONFIG)
-    return run
+@pytest.fixture
+def labelled(labelled_months, tmp_path):
+    """Makes a run up to its labels, as it stands when it is stopped before its publish."""
+
+    def make(month, run_id):
+        run = Run.open(tmp_path / "runs", as_of_month=month, config_digest=CONFIG.digest(), run_id=run_id)
+        shutil.copytree(labelled_months[month], run.folder)
+        note_published(run)
+        return run
+
+    return make
 
 
 def publish(engine, run):
@@ -58,9 +82,9 @@ def rows(engine):
 
 
 @pytest.mark.parametrize("newer", ["2026-10", "2026-09"], ids=["a newer month", "the same month, begun later"])
-def test_run_that_was_stopped_before_its_publish_leaves_newer_labels_alone(engine, tmp_path, newer):
-    late = labelled(engine, tmp_path, "2026-09", "late")
-    publish(engine, labelled(engine, tmp_path, newer, "newer"))
+def test_run_that_was_stopped_before_its_publish_leaves_newer_labels_alone(engine, labelled, newer):
+    late = labelled("2026-09", "late")
+    publish(engine, labelled(newer, "newer"))
     before = rows(engine)
     for _ in range(2):  # tried again it is as late
         with pytest.raises(OvertakenError, match=f"other labels were published, as of {newer} by run .*-newer"):
@@ -70,10 +94,10 @@ def test_run_that_was_stopped_before_its_publish_leaves_newer_labels_alone(engin
     assert [line.run.rpartition("-")[2] for line in Ledger(late.runs).publications()] == ["newer"]
 
 
-def test_labels_that_were_put_back_meanwhile_stay(engine, tmp_path):
-    first = labelled(engine, tmp_path, "2026-09", "first")
+def test_labels_that_were_put_back_meanwhile_stay(engine, labelled):
+    first = labelled("2026-09", "first")
     publish(engine, first)
-    late = labelled(engine, tmp_path, "2026-10", "late")
+    late = labelled("2026-10", "late")
     ledger = Ledger(first.runs)
     ledger.append(ledger.publications()[0].model_copy(update={"restored": True}))
     before = rows(engine)
@@ -82,8 +106,8 @@ def test_labels_that_were_put_back_meanwhile_stay(engine, tmp_path):
     assert rows(engine) == before
 
 
-def test_run_that_was_cut_off_after_its_own_publish_is_not_overtaken_by_itself(engine, tmp_path):
-    run = labelled(engine, tmp_path, "2026-09", "own")
+def test_run_that_was_cut_off_after_its_own_publish_is_not_overtaken_by_itself(engine, labelled, tmp_path):
+    run = labelled("2026-09", "own")
     first = publish(engine, run)
     # killed before its manifest said so: the same steps in a manifest that lacks them
     again = Run.open(tmp_path / "runs", as_of_month="2026-09", config_digest=CONFIG.digest(), run_id="own")
@@ -91,7 +115,7 @@ def test_run_that_was_cut_off_after_its_own_publish_is_not_overtaken_by_itself(e
     assert len(Ledger(run.runs).publications()) == 1
 
 
-def test_dry_run_is_asked_nothing(engine, tmp_path):
-    late = labelled(engine, tmp_path, "2026-09", "late")
-    publish(engine, labelled(engine, tmp_path, "2026-10", "newer"))
+def test_dry_run_is_asked_nothing(engine, labelled):
+    late = labelled("2026-09", "late")
+    publish(engine, labelled("2026-10", "newer"))
     assert publish_run.__wrapped__(late, engine, CONFIG.tracking, dry_run=True).dry_run

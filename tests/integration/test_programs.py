@@ -9,15 +9,35 @@ from pathlib import Path
 import pandas as pd
 import psycopg2
 import pytest
+from databases import copied_database
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.files.tables import read_json
 
 pytestmark = pytest.mark.integration
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+FEATURES, TRAIN, LABEL, UPDATE, REPORT = (
+    "generate_clustering_features",
+    "train_clustering_model",
+    "label_clusters",
+    "update_cluster_assignments",
+    "build_report",
+)
+
+
+def run_program(name, *arguments):
+    """Run a program in this process and the current folder; return its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        try:
+            runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+        except SystemExit as stop:
+            return stop.code
+    return 0
 
 
 @pytest.fixture
@@ -26,23 +46,53 @@ def program(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def run(name, *arguments):
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        try:
-            runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
-            code = 0
-        except SystemExit as stop:
-            code = stop.code
+        code = run_program(name, *arguments)
         shown = capsys.readouterr()
         return code, shown.out, shown.err
 
     return run
 
 
+@pytest.fixture(scope="module")
+def template(postgres_server):
+    create_database(postgres_server.url(), "programs")
+    load_panel(postgres_server.url("programs"), generate_panel(200, 30, 3))
+    yield "programs"
+    drop_database(postgres_server.url(), "programs")
+
+
 @pytest.fixture
-def warehouse(postgres_url, monkeypatch):
-    load_panel(postgres_url, generate_panel(200, 30, 3))
-    monkeypatch.setenv("DATABASE_URL", postgres_url)
-    return postgres_url
+def warehouse(postgres_server, template, monkeypatch):
+    with copied_database(postgres_server, template) as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def made(postgres_server, template, tmp_path_factory):
+    """A folder in which features, training and labels have been made of the warehouse, under the default names."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DATABASE_URL", postgres_server.url(template))
+        assert [run_program(name) for name in (FEATURES, TRAIN, LABEL)] == [0, 0, 0]
+    return folder
+
+
+@pytest.fixture
+def data(made, tmp_path):
+    """A copy of what was made, in the folder in which programs run."""
+    return shutil.copytree(made / "data", tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def trainings(made):
+    """The same features trained with three and with six clusters."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made)
+        for k, name in (("3", "three"), ("6", "six")):
+            assert run_program(TRAIN, "--k-range", k, k, "--output-dir", name) == 0
+    return made
 
 
 def execute(url, *statements):
@@ -55,15 +105,6 @@ def labels_of(url):
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT dfu_ck, cluster_assignment, modified_ts FROM dim_dfu ORDER BY dfu_ck")
         return cursor.fetchall()
-
-
-FEATURES, TRAIN, LABEL, UPDATE, REPORT = (
-    "generate_clustering_features",
-    "train_clustering_model",
-    "label_clusters",
-    "update_cluster_assignments",
-    "build_report",
-)
 
 
 @pytest.mark.parametrize("name", [FEATURES, TRAIN, LABEL, UPDATE, REPORT])
@@ -161,9 +202,7 @@ def test_gates_of_programs_read_nothing_that_others_left_in_the_temporary_folder
     assert (code, error) == (0, "")
 
 
-def test_labels_that_would_all_change_are_not_published_unless_somebody_says_why(program, warehouse, caplog):
-    for name in (FEATURES, TRAIN, LABEL):
-        assert program(name)[0] == 0
+def test_labels_that_would_all_change_are_not_published_unless_somebody_says_why(program, warehouse, data, caplog):
     execute(warehouse, "UPDATE dim_dfu SET cluster_assignment = 'low_volume_steady_regular'")
     before = labels_of(warehouse)
     refused = "critical labels_stay_mostly_the_same (observed 1, allowed <= 0.5)"
@@ -178,9 +217,8 @@ def test_labels_that_would_all_change_are_not_published_unless_somebody_says_why
     assert labels_of(warehouse) != before
 
 
-def test_labels_that_change_without_a_reason_are_not_published(program, warehouse, tmp_path):
-    for name in (FEATURES, TRAIN, LABEL, UPDATE):
-        assert program(name)[0] == 0
+def test_labels_that_change_without_a_reason_are_not_published(program, warehouse, data, tmp_path):
+    assert program(UPDATE)[0] == 0
     published = tmp_path / "published"
     shutil.copytree(tmp_path / "data" / "clustering", published)
     pd.read_csv("data/clustering_features.csv").to_parquet(published / "clustering_features.parquet")
@@ -265,9 +303,8 @@ def test_panel_of_one_dfu_has_features_but_too_few_dfus_to_cluster(program, ware
     assert "1 DFUs" in error
 
 
-def test_training_refuses_fewer_dfus_than_clusters(program, warehouse, tmp_path):
-    program(FEATURES, "--output", "all.csv")
-    pd.read_csv("all.csv").head(2).to_csv("two.csv", index=False)
+def test_training_refuses_fewer_dfus_than_clusters(program, data, tmp_path):
+    pd.read_csv(data / "clustering_features.csv").head(2).to_csv("two.csv", index=False)
     code, _, error = program(TRAIN, "--input", "two.csv", "--output-dir", "model")
     assert code == 2
     assert "2 DFUs" in error
@@ -284,9 +321,8 @@ def test_training_refuses_fewer_dfus_than_clusters(program, warehouse, tmp_path)
         (lambda frame: frame.assign(cv_demand="much"), "Features are numbers. Found: text"),
     ],
 )
-def test_training_refuses_a_broken_matrix_and_writes_nothing(program, warehouse, tmp_path, change, message):
-    program(FEATURES, "--output", "features.csv")
-    change(pd.read_csv("features.csv")).to_csv("broken.csv", index=False)
+def test_training_refuses_a_broken_matrix_and_writes_nothing(program, data, tmp_path, change, message):
+    change(pd.read_csv(data / "clustering_features.csv")).to_csv("broken.csv", index=False)
     code, _, error = program(TRAIN, "--input", "broken.csv", "--output-dir", "model")
     assert code == 2
     assert message in error
@@ -302,10 +338,10 @@ def test_training_records_history_and_window_as_the_features_were_built(program,
     assert metadata["config_digest"] == load_config(min_months_history=6, time_window_months=18).digest()
 
 
-def test_companions_of_another_matrix_are_not_used(program, warehouse, caplog):
-    program(FEATURES, "--output", "features.csv")
-    pd.read_csv("features.csv").tail(100).to_csv("features.csv", index=False)
-    assert program(TRAIN, "--input", "features.csv", "--output-dir", "model")[0] == 0
+def test_companions_of_another_matrix_are_not_used(program, data, caplog):
+    matrix = data / "clustering_features.csv"
+    pd.read_csv(matrix).tail(100).to_csv(matrix, index=False)
+    assert program(TRAIN, "--input", matrix, "--output-dir", "model")[0] == 0
     assert "belongs to another matrix" in caplog.text
     assert read_json(Path("model/cluster_metadata.json"))["as_of_month"] is None
     assert not Path("model/typical_dfus.csv").exists()
@@ -336,15 +372,12 @@ def test_training_refuses_an_impossible_range(program, k_range):
     ("centroids", "assignments", "metadata"),
     [("three", "six", "three"), ("six", "three", "six"), ("three", "three", "six")],
 )
-def test_labelling_refuses_files_of_different_trainings(program, warehouse, centroids, assignments, metadata):
-    program(FEATURES)
-    program(TRAIN, "--k-range", "3", "3", "--output-dir", "three")
-    program(TRAIN, "--k-range", "6", "6", "--output-dir", "six")
+def test_labelling_refuses_files_of_different_trainings(program, trainings, centroids, assignments, metadata):
     code, _, error = program(
         LABEL,
-        *("--centroids", f"{centroids}/cluster_centroids.csv"),
-        *("--assignments", f"{assignments}/cluster_assignments.csv"),
-        *("--metadata", f"{metadata}/cluster_metadata.json"),
+        *("--centroids", trainings / centroids / "cluster_centroids.csv"),
+        *("--assignments", trainings / assignments / "cluster_assignments.csv"),
+        *("--metadata", trainings / metadata / "cluster_metadata.json"),
     )
     assert code == 2
     assert "must come from the same training" in error
@@ -358,9 +391,7 @@ def test_labelling_refuses_files_of_different_trainings(program, warehouse, cent
         (lambda frame: frame.assign(dfu_ck=frame["dfu_ck"] + "?"), "must be in dim_dfu"),
     ],
 )
-def test_update_refuses_a_broken_labels_file_and_writes_nothing(program, warehouse, change, message):
-    for name in (FEATURES, TRAIN, LABEL):
-        program(name)
+def test_update_refuses_a_broken_labels_file_and_writes_nothing(program, warehouse, data, change, message):
     labels = pd.read_csv("data/clustering/cluster_labels.csv", dtype={"dfu_ck": str})
     change(labels).to_csv("broken.csv", index=False)
     before = labels_of(warehouse)

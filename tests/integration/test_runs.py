@@ -1,6 +1,7 @@
 """A run's folder: the same inputs give the same files, finished steps are not done again, MLflow may be down."""
 
 import logging
+import shutil
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.files.tables import read_json
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import FIND_PUBLISHED, PUBLISH_LABELS
@@ -24,27 +26,49 @@ from dfu_clustering.warehouse.connect import connect_engine
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def engine(postgres_url):
-    load_panel(postgres_url, generate_panel(300, 30, 5))
-    engine = connect_engine(postgres_url)
+CONFIG = load_config()
+
+
+@pytest.fixture(scope="module")
+def engine(postgres_server):
+    create_database(postgres_server.url(), "runs")
+    load_panel(postgres_server.url("runs"), generate_panel(300, 30, 5))
+    engine = connect_engine(postgres_server.url("runs"))
     yield engine
     engine.dispose()
+    drop_database(postgres_server.url(), "runs")
 
 
-def do_all(engine, run, config):
-    build_features(run, config, engine)
-    train_model(run, config)
-    label_segments(run, config)
+@pytest.fixture(scope="module")
+def finished(engine, tmp_path_factory):
+    """A run whose labels are published, and of which nothing is recorded yet."""
+    run = open_run(tmp_path_factory.mktemp("runs"))
+    do_all(engine, run)
+    return run
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of it."""
+    shutil.copytree(finished.folder, tmp_path / "runs" / finished.name)
+    return open_run(tmp_path / "runs")
+
+
+def open_run(runs):
+    return Run.open(runs, as_of_month="2026-10", config_digest=CONFIG.digest(), run_id="x")
+
+
+def do_all(engine, run):
+    build_features(run, CONFIG, engine)
+    train_model(run, CONFIG)
+    label_segments(run, CONFIG)
     run.once(PUBLISH_LABELS, lambda: update_assignments(run, engine))
 
 
-def test_same_data_and_seed_twice_are_the_same_files(engine, tmp_path):
-    config = load_config()
-    for name in ("first", "second"):
-        run = Run.open(tmp_path / name, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
-        do_all(engine, run, config)
-    first, second = sorted(tmp_path.glob("*/*"))
+def test_same_data_and_seed_twice_are_the_same_files(engine, finished, tmp_path):
+    again = open_run(tmp_path)
+    do_all(engine, again)
+    first, second = finished.folder, again.folder
     files = sorted(path.name for path in first.iterdir())
     assert files == sorted(path.name for path in second.iterdir())
     # durations, and what was published: the second run changes nothing
@@ -55,13 +79,10 @@ def test_same_data_and_seed_twice_are_the_same_files(engine, tmp_path):
     assert different == []
 
 
-def test_finished_steps_are_taken_from_the_manifest(engine, tmp_path):
-    config = load_config()
-    run = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
-    do_all(engine, run, config)
+def test_finished_steps_are_taken_from_the_manifest(engine, run):
     written = {path: path.stat().st_mtime_ns for path in run.folder.iterdir()}
-    again = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
-    do_all(engine, again, config)
+    again = open_run(run.runs)
+    do_all(engine, again)
     assert {path: path.stat().st_mtime_ns for path in run.folder.iterdir()} == written
     assert again.result(PUBLISH_LABELS).updated > 0  # of the first time
 
@@ -73,41 +94,36 @@ def test_step_that_failed_is_done_again(tmp_path):
     assert run.once(FIND_PUBLISHED, lambda: PublishedChoice(run="x")).run == "x"
 
 
-def test_dead_mlflow_server_costs_seconds_and_not_the_run(engine, tmp_path, monkeypatch):
+def test_dead_mlflow_server_costs_seconds_and_not_the_run(run, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    config = load_config()
-    run = Run.open(tmp_path, as_of_month="2026-10", config_digest=config.digest(), run_id="x")
-    do_all(engine, run, config)
     started = time.perf_counter()
-    summary = record_run(run, config)
+    summary = record_run(run, CONFIG)
     assert time.perf_counter() - started < 30
     assert summary.mlflow_run_id is None
     assert read_json(run.path(RunFile.SUMMARY))["mlflow_run_id"] is None
     assert read_json(run.path(RunFile.SUMMARY))["published"]["updated"] == summary.labelled > summary.clustered
 
 
-def test_mlflow_run_counts_as_failed_until_all_of_the_run_is_recorded(engine, tmp_path, monkeypatch, caplog):
+def test_mlflow_run_counts_as_failed_until_all_of_the_run_is_recorded(run, empty_mlflow, tmp_path, monkeypatch, caplog):
+    shutil.copytree(empty_mlflow, tmp_path / "mlflow")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
-    config = load_config()
-    run = Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest=config.digest(), run_id="x")
-    do_all(engine, run, config)
-    record_early(run, run.path(RunFile.PREVIOUS_LABELS), config.tracking)
-    assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
+    record_early(run, run.path(RunFile.PREVIOUS_LABELS), CONFIG.tracking)
+    assert states_in_mlflow(tmp_path, run) == ["FAILED"]
 
     # a file that cannot be read costs the record, not the run, and is called by its name
     model = run.path(RunFile.MODEL)
     model.rename(tmp_path / "elsewhere")
     with caplog.at_level(logging.WARNING, logger="dfu_clustering"):
-        assert record_run(run, config).mlflow_run_id is None
+        assert record_run(run, CONFIG).mlflow_run_id is None
     assert "the run is not in MLflow: [Errno 2] No such file or directory" in caplog.text
-    assert states_in_mlflow(config, tmp_path, run) == ["FAILED"]
+    assert states_in_mlflow(tmp_path, run) == ["FAILED"]
 
     (tmp_path / "elsewhere").rename(model)
-    assert record_run(run, config).mlflow_run_id is not None
-    assert states_in_mlflow(config, tmp_path, run) == ["FINISHED"]
+    assert record_run(run, CONFIG).mlflow_run_id is not None
+    assert states_in_mlflow(tmp_path, run) == ["FINISHED"]
 
 
-def states_in_mlflow(config, var, run):
-    with mlflow_store(config.tracking, var / "mlflow") as store:
+def states_in_mlflow(var, run):
+    with mlflow_store(CONFIG.tracking, var / "mlflow") as store:
         return [found.info.status for found in store.runs_named(run.folder.name)]

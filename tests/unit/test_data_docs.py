@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from expectations.engine.data_docs import make_self_contained
+from expectations.engine.data_docs import is_done, make_self_contained
 
 PAGE = """<html><head>
 <link rel="stylesheet" href="https://cdn.example/bootstrap.css">
@@ -72,6 +72,15 @@ def test_start_page_lists_what_was_judged_in_its_order_with_results_and_links(si
         "||failed|||a judged then|||4||2||2026-11-05 06:00:01||",
     ]
     assert "validations/a%20judged%20then/run/20261105T060001.1Z/source.html" in rows[1]
+
+
+def test_a_page_is_done_once_it_is_self_contained_and_not_while_it_is_as_it_came(site):
+    first = ("b <judged> first", "run", "20261105T060000.1Z", "source")
+    assert is_done(site, "validations", first)
+    assert not is_done(site, "expectations", first)
+    page = site.joinpath("validations", *first[:-1], "source.html")
+    page.write_text(PAGE[:100])  # of a run that was killed while Great Expectations wrote it
+    assert not is_done(site, "validations", first)
 
 
 def test_a_site_that_is_made_again_stays_as_it_is(site, tmp_path):

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dfu_clustering.clusters.k_selection import KSelection
@@ -51,5 +52,6 @@ def draw_segments(files: RunFolder, labels: Mapping[int, str], *, peak_threshold
 def _save(figure: Figure, files: RunFolder, picture: RunFile) -> None:
     with atomic_path(files.path(picture)) as draft, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a key in a script that the font lacks
-        # no software version inside: the same picture is the same file
-        figure.savefig(draft, dpi=_DPI, metadata={"Software": None})
+        figure.set_dpi(_DPI)
+        # savefig() draws twice, first for the layout alone; no software version: the same picture is the same file
+        FigureCanvasAgg(figure).print_png(draft, metadata={"Software": None})  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from dfu_clustering.config.clustering import HistorySettings, KSelectionSettings
 from dfu_clustering.files.progress import progress
 from dfu_clustering.outputs.feature_matrix import read_matrix
 from dfu_clustering.outputs.moves import measure_moves
-from dfu_clustering.outputs.pictures import draw_k_selection, draw_segments
+from dfu_clustering.outputs.pictures import draw_k_selection
 from dfu_clustering.outputs.training_files import Training, write_training
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import TRAIN_MODEL, once
@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 
 @once(TRAIN_MODEL)
 def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles | None = None) -> TrainingSummary:
-    """Choose K, fit the clusters on all DFUs of the matrix and write them, with pictures.
+    """Choose K, fit the clusters on all DFUs of the matrix and write them, with the picture of the choice.
+
+    The pictures of the segments are drawn once they have names: by the labelling, or by whoever trains alone.
 
     Args:
         files: The feature matrix, and where the model's files are written.
@@ -47,8 +49,6 @@ def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles
     left_out = files.find_table(RunFile.EXCLUDED) if origin else None
     write_training(files, Training(config, matrix, origin, segmentation, summary, left_out, moves))
     draw_k_selection(files, segmentation.k_selection, min_cluster_size_pct=config.min_cluster_size_pct)
-    labels = {label.segment_id: label.text for label in segmentation.labels}
-    draw_segments(files, labels, peak_threshold=config.labeling.peak_threshold)
     return summary
 
 
