@@ -1,10 +1,16 @@
 """The examples in OpenAPI are answers: they have the form that they show, and their numbers fit together."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from api import schemas as models
 from api.app import EXAMPLES, create_app
 from api.settings import ApiSettings
+from dfu_clustering.labels.vocabulary import LIFECYCLE, PATTERN_NAMES, TIERS, Label
+
+DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +60,19 @@ def test_every_number_of_an_answer_is_explained(schemas):
         if schema.get("type") == "number" and "description" not in schema
     ]
     assert silent == []
+
+
+def test_labels_in_the_documentation_have_the_numbers_of_today():
+    labels = [Label(pattern, tier) for pattern in (*PATTERN_NAMES, *LIFECYCLE) for tier in TIERS]
+    numbers = {label.text: label.segment_id for label in labels}
+    text = DOCS.read_text(encoding="utf-8").replace("\n", "")
+    shown = [(label, int(number)) for number, label in re.findall(r'"cluster_id":(\d+),"label":"(\w+)"', text)]
+    shown += [(label, int(number)) for label, number in re.findall(r'"label":"(\w+)","cluster_id":(\d+)', text)]
+    assert len(shown) == 5
+    assert [(label, numbers[label]) for label, _ in shown] == shown
+
+
+def test_answers_about_dfus_in_the_documentation_have_class_and_reason():
+    answers = re.findall(r'\{"domain":"dfu","dfu_ck".*?\n\n', DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(answers) == 2
+    assert all('"abc_class":"' in answer and '"reason":"' in answer for answer in answers)

@@ -49,3 +49,10 @@ def test_labels_come_in_key_order_with_the_mean_demand():
 def test_where_nobody_is_left_out_there_are_no_labels():
     labels = labels_of()
     assert (len(labels), tuple(labels.columns)) == (0, LABEL_COLUMNS)
+
+
+def test_many_dfus_are_labelled_as_one_by_one():
+    rows = [(f"{i:03d}", YOUNG if i % 3 else SILENT, 7.0 * (i % 200)) for i in range(300)]
+    together = labels_of(*rows)
+    one_by_one = pd.concat([labels_of(row) for row in rows], ignore_index=True)
+    pd.testing.assert_frame_equal(together, one_by_one)

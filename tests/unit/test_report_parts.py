@@ -268,6 +268,21 @@ def test_measures_and_moved_dfus_of_the_comparison_are_shown_where_they_are_ther
     assert ("–", "–") in {(dfu.new_label, dfu.after) for dfu in found.moved_dfus}
 
 
+def test_dfus_that_grew_up_or_fell_silent_are_a_fact_of_their_own_where_there_are_any():
+    found = changes_of(("a", "a", 300), stability=stability_of(lifecycle_changes=1200))
+    assert ("DFUs that grew up or fell silent", "1,200") in {(fact.name, fact.value) for fact in found.facts}
+    names = {fact.name for fact in changes_of(("a", "a", 300), stability=stability_of()).facts}
+    assert "DFUs that grew up or fell silent" not in names
+
+
+def test_the_change_of_a_dfu_whose_words_all_hold_is_told_without_values():
+    names = ("dfu_ck", "old_label", "new_label", "word", "feature", "before", "after")
+    values = ("D1", "low_volume", "medium_volume", "too few DFUs in low_volume", "", np.nan, np.nan)
+    moved = pd.DataFrame({name: [value] for name, value in zip(names, values, strict=True)})
+    (shown,) = changes_of(("low_volume", "medium_volume", 1), label_changes=moved).moved_dfus
+    assert (shown.word, shown.feature, shown.before, shown.after) == ("too few DFUs in low_volume", "", "–", "–")
+
+
 def test_json_in_a_script_cannot_end_it():
     assert script_json('{"key": "</script>&\u2028"}') == '{"key": "\\u003c/script\\u003e\\u0026\\u2028"}'
 
@@ -288,7 +303,7 @@ def test_shares_are_told_with_two_digits_and_none_and_all_only_where_it_is_so(sh
     [
         (None, "at which every cluster holds at least 1 % of the DFUs."),
         (continuity_of(refit=False, reason="no drift"), "in which the number was chosen."),
-        (continuity_of(refit=True, reason="refit is always"), "; else that one."),
+        (continuity_of(refit=True, reason="refit is always"), "were fitted again: refit is always."),
     ],
 )
 def test_choice_of_k_says_when_the_published_number_is_kept(continuity, told):

@@ -94,7 +94,7 @@ class HistorySettings(Section):
     """How much demand a DFU is judged by."""
 
     min_months_history: Annotated[
-        int, Field(ge=3, le=120, description="Months of history that a DFU needs to be clustered; others get no label.")
+        int, Field(ge=3, le=120, description="Months of history that a DFU needs to be clustered; else it is new.")
     ]
     time_window_months: Annotated[
         Annotated[int, Field(ge=3, le=240)] | Literal["all"],

@@ -1,6 +1,7 @@
 """Labels beside the published ones: how many changed, from what to what, and which word ended for each DFU."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -9,20 +10,26 @@ from sklearn.metrics import adjusted_rand_score
 from dfu_clustering.arrays import Flags
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.labels.reasons import ended_word
-from dfu_clustering.labels.rules import JUDGED_FEATURES, own_values
-from dfu_clustering.labels.traits import Trait
-from dfu_clustering.labels.vocabulary import LABELS, LIFECYCLE
+from dfu_clustering.labels.reasons import EndedWord, ended_word
+from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds, own_values
+from dfu_clustering.labels.traits import Trait, trait_words
+from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, LIFECYCLE, NEW, Label
 from dfu_clustering.publishing.outcome import Transition
 
-COLUMNS = ("dfu_ck", "old_label", "new_label", "word", "feature", "before", "after")
+COLUMNS: Final = ("dfu_ck", "old_label", "new_label", "word", "feature", "threshold", "before", "after")
+_BOUND_BY_CLUSTERS: Final = ("sparser", "denser")
+
+Words = tuple[str, tuple[str, ...]]  # pattern and traits: what a cluster claims of its members
 
 
 class LabelChurn(Summary):
     """Labels of this run against those of the published one.
 
+    A DFU that is new or inactive in one of them is in no share and not in the index: nobody can keep it from growing
+    old or from falling silent.
+
     Attributes:
-        shared_dfus: DFUs that have a label in both.
+        shared_dfus: DFUs that have a label of a segment in both.
         new_dfus: DFUs that had none.
         left_dfus: DFUs that have none any more.
         churn_share: Share (0-1) of the shared DFUs whose label changed; 0 where none are shared.
@@ -30,6 +37,7 @@ class LabelChurn(Summary):
         churn_share_unchanged_history: Share (0-1) of these whose label changed; None where there are none.
         ari: Adjusted Rand index of both groupings of the shared DFUs; None where none are shared.
         flow: All DFUs from label to label, the largest first.
+        lifecycle_changes: DFUs with another label that is, or was, one of new and inactive DFUs.
     """
 
     shared_dfus: int
@@ -40,6 +48,7 @@ class LabelChurn(Summary):
     churn_share_unchanged_history: float | None
     ari: float | None
     flow: list[Transition]
+    lifecycle_changes: int = 0
 
 
 def compare_with_published(
@@ -58,8 +67,10 @@ def compare_with_published(
         had, by dfu_ck.
     """
     both = _labels(before, "old_label").join(_labels(after, "new_label"), how="outer").sort_index()
-    shared = both.dropna()
-    changed = shared["old_label"] != shared["new_label"]
+    labelled = both.dropna()
+    changed = (labelled["old_label"] != labelled["new_label"]).to_numpy()
+    in_segments = ~(_of_lifecycle(labelled["old_label"]) | _of_lifecycle(labelled["new_label"]))
+    shared, moved = labelled[in_segments], changed[in_segments]
     barely = np.zeros(len(shared), dtype=np.bool_)
     if moves is not None:
         barely = (moves.set_index("dfu_ck")["move"].reindex(shared.index) <= unchanged_move).to_numpy()
@@ -67,58 +78,107 @@ def compare_with_published(
         shared_dfus=len(shared),
         new_dfus=int(both["old_label"].isna().sum()),
         left_dfus=int(both["new_label"].isna().sum()),
-        churn_share=_share(changed.to_numpy()) or 0.0,
+        churn_share=_share(moved) or 0.0,
         unchanged_dfus=None if moves is None else int(barely.sum()),
-        churn_share_unchanged_history=_share(changed.to_numpy()[barely]),
+        churn_share_unchanged_history=_share(moved[barely]),
         ari=float(adjusted_rand_score(shared["old_label"], shared["new_label"])) if len(shared) else None,
         flow=_flow(both),
+        lifecycle_changes=int((changed & ~in_segments).sum()),
     )
-    return churn, shared[changed.to_numpy()].reset_index()
+    return churn, labelled[changed].reset_index()
 
 
 def with_ended_words(
     changes: pd.DataFrame,
     old_values: pd.DataFrame,
     new_values: pd.DataFrame,
-    traits: Mapping[str, Trait],
+    sparsity_bounds: Mapping[Words, float],
+    bounds: Bounds,
     config: LabelingConfig,
+    *,
     margin: float,
+    min_months_history: int,
+    fitted_again: bool = False,
 ) -> pd.DataFrame:
     """Return label changes with the word that ended, or took over, and how its value changed.
 
     Args:
         changes: dfu_ck, old_label, new_label.
-        old_values: JUDGED_FEATURES as published, indexed by dfu_ck; a DFU may be absent.
+        old_values: JUDGED_FEATURES as published, indexed by dfu_ck; a DFU may be absent, or have mean_demand only.
         new_values: The same now.
-        traits: What the trait words claim.
+        sparsity_bounds: Months that ``sparser`` and ``denser`` are measured against, by pattern and traits.
+        bounds: Of the volume tiers now.
         config: Thresholds.
         margin: Share of a threshold by which a word may be missed and still held.
+        min_months_history: Months of history from which a DFU is new no more.
+        fitted_again: Whether the clusters are others than the published ones.
 
     Returns:
-        COLUMNS; word and feature are missing where a DFU was not clustered before or is not now, or bore a label of
-        other words.
+        COLUMNS. Where all words of the old label hold and no pattern took over, ``word`` says what happened and the
+        rest is missing; all is missing where a label is of other words.
     """
-    told = changes.assign(word=None, feature=None, before=np.nan, after=np.nan)
+    told = changes.assign(word=None, feature=None, threshold=np.nan, before=np.nan, after=np.nan)
     for _, alike in changes.groupby(["old_label", "new_label"]):
-        rows = alike.index
-        old, new = LABELS.get(alike["old_label"].iloc[0]), LABELS.get(alike["new_label"].iloc[0])
-        if old is None or new is None or {old.pattern, new.pattern} & set(LIFECYCLE):
+        old_text, new_text = alike["old_label"].iloc[0], alike["new_label"].iloc[0]
+        old, new = LABELS.get(old_text), LABELS.get(new_text)
+        if old is None or new is None:
             continue
-        values = own_values(new_values.reindex(columns=list(JUDGED_FEATURES)).loc[alike["dfu_ck"]])
-        ended = list(ended_word(old, new, traits, values, config, margin))
-        told.loc[rows, "word"] = [word for word, _ in ended]
-        told.loc[rows, "feature"] = [feature for _, feature in ended]
+        values = new_values.reindex(index=alike["dfu_ck"], columns=list(JUDGED_FEATURES))
+        if {old.pattern, new.pattern} & set(LIFECYCLE):
+            ended = _of_life(old, new, values["history_months"], min_months_history)
+        else:
+            otherwise = EndedWord("clusters fitted again" if fitted_again else f"too few DFUs in {old_text}")
+            known = _known_traits(old, sparsity_bounds)
+            ended = ended_word(old, new, known, own_values(values), bounds, config, margin, otherwise=otherwise)
+        for name in EndedWord._fields:
+            told.loc[alike.index, name] = [getattr(one, name) for one in ended]
+    told = _with_values(told, old_values, new_values)
+    return told[list(COLUMNS)].astype({"word": "str", "feature": "str"})
+
+
+def _known_traits(label: Label, sparsity_bounds: Mapping[Words, float]) -> dict[str, Trait]:
+    """Return what the trait words of a label claim; a relative word only where its bound is known."""
+    bound = sparsity_bounds.get((label.pattern, label.traits))
+    known = trait_words(bound or 0.0)
+    return {word: known[word] for word in label.traits if bound is not None or word not in _BOUND_BY_CLUSTERS}
+
+
+def _of_life(old: Label, new: Label, history_months: "pd.Series[float]", min_months_history: int) -> list[EndedWord]:
+    """Return for each DFU what changed a label of, or to, the new and the inactive ones."""
+    if new.pattern == INACTIVE:
+        return [EndedWord("no demand in the window", "mean_demand")] * len(history_months)
+    if old.pattern == INACTIVE:
+        return [EndedWord("sells again", "mean_demand")] * len(history_months)
+    if old.pattern == new.pattern:
+        return [EndedWord(f"{old.tier} volume", "mean_demand")] * len(history_months)
+    if new.pattern == NEW:
+        return [EndedWord("history shorter than can be judged", "history_months", min_months_history)] * len(
+            history_months
+        )
+    return [
+        EndedWord(f"{months:.0f} months of history by now", "history_months", min_months_history)
+        for months in history_months.tolist()
+    ]
+
+
+def _with_values(told: pd.DataFrame, old_values: pd.DataFrame, new_values: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes with the value before and after of the feature that each is judged by."""
     for name in set(told["feature"].dropna()) - {""}:
         rows = told.index[told["feature"] == name]
         keys = told.loc[rows, "dfu_ck"]
-        told.loc[rows, "after"] = new_values[name].reindex(keys).to_numpy(np.float64)
-        if name in old_values:
-            told.loc[rows, "before"] = old_values[name].reindex(keys).to_numpy(np.float64)
-    return told[list(COLUMNS)].astype({"word": "str", "feature": "str"})
+        for when, values in (("before", old_values), ("after", new_values)):
+            if name in values:
+                told.loc[rows, when] = values[name].reindex(keys).to_numpy(np.float64)
+    return told
 
 
 def _labels(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame.set_index("dfu_ck")[["cluster_label"]].rename(columns={"cluster_label": name})
+
+
+def _of_lifecycle(labels: "pd.Series[str]") -> Flags:
+    found: Flags = labels.isin([text for text, label in LABELS.items() if label.pattern in LIFECYCLE]).to_numpy()
+    return found
 
 
 def _share(holds: Flags) -> float | None:

@@ -12,6 +12,10 @@ from dfu_clustering.labels.vocabulary import INACTIVE, NEW, TIERS, Label
 
 LABEL_COLUMNS: Final = ("dfu_ck", "cluster_id", "cluster_label", "mean_demand", "reason")
 
+_LABELS: Final = (*(Label(NEW, tier) for tier in TIERS), Label(INACTIVE, "low"))
+_NEW_REASON: Final = "new: history shorter than can be judged"
+_INACTIVE_REASON: Final = "inactive: has sold, but not in the window"
+
 
 def lifecycle_labels(left_out: pd.DataFrame, bounds: Bounds) -> pd.DataFrame:
     """Return labels for the DFUs that were left out although they have sold.
@@ -30,20 +34,17 @@ def lifecycle_labels(left_out: pd.DataFrame, bounds: Bounds) -> pd.DataFrame:
     kept = is_new | (left_out["reason"] == NO_DEMAND_IN_WINDOW).to_numpy()
     found, is_new = left_out[kept], is_new[kept]
     mean = found["mean_demand"].to_numpy(np.float64)
-    tiers = own_tiers(np.nan_to_num(mean), bounds)
-    labels = [
-        Label(NEW, TIERS[tier]) if new else Label(INACTIVE, "low") for new, tier in zip(is_new, tiers, strict=True)
-    ]
-    of_tier = [tier_reason(TIERS[tier], mean[i : i + 1], bounds)[0] for i, tier in enumerate(tiers.tolist())]
-    reasons = [
-        f"new: history shorter than can be judged; {text}" if new else "inactive: has sold, but not in the window"
-        for new, text in zip(is_new, of_tier, strict=True)
-    ]
+    tier = own_tiers(np.nan_to_num(mean), bounds)
+    label_of, reason = np.full(len(found), len(TIERS)), np.full(len(found), _INACTIVE_REASON, dtype=object)
+    for at, name in enumerate(TIERS):
+        rows = np.flatnonzero(is_new & (tier == at))
+        label_of[rows] = at
+        reason[rows] = [f"{_NEW_REASON}; {text}" for text in tier_reason(name, mean[rows], bounds)]
     columns = {
         "dfu_ck": found["dfu_ck"].to_numpy(),
-        "cluster_id": [label.segment_id for label in labels],
-        "cluster_label": [label.text for label in labels],
+        "cluster_id": np.array([label.segment_id for label in _LABELS])[label_of],
+        "cluster_label": np.array([label.text for label in _LABELS], dtype=object)[label_of],
         "mean_demand": mean,
-        "reason": reasons,
+        "reason": reason,
     }
     return pd.DataFrame(columns).sort_values("dfu_ck", ignore_index=True)

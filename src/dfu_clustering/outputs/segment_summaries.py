@@ -44,6 +44,7 @@ class Labelled:
         bounds: Of the volume tiers.
         is_true: (n_dfus,) whether all words of the label are strictly true.
         labeling: Thresholds.
+        label_margin: Share of a threshold by which a word may be missed and still be kept.
     """
 
     named: Sequence[Named]
@@ -51,6 +52,7 @@ class Labelled:
     bounds: Bounds
     is_true: Flags
     labeling: LabelingConfig
+    label_margin: float
 
     def values_of(self, rows: Integers) -> Values:
         """Return the values of some DFUs."""
@@ -58,7 +60,7 @@ class Labelled:
 
     def reasons_of(self, claim: Claim, values: Values) -> list[str]:
         """Return why DFUs of these values are called so."""
-        return reasons(claim.label, claim.traits(), values, self.bounds, self.labeling)
+        return reasons(claim.label, claim.traits(), values, self.bounds, self.labeling, label_margin=self.label_margin)
 
 
 def segment_summaries(labelled: Labelled, centroids: pd.DataFrame) -> list[SegmentSummary]:

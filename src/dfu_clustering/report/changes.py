@@ -12,7 +12,7 @@ from dfu_clustering.runs.summaries import StabilitySummary
 
 _DFUS_SHOWN = 200
 _MEASURES = (
-    ("churn_share", "DFUs with another label", "of those in both runs"),
+    ("churn_share", "DFUs with another label", "of those in a segment in both runs"),
     ("churn_share_unchanged_history", "Of DFUs whose past did not change", "these should hardly move"),
     ("held_share", "DFUs that keep a label by the margin", "one of its words is not strictly true of them by now"),
     ("far_share", "DFUs far from every segment", "further out than 99% of those fitted on"),
@@ -60,6 +60,9 @@ def _measures(stability: StabilitySummary) -> list[Fact]:
     shares = [(getattr(stability, key), name, hint) for key, name, hint in _MEASURES]
     known = [Fact(name=name, value=f"{share:.1%}", hint=hint) for share, name, hint in shares if share is not None]
     facts = [Fact(name="Clusters", value=fitted, hint=stability.refit_reason), *known]
+    if stability.lifecycle_changes:
+        hint = "new DFUs that have a segment by now, DFUs that fell silent or sell again; in no share here"
+        facts.append(Fact(name="DFUs that grew up or fell silent", value=f"{stability.lifecycle_changes:,}", hint=hint))
     if stability.ari is not None:
         hint = "adjusted Rand index, 1 is equal"
         facts.append(Fact(name="Agreement of the groupings", value=f"{stability.ari:.2f}", hint=hint))

@@ -94,7 +94,7 @@ def _explanation(artifacts: RunArtifacts) -> str:
         f"at least {least_pct:g} % of the DFUs"
     )
     if continuity:
-        return f"{rule}, where it describes the DFUs clearly better than the published number; else that one."
+        return f"{rule}. Clusters of {continuity.published_run} were fitted again: {continuity.reason}."
     return f"{rule}."
 
 

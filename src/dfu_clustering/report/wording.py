@@ -21,8 +21,8 @@ _ALWAYS = 0.005  # share of months without demand that rounds to none
 _EXCLUSION_MEANINGS = {
     "insufficient_history": "sold for fewer months than are needed to judge them: new",
     "no_demand_in_window": "sold before, but nothing in the months looked at: inactive",
-    "never_sold": "are in {dfu_table} and have never sold",
-    "not_in_dim_dfu": "sell, but are not in {dfu_table}",
+    "never_sold": "are in {dfu_table} and have never sold: no label",
+    "not_in_dim_dfu": "sell, but are not in {dfu_table}: no label",
 }
 
 

@@ -226,7 +226,7 @@ class Profiles(Segments):
 
 
 class StabilitySummary(LabelChurn):
-    """Labels beside the published ones: stability.json.
+    """Labels beside the published ones: stability.json. New and inactive DFUs are in no share of it.
 
     Attributes:
         published_run: The run compared with.
