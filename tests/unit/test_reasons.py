@@ -1,10 +1,11 @@
-"""Each word of a label is told with the DFU's own value and the threshold, and a change with the word that ended."""
+"""Each word of a label is told with the DFU's own value and the threshold."""
 
 import numpy as np
 import pytest
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.labels.reasons import EndedWord, as_text, ended_word, reasons, tier_reason
+from dfu_clustering.labels.number_texts import as_text
+from dfu_clustering.labels.reasons import reasons, tier_reason
 from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds
 from dfu_clustering.labels.traits import trait_words
 from dfu_clustering.labels.vocabulary import Label
@@ -239,97 +240,3 @@ class TestTierReason:
 )
 def test_values_are_written_with_four_digits_and_whole_from_a_thousand_on(value, text):
     assert as_text(value) == text
-
-
-class TestEndedWord:
-    def ended(self, before, after, **changes):
-        otherwise = EndedWord("nothing ended")
-        (found,) = ended_word(before, after, TRAITS, dfu(**changes), BOUNDS, CONFIG, 0.1, otherwise=otherwise)
-        return found.word, found.feature
-
-    def test_a_pattern_that_no_longer_holds_within_the_margin_has_ended(self):
-        before, after = Label("volatile", "medium"), Label("steady", "medium")
-        assert self.ended(before, after, cv_demand=0.2) == ("volatile", "cv_demand")
-
-    def test_where_it_still_holds_an_earlier_pattern_that_clearly_holds_has_taken_over(self):
-        before, after = Label("volatile", "medium"), Label("intermittent", "medium")
-        assert self.ended(before, after, cv_demand=0.75, zero_demand_pct=0.5) == ("intermittent", "zero_demand_pct")
-
-    def test_of_two_that_took_over_that_of_the_new_label_is_told(self):
-        both = {"cv_demand": 0.9, "zero_demand_pct": 0.5, "seasonality_strength": 0.9}
-        found = self.ended(Label("volatile", "medium"), Label("intermittent", "medium"), **both)
-        assert found == ("intermittent", "zero_demand_pct")
-
-    def test_the_season_or_growth_that_ended_is_judged_without_its_test(self):
-        short = {"seasonality_strength": 0.5, "season_months": 24, "cv_demand": 0.9}
-        found = self.ended(Label("seasonal", "medium"), Label("volatile", "medium"), **short)
-        assert found == ("nothing ended", "")
-
-    def test_from_plain_the_pattern_that_took_over_is_named_and_to_plain_the_old_one(self):
-        plain, growing = Label("plain", "medium"), Label("growing", "medium")
-        assert self.ended(plain, growing, growth_rate=0.5, trend_direction=1) == ("growing", "growth_rate")
-        assert self.ended(growing, plain, growth_rate=0.0) == ("growing", "growth_rate")
-
-    def test_a_tier_that_the_mean_left_by_more_than_the_margin_has_ended(self):
-        before, after = Label("steady", "high", ("rising",)), Label("steady", "medium", ("rising",))
-        assert self.ended(before, after, mean_demand=228) == ("high volume", "mean_demand")
-        assert self.ended(before, after, mean_demand=229) == ("nothing ended", "")
-
-    def test_a_trait_comes_before_the_tier(self):
-        before, after = Label("steady", "high", ("rising",)), Label("steady", "medium")
-        assert self.ended(before, after, mean_demand=100) == ("rising", "log_growth")
-        assert self.ended(before, after, mean_demand=100, log_growth=0.2) == ("high volume", "mean_demand")
-
-    def test_a_word_that_still_holds_has_not_ended_because_a_small_segment_joined_another(self):
-        # 9.24 units are low by a bound of 20: the DFU left low volume because there were too few of them
-        before, after = Label("volatile", "low"), Label("volatile", "medium")
-        assert self.ended(before, after, mean_demand=9.3, cv_demand=0.9) == ("nothing ended", "")
-
-    def test_another_pattern_has_not_taken_over_where_the_pattern_stayed(self):
-        before, after = Label("volatile", "low"), Label("volatile", "medium")
-        assert self.ended(before, after, mean_demand=9.3, zero_demand_pct=0.5) == ("nothing ended", "")
-
-    def test_a_word_that_the_new_label_has_too_did_not_end(self):
-        before, after = Label("volatile", "high", ("rising",)), Label("intermittent", "high", ("rising",))
-        holds = {"cv_demand": 0.9, "zero_demand_pct": 0.5}
-        assert self.ended(before, after, mean_demand=1.0, **holds) == ("intermittent", "zero_demand_pct")
-
-    @pytest.mark.parametrize(
-        ("before", "after", "values", "expected"),
-        [
-            (("rising",), (), {}, ("rising", "log_growth")),
-            (("rising",), ("fading",), {}, ("rising", "log_growth")),
-            (("rising",), (), {"log_growth": 0.14}, ("nothing ended", "")),
-            (("rising", "sparser"), ("rising", "denser"), {}, ("sparser", "sparsity_score")),
-            (("peak_q1",), ("peak_q2",), {"seasonality_strength": 0.1}, ("peak_q1", "seasonality_strength")),
-            (
-                ("peak_q1",),
-                ("peak_q2",),
-                {"seasonality_strength": 0.9, "peak_clarity": 0.9, "peak_month": 6},
-                ("peak_q1", "peak_month"),
-            ),
-            (("larger",), (), {}, ("nothing ended", "")),  # a word whose claim is not known
-        ],
-    )
-    def test_a_trait_that_fails_beyond_the_margin_has_ended(self, before, after, values, expected):
-        assert self.ended(Label("plain", "medium", before), Label("plain", "medium", after), **values) == expected
-
-    @pytest.mark.parametrize(
-        ("tier", "mean", "threshold"), [("low", 30, 20), ("medium", 10, 20), ("medium", 300, 254), ("high", 100, 254)]
-    )
-    def test_a_tier_is_told_with_the_bound_that_was_passed(self, tier, mean, threshold):
-        before, after = Label("plain", tier), Label("plain", "medium" if tier != "medium" else "low")
-        values = dfu(mean_demand=mean)
-        (found,) = ended_word(before, after, {}, values, BOUNDS, CONFIG, 0.1, otherwise=EndedWord(""))
-        assert found == EndedWord(f"{tier} volume", "mean_demand", threshold)
-
-    def test_each_dfu_has_its_own_answer(self):
-        cv = np.array([0.2, 0.79, np.nan])
-        values = {name: np.repeat(value, 3) for name, value in dfu().items()} | {"cv_demand": cv}
-        before, after = Label("volatile", "medium"), Label("plain", "medium")
-        found = ended_word(before, after, {}, values, BOUNDS, CONFIG, 0.1, otherwise=EndedWord("none"))
-        assert [(ended.word, ended.feature) for ended in found] == [
-            ("volatile", "cv_demand"),
-            ("none", ""),
-            ("volatile", "cv_demand"),
-        ]

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from dfu_clustering.arrays import Flags
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.labels.reasons import EndedWord, ended_word
+from dfu_clustering.labels.ended_words import EndedWord, ended_word
 from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds, own_values
 from dfu_clustering.labels.traits import Trait, trait_words
 from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, LIFECYCLE, NEW, Label

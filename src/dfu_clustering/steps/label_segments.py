@@ -76,9 +76,8 @@ def _labelled(assignments: pd.DataFrame, metadata: TrainingMetadata, config: Run
         claims_are_true([one.claim for one in named], place, values, bounds, config.labeling, margin)
         for margin in (0.0, config.stability.label_margin)
     )
-    return Labelled(named, values, bounds, is_true, config.labeling, config.stability.label_margin), float(
-        nearly.mean()
-    )
+    labelled = Labelled(named, values, bounds, is_true, config.labeling, config.stability.label_margin)
+    return labelled, float(nearly.mean())
 
 
 def _named(

@@ -1,0 +1,132 @@
+"""A change of a label is told as the word that ended, the pattern that took over, or that neither did."""
+
+import numpy as np
+import pytest
+
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.labels.ended_words import EndedWord, ended_word
+from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds
+from dfu_clustering.labels.traits import trait_words
+from dfu_clustering.labels.vocabulary import Label
+
+CONFIG = load_config().labeling
+BOUNDS = Bounds(20.0, 254.0)
+TRAITS = trait_words(2.0)
+ALIKE = dict.fromkeys(JUDGED_FEATURES, 0.0) | {
+    "mean_demand": 100.0,
+    "season_months": 48.0,
+    "peak_month": 6.0,
+    "cv_demand": 0.5,
+    "sparsity_score": 1.0,
+    "history_months": 24.0,
+}
+
+
+def dfu(**changes):
+    return {name: np.array([value], dtype=float) for name, value in (ALIKE | changes).items()}
+
+
+def ended(before, after, **changes):
+    otherwise = EndedWord("nothing ended")
+    (found,) = ended_word(before, after, TRAITS, dfu(**changes), BOUNDS, CONFIG, 0.1, otherwise=otherwise)
+    return found.word, found.feature
+
+
+def test_a_pattern_that_no_longer_holds_within_the_margin_has_ended():
+    before, after = Label("volatile", "medium"), Label("steady", "medium")
+    assert ended(before, after, cv_demand=0.2) == ("volatile", "cv_demand")
+
+
+def test_where_it_still_holds_an_earlier_pattern_that_clearly_holds_has_taken_over():
+    before, after = Label("volatile", "medium"), Label("intermittent", "medium")
+    assert ended(before, after, cv_demand=0.75, zero_demand_pct=0.5) == ("intermittent", "zero_demand_pct")
+
+
+def test_of_two_that_took_over_that_of_the_new_label_is_told():
+    both = {"cv_demand": 0.9, "zero_demand_pct": 0.5, "seasonality_strength": 0.9}
+    found = ended(Label("volatile", "medium"), Label("intermittent", "medium"), **both)
+    assert found == ("intermittent", "zero_demand_pct")
+
+
+def test_the_season_or_growth_that_ended_is_judged_without_its_test():
+    short = {"seasonality_strength": 0.5, "season_months": 24, "cv_demand": 0.9}
+    found = ended(Label("seasonal", "medium"), Label("volatile", "medium"), **short)
+    assert found == ("nothing ended", "")
+
+
+def test_from_plain_the_pattern_that_took_over_is_named_and_to_plain_the_old_one():
+    plain, growing = Label("plain", "medium"), Label("growing", "medium")
+    assert ended(plain, growing, growth_rate=0.5, trend_direction=1) == ("growing", "growth_rate")
+    assert ended(growing, plain, growth_rate=0.0) == ("growing", "growth_rate")
+
+
+def test_a_tier_that_the_mean_left_by_more_than_the_margin_has_ended():
+    before, after = Label("steady", "high", ("rising",)), Label("steady", "medium", ("rising",))
+    assert ended(before, after, mean_demand=228) == ("high volume", "mean_demand")
+    assert ended(before, after, mean_demand=229) == ("nothing ended", "")
+
+
+def test_a_trait_comes_before_the_tier():
+    before, after = Label("steady", "high", ("rising",)), Label("steady", "medium")
+    assert ended(before, after, mean_demand=100) == ("rising", "log_growth")
+    assert ended(before, after, mean_demand=100, log_growth=0.2) == ("high volume", "mean_demand")
+
+
+def test_a_word_that_still_holds_has_not_ended_because_a_small_segment_joined_another():
+    # 9.24 units are low by a bound of 20: the DFU left low volume because there were too few of them
+    before, after = Label("volatile", "low"), Label("volatile", "medium")
+    assert ended(before, after, mean_demand=9.3, cv_demand=0.9) == ("nothing ended", "")
+
+
+def test_another_pattern_has_not_taken_over_where_the_pattern_stayed():
+    before, after = Label("volatile", "low"), Label("volatile", "medium")
+    assert ended(before, after, mean_demand=9.3, zero_demand_pct=0.5) == ("nothing ended", "")
+
+
+def test_a_word_that_the_new_label_has_too_did_not_end():
+    before, after = Label("volatile", "high", ("rising",)), Label("intermittent", "high", ("rising",))
+    holds = {"cv_demand": 0.9, "zero_demand_pct": 0.5}
+    assert ended(before, after, mean_demand=1.0, **holds) == ("intermittent", "zero_demand_pct")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "values", "expected"),
+    [
+        (("rising",), (), {}, ("rising", "log_growth")),
+        (("rising",), ("fading",), {}, ("rising", "log_growth")),
+        (("rising",), (), {"log_growth": 0.14}, ("nothing ended", "")),
+        (("rising", "sparser"), ("rising", "denser"), {}, ("sparser", "sparsity_score")),
+        (("peak_q1",), ("peak_q2",), {"seasonality_strength": 0.1}, ("peak_q1", "seasonality_strength")),
+        (
+            ("peak_q1",),
+            ("peak_q2",),
+            {"seasonality_strength": 0.9, "peak_clarity": 0.9, "peak_month": 6},
+            ("peak_q1", "peak_month"),
+        ),
+        (("larger",), (), {}, ("nothing ended", "")),  # a word whose claim is not known
+    ],
+)
+def test_a_trait_that_fails_beyond_the_margin_has_ended(before, after, values, expected):
+    assert ended(Label("plain", "medium", before), Label("plain", "medium", after), **values) == expected
+
+
+@pytest.mark.parametrize(
+    ("tier", "mean", "threshold"), [("low", 30, 20), ("medium", 10, 20), ("medium", 300, 254), ("high", 100, 254)]
+)
+def test_a_tier_is_told_with_the_bound_that_was_passed(tier, mean, threshold):
+    before, after = Label("plain", tier), Label("plain", "medium" if tier != "medium" else "low")
+    values = dfu(mean_demand=mean)
+    (found,) = ended_word(before, after, {}, values, BOUNDS, CONFIG, 0.1, otherwise=EndedWord(""))
+    assert found == EndedWord(f"{tier} volume", "mean_demand", threshold)
+
+
+def test_each_dfu_has_its_own_answer():
+    cv = np.array([0.2, 0.79, np.nan])
+    values = {name: np.repeat(value, 3) for name, value in dfu().items()} | {"cv_demand": cv}
+    before, after = Label("volatile", "medium"), Label("plain", "medium")
+    found = ended_word(before, after, {}, values, BOUNDS, CONFIG, 0.1, otherwise=EndedWord("none"))
+    assert [(ended.word, ended.feature) for ended in found] == [
+        ("volatile", "cv_demand"),
+        ("none", ""),
+        ("volatile", "cv_demand"),
+    ]
