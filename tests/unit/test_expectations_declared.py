@@ -29,7 +29,7 @@ from expectations.suites.sales_bounds import sales_bounds
 CONFIG = load_config()
 OCTOBER = parse_month("2026-10")
 MOMENT = Moment(OCTOBER, chosen=False, dfus_before=None)
-LABELS = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_id": [0, 1], "cluster_label": ["low_volume", "high_volume"]})
+LABELS_FILE = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_id": [0, 1], "cluster_label": ["low_volume", "high_volume"]})
 
 
 def publishing(*transitions, not_found=0):
@@ -70,7 +70,7 @@ def all_batches():
     for suite in (fact_sales_monthly, dim_dfu, dim_item):
         yield suite.TABLE, [*columns_of(suite), *suite.batches(CONFIG, MOMENT)]
     yield "features", features.batches(profiled(1), excluded, summary())
-    labels = assignments.label_batches(CONFIG, LABELS, LABELS["dfu_ck"])
+    labels = assignments.label_batches(CONFIG, LABELS_FILE, LABELS_FILE["dfu_ck"])
     yield "assignments", [*labels, assignments.publishing_batch(CONFIG, publishing())]
 
 
@@ -79,7 +79,7 @@ DECLARED = [(suite, e) for suite, batches in all_batches() for batch in batches 
 
 @pytest.mark.parametrize(("refit", "severity"), [("auto", "critical"), ("always", "critical"), ("never", "warning")])
 def test_small_segment_stops_a_run_only_where_clusters_may_be_fitted_again(refit, severity):
-    batches = assignments.label_batches(load_config(refit=refit), LABELS, LABELS["dfu_ck"])
+    batches = assignments.label_batches(load_config(refit=refit), LABELS_FILE, LABELS_FILE["dfu_ck"])
     by_name = {e.meta["name"]: e.severity.value for batch in batches for e in batch.expectations}
     assert by_name["segment_is_large_enough"] == severity
 
@@ -232,21 +232,21 @@ def test_first_labels_change_nothing_that_could_be_judged():
 
 
 def test_coverage_counts_dfus_that_are_missing_on_either_side():
-    *_, coverage = assignments.label_batches(CONFIG, LABELS, pd.Series(["b", "c", "d"]))
+    *_, coverage = assignments.label_batches(CONFIG, LABELS_FILE, pd.Series(["b", "c", "d"]))
     assert facts(coverage) == {"unlabelled_dfus": 2, "strange_dfus": 1, "within_margin_share": None}
 
 
 def test_labels_of_dfus_that_are_not_clustered_are_no_segment_and_not_strange():
     others = {"dfu_ck": ["n", "i"], "cluster_id": [81, 9], "cluster_label": ["new_low_volume", "inactive"]}
-    labels = pd.concat([LABELS, pd.DataFrame(others)], ignore_index=True)
-    _, segments, coverage = assignments.label_batches(CONFIG, labels, LABELS["dfu_ck"], 0.99)
+    labels = pd.concat([LABELS_FILE, pd.DataFrame(others)], ignore_index=True)
+    _, segments, coverage = assignments.label_batches(CONFIG, labels, LABELS_FILE["dfu_ck"], 0.99)
     assert segments.source["cluster_label"].tolist() == ["high_volume", "low_volume"]
     assert segments.source["share"].tolist() == [0.5, 0.5]
     assert facts(coverage) == {"unlabelled_dfus": 0, "strange_dfus": 0, "within_margin_share": 0.99}
 
 
 def test_words_must_be_true_of_nine_dfus_in_ten_within_the_margin():
-    *_, coverage = assignments.label_batches(CONFIG, LABELS, LABELS["dfu_ck"], 0.89)
+    *_, coverage = assignments.label_batches(CONFIG, LABELS_FILE, LABELS_FILE["dfu_ck"], 0.89)
     (truth,) = (e for e in coverage.expectations if e.meta["name"] == "words_are_true")
     assert (truth.severity.value, truth.min_value) == ("critical", 0.9)
 
