@@ -40,11 +40,11 @@ demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=fil
 	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: test
-test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, a file a core at a time
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadfile
+test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, a file a core at a time, those of whole runs first
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-slow
-test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## loads and deployments on a real server with a worker, some five minutes
+test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## the others: workers, loads, outages, the demo and two months with approval, some half an hour
 	$(BIN)/python -m pytest -m slow
 
 .PHONY: lint

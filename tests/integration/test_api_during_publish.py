@@ -73,6 +73,7 @@ def api(engine, postgres_url, tmp_path):
     site.stop()
 
 
+@pytest.mark.slow
 def test_readers_see_the_old_labels_or_the_new_ones_and_no_error(api, engine):
     answers = asyncio.run(read_during_publishes(api.url, engine))
     known = [expected(state) for state in STATES]

@@ -57,7 +57,7 @@ LABELLED = "SELECT count(cluster_assignment) FROM dim_dfu"
 
 def test_run_publishes_and_shows_name_summary_segments_pictures_and_report(server, warehouse, monkeypatch):
     monkeypatch.setenv("DFU_REPORT_URL", "https://dfu.example/{run}")
-    state = cluster_dfus(k_range=(3, 6), return_state=True)
+    state = cluster_dfus(**QUICK, return_state=True)
     summary = state.result()
     assert count(warehouse, LABELLED) == summary.labelled > 300
     run_id = state.state_details.flow_run_id

@@ -15,7 +15,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.server import start_server
 from dfu_clustering.files.tables import read_json, read_table
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = (

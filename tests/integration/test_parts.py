@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from databases import copied_database
 from prefect import flow, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -17,6 +18,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run
@@ -31,17 +33,30 @@ pytestmark = pytest.mark.integration
 AS_OF = "2026-10"
 
 
-@pytest.fixture
-def warehouse(postgres_url, monkeypatch):
-    load_panel(postgres_url, generate_panel(600, 36, 3))
-    monkeypatch.setenv("DATABASE_URL", postgres_url)
-    return connect_engine(postgres_url)
+@pytest.fixture(scope="module")
+def template(postgres_server):
+    create_database(postgres_server.url(), "parts")
+    load_panel(postgres_server.url("parts"), generate_panel(600, 36, 3))
+    yield "parts"
+    drop_database(postgres_server.url(), "parts")
 
 
 @pytest.fixture
-def at_once(warehouse, tmp_path):
-    files = matrix_in(tmp_path, "at_once.parquet")
-    build_features(files, load_config(), warehouse, as_of_month=AS_OF)
+def warehouse_url(postgres_server, template, monkeypatch):
+    with copied_database(postgres_server, template) as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        yield url
+
+
+@pytest.fixture
+def warehouse(warehouse_url):
+    return connect_engine(warehouse_url)
+
+
+@pytest.fixture(scope="module")
+def at_once(postgres_server, template, tmp_path_factory):
+    files = matrix_in(tmp_path_factory.mktemp("at_once"), "at_once.parquet")
+    build_features(files, load_config(), connect_engine(postgres_server.url(template)), as_of_month=AS_OF)
     return files
 
 
@@ -162,9 +177,7 @@ def drop_the_connection_that_shares(url: str) -> None:
         wait_until(dropped, 60, lambda: "no session shares a snapshot")
 
 
-def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(
-    prefect_server, warehouse, postgres_url, at_once, tmp_path
-):
+def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(prefect_server, warehouse_url, at_once, tmp_path):
     run, config = Run(tmp_path / "run", as_of_month=AS_OF), load_config(scale={"partitions": 8})
 
     @flow
@@ -172,7 +185,7 @@ def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(
         clustering.build_features(config, run)
 
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}), ThreadPoolExecutor(1) as pool:
-        dropped = pool.submit(drop_the_connection_that_shares, postgres_url)
+        dropped = pool.submit(drop_the_connection_that_shares, warehouse_url)
         state = only_features(return_state=True)
         dropped.result()
         state.result()
@@ -184,6 +197,7 @@ def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(
     assert {count for name, count in tries.items() if name.startswith("build-features-part")} == {1}
 
 
+@pytest.mark.slow
 def test_two_worker_processes_of_a_dask_cluster_build_the_same_bytes(prefect_server, warehouse, at_once, tmp_path):
     distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}

@@ -1,28 +1,35 @@
 """The main job on real sales; skipped where the panels do not lie beside the project."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
-import psycopg2
 import pytest
+from databases import copied_database
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.demo.tidy import read_tidy_sales
+from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_SEGMENTS, TRAIN_MODEL
+from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.publish_labels import update_assignments
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.snapshot import newest_month
+from expectations.gate import as_of, judge_assignments, judge_features, judge_sources
 
 pytestmark = pytest.mark.integration
 
 PANELS = Path(__file__).parents[2].parent / "shared" / "data"
+SUITES = ["fact_sales_monthly", "dim_dfu", "dim_item", "features", "assignments"]
 
 
-@pytest.fixture(params=["stallion", "carparts"])
+@pytest.fixture(scope="module", params=["stallion", "carparts"])
 def panel(request):
     path = PANELS / f"{request.param}.parquet"
     if not path.exists():
@@ -30,15 +37,47 @@ def panel(request):
     return path
 
 
-def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, postgres_url, tmp_path):
-    load_panel(postgres_url, read_tidy_sales(panel))
-    engine, config = connect_engine(postgres_url), load_config()
-    files = RunFolder(tmp_path)
-    features = build_features(files, config, engine)
-    training = train_model(files, config)
-    labels = label_segments(files, config)
-    published = update_assignments(files, engine)
+@pytest.fixture(scope="module")
+def template(panel, postgres_server):
+    """The name of a database with the panel."""
+    name = f"real_{panel.stem}"
+    create_database(postgres_server.url(), name)
+    load_panel(postgres_server.url(name), read_tidy_sales(panel))
+    yield name
+    drop_database(postgres_server.url(), name)
+
+
+@pytest.fixture
+def engine(template, postgres_server):
+    with copied_database(postgres_server, template) as url:
+        engine = connect_engine(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def labelled(template, postgres_server, tmp_path_factory):
+    """A run up to its labels."""
+    config, engine = load_config(), connect_engine(postgres_server.url(template))
+    runs = tmp_path_factory.mktemp("runs")
+    run = Run.open(runs, as_of_month=as_of(engine, None), config_digest="d", run_id="x")
+    build_features(run, config, engine)
+    train_model(run, config)
+    label_segments(run, config)
     engine.dispose()
+    return run
+
+
+@pytest.fixture
+def run(labelled, tmp_path):
+    """A copy of it, to be published."""
+    shutil.copytree(labelled.folder, tmp_path / labelled.name)
+    return Run.named(tmp_path, labelled.name)
+
+
+def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, run, engine):
+    features, training, labels = (run.result(step) for step in (BUILD_FEATURES, TRAIN_MODEL, LABEL_SEGMENTS))
+    published = update_assignments(run, engine)
 
     assert training.k >= 4
     assert training.figures.true_share >= 0.9
@@ -49,10 +88,9 @@ def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, postgres_url, t
     assert published.updated == sum(labels.sizes().values()) == ever_sold
     assert features.clustered + sum(features.excluded.values()) == features.n_dfus
     assert features.n_dfus == len(pd.read_parquet(panel)[["dmdunit", "dmdgroup", "loc"]].drop_duplicates())
-    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(cluster_assignment) FROM dim_dfu")
-        assert cursor.fetchone() == (ever_sold,)
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == [
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(cluster_assignment) FROM dim_dfu").scalar() == ever_sold
+    assert sorted(path.name for path in run.folder.glob("*.png")) == [
         "cluster_profiles.png",
         "cluster_sizes.png",
         "cluster_visualization.png",
@@ -61,17 +99,27 @@ def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, postgres_url, t
     ]
 
 
-def test_past_month_is_run_as_if_nothing_had_come_after_it(panel, postgres_url, tmp_path):
-    sales = read_tidy_sales(panel)
-    load_panel(postgres_url, sales)
-    engine, config = connect_engine(postgres_url), load_config()
+def test_real_panels_raise_nothing_critical(run, engine):
+    config = load_config()
+    reports = judge_sources(config, engine, run, GatePolicy(), chosen=False)
+    reports += judge_features(run, GatePolicy())
+    update_assignments(run, engine)
+    reports += judge_assignments(config, engine, run, GatePolicy())
+    assert [report.suite for report in reports] == SUITES
+    assert [check.name for report in reports for check in report.failures] == []
+    assert {"labels_stay_mostly_the_same", "newest_month_rows", "newest_month_volume"} <= {
+        check.name for report in reports for check in report.checks
+    }
+
+
+def test_past_month_is_run_as_if_nothing_had_come_after_it(engine, tmp_path):
+    config = load_config()
     newest = newest_month(engine, None)
     past = str(pd.Period(newest, "M") - 6)
     build_features(
         RunFolder(tmp_path).placing(RunFile.MATRIX, tmp_path / "rerun.parquet"), config, engine, as_of_month=past
     )
-    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
-        cursor.execute("DELETE FROM fact_sales_monthly WHERE startdate > %s", (f"{past}-01",))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM fact_sales_monthly WHERE startdate > %s", (f"{past}-01",))
     build_features(RunFolder(tmp_path).placing(RunFile.MATRIX, tmp_path / "then.parquet"), config, engine)
-    engine.dispose()
     assert (tmp_path / "rerun.parquet").read_bytes() == (tmp_path / "then.parquet").read_bytes()

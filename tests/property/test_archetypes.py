@@ -48,6 +48,7 @@ def test_archetypes_are_recovered_by_pattern_and_traits(results):
     assert min(scores) >= 0.76, scores  # METHOD's floor; its aim is 0.80
 
 
+@pytest.mark.slow
 def test_kmeans_in_the_shape_space_beats_the_plain_recipe_on_the_same_panels(results):
     ratios = []
     for result, matrix, truth in results:
