@@ -138,7 +138,7 @@ def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
         numbers |= {f"data_quality.{suite.suite}.{name}": count for name, count in counts.items()}
     if summary.stability:
         told = summary.stability
-        named = ("churn_share", "churn_share_unchanged_history", "ari", "far_share", "held_share")
+        named = ("churn_share", "churn_share_unchanged_history", "ari", "far_share", "held_share", "lifecycle_changes")
         numbers |= {f"stability.{name}": getattr(told, name) for name in named}
         numbers |= {f"stability.psi.{column}": psi for column, psi in told.psi.items()}
         numbers["stability.refit"] = float(told.refit)
