@@ -122,6 +122,13 @@ def test_digest_changes_with_what_changes_results_only():
     assert load_config(tracking={"experiment": "other"}).digest() == base.digest()
 
 
+def test_digest_changes_with_the_sales_and_attributes_that_count_and_not_with_what_tables_are_called():
+    base = load_config()
+    assert load_config(warehouse={"sales_filter": {"type": 2}}).digest() != base.digest()
+    assert load_config(warehouse={"attributes": []}).digest() != base.digest()
+    assert load_config(warehouse={"tables": {"dfu": "dim_sku"}, "schema": "Sales Data"}).digest() == base.digest()
+
+
 def test_configuration_file_may_be_named_by_the_environment(tmp_path, monkeypatch):
     path = tmp_path / "mine.yaml"
     path.write_text("clustering: {seed: 5}")

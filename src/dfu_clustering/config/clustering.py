@@ -259,6 +259,12 @@ class ClusteringConfig(RunSettings):
     scale: Annotated[ScaleConfig, Field(description="How extraction and features are spread out.")]
     tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
 
+    def of_the_result(self) -> dict[str, Any]:
+        """Return the settings that can change a result, and which sales and attributes count, as JSON values."""
+        attributes = [attribute.model_dump() for attribute in self.warehouse.in_the_matrix()]
+        counted = {"sales_filter": self.warehouse.sales_filter, "attributes": attributes}
+        return super().of_the_result() | {"warehouse": counted}
+
     def listed_attributes(self) -> tuple[KnownAttribute, ...]:
         """Return the attributes of the configured list that are in the feature matrix."""
         return self.warehouse.in_the_matrix()
