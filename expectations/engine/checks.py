@@ -1,5 +1,6 @@
 """How expectations are declared: Great Expectations' own, each with a name, a severity and a plain sentence."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,11 @@ class Batch:
     expectations: Sequence[Expectation]
     key: str | None = None
     essential: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Return the name without what no name of a file can hold: a table may be called so."""
+        return re.sub(r"[/\\\0]", "_", self.name)
 
 
 def declare(

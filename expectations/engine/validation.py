@@ -126,11 +126,11 @@ class Validator:
 
     def _findings(self, batch: Batch, expectations: list[Expectation], parameters: Parameters) -> list[Finding]:
         # copies: an expectation belongs to one suite, and declared ones are asked again and again
-        asked = gx.ExpectationSuite(batch.name, expectations=[copy(expectation) for expectation in expectations])
+        asked = gx.ExpectationSuite(batch.file_name, expectations=[copy(expectation) for expectation in expectations])
         definition = self._context.validation_definitions.add_or_update(  # the suite too
-            gx.ValidationDefinition(name=batch.name, data=self._definition(batch), suite=asked)
+            gx.ValidationDefinition(name=batch.file_name, data=self._definition(batch), suite=asked)
         )
-        self._judged.add(batch.name)
+        self._judged.add(batch.file_name)
         answers = definition.run(
             batch_parameters=None if isinstance(batch.source, str) else {"dataframe": batch.source},
             expectation_parameters=dict(parameters),
@@ -146,7 +146,7 @@ class Validator:
 
     def _definition(self, batch: Batch) -> BatchDefinition[Any]:
         if not isinstance(batch.source, str):
-            return self._frames.add_dataframe_asset(batch.name).add_batch_definition_whole_dataframe("all")
+            return self._frames.add_dataframe_asset(batch.file_name).add_batch_definition_whole_dataframe("all")
         if batch.source not in self._definitions:
             self._definitions[batch.source] = self._in_warehouse(batch)
         return self._definitions[batch.source]
@@ -156,7 +156,7 @@ class Validator:
             raise ExpectationError(f"{batch.name} lies in the warehouse, and no connection was given")
         source = str(batch.source)
         if source.startswith("SELECT"):
-            return self._warehouse.add_query_asset(batch.name, source).add_batch_definition_whole_table("all")
+            return self._warehouse.add_query_asset(batch.file_name, source).add_batch_definition_whole_table("all")
         return self._warehouse.add_table_asset(source, source).add_batch_definition_whole_table("all")
 
     def _attach(self, connection: Connection) -> PostgresDatasource:

@@ -8,6 +8,7 @@ from great_expectations.expectations.expectation import Expectation
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.warehouse.statements import quoted
 from expectations.engine.checks import declare
 from expectations.engine.results import KEYS_KEPT
 
@@ -55,7 +56,7 @@ def domains(suite: str, view: str, key: str, role: Role, config: ClusteringConfi
             column=column,
             value_set=list(values),
             mostly=_MOSTLY,
-            keys=_keys(view, key, f"{column} NOT IN ({', '.join(map(_quoted, values))})"),
+            keys=_keys(view, key, f"{_named(column)} NOT IN ({', '.join(map(_quoted, values))})"),
         )
         for column, values in listed.items()
     ]
@@ -76,7 +77,7 @@ def ranges(
             min_value=low,
             max_value=high,
             mostly=_MOSTLY,
-            keys=_keys(view, key, _outside(column, low, high)),
+            keys=_keys(view, key, _outside(_named(column), low, high)),
         )
         for column, (low, high) in bounds.items()
         if column in numbers
@@ -92,6 +93,10 @@ def _keys(view: str, key: str, broken: str) -> str:
 def _outside(column: str, low: float | None, high: float | None) -> str:
     sides = (("<", low), (">", high))
     return " OR ".join(f"{column} {sign} {bound}" for sign, bound in sides if bound is not None)
+
+
+def _named(column: str) -> str:
+    return quoted(column).replace("%", "%%")
 
 
 def _quoted(value: str) -> str:

@@ -7,9 +7,12 @@ import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.config.warehouse_names import WarehouseNames
+from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.quality.gate_reports import Severity
-from dfu_clustering.warehouse.catalog import FoundTable
+from dfu_clustering.warehouse.catalog import FoundTable, target_problems
 from expectations.engine.checks import Batch, bounded, declare
+
+_LEAST_WIDTH = max(len(label.base) for label in LABELS.values())  # traits may be longer: publishing looks at the labels
 
 
 def columns_batches(table: FoundTable, columns: Mapping[str, str], attributes: Mapping[str, str]) -> list[Batch]:
@@ -50,21 +53,12 @@ def _wanted(table: FoundTable, columns: Mapping[str, str], severity: Severity) -
 
 def target_batch(table: FoundTable, names: WarehouseNames) -> Batch:
     """Return the batch that judges whether labels can be written to the DFU table."""
-    own = names.columns.dfu
-    compared = (own.dfu_ck, own.dmdunit, own.dmdgroup, own.loc, own.cluster_assignment)
-    problems = [
-        f"{table.name}.{column} is {table.padded[column]}, which pads with blanks: ALTER it to text or varchar"
-        for column in dict.fromkeys(compared)
-        if column in table.padded
-    ]
-    if table.view:
-        problems.insert(
-            0, f"{table.name}.{own.cluster_assignment} is in {table.view}: name its table in warehouse.tables.dfu"
-        )
+    problems = target_problems(table, names, _LEAST_WIDTH)
+    label = names.columns.dfu.cluster_assignment
     expected = bounded(
         "labels_can_be_written",
         "critical",
-        f"{table.name} is a table, its keys and {own.cluster_assignment} text without padding ({_listed(problems)}).",
+        f"{table.name} is a table, its keys and {label} text without padding ({_listed(problems)}).",
         "problems",
         high=0,
         keys=problems,

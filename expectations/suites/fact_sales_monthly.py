@@ -18,6 +18,7 @@ from expectations.suites.sales_bounds import FEWEST_ROWS, sales_bounds
 TABLE = "fact_sales_monthly"
 ROLE: Role = "sales"
 
+_KIND_OF = {str: "text", int: "number", bool: "bool"}
 _FEWEST_DFUS = 100  # of a share that a few DFUs would move
 _PROFILES = ("sales_months", "recent_sales", "vanished_groups", "recent_facts")
 
@@ -35,8 +36,8 @@ _GROUPS = "SELECT kind || ' ' || name FROM pg_temp.vanished_groups ORDER BY shar
 def columns(names: WarehouseNames) -> dict[str, str]:
     """Return the kind of type of every column that there must be."""
     own = names.columns.sales
-    filtered = {column: "text" if isinstance(value, str) else "number" for column, value in names.sales_filter.items()}
-    times = {own.startdate: "date", own.qty: "number", own.load_ts: "timestamp"}
+    filtered = {column: _KIND_OF[type(value)] for column, value in names.sales_filter.items()}
+    times = {own.startdate: "date", own.qty: "number", own.load_ts: "timestamp", own.modified_ts: "timestamp"}
     return dict.fromkeys((own.dmdunit, own.dmdgroup, own.loc), "text") | times | filtered
 
 
@@ -131,7 +132,7 @@ _OF_ALL_ROWS = (
 
 def _of_all_rows(names: WarehouseNames) -> list[Expectation]:
     conditions = [f"{column} {value}" for column, value in names.sales_filter.items()]
-    name = "_and_".join(re.sub(r"\W+", "_", condition.replace(" ", "_is_", 1)) for condition in conditions)
+    name = "_and_".join(re.sub(r"\W+", "_", f"{column}_is_{value}") for column, value in names.sales_filter.items())
     sentence = f"Every row is of {' and '.join(conditions)} (rows that are not)."
     rules = [*_NO_ROW, *([(name, sentence, "other_type_rows", "other")] if conditions else [])]
     return [

@@ -5,6 +5,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import psycopg2
 import pytest
 import yaml
@@ -18,9 +19,14 @@ from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
+from dfu_clustering.errors import ConfigError, WarehouseError
+from dfu_clustering.publishing.transaction import publish_labels
 from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.run import Run
-from dfu_clustering.warehouse.connect import connect_engine
+from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.warehouse.catalog import find_table
+from dfu_clustering.warehouse.connect import connect_engine, raw_connection
 from dfu_clustering.warehouse.statements import quoted
 from expectations.gate import judge_sources
 from flows.cluster_dfus import cluster_dfus
@@ -261,6 +267,10 @@ def gate(postgres_url, tmp_path):
         ),
         ([f"ALTER TABLE {SKU} ALTER sku_ck TYPE char(80)"], "dim_sku.sku_ck is character(80)"),
         ([f'ALTER TABLE {SKU} ALTER "site:id" TYPE char(9)'], "dim_sku.site:id is character(9)"),
+        (
+            [f"UPDATE {SKU} SET {LABEL} = NULL", f"ALTER TABLE {SKU} ALTER {LABEL} TYPE varchar(12)"],
+            "is character varying(12), labels have 26 characters: ALTER it to text",
+        ),
     ],
 )
 def test_target_that_labels_cannot_be_written_to_is_refused(gate, damage, found):
@@ -268,6 +278,91 @@ def test_target_that_labels_cannot_be_written_to_is_refused(gate, damage, found)
     assert check.severity == "critical"
     assert found in check.sample_keys[0]
     assert found in check.description
+
+
+def test_target_is_looked_at_again_before_labels_are_written(postgres_url):
+    names = load_config(warehouse=COMPANY).warehouse
+    load_panel(postgres_url, PANEL, names)
+    keys = PANEL.dfus["dfu_ck"].to_pylist()[:50]
+    labels = pd.DataFrame({"dfu_ck": keys, "cluster_id": 63, "cluster_label": "high_volume_steady"})
+    execute(postgres_url, f"ALTER TABLE {SKU} ALTER {LABEL} TYPE char(40)")
+    engine = connect_engine(postgres_url, names)
+    with pytest.raises(WarehouseError, match=r"is character\(40\), which pads with blanks: ALTER it to text"):
+        publish_labels(engine, labels)
+    execute(postgres_url, f"ALTER TABLE {SKU} ALTER {LABEL} TYPE varchar(17)")
+    with pytest.raises(WarehouseError, match="labels have 18 characters"):
+        publish_labels(engine, labels)
+    engine.dispose()
+
+
+def test_keys_that_sales_and_items_pad_with_blanks_are_read_as_sql_compares_them(postgres_url, tmp_path):
+    config = load_config(warehouse=COMPANY)
+    sales, items = (f'"Sales Mart".{quoted(COMPANY["tables"][role])}' for role in ("sales", "item"))
+    load_panel(postgres_url, PANEL, config.warehouse)
+    engine = connect_engine(postgres_url, config.warehouse)
+    matrices = []
+    for name in ("as text", "padded"):
+        run = Run.open(tmp_path / name, as_of_month="2026-10", config_digest="d", run_id="x")
+        build_features(run, config, engine)
+        matrices.append(run.table(RunFile.MATRIX))
+        execute(postgres_url, f"ALTER TABLE {sales} ALTER customer_group TYPE char(30)")
+        execute(postgres_url, f"ALTER TABLE {items} ALTER item_id TYPE char(30)")
+    engine.dispose()
+    pd.testing.assert_frame_equal(*matrices)
+    assert matrices[1]["category"].notna().any()
+
+
+def test_sales_without_the_time_of_a_change_are_told_by_the_name_of_the_column(gate):
+    sales = f'"Sales Mart".{quoted(COMPANY["tables"]["sales"])}'
+    check = gate(f"ALTER TABLE {sales} DROP changed")["columns_and_types"]
+    assert (check.severity, check.sample_keys) == ("critical", ["changed timestamp, not found"])
+
+
+def test_schema_that_the_role_may_not_use_is_told_with_what_to_do(postgres_url):
+    names = load_config(warehouse=COMPANY).warehouse
+    load_panel(postgres_url, PANEL, names)
+    execute(postgres_url, "DROP ROLE IF EXISTS stranger", "CREATE ROLE stranger LOGIN")
+    stranger = make_url(postgres_url).set(username="stranger").render_as_string(hide_password=False)
+    engine = connect_engine(stranger, names)
+    with raw_connection(engine) as connection, pytest.raises(WarehouseError, match="the role's rights"):
+        find_table(connection, names, "dfu")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("attribute", ["Brand", "order", "user"])
+def test_attributes_of_any_name_are_judged_and_their_rows_are_named(postgres_url, tmp_path, attribute):
+    listed = [{"name": attribute, "table": "dfu", "kind": "categorical", "column": "brand"}]
+    domains = {f"dim_dfu.{attribute}": ["none"], "dim_dfu.abc_vol": [], "dim_item.item_status": []}
+    config = load_config(warehouse={"attributes": listed}, data_quality={"domains": domains})
+    load_panel(postgres_url, PANEL)
+    engine = connect_engine(postgres_url, config.warehouse)
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
+    reports = judge_sources(config, engine, run, GatePolicy(), chosen=True)
+    engine.dispose()
+    (check,) = (check for report in reports for check in report.failures if check.name == f"{attribute}_is_known")
+    assert check.severity == "warning"
+    assert set(check.sample_keys) <= set(PANEL.dfus["dfu_ck"].to_pylist())
+
+
+def test_attribute_that_is_called_like_a_feature_is_refused_before_sales_are_read(postgres_url, tmp_path):
+    listed = [{"name": "mean_demand", "table": "dfu", "kind": "numeric", "column": "alcoh_pct"}]
+    config = load_config(warehouse={"attributes": listed})
+    engine = connect_engine(postgres_url, config.warehouse)
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
+    with pytest.raises(ConfigError, match=r"called like a column that is there \(1: 'mean_demand'\)"):
+        build_features(run, config, engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["dim/sku", r"a\b", "../../dim_sku"])
+def test_table_may_be_called_what_no_file_can_be(postgres_url, tmp_path, name):
+    config = load_config(warehouse={"tables": {"dfu": name}})
+    load_panel(postgres_url, PANEL, config.warehouse)
+    engine = connect_engine(postgres_url, config.warehouse)
+    run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
+    reports = judge_sources(config, engine, run, GatePolicy(), chosen=True)
+    engine.dispose()
+    assert [check.name for report in reports for check in report.failures if check.severity == "critical"] == []
 
 
 def test_sales_and_items_may_be_views(gate):

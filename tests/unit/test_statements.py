@@ -33,7 +33,7 @@ def test_name_is_an_identifier_whatever_it_holds(postgres_url, name):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("value", ["it's", "back\\slash'", "%s", "1); DROP TABLE x; --", 7, -7])
+@pytest.mark.parametrize("value", ["it's", "back\\slash'", "%s", "1); DROP TABLE x; --", 7, -7, True, False])
 def test_value_of_the_filter_is_a_constant_whatever_it_holds(postgres_url, value):
     with closing(psycopg2.connect(postgres_url)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT {literal(value)}")
@@ -66,3 +66,14 @@ def test_names_are_no_parameters_of_the_flow_and_change_no_digest():
 def test_a_configuration_handed_on_as_a_whole_is_the_same():
     config = load_config(warehouse={"schema": "Sales Mart"})
     assert load_config(**config.model_dump()) == config
+
+
+@pytest.mark.parametrize("value", [1.0, "a\0b", ["x"]])
+def test_value_of_the_filter_that_is_no_constant_is_refused(value):
+    with pytest.raises(ConfigError, match=r"warehouse\.sales_filter\.type"):
+        load_config(warehouse={"sales_filter": {"type": value}})
+
+
+def test_yes_and_no_stay_what_they_are_in_the_filter():
+    names = load_config(warehouse={"sales_filter": {"type": None, "is_actual": True}}).warehouse
+    assert sales_condition(names) == '("is_actual" = true)'

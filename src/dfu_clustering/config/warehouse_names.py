@@ -5,7 +5,16 @@ Read from the configuration file alone: a run cannot be told to read or write ot
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from dfu_clustering.config.data_quality import Section
 
@@ -25,6 +34,7 @@ def _without_nulls(conditions: Any) -> Any:  # noqa: ANN401  (whatever the file 
 
 
 Identifier = Annotated[str, AfterValidator(_as_identifier)]
+FilterValue = StrictBool | StrictInt | Annotated[StrictStr, Field(pattern=r"^[^\x00]*$")]
 Role = Literal["sales", "dfu", "item"]
 ROLES: tuple[Role, ...] = ("sales", "dfu", "item")
 OwnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=_LONGEST_NAME)]
@@ -143,7 +153,7 @@ class WarehouseNames(Section):
     tables: Annotated[TableNames, Field(description="Names of the three tables.")]
     columns: Annotated[ColumnNames, Field(description="Names of their columns.")]
     sales_filter: Annotated[
-        dict[Identifier, str | int],
+        dict[Identifier, FilterValue],
         BeforeValidator(_without_nulls),
         Field(description="Column to value: the sales rows that count; a column whose value is null is no condition."),
     ]

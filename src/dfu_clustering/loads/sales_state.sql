@@ -7,7 +7,7 @@ WITH days AS MATERIALIZED (
         max(load_ts) AS load_ts,
         max(modified_ts) AS modified_ts,
         sum(qty) AS qty
-    FROM {sales} AS s
+    FROM {timed_sales} AS s
     WHERE startdate IS NOT NULL
     GROUP BY startdate
 ),

@@ -30,6 +30,7 @@ from dfu_clustering.publishing.staging import (
     transaction_id,
     was_committed,
 )
+from dfu_clustering.warehouse.catalog import require_target
 from dfu_clustering.warehouse.connect import names_of, raw_connection, schema_errors
 from dfu_clustering.warehouse.statements import statement, table
 from dfu_clustering.warehouse.timeouts import answer_expected, patient_cursor
@@ -124,6 +125,7 @@ def _log(report: PublishSummary, dfu_table: str) -> None:
 def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishSummary:
     names = names_of(engine)
     with raw_connection(engine) as connection, _clear_words(connection, names), _only_publisher(engine, connection):
+        require_target(connection, names, int(labels["cluster_label"].str.len().max()))
         report = compare_labels(connection, names, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
         _require_known_share(report, len(labels), how.least_known_share, names.tables.dfu)
         if how.dry_run:

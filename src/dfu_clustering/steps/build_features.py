@@ -13,11 +13,11 @@ from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import HistorySettings, RunSettings
 from dfu_clustering.config.warehouse_names import WarehouseNames
-from dfu_clustering.errors import DataError
+from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.dfu_keys import keys_digest
 from dfu_clustering.features.histories import NOT_IN_DIM_DFU, Exclusions, Histories, select_histories, window_of
-from dfu_clustering.features.matrix import time_series_features
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
 from dfu_clustering.features.panel import Panel, PanelBuilder
 from dfu_clustering.files.progress import progress
 from dfu_clustering.files.summary import write_summary
@@ -60,11 +60,13 @@ def build_features(
         same_as: Name of the open snapshot in which all parts are read.
 
     Raises:
+        ConfigError: An attribute is called like a feature.
         WarehouseError: A table or column is missing.
         DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
     """
     wanted = parse_month(as_of_month) if as_of_month else None
     names = names_of(engine)
+    _require_own_names([attribute.name for attribute in names.in_the_matrix()])
     with snapshot(engine, part=part, same_as=same_as) as source:
         items, dfus = source.items(), source.dfus()
         panel = _read_panel(source, dfus, wanted, part, names)
@@ -126,6 +128,17 @@ def origin_of(files: RunFolder, matrix: pd.DataFrame) -> FeatureSummary | None:
         logger.warning("%s belongs to another matrix than %s and is not used", unused, used)
         return None
     return summary
+
+
+def _require_own_names(attributes: list[str]) -> None:
+    taken = sorted({"dfu_ck", *(feature.name for feature in TIME_SERIES_FEATURES)} & set(attributes))
+    if taken:
+        raise ConfigError(
+            "Attributes are columns of the feature matrix beside the features, under names of their own",
+            found="called like a column that is there",
+            keys=taken,
+            remedy="give them another name in warehouse.attributes; column says what the warehouse calls them",
+        )
 
 
 def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part, names: WarehouseNames) -> Panel:

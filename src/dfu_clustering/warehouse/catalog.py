@@ -1,12 +1,15 @@
 """What PostgreSQL's catalog knows of the three tables: which columns there are, of which types."""
 
 import logging
+import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
 
 from dfu_clustering.config.warehouse_names import Attribute, Role, WarehouseNames
+from dfu_clustering.errors import WarehouseError
+from dfu_clustering.warehouse.connect import schema_errors
 from dfu_clustering.warehouse.statements import table
 
 logger = logging.getLogger(__name__)
@@ -22,13 +25,15 @@ class FoundTable:
         name: As configured.
         view: What it is in place of a table; None: a table, or nothing at all.
         types: Family of the type of each column that the role may read: text, number, date, timestamp or another.
-        padded: Type of each column that pads its values with blanks, character(20).
+        declared: Type of each of them as it was declared, character varying(20).
+        padded: Those that pad their values with blanks.
     """
 
     name: str
     view: str | None = None
     types: dict[str, str] = field(default_factory=dict)
-    padded: dict[str, str] = field(default_factory=dict)
+    declared: dict[str, str] = field(default_factory=dict)
+    padded: frozenset[str] = frozenset()
 
     def missing(self, attributes: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
         """Return those attributes that it lacks; none where there is no such table, which is another matter."""
@@ -38,16 +43,57 @@ class FoundTable:
 def find_table(connection: Connection, names: WarehouseNames, role: Role) -> FoundTable:
     """Return what one of the three tables is like; one that is not there has no columns."""
     query = (files(__package__) / "table_columns.sql").read_text(encoding="utf-8")
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, schema_errors(names):
         cursor.execute(query, {"table": table(names, role)})
         found = cursor.fetchall()
     columns = [row for row in found if row[1] is not None]
     return FoundTable(
         name=getattr(names.tables, role),
         view=_VIEWS.get(found[0][0]) if found else None,
-        types={name: family for _, name, family, _, _ in columns},
-        padded={name: kind for _, name, _, kind, is_padded in columns if is_padded},
+        types={name: family for _, name, family, *_ in columns},
+        declared={name: kind for _, name, _, kind, *_ in columns},
+        padded=frozenset(name for _, name, _, _, is_padded in columns if is_padded),
     )
+
+
+def target_problems(table: FoundTable, names: WarehouseNames, longest_label: int) -> list[str]:
+    """Return what keeps labels from being written to the DFU table, and what to do; empty where nothing does.
+
+    Args:
+        table: The DFU table as the catalog shows it.
+        names: Of the warehouse.
+        longest_label: Characters of the longest label that is to be written.
+    """
+    own = names.columns.dfu
+    label = own.cluster_assignment
+    if table.view:
+        return [f"{table.name}.{label} is in {table.view}: name its table in warehouse.tables.dfu"]
+    compared = dict.fromkeys((own.dfu_ck, own.dmdunit, own.dmdgroup, own.loc, label))
+    problems = [
+        f"{table.name}.{column} is {table.declared[column]}, which pads with blanks: ALTER it to text or varchar"
+        for column in compared
+        if column in table.padded
+    ]
+    width = re.search(r"\((\d+)\)$", table.declared.get(label, ""))
+    if width and int(width[1]) < longest_label:
+        declared = table.declared[label]
+        problems.append(f"{table.name}.{label} is {declared}, labels have {longest_label} characters: ALTER it to text")
+    return problems
+
+
+def require_target(connection: Connection, names: WarehouseNames, longest_label: int) -> None:
+    """Check that labels can be written to the DFU table.
+
+    Raises:
+        WarehouseError: They cannot.
+    """
+    problems = target_problems(find_table(connection, names, "dfu"), names, longest_label)
+    if problems:
+        raise WarehouseError(
+            "Labels are written to a table, by keys and into a column of text without padding",
+            found="; ".join(problems),
+            remedy="correct that, or name another table or column in the section warehouse of the configuration",
+        )
 
 
 def missing_attributes(connection: Connection, names: WarehouseNames, role: Role) -> tuple[Attribute, ...]:

@@ -18,6 +18,10 @@ from dfu_clustering.warehouse.connect import schema_errors
 # a role that reads DFUs needs no right to these; who counts or writes labels names the table itself
 _NOT_READ = ("dfu_sk", "load_ts", "cluster_assignment", "modified_ts")
 _NULLS = {"numeric": "NULL::double precision", "categorical": "NULL::text"}
+# SQL compares char(n) without its padding, the programs compare bytes: all see these without
+_KEYS = ("dmdunit", "dmdgroup", "loc", "dfu_ck", "item_ck", "item_no")
+# only what asks for the state of the sales needs these
+_TIMES = ("load_ts", "modified_ts")
 
 
 class _Columns:
@@ -54,8 +58,10 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(value: str | int) -> str:
+def literal(value: str | int | bool) -> str:  # noqa: FBT001  (a value, no switch)
     """Return a value as a constant in SQL."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int):
         return str(int(value))
     text = value.replace("'", "''")
@@ -74,22 +80,33 @@ def sales_condition(names: WarehouseNames) -> str:
     return f"({' AND '.join(conditions) or 'true'})"
 
 
-def rows(names: WarehouseNames, role: Role, missing: Collection[Attribute] = ()) -> str:
-    """Return the SELECT of a table's keys, values and attributes under the names that the project knows them by."""
-    return f"SELECT {_columns(names, role, missing)} FROM {table(names, role)}"  # noqa: S608  (quoted)
+def rows(names: WarehouseNames, role: Role, missing: Collection[Attribute] = (), *, times: bool = False) -> str:
+    """Return the SELECT of a table's keys, values and attributes under the names that the project knows them by.
+
+    Args:
+        names: Of the warehouse.
+        role: Which table.
+        missing: Attributes that are not there; they are NULL.
+        times: Whether load_ts and modified_ts of the sales are among them.
+    """
+    return f"SELECT {_columns(names, role, missing, times=times)} FROM {table(names, role)}"  # noqa: S608  (quoted)
 
 
 def judged_sales(names: WarehouseNames) -> str:
     """Return the SELECT of all sales rows that the gate looks at; ``other`` is true of those that do not count."""
     condition = sales_condition(names)
     judged = "true" if names.other_sales == "refuse" else condition
-    columns = f"{_columns(names, 'sales')}, {condition} IS NOT TRUE AS other"
+    columns = f"{_columns(names, 'sales', times=True)}, {condition} IS NOT TRUE AS other"
     return f"SELECT {columns} FROM {table(names, 'sales')} WHERE {judged}"  # noqa: S608  (quoted)
 
 
-def _columns(names: WarehouseNames, role: Role, missing: Collection[Attribute] = ()) -> str:
-    unread = _NOT_READ if role == "dfu" else ()
-    columns = {key: quoted(column) for key, column in names.columns_of(role).items() if key not in unread}
+def _columns(names: WarehouseNames, role: Role, missing: Collection[Attribute] = (), *, times: bool = False) -> str:
+    unread = {"dfu": _NOT_READ, "sales": () if times else _TIMES}.get(role, ())
+    columns = {
+        key: f"{quoted(column)}::text" if key in _KEYS else quoted(column)
+        for key, column in names.columns_of(role).items()
+        if key not in unread
+    }
     for one in names.attributes_of(role):
         columns[one.name] = _NULLS[one.kind] if one in missing else quoted(one.source)
     return ", ".join(f"{column} AS {quoted(name)}" for name, column in columns.items())
@@ -98,6 +115,7 @@ def _columns(names: WarehouseNames, role: Role, missing: Collection[Attribute] =
 def _placeholders(names: WarehouseNames, missing: Collection[Attribute]) -> dict[str, Any]:
     return {
         "sales": f"({rows(names, 'sales')} WHERE {sales_condition(names)})",
+        "timed_sales": f"({rows(names, 'sales', times=True)} WHERE {sales_condition(names)})",
         "dfus": f"({rows(names, 'dfu', missing)})",
         "items": f"({rows(names, 'item', missing)})",
         **{f"{role}_table": table(names, role) for role in ROLES},
