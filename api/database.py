@@ -29,7 +29,7 @@ from sqlalchemy.pool import QueuePool
 from api.filters import KEY, LABEL, Filter, Sort
 from api.problem_details import InvalidParameterError
 from api.settings import ApiSettings
-from api.tables import DIM_DFU, NAMES
+from api.tables import COLUMNS, DFU_TABLE, NAMES
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import table
 
@@ -51,7 +51,7 @@ FROM pg_class WHERE oid = CAST(:table AS regclass)
 """)
 _SNAPSHOT_LIMIT: Final = text("SELECT set_config('statement_timeout', :limit, true)")  # SET LOCAL
 # one row a label: an array as text is read many times faster than a row a DFU
-_LABELS: Final = select(DIM_DFU.c[LABEL], cast(func.array_agg(DIM_DFU.c[KEY]), Text)).group_by(DIM_DFU.c[LABEL])
+_LABELS: Final = select(COLUMNS[LABEL], cast(func.array_agg(COLUMNS[KEY]), Text)).group_by(COLUMNS[LABEL])
 # what the role may read of the table, by the name of the column
 _COLUMNS: Final = text("""
 SELECT attname FROM pg_attribute
@@ -130,7 +130,7 @@ class Database:
         """Return a page of the rows that fit all filters; rows and total are of one moment."""
         self._require_present([*(one.column for one in filters), sort.column])
         conditions = [one.condition() for one in filters]
-        counted = select(func.count()).select_from(DIM_DFU).where(*conditions)
+        counted = select(func.count()).select_from(DFU_TABLE).where(*conditions)
         wanted = select(*self._row_columns()).where(*conditions).order_by(*sort.order()).limit(limit).offset(offset)
 
         def read(connection: Connection) -> Page:
@@ -142,12 +142,12 @@ class Database:
 
     def rows(self, keys: Sequence[int]) -> Sequence[RowMapping]:
         """Return the rows of some dfu_sk, ascending; keys that are gone are left out."""
-        wanted = select(*self._row_columns()).where(DIM_DFU.c[KEY].in_(keys)).order_by(DIM_DFU.c[KEY])
+        wanted = select(*self._row_columns()).where(COLUMNS[KEY].in_(keys)).order_by(COLUMNS[KEY])
         return self._read(lambda connection: connection.execute(wanted).mappings().all())
 
     def row(self, dfu_ck: str) -> RowMapping | None:
         """Return the row of a DFU; None where there is none."""
-        wanted = select(*self._row_columns()).where(DIM_DFU.c.dfu_ck == dfu_ck)
+        wanted = select(*self._row_columns()).where(COLUMNS["dfu_ck"] == dfu_ck)
         return self._read(lambda connection: connection.execute(wanted).mappings().one_or_none())
 
     @cached_property
@@ -162,7 +162,7 @@ class Database:
 
     def _row_columns(self) -> list[ColumnElement[Any]]:
         missing = self._missing
-        return [(null() if column.key in missing else column).label(column.key) for column in DIM_DFU.c]
+        return [(null() if name in missing else column).label(name) for name, column in COLUMNS.items()]
 
     def _require_present(self, columns: Sequence[str]) -> None:
         for column in self._missing.intersection(columns):
