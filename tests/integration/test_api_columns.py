@@ -179,3 +179,12 @@ def test_column_that_its_field_cannot_show_is_null_and_named_in_the_log(
 def test_domain_counts_as_the_type_below_it(client, execute):
     execute("CREATE DOMAIN days AS numeric(9,0)", "ALTER TABLE dim_dfu ALTER total_lt TYPE days")
     assert [row["total_lt"] for row in rows(client, filters='{"total_lt": "=7"}')] == [7]
+
+
+def test_description_of_the_addresses_calls_the_table_by_no_name_but_its_own(execute, started):
+    execute("ALTER TABLE dim_dfu RENAME TO sku")
+    site = started(tables={"dfu": "sku"})
+    described = site.get("/openapi.json").body.decode()
+    assert [name for name in ("dim_dfu", "dim_item", "fact_sales_monthly") if name in described] == []
+    assert "One row of sku." in described
+    assert site.page(sort="nope").json["detail"] == "sort: sku has no column 'nope'."
