@@ -78,7 +78,7 @@ cluster-train: $(INSTALLED)  ## program 2: clusters
 	$(BIN)/python scripts/train_clustering_model.py $(CONTINUE)
 cluster-label: $(INSTALLED)  ## program 3: labels
 	$(BIN)/python scripts/label_clusters.py $(CONTINUE)
-cluster-update: $(INSTALLED)  ## program 4: labels to dim_dfu; keeps them in data/published, from where the next month goes on
+cluster-update: $(INSTALLED)  ## program 4: labels to the DFU table; keeps them in data/published, from where the next month goes on
 	$(BIN)/python scripts/update_cluster_assignments.py
 	@rm -rf $(PUBLISHED).new && cp -R data/clustering $(PUBLISHED).new && rm -rf $(PUBLISHED) && mv $(PUBLISHED).new $(PUBLISHED)
 cluster-report: $(INSTALLED)  ## one page of what they made: data/clustering/report.html

@@ -1,6 +1,5 @@
 """Everything the service reads from PostgreSQL: through a pool, read-only, with limits of time."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,6 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Engine,
     Row,
@@ -19,21 +17,19 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
-    null,
     select,
     text,
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from api.columns import ReadColumns, find_columns
 from api.filters import KEY, LABEL, Filter, Sort
 from api.problem_details import InvalidParameterError
 from api.settings import ApiSettings
-from api.tables import DIM_DFU, NAMES
+from api.tables import COLUMNS, DFU_TABLE, NAMES
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import table
-
-logger = logging.getLogger("api.database")
 
 Keys = NDArray[np.int64]
 T = TypeVar("T")
@@ -51,13 +47,7 @@ FROM pg_class WHERE oid = CAST(:table AS regclass)
 """)
 _SNAPSHOT_LIMIT: Final = text("SELECT set_config('statement_timeout', :limit, true)")  # SET LOCAL
 # one row a label: an array as text is read many times faster than a row a DFU
-_LABELS: Final = select(DIM_DFU.c[LABEL], cast(func.array_agg(DIM_DFU.c[KEY]), Text)).group_by(DIM_DFU.c[LABEL])
-# what the role may read of the table, by the name of the column
-_COLUMNS: Final = text("""
-SELECT attname FROM pg_attribute
-WHERE attrelid = CAST(:table AS regclass) AND attnum > 0 AND NOT attisdropped
-    AND has_column_privilege(attrelid, attnum, 'SELECT')
-""")
+_LABELS: Final = select(COLUMNS[LABEL], cast(func.array_agg(COLUMNS[KEY]), Text)).group_by(COLUMNS[LABEL])
 _TABLE: Final = {"table": table(NAMES, "dfu")}
 
 
@@ -117,6 +107,7 @@ class Database:
 
     def label_snapshot(self) -> LabelSnapshot:
         """Return the labels of all DFUs."""
+        _ = self._columns  # a fault of the table is told by name, whatever is asked for first
 
         def read(connection: Connection) -> Sequence[Row[Any]]:
             # all rows are read: a limit of its own, which holds for this transaction only
@@ -129,43 +120,36 @@ class Database:
     def page(self, filters: Sequence[Filter], sort: Sort, *, limit: int, offset: int) -> Page:
         """Return a page of the rows that fit all filters; rows and total are of one moment."""
         self._require_present([*(one.column for one in filters), sort.column])
-        conditions = [one.condition() for one in filters]
-        counted = select(func.count()).select_from(DIM_DFU).where(*conditions)
-        wanted = select(*self._row_columns()).where(*conditions).order_by(*sort.order()).limit(limit).offset(offset)
+        columns = self._columns.by_field
+        conditions = [one.condition(columns) for one in filters]
+        counted = select(func.count()).select_from(DFU_TABLE).where(*conditions)
+        wanted = select(*self._columns.selected()).where(*conditions).order_by(*sort.order(columns))
+        cut = wanted.limit(limit).offset(offset)
 
         def read(connection: Connection) -> Page:
             snapshot = connection.execution_options(isolation_level="REPEATABLE READ")
             total = snapshot.execute(counted).scalar_one()
-            return Page(total, snapshot.execute(wanted).mappings().all() if offset < total else [])
+            return Page(total, snapshot.execute(cut).mappings().all() if offset < total else [])
 
         return self._read(read)
 
     def rows(self, keys: Sequence[int]) -> Sequence[RowMapping]:
         """Return the rows of some dfu_sk, ascending; keys that are gone are left out."""
-        wanted = select(*self._row_columns()).where(DIM_DFU.c[KEY].in_(keys)).order_by(DIM_DFU.c[KEY])
+        wanted = select(*self._columns.selected()).where(COLUMNS[KEY].in_(keys)).order_by(COLUMNS[KEY])
         return self._read(lambda connection: connection.execute(wanted).mappings().all())
 
     def row(self, dfu_ck: str) -> RowMapping | None:
         """Return the row of a DFU; None where there is none."""
-        wanted = select(*self._row_columns()).where(DIM_DFU.c.dfu_ck == dfu_ck)
+        wanted = select(*self._columns.selected()).where(self._columns.by_field["dfu_ck"] == dfu_ck)
         return self._read(lambda connection: connection.execute(wanted).mappings().one_or_none())
 
     @cached_property
-    def _missing(self) -> frozenset[str]:
-        """Names in an answer whose column the table does not have; keys, label and times are none of these."""
-        present = set(self._read(lambda connection: connection.execute(_COLUMNS, _TABLE).scalars().all()))
-        missing = [one for one in NAMES.shown_columns() if one.column not in present]
-        if missing:
-            listed = ", ".join(str(one.column) for one in missing)
-            logger.warning("%s has no column %s: shown as null, correct warehouse.shown", NAMES.tables.dfu, listed)
-        return frozenset(one.name for one in missing)
-
-    def _row_columns(self) -> list[ColumnElement[Any]]:
-        missing = self._missing
-        return [(null() if column.key in missing else column).label(column.key) for column in DIM_DFU.c]
+    def _columns(self) -> ReadColumns:
+        """How the fields of a row are read; looked for again after an error."""
+        return self._read(find_columns)
 
     def _require_present(self, columns: Sequence[str]) -> None:
-        for column in self._missing.intersection(columns):
+        for column in self._columns.missing.intersection(columns):
             raise InvalidParameterError("filters or sort", f"{NAMES.tables.dfu} has no column for {column!r} now.")
 
     def _read(self, work: Callable[[Connection], T]) -> T:

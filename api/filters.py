@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import BigInteger, Column, ColumnElement, DateTime, Integer, Numeric, Text, cast
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, Numeric, Text, cast
+from sqlalchemy.types import TypeEngine
 
 from api.problem_details import InvalidParameterError
-from api.tables import DIM_DFU
+from api.tables import COLUMNS, NAMES
 
 Value = str | int | Decimal | None
 
@@ -31,7 +32,7 @@ class Filter:
     """One condition on one column.
 
     Attributes:
-        column: Name of a column of dim_dfu.
+        column: Name of a field of a row.
         exact: Whether the value is compared, or looked for as a part of the column's text.
         value: None: the column is empty.
     """
@@ -40,9 +41,9 @@ class Filter:
     exact: bool
     value: Value | datetime
 
-    def condition(self) -> ColumnElement[bool]:
-        """Return the condition with the value bound, never part of the SQL."""
-        column = DIM_DFU.c[self.column]
+    def condition(self, columns: Mapping[str, ColumnElement[Any]] = COLUMNS) -> ColumnElement[bool]:
+        """Return the condition on a field's column, with the value bound, never part of the SQL."""
+        column = columns[self.column]
         if self.value is None:
             return column.is_(None)
         if self.exact:
@@ -58,9 +59,9 @@ class Sort:
     column: str = KEY
     descending: bool = False
 
-    def order(self) -> list[ColumnElement[Any]]:
+    def order(self, columns: Mapping[str, ColumnElement[Any]] = COLUMNS) -> list[ColumnElement[Any]]:
         """Return the columns to order by; the order is total, so that pages neither repeat nor leave out a row."""
-        column, key = DIM_DFU.c[self.column], DIM_DFU.c[KEY]
+        column, key = columns[self.column], columns[KEY]
         directed = column.desc() if self.descending else column.asc()
         # a column that is never empty keeps its plain order, which an index can give
         return [directed] if self.column == KEY else [directed.nulls_last(), key.asc()]
@@ -111,23 +112,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _filter(name: str, value: object) -> Filter:
-    column = DIM_DFU.c[_known(name, parameter="filters")]
+    column_type = COLUMNS[_known(name, parameter="filters")].type
     if value is None:
         return Filter(name, exact=True, value=None)
     if isinstance(value, str):
         _require_storable(value, name)
         exact = value.startswith("=")
-        return Filter(name, exact=exact, value=_typed(column, value[1:]) if exact else value)
-    if isinstance(value, int | Decimal) and not isinstance(value, bool) and not isinstance(column.type, Text):
-        return Filter(name, exact=True, value=_typed(column, str(value)))
+        return Filter(name, exact=exact, value=_typed(name, column_type, value[1:]) if exact else value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and not isinstance(column_type, Text):
+        return Filter(name, exact=True, value=_typed(name, column_type, str(value)))
     raise _refusal(
-        f"{name} takes a text{'' if isinstance(column.type, Text) else ', a number'} or null, not {_kind(value)}."
+        f"{name} takes a text{'' if isinstance(column_type, Text) else ', a number'} or null, not {_kind(value)}."
     )
 
 
 def _known(name: str, *, parameter: str) -> str:
-    if name not in DIM_DFU.c:
-        raise _refusal(f"{DIM_DFU.name} has no column {name[:60]!r}.", parameter)
+    if name not in COLUMNS:
+        raise _refusal(f"{NAMES.tables.dfu} has no column {name[:60]!r}.", parameter)
     return name
 
 
@@ -136,16 +137,16 @@ def _require_storable(text: str, name: str) -> None:
         raise _refusal(f"{name}: PostgreSQL keeps neither the character NUL nor half a surrogate pair.")
 
 
-def _typed(column: Column[Any], text: str) -> Value | datetime:
-    convert = next((convert for kind, convert in _CONVERSIONS if isinstance(column.type, kind)), None)
+def _typed(name: str, column_type: TypeEngine[Any], text: str) -> Value | datetime:
+    convert = next((convert for kind, convert in _CONVERSIONS if isinstance(column_type, kind)), None)
     if convert is None:
         return text
     try:
         return convert(text)
     except (ValueError, InvalidOperation, OverflowError):
         wanted = {Numeric: "a number", DateTime: "a time such as 2026-11-01T00:00:00Z"}
-        what = next((words for kind, words in wanted.items() if isinstance(column.type, kind)), "a whole number")
-        raise _refusal(f"{column.name} is compared with {what}, not {text[:40]!r}.") from None
+        what = next((words for kind, words in wanted.items() if isinstance(column_type, kind)), "a whole number")
+        raise _refusal(f"{name} is compared with {what}, not {text[:40]!r}.") from None
 
 
 def _integer(text: str) -> int:

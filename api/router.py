@@ -49,8 +49,9 @@ class PageParameters(BaseModel):
         str | None,
         Field(
             max_length=4000,
-            description="JSON object, column of dim_dfu to value. `=text` is exactly that text, `text` is looked for "
-            "anywhere in the column, in upper or lower case; a number is exactly that number, null an empty column.",
+            description="JSON object, column of the DFU table to value. `=text` is exactly that text, `text` is looked "
+            "for anywhere in the column, in upper or lower case; a number is exactly that number, null an empty "
+            "column.",
             examples=['{"cluster_assignment":"=high_volume_steady"}', '{"brand_desc":"cola","total_lt":14}'],
         ),
     ] = None
@@ -58,8 +59,8 @@ class PageParameters(BaseModel):
         str | None,
         Field(
             max_length=100,
-            description="Column of dim_dfu, upwards, or with `-` before it downwards; rows without a value come last, "
-            "rows of one value by dfu_sk. Default: dfu_sk.",
+            description="Column of the DFU table, upwards, or with `-` before it downwards; rows without a value come "
+            "last, rows of one value by dfu_sk. Default: dfu_sk.",
             examples=["brand", "-modified_ts"],
         ),
     ] = None
@@ -86,16 +87,16 @@ router = APIRouter(prefix="/domains/dfu", tags=["dfu"], route_class=ProblemRoute
 def clusters(request: Request, segments: Service) -> Response:
     """The segments with their size and their typical demand, the largest first.
 
-    Counts are those of dim_dfu, at most seconds old and of one moment; the month and the numbers of demand are those
-    of the newest publish in the ledger. Between the two, for the seconds that a publish takes to be entered there, a
-    label that the ledger's run does not know has a null in their place.
+    Counts are those of the DFU table, at most seconds old and of one moment; the month and the numbers of demand are
+    those of the newest publish in the ledger. Between the two, for the seconds that a publish takes to be entered
+    there, a label that the ledger's run does not know has a null in their place.
     """
     return segments.clusters().response(request)
 
 
 @router.get("/page", response_model=DfuPage, responses=NOT_MODIFIED | documented(422, 503))
 def page(request: Request, segments: Service, asked: Annotated[PageParameters, Query()]) -> Response:
-    """Rows of dim_dfu that fit all filters, and how many there are; both are of one moment."""
+    """Rows of the DFU table that fit all filters, and how many there are; both are of one moment."""
     return segments.page(**asked.model_dump()).response(request)
 
 
@@ -149,7 +150,8 @@ def members(
 ) -> Response:
     """The DFUs that are most typical of a segment, and those that lie nearest to another one.
 
-    They are those of the published run; a label that was written to dim_dfu by hand has a count and no such members.
+    They are those of the published run; a label that was written to the DFU table by hand has a count and no such
+    members.
     """
     return segments.members(label, asked.limit).response(request)
 
@@ -167,5 +169,5 @@ def dfu(
         ),
     ],
 ) -> Response:
-    """One DFU: its label with the reason, its features, its history, and its row of dim_dfu."""
+    """One DFU: its label with the reason, its features, its history, and its row of the DFU table."""
     return segments.dfu(dfu_ck).response(request)

@@ -40,7 +40,7 @@ class Cluster(BaseModel):
 
     cluster_id: ClusterId
     label: Label
-    count: Annotated[int, Field(description="DFUs that carry the label in dim_dfu now")]
+    count: Annotated[int, Field(description="DFUs that carry the label in the DFU table now")]
     pct_of_total: Annotated[float, Field(ge=0, le=100, description="percent (0-100) of total_assigned")]
     avg_demand: Annotated[
         float | None, Field(description="demand a month of a typical DFU: median of their mean_demand in the window")
@@ -60,7 +60,7 @@ class Clusters(_Answer):
 
 
 class DfuPage(_Answer):
-    """Some of the rows of dim_dfu that fit the filters."""
+    """Some of the rows of the DFU table that fit the filters."""
 
     total: Annotated[int, Field(description="rows that fit the filters, on all pages")]
     limit: int
@@ -91,7 +91,7 @@ class SegmentMembers(_Answer):
     label: Label
     cluster_id: ClusterId
     as_of_month: AsOfMonth
-    count: Annotated[int, Field(description="DFUs that carry the label in dim_dfu now")]
+    count: Annotated[int, Field(description="DFUs that carry the label in the DFU table now")]
     reason: Reason
     typical: Annotated[list[SegmentMember], Field(description="nearest to the centroid, the nearest first")]
     borderline: Annotated[
@@ -120,7 +120,7 @@ class Dfu(_Answer):
     """One DFU: its row, its label with the reason, and what the published run knows of it."""
 
     dfu_ck: str
-    label: Annotated[str | None, Field(description="cluster_assignment in dim_dfu now; null: none")]
+    label: Annotated[str | None, Field(description="cluster_assignment in the DFU table now; null: none")]
     cluster_id: Annotated[int | None, Field(description="number of its label in the published run; null: it has none")]
     abc_class: Annotated[
         str | None,
@@ -147,7 +147,7 @@ class Dfu(_Answer):
     labels: Annotated[
         list[MonthLabel], Field(description="as of the last 24 months that were published, the newest last")
     ]
-    attributes: Annotated[DfuRow, Field(description="the row of dim_dfu")]
+    attributes: Annotated[DfuRow, Field(description="the row of the DFU table")]
 
 
 class Changes(_Answer):

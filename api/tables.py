@@ -8,7 +8,19 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, create_model
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Numeric, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Numeric,
+    TableClause,
+    Text,
+    column,
+    table,
+    type_coerce,
+)
+from sqlalchemy.sql import quoted_name
 from sqlalchemy.types import TypeEngine
 
 from dfu_clustering.config.loading import load_config
@@ -53,12 +65,22 @@ def row_model(names: WarehouseNames) -> type[BaseModel]:
     return create_model("DfuRow", __config__=config, __doc__=f"One row of {names.tables.dfu}.", **fields)
 
 
-def row_table(names: WarehouseNames) -> Table:
-    """Return the table; its columns have the names of an answer as keys."""
-    columns = (Column(column, _TYPES[kind], key=name) for name, (kind, column) in row_fields(names).items())
-    return Table(names.tables.dfu, MetaData(), *columns, schema=names.schema_name)
+def row_columns(names: WarehouseNames) -> tuple[TableClause, dict[str, ColumnElement[Any]]]:
+    """Return the table, and its column for each field of a row; two fields may be of one column.
+
+    All names are quoted: SQLAlchemy knows only some of the words that PostgreSQL keeps for itself.
+    """
+    fields = row_fields(names)
+    sources = dict.fromkeys(source for _, source in fields.values())
+    schema = None if names.schema_name is None else _quoted(names.schema_name)
+    found = table(_quoted(names.tables.dfu), *(column(_quoted(source)) for source in sources), schema=schema)
+    return found, {name: type_coerce(found.c[source], _TYPES[kind]) for name, (kind, source) in fields.items()}
+
+
+def _quoted(name: str) -> quoted_name:
+    return quoted_name(name, quote=True)
 
 
 NAMES: Final[WarehouseNames] = load_config().warehouse
 DfuRow: Final[Any] = row_model(NAMES)
-DIM_DFU: Final = row_table(NAMES)
+DFU_TABLE, COLUMNS = row_columns(NAMES)

@@ -1,4 +1,4 @@
-"""The flow cluster-dfus: from fact_sales_monthly to labels in dim_dfu."""
+"""The flow cluster-dfus: from the sales table to labels in the DFU table."""
 
 import logging
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def cluster_dfus(
     skip_suites: tuple[Suite, ...] = (),
     override_reason: Reason | None = None,
 ) -> RunSummary:
-    """Group DFUs by how their demand behaves and write one business label a DFU to dim_dfu.cluster_assignment."""
+    """Group DFUs by how their demand behaves and write one business label a DFU to the DFU table."""
     config = load_config(**settings)
     policy = GatePolicy(accept_warnings=accept_warnings, skip_suites=skip_suites, override_reason=override_reason)
     run_id = short_run_id(runtime.flow_run.id)

@@ -1,4 +1,4 @@
-"""The flow restore-assignments: the labels of an earlier run back into dim_dfu."""
+"""The flow restore-assignments: the labels of an earlier run back into the DFU table."""
 
 from datetime import datetime
 from typing import Annotated

@@ -23,14 +23,14 @@ _MESSAGES = {
 
 @flow(
     name="watch-sales-load",
-    flow_run_name="look at fact_sales_monthly",
+    flow_run_name="look at the sales table",
     **WATCHED,
 )
 def watch_sales_load(
     settle_minutes: Annotated[float, Field(ge=0, le=24 * 60)] = 10,
     repeat_hours: Annotated[float, Field(gt=0, le=31 * 24)] = 24,
 ) -> State[None]:
-    """Look at fact_sales_monthly, and announce what has been loaded since the newest publish.
+    """Look at the sales table, and announce what has been loaded since the newest publish.
 
     Args:
         settle_minutes: Minutes for which rows, times and sum of the table must not have changed: a load in parts is

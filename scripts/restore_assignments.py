@@ -1,4 +1,4 @@
-"""Put the labels of an earlier run back into dim_dfu, in one transaction; that run is the champion from then on.
+"""Put the labels of an earlier run back into the DFU table, in one transaction; that run is the champion from then on.
 
 The labels come from the run's folder in DFU_CLUSTERING_VAR, or from MLflow once it is gone. The publish goes into the
 ledger, MLflow's alias champion moves, and the event dfu.clusters.published is sent to the Prefect server at

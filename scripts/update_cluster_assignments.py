@@ -1,6 +1,6 @@
-"""Judge the labels, then write them to dim_dfu in one transaction; DFUs without one get NULL.
+"""Judge the labels, then write them to the DFU table in one transaction; DFUs without one get NULL.
 
-Only cluster_assignment and modified_ts of rows that change are written.
+Only the label and modified_ts of rows that change are written.
 """
 
 from datetime import UTC, datetime

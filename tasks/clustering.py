@@ -68,7 +68,7 @@ def label_segments(config: ClusteringConfig, run: Run, published_run: str | None
 
 @task(name="update-assignments", timeout_seconds=_HOUR_S, **RETRY)
 def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> PublishSummary:
-    """Write the labels to dim_dfu."""
+    """Write the labels to the DFU table."""
     return publishing.publish_run(run, warehouse_engine(config.warehouse), config.tracking, dry_run=dry_run)
 
 

@@ -16,7 +16,7 @@ _HOUR_S = 3600
 
 @task(name="validate-sources", timeout_seconds=_HOUR_S, **RETRY)
 def validate_sources(config: ClusteringConfig, run: Run, policy: GatePolicy, *, chosen: bool) -> None:
-    """Judge fact_sales_monthly, dim_dfu and dim_item before anything is computed."""
+    """Judge the sales, DFU and item tables before anything is computed."""
     engine = warehouse_engine(config.warehouse)
     let_through(run, BUILD_FEATURES, lambda: gate.judge_sources(config, engine, run, policy, chosen=chosen))
 

@@ -1,6 +1,8 @@
 -- Roles of this project in the warehouse, each with what its programs need and no more:
 --   dfu_worker  reads three tables, updates two columns of the DFU table, makes temporary tables
---   dfu_api     reads three tables
+--   dfu_api     reads the DFU table
+-- What a role was granted before on tables, views, sequences and schemas of this database is taken back first, so that no
+-- right on a former table is left; a role keeps what it owns.
 -- To be run by the owner of the tables (psql --single-transaction --set ON_ERROR_STOP=1 --file …), again after any change.
 -- Sets no passwords: a role without one cannot log in with a password until \password gives it one.
 -- Other names than these are set before it, as SQL writes a table and as a column is called; python -m
@@ -28,27 +30,67 @@ SELECT
     set_config('dfu.label', coalesce(nullif(current_setting('dfu.label', true), ''), 'cluster_assignment'), false),
     set_config('dfu.modified_ts', coalesce(nullif(current_setting('dfu.modified_ts', true), ''), 'modified_ts'), false);
 
--- the names of the database and of the schema in which the tables were found
+-- a right on a column goes with those on its table
+DO $$
+DECLARE
+    held record;
+BEGIN
+    FOR held IN
+        SELECT DISTINCT kind, object, grantee
+        FROM (
+            SELECT
+                CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+                c.oid::regclass::text AS object,
+                c.relowner AS owner,
+                acl.grantee
+            FROM pg_class AS c
+            CROSS JOIN LATERAL (
+                SELECT grantee FROM aclexplode(c.relacl)
+                UNION
+                SELECT grantee FROM pg_attribute AS a, aclexplode(a.attacl) WHERE a.attrelid = c.oid
+            ) AS acl
+            UNION ALL
+            SELECT 'SCHEMA', n.oid::regnamespace::text, n.nspowner, acl.grantee
+            FROM pg_namespace AS n, aclexplode(n.nspacl) AS acl
+        ) AS rights
+        WHERE grantee IN ('dfu_worker'::regrole, 'dfu_api'::regrole) AND grantee <> owner
+    LOOP
+        BEGIN
+            EXECUTE format('REVOKE ALL ON %s %s FROM %s', held.kind, held.object, held.grantee::regrole);
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE WARNING '% keeps what it holds on % %: only the owner of that can take it back',
+                held.grantee::regrole, lower(held.kind), held.object;
+        END;
+    END LOOP;
+END
+$$;
+
+-- the names of the database and of the schemas in which the tables were found
 DO $$
 DECLARE
     sales constant regclass := current_setting('dfu.sales')::regclass;
     dfu constant regclass := current_setting('dfu.dfu')::regclass;
     item constant regclass := current_setting('dfu.item')::regclass;
-    sales_schema constant name := (
-        SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = sales
+    schemas constant text := (
+        -- in the order in which they were searched here: a name finds the same table
+        SELECT string_agg(oid::regnamespace::text, ', ' ORDER BY array_position(current_schemas(true), nspname), nspname)
+        FROM pg_namespace
+        WHERE oid IN (SELECT relnamespace FROM pg_class WHERE pg_class.oid IN (sales, dfu, item))
     );
+    dfu_schema constant regnamespace := (SELECT relnamespace FROM pg_class WHERE oid = dfu);
 BEGIN
-    EXECUTE format('REVOKE ALL ON %s, %s, %s FROM dfu_worker, dfu_api', sales, dfu, item);
-    EXECUTE format('GRANT SELECT ON %s, %s, %s TO dfu_worker, dfu_api', sales, dfu, item);
+    EXECUTE format('GRANT SELECT ON %s, %s, %s TO dfu_worker', sales, dfu, item);
+    EXECUTE format('GRANT SELECT ON %s TO dfu_api', dfu);
     EXECUTE format(
         'GRANT UPDATE (%I, %I) ON %s TO dfu_worker',
         current_setting('dfu.label'), current_setting('dfu.modified_ts'), dfu
     );
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO dfu_worker, dfu_api', current_database());
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO dfu_worker', current_database());
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO dfu_worker, dfu_api', sales_schema);
-    EXECUTE format('ALTER ROLE dfu_worker IN DATABASE %I SET search_path = %I', current_database(), sales_schema);
-    EXECUTE format('ALTER ROLE dfu_api IN DATABASE %I SET search_path = %I', current_database(), sales_schema);
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO dfu_worker', schemas);
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO dfu_api', dfu_schema);
+    EXECUTE format('ALTER ROLE dfu_worker IN DATABASE %I SET search_path = %s', current_database(), schemas);
+    EXECUTE format('ALTER ROLE dfu_api IN DATABASE %I SET search_path = %s', current_database(), dfu_schema);
 END
 $$;
 

@@ -232,7 +232,7 @@ def test_a_failed_gate_sends_the_facts_of_every_suite(applied, prefect_server, r
     emit(prefect_server, "dfu.data_quality.failed", GATE_PAYLOAD)
     emit(prefect_server, "dfu.data_quality.failed", GATE_PAYLOAD | {"suite": "dim_item"})
     _, body = receiver.wait_for("fact_sales_monthly failed its data checks for 2026-10")
-    assert "dim_dfu keeps the labels it had" in body
+    assert "the DFU table keeps the labels it had" in body
     assert "- newest_month_rows (critical): observed 0.41, allowed at least 0.8. For example 2026-10. The as-of" in body
     assert (
         "- sales_have_a_dfu (warning): observed 0.07, allowed at most 0.01. For example 100_RETAIL_4711, 101_" in body

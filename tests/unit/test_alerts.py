@@ -88,7 +88,7 @@ def test_a_failed_gate_says_which_expectation_failed_by_how_much_and_where():
     subject, body = rendered("dfu-data-quality-failed", failed)
     assert subject == "DFU clustering: fact_sales_monthly failed its data checks for 2026-10"
     assert body == (
-        "The run stopped and dim_dfu keeps the labels it had.\n\n"
+        "The run stopped and the DFU table keeps the labels it had.\n\n"
         "Failed expectations of fact_sales_monthly, as of 2026-10:\n\n"
         "- qty_present (critical): observed 0.2, allowed at most 0.05. For example a, b. Few rows have no qty.\n"
         "- months_known (critical): observed 0.2, allowed at most 0.05. Few rows have no qty.\n\n"

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from dfu_clustering.errors import DataError
 from dfu_clustering.months import parse_month
 
+# the names of events and of their resource are fixed contracts, whatever the warehouse's tables are called
 SALES_LOADED = "fact_sales_monthly.loaded"
 CLUSTERS_PUBLISHED = "dfu.clusters.published"
 CLUSTERS = {"prefect.resource.id": "dfu.clusters", "prefect.resource.name": "dim_dfu.cluster_assignment"}
