@@ -22,8 +22,7 @@ _KIND_OF = {str: "text", int: "number", bool: "bool"}
 _FEWEST_DFUS = 100  # of a share that a few DFUs would move
 _PROFILES = ("sales_months", "recent_sales", "vanished_groups", "recent_facts")
 
-_SUM = gxe.ExpectColumnSumToBeBetween
-_MEAN = gxe.ExpectColumnMeanToBeBetween
+_SUM, _MEAN = gxe.ExpectColumnSumToBeBetween, gxe.ExpectColumnMeanToBeBetween
 
 # keys of what breaks an expectation
 _SALES = (
