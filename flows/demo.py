@@ -89,8 +89,8 @@ def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
     left_out = ", ".join(f"{reason} {count:,}" for reason, count in summary.excluded.items() if count)
     published = summary.published
     console.print(
-        f"{summary.clustered:,} of {summary.n_dfus:,} DFUs labelled as of {summary.as_of_month}; "
-        f"left out: {left_out or 'none'}."
+        f"{summary.labelled:,} of {summary.n_dfus:,} DFUs labelled as of {summary.as_of_month}, "
+        f"{summary.clustered:,} of them in these segments; in none: {left_out or 'nobody'}."
     )
     table = load_config().warehouse.tables.dfu
     console.print(
