@@ -11,15 +11,13 @@ nothing was chosen on.
     python benchmarks/labels.py [panel.parquet ...] [--archetypes 20000] [--months 12]
 """
 
-import argparse
 import json
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
-from stability import SEED, archetype_panel, matrices, panel_of_file
+from stability import SEED, archetype_panel, matrices, print_panels
 
 from dfu_clustering.clusters.k_selection import select_k
 from dfu_clustering.clusters.kmeans import nearest_centroids
@@ -188,23 +186,6 @@ def growers_found(config: ClusteringConfig, seed: int = SEED) -> float:
     return float(found[keys[:GROWERS]].mean())
 
 
-def main() -> None:
-    """Parse the arguments and print one line a panel."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("panels", nargs="*", type=Path, help="tidy parquet files")
-    parser.add_argument("--archetypes", type=int, default=20_000, help="DFUs of the generated panel; 0: none")
-    parser.add_argument("--months", type=int, default=12, help="as-of months that follow the first")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the generated panel")
-    options = parser.parse_args()
-    config = load_config()
-    for path in options.panels:
-        print(json.dumps(figures(path.stem, panel_of_file(path), config, options.months, None)), flush=True)
-    if options.archetypes:
-        panel, truth = archetype_panel(options.archetypes, options.seed)
-        name = f"archetypes-{options.seed}"
-        print(json.dumps(figures(name, panel, config, options.months, truth)), flush=True)
-    print(json.dumps({"growers_found": growers_found(config)}), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    print_panels(__doc__ or "", figures)
+    print(json.dumps({"growers_found": growers_found(load_config())}), flush=True)

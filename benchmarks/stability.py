@@ -11,7 +11,7 @@ as-of month; the others must stay. ``fitting`` is the label that a fit from scra
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -201,9 +201,14 @@ def compare(name: str, panel: Panel, config: ClusteringConfig, n_months: int, tr
     return result
 
 
-def main() -> None:
-    """Parse the arguments and print one line a panel."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def print_panels(description: str, line_of: Callable[..., dict[str, object]]) -> None:
+    """Parse the arguments and print a line for each panel.
+
+    Args:
+        description: Of the benchmark.
+        line_of: Name, panel, configuration, as-of months and, of generated DFUs, the truth -> figures.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("panels", nargs="*", type=Path, help="tidy parquet files")
     parser.add_argument("--archetypes", type=int, default=20_000, help="DFUs of the generated panel; 0: none")
     parser.add_argument("--months", type=int, default=12, help="as-of months that follow the first")
@@ -211,12 +216,12 @@ def main() -> None:
     options = parser.parse_args()
     config = load_config()
     for path in options.panels:
-        print(json.dumps(compare(path.stem, panel_of_file(path), config, options.months, None)), flush=True)
+        print(json.dumps(line_of(path.stem, panel_of_file(path), config, options.months, None)), flush=True)
     if options.archetypes:
         panel, truth = archetype_panel(options.archetypes, options.seed)
         name = f"archetypes-{options.seed}"
-        print(json.dumps(compare(name, panel, config, options.months, truth)), flush=True)
+        print(json.dumps(line_of(name, panel, config, options.months, truth)), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    print_panels(__doc__ or "", compare)

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.labels.vocabulary import LABELS, LIFECYCLE, label_pattern
+from dfu_clustering.labels.vocabulary import LIFECYCLE_LABELS, label_pattern
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import Suite
 from dfu_clustering.runs.summaries import StabilitySummary
@@ -33,7 +33,7 @@ def label_batches(
         clustered: dfu_ck of the feature matrix.
         within_margin_share: Share (0-1) of the DFUs for which all words are true within the margin; None: not known.
     """
-    of_clustered = labels[~_is_of_lifecycle(labels["cluster_label"])]
+    of_clustered = labels[~labels["cluster_label"].isin(LIFECYCLE_LABELS)]
     facts = {
         "unlabelled_dfus": _count_missing(clustered, labels["dfu_ck"]),
         "strange_dfus": _count_missing(of_clustered["dfu_ck"], clustered),
@@ -44,10 +44,6 @@ def label_batches(
         Batch("labels of every segment", _segments(of_clustered), _of_every_segment(config), key="cluster_label"),
         Batch("labels cover the DFUs", pd.DataFrame([facts]), _COVERAGE),
     ]
-
-
-def _is_of_lifecycle(labels: pd.Series) -> pd.Series:
-    return labels.isin([text for text, label in LABELS.items() if label.pattern in LIFECYCLE])
 
 
 def _count_missing(wanted: pd.Series, keys: pd.Series) -> int:

@@ -8,7 +8,7 @@ from great_expectations.expectations.expectation import Expectation
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.warehouse.statements import quoted
+from dfu_clustering.warehouse.statements import literal, quoted
 from expectations.engine.checks import declare
 from expectations.engine.results import KEYS_KEPT
 
@@ -100,5 +100,4 @@ def _named(column: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    text = value.replace("'", "''").replace("%", "%%")  # the SELECT is run with parameters
-    return f"'{text}'"
+    return literal(value).replace("%", "%%")  # the SELECT is run with parameters

@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.files.tables import read_json
-from dfu_clustering.labels.vocabulary import LIFECYCLE
+from dfu_clustering.labels.vocabulary import LIFECYCLE_LABELS
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import BUILD_FEATURES
@@ -358,7 +358,7 @@ def test_features_of_other_rows_than_were_judged_are_noticed(finished_run, clean
 
 
 def without_a_clustered_dfu(labels):
-    return labels.drop(labels.index[~labels["cluster_label"].isin(LIFECYCLE)][0])
+    return labels.drop(labels.index[~labels["cluster_label"].isin(LIFECYCLE_LABELS)][0])
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,13 @@
 
 import numpy as np
 import pytest
+from own_values import ALIKE
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.segments.meaning import Meaning
 from dfu_clustering.segments.membership import FREE, Clusters, admissible, means, nearest_of, settle
 
 CONFIG = load_config(labeling={"membership_margin": 0.1}).labeling
-ALIKE = dict.fromkeys(JUDGED_FEATURES, 0.0) | {
-    "mean_demand": 100.0,
-    "season_months": 48.0,
-    "peak_month": 6.0,
-    "cv_demand": 0.5,
-    "sparsity_score": 1.0,
-    "history_months": 24.0,
-}
 STEADY, PLAIN, VOLATILE = Meaning("steady"), Meaning("plain"), Meaning("volatile")
 
 

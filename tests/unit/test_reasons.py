@@ -2,29 +2,18 @@
 
 import numpy as np
 import pytest
+from own_values import dfu
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.number_texts import as_text
 from dfu_clustering.labels.reasons import reasons, tier_reason
-from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds
+from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.traits import trait_words
 from dfu_clustering.labels.vocabulary import Label
 
 CONFIG = load_config().labeling
 BOUNDS = Bounds(20.0, 254.0)
 TRAITS = trait_words(2.0)
-ALIKE = dict.fromkeys(JUDGED_FEATURES, 0.0) | {
-    "mean_demand": 100.0,
-    "season_months": 48.0,
-    "peak_month": 6.0,
-    "cv_demand": 0.5,
-    "sparsity_score": 1.0,
-    "history_months": 24.0,
-}
-
-
-def dfu(**changes):
-    return {name: np.array([value], dtype=float) for name, value in (ALIKE | changes).items()}
 
 
 def reason(label, **changes):

@@ -1,27 +1,15 @@
 """Segments of one training under other thresholds: named by what most of their DFUs are by themselves."""
 
-import numpy as np
 import pytest
+from own_values import members
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.renaming import renamed
-from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds
+from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.vocabulary import Label
 
 CONFIG = load_config().labeling
 BOUNDS = Bounds(20.0, 640.0)
-ALIKE = dict.fromkeys(JUDGED_FEATURES, 0.0) | {
-    "mean_demand": 100.0,
-    "season_months": 48.0,
-    "peak_month": 6.0,
-    "cv_demand": 0.5,
-    "sparsity_score": 1.0,
-    "history_months": 24.0,
-}
-
-
-def members(n=10, **columns):
-    return {name: np.broadcast_to(np.array(columns.get(name, of_all), float), n) for name, of_all in ALIKE.items()}
 
 
 def name_of(trained, values, *, bound=0.0, config=CONFIG):

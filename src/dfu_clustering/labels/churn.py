@@ -13,7 +13,7 @@ from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.ended_words import EndedWord, ended_word
 from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds, own_values
 from dfu_clustering.labels.traits import Trait, trait_words
-from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, LIFECYCLE, NEW, Label
+from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, LIFECYCLE, LIFECYCLE_LABELS, NEW, Label
 from dfu_clustering.publishing.outcome import Transition
 
 COLUMNS: Final = ("dfu_ck", "old_label", "new_label", "word", "feature", "threshold", "before", "after")
@@ -177,7 +177,7 @@ def _labels(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _of_lifecycle(labels: "pd.Series[str]") -> Flags:
-    found: Flags = labels.isin([text for text, label in LABELS.items() if label.pattern in LIFECYCLE]).to_numpy()
+    found: Flags = labels.isin(LIFECYCLE_LABELS).to_numpy()
     return found
 
 

@@ -1,5 +1,6 @@
 """Trait words: a closed list of claims about a DFU's own values, by which segments of one pattern are told apart."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,6 +100,12 @@ def trait_words(sparsity_bound_months: float) -> dict[str, Trait]:
     """Return what every trait word claims, by the word; sparser and denser are measured against the bound."""
     families = (*FAMILIES, density(sparsity_bound_months))
     return {trait.word: trait for family in families for trait in family.words}
+
+
+def traits_of(words: Iterable[str], sparsity_bound_months: float) -> tuple[Trait, ...]:
+    """Return what some trait words claim, in their order; bound as in trait_words()."""
+    known = trait_words(sparsity_bound_months)
+    return tuple(known[word] for word in words)
 
 
 def _months_outside(month: Floats, quarter: int) -> Floats:

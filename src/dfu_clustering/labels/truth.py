@@ -8,7 +8,7 @@ import numpy as np
 from dfu_clustering.arrays import Flags, Integers
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.labels.rules import Bounds, Values, tiers_within, true_of
-from dfu_clustering.labels.traits import Trait, trait_words
+from dfu_clustering.labels.traits import Trait, traits_of
 from dfu_clustering.labels.vocabulary import TIERS, Label
 
 
@@ -25,8 +25,7 @@ class Claim(NamedTuple):
 
     def traits(self) -> tuple[Trait, ...]:
         """Return what the trait words claim."""
-        known = trait_words(self.sparsity_bound_months)
-        return tuple(known[word] for word in self.label.traits)
+        return traits_of(self.label.traits, self.sparsity_bound_months)
 
     def is_true(self, values: Values, bounds: Bounds, config: LabelingConfig, margin: float = 0.0) -> Flags:
         """Return for which DFUs all words are true: strictly, or within a margin."""

@@ -103,6 +103,7 @@ def _labels() -> Iterator[Label]:
 
 
 LABELS: Final = {label.text: label for label in _labels()}  # all that there are, by text
+LIFECYCLE_LABELS: Final = tuple(text for text, label in LABELS.items() if label.pattern in LIFECYCLE)
 
 
 def is_known(label: Label) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from dfu_clustering.arrays import Flags, Floats, Integers
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.labels.rules import Values, true_of
-from dfu_clustering.labels.traits import DENSITY, FAMILIES, Family, Trait, density, trait_words
+from dfu_clustering.labels.traits import DENSITY, FAMILIES, Family, Trait, density, traits_of
 from dfu_clustering.labels.vocabulary import MOST_TRAITS, TRAIT_NUMBERS
 
 _TELLING_SHARE: Final = 0.75  # of a cluster's members, for which a word must be true that is to stand for it
@@ -49,8 +49,7 @@ class Meaning:
 
     def trait_words(self) -> tuple[Trait, ...]:
         """Return what the trait words claim."""
-        known = trait_words(self.sparsity_bound_months)
-        return tuple(known[word] for word in self.traits)
+        return traits_of(self.traits, self.sparsity_bound_months)
 
     def also(self, word: str | None, bound_months: float) -> "Meaning":
         """Return the meaning with another word; None: without one."""
