@@ -1,7 +1,7 @@
 """The pictures of a model, drawn from its files, so that they are drawn again once clusters have names."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -22,10 +22,18 @@ def draw_k_selection(files: RunFolder, selection: KSelection, *, min_cluster_siz
 
 
 def draw_segments(files: RunFolder, labels: Mapping[int, str], *, peak_threshold: float) -> None:
-    """Draw sizes, profiles, map and typical members of the segments, numbered by descending size, coloured by identity.
+    """Draw the pictures of segment_figures() into the folder of their training."""
+    for picture, figure in segment_figures(files, labels, peak_threshold=peak_threshold):
+        _save(figure, files, picture)
+
+
+def segment_figures(
+    files: RunFolder, labels: Mapping[int, str], *, peak_threshold: float
+) -> Iterator[tuple[RunFile, Figure]]:
+    """Yield sizes, profiles, map and typical members of segments, numbered by descending size, coloured by identity.
 
     Args:
-        files: Of the training, and where the pictures go.
+        files: Of the training.
         labels: Text of each segment, by its cluster_id.
         peak_threshold: seasonality_strength from which a peak says something.
     """
@@ -33,20 +41,20 @@ def draw_segments(files: RunFolder, labels: Mapping[int, str], *, peak_threshold
     number = {cluster_id: at for at, cluster_id in enumerate(table["cluster_id"].tolist())}
     names = {at: labels[cluster_id] for cluster_id, at in number.items()}
     profiles = table.drop(columns=["cluster_id", "cluster_label"])
-    _save(plot_sizes(profiles, names), files, RunFile.SIZES_PICTURE)
+    yield RunFile.SIZES_PICTURE, plot_sizes(profiles, names)
     heatmap = plot_profile_heatmap(profiles, metadata.scales(), names, peak_threshold=peak_threshold)
-    _save(heatmap, files, RunFile.PROFILES_PICTURE)
+    yield RunFile.PROFILES_PICTURE, heatmap
     points = files.find_table(RunFile.MAP)
     if points is not None:
         xy, segment = points[["x", "y"]].to_numpy(), points["cluster_id"].map(number).to_numpy()
         n_dfus, shares = int(profiles["size"].sum()), metadata.map_explained_variance
         looks = {number[cluster_id]: look for cluster_id, look in looks_of(number).items()}
-        _save(plot_cluster_map(xy, segment, names, looks, shares, n_dfus=n_dfus), files, RunFile.MAP_PICTURE)
+        yield RunFile.MAP_PICTURE, plot_cluster_map(xy, segment, names, looks, shares, n_dfus=n_dfus)
     typical = files.find_table(RunFile.TYPICAL)
     if typical is not None and metadata.features is not None:
         shown = typical.assign(cluster_id=typical["cluster_id"].map(number))
-        figure = plot_typical_dfus(shown, profiles, names, window_months=metadata.features.window_months)
-        _save(figure, files, RunFile.TYPICAL_PICTURE)
+        window = metadata.features.window_months
+        yield RunFile.TYPICAL_PICTURE, plot_typical_dfus(shown, profiles, names, window_months=window)
 
 
 def _save(figure: Figure, files: RunFolder, picture: RunFile) -> None:

@@ -18,17 +18,16 @@ from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.dfu_keys import keys_digest
 from dfu_clustering.features.histories import NOT_IN_DIM_DFU, Exclusions, Histories, select_histories, window_of
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.features.panel import Panel, PanelBuilder
-from dfu_clustering.files.progress import progress
+from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
-from dfu_clustering.months import Month, parse_month
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary
+from dfu_clustering.steps.sales_source import SalesRead, read_source
 from dfu_clustering.warehouse.connect import names_of
-from dfu_clustering.warehouse.snapshot import WHOLE, Part, Snapshot, snapshot
+from dfu_clustering.warehouse.snapshot import WHOLE, Part, snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -64,26 +63,43 @@ def build_features(
         WarehouseError: A table or column is missing.
         DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
     """
-    wanted = parse_month(as_of_month) if as_of_month else None
     names = names_of(engine)
-    _require_own_names([attribute.name for attribute in names.in_the_matrix()])
+    require_own_names(names)
     with snapshot(engine, part=part, same_as=same_as) as source:
-        items, dfus = source.items(), source.dfus()
-        panel = _read_panel(source, dfus, wanted, part, names)
+        read = read_source(source, names, as_of_month=as_of_month, part=part)
+    return write_features(files, config, read, names, may_be_empty=part != WHOLE)
+
+
+def write_features(
+    files: RunFolder, config: RunSettings, read: SalesRead, names: WarehouseNames, *, may_be_empty: bool = False
+) -> FeatureSummary:
+    """Write the feature matrix of sales that were read, and the files beside it.
+
+    Args:
+        files: Where they are written.
+        config: History, window.
+        read: The sales, items and DFUs.
+        names: The attributes that are columns of the matrix.
+        may_be_empty: Whether no DFU that can be clustered is a legitimate result; then there is no matrix.
+
+    Raises:
+        DataError: There is no demand in the window, or no history that is long enough.
+    """
+    panel = read.panel
     histories, exclusions = select_histories(
         panel,
         window_months=config.time_window_months,
         season_window_months=config.season_window_months,
         min_months_history=config.min_months_history,
-        may_be_empty=part != WHOLE,
+        may_be_empty=may_be_empty,
     )
     summary = _summary(config, panel, histories, exclusions)
     _report(panel, summary, names.tables.dfu)
     if summary.clustered:
         features = add_attributes(
             time_series_features(histories),
-            items.to_pandas(),
-            dfus.to_pandas(),
+            read.items.to_pandas(),
+            read.dfus.to_pandas(),
             item_attributes=names.features_of("item"),
             dfu_attributes=names.features_of("dfu"),
         )
@@ -92,6 +108,23 @@ def build_features(
     write_table(_left_out(exclusions), files.path(RunFile.EXCLUDED))
     write_summary(summary, files.path(RunFile.FEATURES))
     return summary
+
+
+def require_own_names(names: WarehouseNames) -> None:
+    """Check that no attribute is called like a feature.
+
+    Raises:
+        ConfigError: One is.
+    """
+    attributes = {attribute.name for attribute in names.in_the_matrix()}
+    taken = sorted({"dfu_ck", *(feature.name for feature in TIME_SERIES_FEATURES)} & attributes)
+    if taken:
+        raise ConfigError(
+            "Attributes are columns of the feature matrix beside the features, under names of their own",
+            found="called like a column that is there",
+            keys=taken,
+            remedy="give them another name in warehouse.attributes; column says what the warehouse calls them",
+        )
 
 
 def join_parts(files: RunFolder, config: HistorySettings, *, parts: Sequence[RunFolder]) -> FeatureSummary:
@@ -128,29 +161,6 @@ def origin_of(files: RunFolder, matrix: pd.DataFrame) -> FeatureSummary | None:
         logger.warning("%s belongs to another matrix than %s and is not used", unused, used)
         return None
     return summary
-
-
-def _require_own_names(attributes: list[str]) -> None:
-    taken = sorted({"dfu_ck", *(feature.name for feature in TIME_SERIES_FEATURES)} & set(attributes))
-    if taken:
-        raise ConfigError(
-            "Attributes are columns of the feature matrix beside the features, under names of their own",
-            found="called like a column that is there",
-            keys=taken,
-            remedy="give them another name in warehouse.attributes; column says what the warehouse calls them",
-        )
-
-
-def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part, names: WarehouseNames) -> Panel:
-    span = source.sales_span()
-    as_of_month = span.as_of(wanted)
-    keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
-    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month, names=names)
-    with progress("reading sales rows", span.rows // part.of) as advance:
-        for batch in source.sales(as_of_month):
-            builder.add(batch)
-            advance(batch.num_rows)
-    return builder.build()
 
 
 def _summary(config: RunSettings, panel: Panel, histories: Histories, exclusions: Exclusions) -> FeatureSummary:

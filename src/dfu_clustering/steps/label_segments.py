@@ -32,7 +32,9 @@ _CENTROID_COLUMNS = ("cluster_id", "size", "share", "volume_share")
 
 
 @once(LABEL_SEGMENTS)
-def label_segments(files: RunFolder, config: RunSettings, published: PublishedFiles | None = None) -> LabelSummary:
+def label_segments(
+    files: RunFolder, config: RunSettings, published: PublishedFiles | None = None, *, pictures: bool = True
+) -> LabelSummary:
     """Label the DFUs of a trained model, and write labels, profiles and what changed.
 
     Where the thresholds are other than those of the training, segments are renamed by the words that most of their
@@ -42,6 +44,7 @@ def label_segments(files: RunFolder, config: RunSettings, published: PublishedFi
         files: Centroids, assignments and metadata of one training, and where the labels are written.
         config: Thresholds of the label rules.
         published: The run whose labels these are compared with; None: with none.
+        pictures: Whether to draw.
 
     Raises:
         DataError: A file is unreadable, lacks columns, or the files do not belong together.
@@ -58,8 +61,9 @@ def label_segments(files: RunFolder, config: RunSettings, published: PublishedFi
     table = _label_table(assignments, labelled, lifecycle)
     _write(files, config, metadata, segments, others, assignments, table)
     stability = write_stability(files, table, assignments.set_index("dfu_ck"), metadata, published, config)
-    names = {one.trained.cluster_id: one.claim.label.text for one in labelled.named}
-    draw_segments(files, names, peak_threshold=config.labeling.peak_threshold)
+    if pictures:
+        names = {one.trained.cluster_id: one.claim.label.text for one in labelled.named}
+        draw_segments(files, names, peak_threshold=config.labeling.peak_threshold)
     logger.info("labels=%d %s", len(segments), " ".join(f"{s.label}={s.size}" for s in segments))
     return LabelSummary(segments=segments, lifecycle=others, figures=metadata.figures, stability=stability)
 

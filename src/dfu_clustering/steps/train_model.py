@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 @once(TRAIN_MODEL)
-def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles | None = None) -> TrainingSummary:
+def train_model(
+    files: RunFolder, config: RunSettings, published: PublishedFiles | None = None, *, pictures: bool = True
+) -> TrainingSummary:
     """Choose K, fit the clusters on all DFUs of the matrix and write them, with the picture of the choice.
 
     The pictures of the segments are drawn once they have names: by the labelling, or by whoever trains alone.
@@ -33,6 +35,7 @@ def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles
         files: The feature matrix, and where the model's files are written.
         config: The settings.
         published: The run whose clusters these continue; None: as if nothing had been published.
+        pictures: Whether to draw.
 
     Raises:
         DataError: The matrix is unreadable, lacks a column, repeats a DFU, or holds fewer DFUs than clusters; or the
@@ -48,7 +51,8 @@ def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles
     moves = measure_moves(matrix, segmentation, published) if published else None
     left_out = files.find_table(RunFile.EXCLUDED) if origin else None
     write_training(files, Training(config, matrix, origin, segmentation, summary, left_out, moves))
-    draw_k_selection(files, segmentation.k_selection, min_cluster_size_pct=config.min_cluster_size_pct)
+    if pictures:
+        draw_k_selection(files, segmentation.k_selection, min_cluster_size_pct=config.min_cluster_size_pct)
     return summary
 
 

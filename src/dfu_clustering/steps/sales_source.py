@@ -1,0 +1,71 @@
+"""Where sales come from, and how they become the panel that features are built from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from dfu_clustering.config.warehouse_names import WarehouseNames
+from dfu_clustering.features.panel import Panel, PanelBuilder
+from dfu_clustering.files.progress import progress
+from dfu_clustering.months import Month, parse_month
+from dfu_clustering.warehouse.snapshot import WHOLE, Part, SalesSpan
+
+
+class SalesSource(Protocol):
+    """The sales of some DFUs and what is known of these: a snapshot of the warehouse, or a table in memory."""
+
+    def items(self) -> pa.Table:
+        """Return item_ck, item_no and the item's attributes."""
+
+    def dfus(self) -> pa.Table:
+        """Return dfu_ck, dmdunit, dmdgroup, loc and the DFU's attributes."""
+
+    def sales_span(self) -> SalesSpan:
+        """Return the oldest and the newest month of the sales and their number of rows."""
+
+    def sales(self, as_of_month: Month) -> Iterable[pa.RecordBatch]:
+        """Return dmdunit, dmdgroup, loc, startdate and qty of all rows up to and including as_of_month."""
+
+
+@dataclass(frozen=True, eq=False)
+class SalesRead:
+    """What was read.
+
+    Attributes:
+        panel: Monthly demand of all DFUs.
+        items: One row an item, with its attributes.
+        dfus: One row a DFU, with its attributes.
+    """
+
+    panel: Panel
+    items: pa.Table
+    dfus: pa.Table
+
+
+def read_source(
+    source: SalesSource, names: WarehouseNames, *, as_of_month: str | None = None, part: Part = WHOLE
+) -> SalesRead:
+    """Read all that features are built from.
+
+    Args:
+        source: The sales.
+        names: What errors call tables and columns.
+        as_of_month: ``2026-10``; default: the newest month with sales.
+        part: The part of the DFUs that the source is confined to.
+
+    Raises:
+        WarehouseError: A table or column is missing.
+        DataError: There are no sales, or as_of_month is outside of them.
+    """
+    items, dfus = source.items(), source.dfus()
+    span = source.sales_span()
+    month = span.as_of(parse_month(as_of_month) if as_of_month else None)
+    keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
+    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=month, names=names)
+    with progress("reading sales rows", span.rows // part.of) as advance:
+        for batch in source.sales(month):
+            builder.add(batch)
+            advance(batch.num_rows)
+    return SalesRead(builder.build(), items, dfus)
