@@ -5,9 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
@@ -18,9 +16,8 @@ from dfu_clustering.months import parse_month
 from dfu_clustering.quality.gate_reports import describe
 from dfu_clustering.runs.run import var_folder
 from dfu_clustering.runs.summaries import RunSummary
+from dfu_clustering.standalone.segment_table import console, segment_table
 from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
-
-_PLAIN_WIDTH = 110  # of output that goes to a file
 
 
 def main() -> None:
@@ -30,9 +27,9 @@ def main() -> None:
         stopped = stop_server(_postgres_folder())
         sys.stdout.write("PostgreSQL stopped\n" if stopped else "no PostgreSQL of the demo runs\n")
         return
-    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    terminal = console()
     try:
-        console.print("Preparing the demo's PostgreSQL …")
+        terminal.print("Preparing the demo's PostgreSQL …")
         database = prepare_demo_database(
             _postgres_folder(),
             sales=options.sales,
@@ -42,8 +39,8 @@ def main() -> None:
         )
         os.environ[DATABASE_URL_VARIABLE] = database.url
         state = "loaded" if database.loaded else "already there"
-        console.print(f"{database.database}: {database.n_dfus:,} DFUs, {database.n_sales_rows:,} sales rows, {state}")
-        console.print("Starting Prefect (some 20 seconds) …")
+        terminal.print(f"{database.database}: {database.n_dfus:,} DFUs, {database.n_sales_rows:,} sales rows, {state}")
+        terminal.print("Starting Prefect (some 20 seconds) …")
         # imported late: Prefect reads its settings at import, and bad input should not wait for it
         from flows.cluster_dfus import cluster_dfus
 
@@ -51,7 +48,7 @@ def main() -> None:
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from error
-    show(summary, database, console)
+    show(summary, database, terminal)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -83,54 +80,33 @@ def _postgres_folder() -> Path:
     return var_folder() / "postgres"
 
 
-def show(summary: RunSummary, database: DemoDatabase, console: Console) -> None:
+def show(summary: RunSummary, database: DemoDatabase, terminal: Console) -> None:
     """Print the segments, the counts, and where to look further."""
-    console.print(_segments(summary))
+    terminal.print(segment_table(summary.clusters, summary.as_of_month))
     left_out = ", ".join(f"{reason} {count:,}" for reason, count in summary.excluded.items() if count)
     published = summary.published
-    console.print(
+    terminal.print(
         f"{summary.labelled:,} of {summary.n_dfus:,} DFUs labelled as of {summary.as_of_month}, "
         f"{summary.clustered:,} of them in these segments; in none: {left_out or 'nobody'}."
     )
     table = load_config().warehouse.tables.dfu
-    console.print(
+    terminal.print(
         f"{table}: {published.updated:,} updated, {published.unchanged:,} unchanged, {published.cleared:,} cleared."
     )
     failures = [(suite.suite, check) for suite in summary.data_quality for check in suite.failures]
     checks = sum(suite.checks for suite in summary.data_quality)
-    console.print(f"Gates: {checks} expectations, {len(failures) or 'none'} failed.")
+    terminal.print(f"Gates: {checks} expectations, {len(failures) or 'none'} failed.")
     for suite, check in failures:
-        console.print(f"  {suite}: {describe(check)}", soft_wrap=True)
+        terminal.print(f"  {suite}: {describe(check)}", soft_wrap=True)
     folder = Path(summary.run_folder)
     if summary.report:
         page = (folder / summary.report.name).as_uri()
-        console.print(f"\nReport               {page}    (open it in a browser)", soft_wrap=True)
-    console.print(f"Pictures and tables  {folder}", soft_wrap=True)
-    console.print(f"Labels in SQL        export {DATABASE_URL_VARIABLE}='{database.url}'", soft_wrap=True)
-    console.print("MLflow               make mlflow-ui    then http://127.0.0.1:5000")
-    console.print("Prefect UI           make prefect-ui   then http://127.0.0.1:4200")
-    console.print("PostgreSQL keeps running until: make demo-stop")
-
-
-def _segments(summary: RunSummary) -> Table:
-    table = Table(title=f"Segments as of {summary.as_of_month}", title_justify="left", box=SIMPLE, pad_edge=False)
-    table.add_column("label", overflow="fold")
-    for heading in ("DFUs", "of DFUs", "of volume", "units/month", "zero", "season"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for segment in summary.clusters:
-        profile = segment.profile
-        table.add_row(
-            segment.label,
-            f"{segment.size:,}",
-            f"{segment.share:.1%}",
-            f"{segment.volume_share:.1%}",
-            f"{profile['mean_demand']:,.1f}",
-            f"{profile['zero_demand_pct']:.0%}",
-            f"{profile['seasonality_strength']:.2f}",
-        )
-    table.caption = "medians: units a month, share of months without demand, seasonality_strength"
-    table.caption_justify = "left"
-    return table
+        terminal.print(f"\nReport               {page}    (open it in a browser)", soft_wrap=True)
+    terminal.print(f"Pictures and tables  {folder}", soft_wrap=True)
+    terminal.print(f"Labels in SQL        export {DATABASE_URL_VARIABLE}='{database.url}'", soft_wrap=True)
+    terminal.print("MLflow               make mlflow-ui    then http://127.0.0.1:5000")
+    terminal.print("Prefect UI           make prefect-ui   then http://127.0.0.1:4200")
+    terminal.print("PostgreSQL keeps running until: make demo-stop")
 
 
 if __name__ == "__main__":

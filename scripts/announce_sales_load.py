@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from dfu_clustering.errors import ConfigError, DataError, DfuClusteringError
 from dfu_clustering.loads.events import sales_loaded_event
-from scripts.program import HelpFormatter, run_program
+from dfu_clustering.standalone.program import HelpFormatter, run_program
 
 API_URL_VARIABLE = "PREFECT_API_URL"
 API_AUTH_VARIABLE = "PREFECT_API_AUTH_STRING"

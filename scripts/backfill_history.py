@@ -9,8 +9,9 @@ from uuid import uuid4
 
 from dfu_clustering.config.loading import config_path, load_config
 from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.standalone.program import run_program
 from dfu_clustering.steps.backfill import backfill_folder, backfill_month, finish_backfill, open_backfill, require_begun
-from scripts.program import parser, run_program, warehouse_engine
+from scripts.program import parser, warehouse_engine
 
 _MOST_MONTHS = 240
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run, RunName
+from dfu_clustering.standalone.program import run_program
 from dfu_clustering.steps.build_report import write_report
-from scripts.program import parser, run_program
+from scripts.program import parser
 
 _FOLDER = Path("data/clustering")
 

@@ -1,28 +1,19 @@
 """Judge the tables in the warehouse, read the sales and write one row of features a DFU."""
 
-import argparse
 from pathlib import Path
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.standalone.program import add_history_settings, run_program, table_path
 from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.warehouse.snapshot import newest_month
-from scripts.program import (
-    add_gate_options,
-    add_setting,
-    gate_policy,
-    parser,
-    run_program,
-    table_path,
-    warehouse_engine,
-)
+from scripts.program import add_gate_options, gate_policy, parser, warehouse_engine
 
 
 def main() -> None:
     """Parse the arguments and build the features."""
     arguments = parser(__doc__ or "")
-    add_setting(arguments, "--min-months", "min_months_history", type=int, metavar="MONTHS")
-    add_setting(arguments, "--time-window", "time_window_months", type=_window, metavar="MONTHS|all")
+    add_history_settings(arguments)
     arguments.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest with sales")
     arguments.add_argument(
         "--output",
@@ -45,15 +36,6 @@ def main() -> None:
     print(f"{options.output}: {summary.clustered} of {summary.n_dfus} DFUs as of {summary.as_of_month}")
     for reason, count in summary.excluded.items():
         print(f"  left out, {reason}: {count}")
-
-
-def _window(text: str) -> int | str:
-    if text == "all":
-        return text
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f'a number of months or "all", not {text!r}') from error
 
 
 if __name__ == "__main__":

@@ -1,45 +1,15 @@
 """Give every cluster its business label, with the reason, and every DFU the label of its cluster."""
 
-from pathlib import Path
-
-from dfu_clustering.config.loading import config_path, load_config
-from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.steps.label_segments import label_segments
-from scripts.program import parser, published_argument, published_files, run_program, table_path
-
-_FOLDER = Path("data/clustering")
-_TRAINED = (RunFile.CENTROIDS, RunFile.ASSIGNMENTS, RunFile.METADATA)
+from dfu_clustering.standalone.commands import label
+from dfu_clustering.standalone.program import run_program
+from scripts.program import parser
 
 
 def main() -> None:
     """Parse the arguments and label."""
     arguments = parser(__doc__ or "")
-    for file in _TRAINED:
-        default, flag = _FOLDER / file, f"--{file.name.lower()}"
-        arguments.add_argument(flag, type=Path, default=default, metavar="FILE", help="written by the training")
-    arguments.add_argument(
-        "--output",
-        type=table_path,
-        default=_FOLDER / RunFile.LABELS,
-        metavar="FILE",
-        help="dfu_ck, cluster_id, cluster_label, abc_class, reason; .csv or .parquet, cluster_profiles.json beside it",
-    )
-    arguments.add_argument(
-        "--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the thresholds of the label rules"
-    )
-    published_argument(arguments)
-    options = arguments.parse_args()
-    files = RunFolder(options.output.parent).placing(RunFile.LABELS, options.output)
-    for file in _TRAINED:
-        files = files.placing(file, getattr(options, file.name.lower()))
-    summary = label_segments(files, load_config(options.config), published_files(options))
-    if summary.stability:
-        told = summary.stability
-        print(f"{told.churn_share:.1%} of {told.shared_dfus} DFUs have another label than in {told.published_run}")
-    for segment in summary.segments:
-        print(f"{segment.label}: {segment.size} DFUs ({segment.share:.1%}). {segment.reason}")
-    for others in summary.lifecycle:
-        print(f"{others.label}: {others.size} DFUs that are not clustered")
+    label.add_arguments(arguments)
+    label.run(arguments.parse_args())
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from dfu_clustering.loads.events import clusters_published_event
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.standalone.program import run_program
 from dfu_clustering.steps.record_publication import published_payload
 from dfu_clustering.steps.restore_labels import (
     find_run_to_restore,
@@ -28,7 +29,7 @@ from dfu_clustering.steps.restore_labels import (
 )
 from scripts.announce_sales_load import API_URL_VARIABLE, announce
 from scripts.label_counts import show_label_counts
-from scripts.program import parser, run_program, warehouse_engine
+from scripts.program import parser, warehouse_engine
 
 
 def main() -> None:

@@ -9,9 +9,10 @@ from uuid import uuid4
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.standalone.program import run_program
 from dfu_clustering.steps.publish_labels import update_assignments
 from scripts.label_counts import show_label_counts
-from scripts.program import add_gate_options, gate_policy, parser, run_program, warehouse_engine
+from scripts.program import add_gate_options, gate_policy, parser, warehouse_engine
 
 
 def main() -> None:

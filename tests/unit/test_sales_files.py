@@ -133,7 +133,7 @@ def test_whole_numbers_are_keys_and_dfus_come_in_the_order_of_their_keys():
 
 def test_dfus_that_read_the_same_when_joined_are_refused():
     table = pa.table({"a": ["1_2", "1"], "b": ["3", "2_3"], "day": [OCTOBER] * 2, "units": [1, 2]})
-    with pytest.raises(DataError, match="same joined key.*1_2_3"):
+    with pytest.raises(DataError, match=r"same joined key.*1_2_3"):
         monthly_sales(table, LongForm(("a", "b"), "day", "units"), source="x")
 
 

@@ -14,6 +14,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.figures.segment_figures import plot_k_selection
 from dfu_clustering.outputs.pictures import segment_figures
 from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.sales.long_form import KEYS, LongForm
 from dfu_clustering.steps.build_report import write_report
 
@@ -120,3 +121,12 @@ class SegmentResult:
     @cached_property
     def _labels(self) -> pd.DataFrame:
         return self.files.table(RunFile.LABELS)
+
+
+def previous_files(previous: "SegmentResult | Path | str | None") -> PublishedFiles | None:
+    """Return the files of an earlier result, or of the folder where it was saved."""
+    if previous is None:
+        return None
+    if isinstance(previous, SegmentResult):
+        return PublishedFiles(previous.files)
+    return PublishedFiles.in_folder(Path(previous))

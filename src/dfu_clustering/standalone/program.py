@@ -1,0 +1,89 @@
+"""What all programs share: flags of the configuration, log lines on stderr, errors as one message with an exit code."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from sqlalchemy.exc import OperationalError
+
+from dfu_clustering.config.clustering import RunSettings
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.errors import DfuClusteringError, InputError
+from dfu_clustering.files.tables import require_known_ending
+from dfu_clustering.runs.published_files import PublishedFiles
+
+BAD_INPUT = 2
+FAILED = 1
+EXIT_CODES = "exit codes: 0 done, 1 failed (try again), 2 bad input (the message says what to do)"
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults and leaves the lines of the epilog as they are."""
+
+
+def add_setting(arguments: argparse.ArgumentParser, flag: str, name: str, **how: Any) -> None:  # noqa: ANN401
+    """Add a flag for a key of the configuration, with its default and description."""
+    told = (RunSettings.model_fields[name].description or "").replace("%", "%%")
+    arguments.add_argument(flag, dest=name, default=getattr(load_config(), name), help=told, **how)
+
+
+def add_history_settings(arguments: argparse.ArgumentParser) -> None:
+    """Add the flags that say which history of a DFU counts."""
+    add_setting(arguments, "--min-months", "min_months_history", type=int, metavar="MONTHS")
+    add_setting(arguments, "--time-window", "time_window_months", type=_window, metavar="MONTHS|all")
+
+
+def table_path(text: str) -> Path:
+    """Return the path of a table, for argparse; refused before any work where its ending is unknown."""
+    path = Path(text)
+    try:
+        require_known_ending(path)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return path
+
+
+def published_argument(arguments: argparse.ArgumentParser) -> None:
+    """Add the flag that names the run whose clusters and labels are continued."""
+    arguments.add_argument(
+        "--published",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the run whose clusters and labels are continued (its model files and cluster_labels.csv; with "
+        "clustering_features.parquet in it, changes are explained); without it labels are made from scratch",
+    )
+
+
+def published_files(options: argparse.Namespace) -> PublishedFiles | None:
+    """Return the files of the run that --published names."""
+    return None if options.published is None else PublishedFiles.in_folder(options.published)
+
+
+def run_program(main: Callable[[], None]) -> None:
+    """Run a program's main function and exit: 0 done, 2 bad input, 1 anything else that was foreseen."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("dfu_clustering").setLevel(logging.INFO)
+    try:
+        main()
+    except InputError as error:
+        _fail(str(error), BAD_INPUT)
+    except (DfuClusteringError, OperationalError, psycopg2.Error, OSError) as error:
+        _fail(f"{type(error).__name__}: {str(error).strip()}", FAILED)
+
+
+def _window(text: str) -> int | str:
+    if text == "all":
+        return text
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'a number of months or "all", not {text!r}') from error
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    raise SystemExit(code)
