@@ -49,7 +49,7 @@ class Check(Summary):
     Attributes:
         name: What is expected, in snake_case.
         severity: What its failure means: ``critical`` stops a run, ``warning`` is reported.
-        description: The expectation in plain language.
+        description: A sentence that is true of the data: the expectation where it holds, else what is wrong.
         passed: Whether it holds.
         observed: What was found.
         threshold: What is allowed.
@@ -147,7 +147,7 @@ def require_passed(reports: Sequence[GateReport], *, dry_run: bool = False) -> N
         logger.warning("dry_run=true %s", "; ".join(refusals(reports)))
         return
     raise DataQualityError(
-        f"{', '.join(report.suite for report in stopping)} must meet the expectations of the data-quality gate as of "
+        f"{', '.join(report.suite for report in stopping)} must pass the data-quality gate as of "
         f"{stopping[0].as_of_month}",
         found="; ".join(map(describe, failures)),
         keys=list(dict.fromkeys(key for check in failures for key in check.sample_keys)),
@@ -165,6 +165,6 @@ def refusals(reports: Sequence[GateReport]) -> list[str]:
 
 
 def describe(check: Check) -> str:
-    """Return a check that failed in one line."""
-    description = check.description.rstrip(".")  # an error ends its sentences itself
-    return f"{check.severity} {check.name} (observed {check.observed}, allowed {check.threshold}): {description}"
+    """Return a check that failed in one line: what is wrong, by how much, and the name of the expectation."""
+    wrong = check.description.rstrip(".")  # an error ends its sentences itself
+    return f"{wrong}: observed {check.observed}, allowed {check.threshold} ({check.severity} {check.name})"
