@@ -163,7 +163,7 @@ def _require_demand(panel: Panel, window: int, demanded: Flags) -> None:
         raise DataError(
             f"The time window must hold sales of at least one DFU of {panel.dfu_table}",
             found=f"no positive demand of {len(demanded)} DFUs from {first} to {panel.as_of_month} "
-            f"({panel.facts.rows} sales rows read, {len(panel.facts.unknown_dfus)} DFUs of theirs not in "
+            f"({panel.facts.rows} sales rows read, {len(panel.facts.unknown_dfus)} of their DFUs not in "
             f"{panel.dfu_table})",
             remedy="check that the sales are loaded and as_of_month is right, or widen time_window_months",
         )

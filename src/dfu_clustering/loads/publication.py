@@ -35,7 +35,7 @@ class Publication(Summary):
 
     def __str__(self) -> str:
         """Return it in the words of a run's state message."""
-        how = "put back from" if self.restored else "by"
+        how = "restored from" if self.restored else "by"
         return f"as of {self.as_of_month} {how} run {self.run} at {self.published_at:%Y-%m-%d %H:%M:%S %Z}"
 
 

@@ -45,14 +45,14 @@ def require_valid_labels(labels: pd.DataFrame) -> None:
     """
     if not set(LABEL_COLUMNS) <= set(map(str, labels.columns)):
         raise DataError(
-            f"A labels file has the columns {', '.join(LABEL_COLUMNS)}",
+            f"A labels file must have the columns {', '.join(LABEL_COLUMNS)}",
             found=f"columns {', '.join(map(str, labels.columns))}",
             remedy="use the file that label_clusters.py writes",
         )
     if labels.empty:
         raise DataError(
             "A labels file must hold labels",
-            found="no row: publishing it would clear every label",
+            found="no rows; publishing them would clear every label",
             remedy="run label_clusters.py again",
         )
     blank = labels["cluster_label"].isna() | (labels["cluster_label"].astype("str").str.strip() == "")
@@ -60,7 +60,7 @@ def require_valid_labels(labels: pd.DataFrame) -> None:
     rules = (
         (keys.isna(), "Every label must belong to a DFU", "rows without a dfu_ck"),
         (blank, "Every DFU of a labels file must have a label", "no label"),
-        (keys.duplicated(keep=False), "A labels file holds every dfu_ck once", "the same dfu_ck in several rows"),
+        (keys.duplicated(keep=False), "A labels file must hold every dfu_ck once", "the same dfu_ck in several rows"),
     )
     for broken, rule, found in rules:
         require_none(broken, keys, rule=rule, found=found, remedy="correct the labels file; nothing was written")

@@ -22,12 +22,12 @@ class DataQualityError(InputError):
 
 
 class GatePolicy(Summary):
-    """How people let a run through.
+    """When a run continues in spite of failures.
 
     Attributes:
-        accept_warnings: Whether a run goes on where nothing worse than a warning failed.
+        accept_warnings: Whether a run continues where nothing worse than a warning failed.
         skip_suites: Suites that are not judged.
-        override_reason: Why failures are let through; None: they stop the run.
+        override_reason: Why the run continues in spite of failures; None: they stop it.
     """
 
     accept_warnings: bool = True
@@ -72,7 +72,7 @@ class GateReport(Summary):
         suite: A table's name, ``features`` or ``assignments``.
         as_of_month: The run's, ``2026-10``.
         outcome: What it means for the run; of the labels of a dry run, what it would mean for their publish.
-        override_reason: Why a person let the failures through.
+        override_reason: Why the run continues in spite of failures, in a person's words.
         checks: Every expectation that was judged.
         not_judged: Expectations for which there is nothing to judge them by.
         facts: Numbers for the gates and runs that follow.
@@ -152,7 +152,7 @@ def require_passed(reports: Sequence[GateReport], *, dry_run: bool = False) -> N
         found="; ".join(map(describe, failures)),
         keys=list(dict.fromkeys(key for check in failures for key in check.sample_keys)),
         remedy=(
-            "correct the data and run again; if they are right after all, raise the limit in data_quality, name the "
+            "correct the data and run again; if the data are right, raise the limit in data_quality, name the "
             "suite in skip_suites or give an override_reason. Nothing was published"
         ),
     )
