@@ -305,8 +305,8 @@ def test_server_that_does_not_take_it_is_explained(receiver, kind, tries):
     ("address", "arguments", "message"),
     [
         ("", ("--month", "2026-10", "--load-id", "x"), "PREFECT_API_URL names the Prefect server"),
-        ("http://127.0.0.1:9/api", ("--month", "10/2026", "--load-id", "x"), "A month is written as YYYY-MM"),
-        ("http://127.0.0.1:9/api", ("--month", "2026-10", "--load-id", ""), "A load has a load_id"),
+        ("http://127.0.0.1:9/api", ("--month", "10/2026", "--load-id", "x"), "A month must be written as YYYY-MM"),
+        ("http://127.0.0.1:9/api", ("--month", "2026-10", "--load-id", ""), "A load must have a load_id"),
     ],
 )
 def test_program_refuses_what_cannot_be_announced(site, address, arguments, message):

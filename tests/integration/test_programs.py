@@ -132,8 +132,8 @@ def test_flags_are_the_ones_that_were_asked_for(program):
     [
         (("--min-months", "0"), "min_months_history = 0"),
         (("--time-window", "6"), "time_window_months (6) must not be shorter than min_months_history (12)"),
-        (("--as-of", "2031-01"), "as_of_month must be a month up to which sales are loaded"),
-        (("--as-of", "October"), "A month is written as YYYY-MM"),
+        (("--as-of", "2031-01"), "as_of_month must be a month within the sales"),
+        (("--as-of", "October"), "A month must be written as YYYY-MM"),
         (("--output", "features.xlsx"), "must end in .csv or .parquet"),
         (("--time-window", "some"), 'a number of months or "all"'),
     ],
@@ -316,10 +316,10 @@ def test_training_refuses_fewer_dfus_than_clusters(program, data, tmp_path):
     ("change", "message"),
     [
         (lambda frame: frame.drop(columns=["mean_demand", "cv_demand"]), "(2: 'mean_demand', 'cv_demand')"),
-        (lambda frame: pd.concat([frame, frame.head(3)]), "holds every dfu_ck once"),
-        (lambda frame: frame.assign(dfu_ck=frame["dfu_ck"].where(frame.index > 1)), "has a dfu_ck in every row"),
-        (lambda frame: frame.assign(mean_demand=frame["mean_demand"].where(frame.index > 0, 0)), "has demand"),
-        (lambda frame: frame.assign(cv_demand="much"), "Features are numbers. Found: text"),
+        (lambda frame: pd.concat([frame, frame.head(3)]), "must hold every dfu_ck once"),
+        (lambda frame: frame.assign(dfu_ck=frame["dfu_ck"].where(frame.index > 1)), "must have a dfu_ck in every row"),
+        (lambda frame: frame.assign(mean_demand=frame["mean_demand"].where(frame.index > 0, 0)), "must have demand"),
+        (lambda frame: frame.assign(cv_demand="much"), "Features must be numbers. Found: text"),
     ],
 )
 def test_training_refuses_a_broken_matrix_and_writes_nothing(program, data, tmp_path, change, message):
@@ -387,8 +387,8 @@ def test_labelling_refuses_files_of_different_trainings(program, trainings, cent
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda frame: frame.rename(columns={"cluster_label": "segment"}), "has the columns"),
-        (lambda frame: pd.concat([frame, frame.head(2)]), "holds every dfu_ck once"),
+        (lambda frame: frame.rename(columns={"cluster_label": "segment"}), "must have the columns"),
+        (lambda frame: pd.concat([frame, frame.head(2)]), "must hold every dfu_ck once"),
         (lambda frame: frame.assign(dfu_ck=frame["dfu_ck"] + "?"), "must be in dim_dfu"),
     ],
 )

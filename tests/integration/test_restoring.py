@@ -233,7 +233,7 @@ def test_lost_ledger_and_mlflow_that_is_down_can_be_tried_again(restore, site, p
     (site / "runs" / "published.jsonl").unlink()
     rows = rows_of_dim_dfu(postgres_url)
     shown, _ = restore("--run", AUGUST, code=1, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    assert "and MLflow cannot be asked" in shown
+    assert "and MLflow does not answer" in shown
     assert rows_of_dim_dfu(postgres_url) == rows
 
 

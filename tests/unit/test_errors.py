@@ -10,7 +10,8 @@ from dfu_clustering.errors import ConfigError, DataError, InputError, WarehouseE
 def test_message_names_rule_found_count_first_keys_and_remedy():
     error = DataError("Keys must be unique", found="repeated keys", keys=list("abcdefg"), remedy="remove them")
     assert str(error) == (
-        "Rule broken: Keys must be unique. Found: repeated keys (7: 'a', 'b', 'c', 'd', 'e', …). What to do: remove them."
+        "Rule broken: Keys must be unique. "
+        "Found: repeated keys (7: 'a', 'b', 'c', 'd', 'e', …). What to do: remove them."
     )
 
 

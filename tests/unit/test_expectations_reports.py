@@ -85,8 +85,9 @@ def test_the_error_says_suites_expectations_values_keys_and_what_to_do():
         require_passed([going_on, stopping])
     text = str(caught.value)
     assert text.startswith(
-        "Rule broken: dim_dfu must pass the data-quality gate as of 2026-10. Found: Too few rows: observed 3, allowed >= 5 "
-        "(critical a_fails); Too few rows: observed 3, allowed >= 5 (warning b_fails) (2: 'k1', 'k2'). What to do: "
+        "Rule broken: dim_dfu must pass the data-quality gate as of 2026-10. "
+        "Found: Too few rows: observed 3, allowed >= 5 (critical a_fails); "
+        "Too few rows: observed 3, allowed >= 5 (warning b_fails) (2: 'k1', 'k2'). What to do: "
     )
     assert ".." not in text
     assert "override_reason" in text

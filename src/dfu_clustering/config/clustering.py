@@ -78,15 +78,22 @@ class StabilityConfig(Section):
     """What moves a DFU, a cluster or a label away from what is published; shares are 0 to 1."""
 
     refit_psi: Annotated[float, Field(gt=0, description="Stability index of a column beyond which clusters are refit.")]
-    refit_far_share: Annotated[Share, Field(description="Share of DFUs further out than 99 % of those fitted on, beyond which clusters are refit.")]
-    refit_gain: Annotated[float, Field(ge=0, description="Share by which a refit must explain more of the variance to be kept.")]
+    refit_far_share: Annotated[
+        Share,
+        Field(description="Share of DFUs further out than 99 % of those fitted on, beyond which clusters are refit."),
+    ]
+    refit_gain: Annotated[
+        float, Field(ge=0, description="Share by which a refit must explain more of the variance to be kept.")
+    ]
     label_margin: Annotated[
         float,
         Field(ge=0, lt=1, description="Share of a threshold by which a DFU may miss it and keep a word of its label."),
     ]
     unchanged_move: Annotated[
         float,
-        Field(gt=0, description="Move up to which a history counts as barely changed, in distances to the next segment."),
+        Field(
+            gt=0, description="Move up to which a history counts as barely changed, in distances to the next segment."
+        ),
     ]
 
 
@@ -220,9 +227,7 @@ class ContinuationSettings(Section):
 
     refit: Annotated[
         Literal["auto", "always", "never"],
-        Field(
-            description="When clusters are fitted again: auto, where the DFUs drifted; always, in every run; never."
-        ),
+        Field(description="When clusters are fitted again: auto, where the DFUs drifted; always, in every run; never."),
     ]
     stability: Annotated[
         StabilityConfig, Field(description="When a DFU, a cluster or a label may change from what is published.")
@@ -255,7 +260,9 @@ class RunSettings(ContinuationSettings, KSelectionSettings, SpaceSettings):
 class ClusteringConfig(RunSettings):
     """The whole configuration, with bounds; the defaults are in config/clustering_config.yaml."""
 
-    warehouse: Annotated[WarehouseConfig, Field(description="Where the sales are, and how long a run waits for the database.")]
+    warehouse: Annotated[
+        WarehouseConfig, Field(description="Where the sales are, and how long a run waits for the database.")
+    ]
     scale: Annotated[ScaleConfig, Field(description="How extraction and features are split into parts.")]
     tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
 

@@ -152,11 +152,9 @@ def _of_life(old: Label, new: Label, history_months: "pd.Series[float]", min_mon
     if old.pattern == new.pattern:
         return [EndedWord(f"{old.tier} volume", "mean_demand")] * len(history_months)
     if new.pattern == NEW:
-        return [EndedWord("history shorter than can be judged", "history_months", min_months_history)] * len(
-            history_months
-        )
+        return [EndedWord("history too short to judge", "history_months", min_months_history)] * len(history_months)
     return [
-        EndedWord(f"{months:.0f} months of history by now", "history_months", min_months_history)
+        EndedWord(f"{months:.0f} months of history", "history_months", min_months_history)
         for months in history_months.tolist()
     ]
 

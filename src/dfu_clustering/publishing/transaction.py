@@ -116,10 +116,14 @@ def _log(report: PublishSummary, dfu_table: str) -> None:
     logger.info("published dry_run=%s %s not_found=%d", report.dry_run, counts, report.not_found)
     if report.not_found:
         keys = ", ".join(report.not_found_keys)
-        logger.warning("not_found=%d DFUs with a label are no longer in %s, the first: %s", report.not_found, dfu_table, keys)
+        logger.warning(
+            "not_found=%d DFUs with a label are no longer in %s, the first: %s", report.not_found, dfu_table, keys
+        )
     if report.appeared:
         keys = ", ".join(report.appeared_keys)
-        logger.warning("appeared=%d DFUs are new in %s since the run read it, the first: %s", report.appeared, dfu_table, keys)
+        logger.warning(
+            "appeared=%d DFUs are new in %s since the run read it, the first: %s", report.appeared, dfu_table, keys
+        )
 
 
 def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishSummary:
@@ -165,7 +169,8 @@ def _require_known_share(report: PublishSummary, n_labels: int, least_share: flo
 def _only_publisher(engine: Engine, connection: Connection) -> Iterator[None]:
     """Hold the advisory lock around one repeatable-read transaction, which is rolled back unless it was committed.
 
-    The lock belongs to the session: a transaction that waited for it would look at the labels as they were before the wait.
+    The lock belongs to the session: a transaction that waited for it would see the labels as they were
+    before the wait.
     """
     connection.cursor_factory = patient_cursor(engine)
     with connection.cursor() as cursor:

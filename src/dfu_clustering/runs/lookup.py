@@ -85,5 +85,5 @@ def require_publication_of_run(publications: Sequence[Publication], run: str) ->
         "A run must have published labels",
         found=f"no publish of {run!r} in the ledger" + ("; the newest are" if newest else ""),
         keys=list(dict.fromkeys(newest))[:_KEYS_SHOWN],
-        remedy="name a run by its folder, the id at the folder's end, or its flow run's id",
+        remedy="name a run by its folder, by the id at the end of the folder's name, or by the id of its flow run",
     )

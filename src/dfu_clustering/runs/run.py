@@ -109,7 +109,7 @@ class Run(RunFolder):
         parts = RunName.parse(name)
         if parts is None:
             raise ConfigError(
-                "A run is named by month, configuration and id",
+                "A run must be named by month, configuration and id",
                 found=repr(name),
                 remedy="name a folder of the runs' folder, such as 2026-10-0123456789-0123456789ab",
             )

@@ -134,10 +134,10 @@ def _require_own_names(attributes: list[str]) -> None:
     taken = sorted({"dfu_ck", *(feature.name for feature in TIME_SERIES_FEATURES)} & set(attributes))
     if taken:
         raise ConfigError(
-            "Attributes are columns of the feature matrix beside the features, under names of their own",
-            found="called like a column that is there",
+            "Attributes must have names that differ from the features",
+            found="attributes with the name of another column of the feature matrix",
             keys=taken,
-            remedy="give them another name in warehouse.attributes; column says what the warehouse calls them",
+            remedy="give them another name in warehouse.attributes; its key column keeps the name in the warehouse",
         )
 
 
@@ -212,15 +212,18 @@ def _report(panel: Panel, summary: FeatureSummary, dfu_table: str) -> None:
     facts = panel.facts
     if facts.duplicate_rows:
         keys = ", ".join(facts.duplicate_keys)
-        logger.warning("duplicate_rows=%d summed into their DFU and month, the first: %s", facts.duplicate_rows, keys)
+        logger.warning("duplicate_rows=%d are added up by DFU and month, the first: %s", facts.duplicate_rows, keys)
     if facts.clipped_months:
-        logger.warning("clipped_months=%d netted below zero by returns count as zero demand", facts.clipped_months)
+        logger.warning("clipped_months=%d with more returns than sales count as zero demand", facts.clipped_months)
     if facts.null_qty_rows:
         logger.warning("null_qty_rows=%d count as zero demand", facts.null_qty_rows)
     if facts.unknown_dfus:
         first = ", ".join(facts.unknown_dfus[:_KEYS_KEPT])
         logger.warning(
-            "not_in_dim_dfu=%d DFUs sell but are not in %s, the first: %s", len(facts.unknown_dfus), dfu_table, first
+            "not_in_dim_dfu=%d DFUs have sales but are not in %s, the first: %s",
+            len(facts.unknown_dfus),
+            dfu_table,
+            first,
         )
 
 

@@ -31,14 +31,14 @@ from dfu_clustering.tracking.writer import record_run as record_in_mlflow
 
 logger = logging.getLogger(__name__)
 
-NO_REPORT = "there is no report.html of this run; scripts/build_report.py makes one from its folder"
+NO_REPORT = "this run has no report.html; scripts/build_report.py makes one from its folder"
 
 
 @once(RECORD_RUN, finished_if=lambda summary: summary.mlflow_run_id is not None)
 def record_run(run: Run, config: ClusteringConfig) -> RunSummary:
-    """Write the run to MLflow and its summary.json; where MLflow is down the run goes on and the summary says so.
+    """Write the run to MLflow and its summary.json; where MLflow is down the run continues and the summary says so.
 
-    The labels are published by now: a file that cannot be read or copied, too, costs the record and not the run. One
+    The labels are already published: a file that cannot be read or copied costs the record, not the run. One
     that MLflow has taken is not recorded again.
 
     Raises:
@@ -58,11 +58,11 @@ def record_run(run: Run, config: ClusteringConfig) -> RunSummary:
 
 
 def record_early(run: Run, file: Path, tracking: TrackingConfig) -> None:
-    """Take a file of a run that is still under way to its MLflow run; where MLflow is down, say so and go on."""
+    """Take a file of a run that is still under way to its MLflow run; where MLflow is down, log it and continue."""
     try:
         record_file(run.name, file, config=tracking, default_folder=var_folder() / "mlflow")
     except (TrackingUnavailableError, OSError) as error:
-        logger.warning("%s is only in the run's folder: %s", file.name, error)
+        logger.warning("%s is only in the run's folder, not in MLflow: %s", file.name, error)
 
 
 def _summary(run: Run, config: RunSettings) -> RunSummary:

@@ -83,7 +83,7 @@ def find_run_to_restore(
         publication = earlier_runs.publication_before(before if before.tzinfo else before.replace(tzinfo=UTC))
     else:
         raise DataError(
-            "A restore names either a run or a time",
+            "A restore must name either a run or a time",
             found="both" if run is not None else "neither",
             remedy="give the run whose labels you want back, or the time before which they were published",
         )
@@ -162,11 +162,11 @@ def replaced_run(restore: Run, *, dry_run: bool) -> str | None:
 
 
 def move_champion(restore: Run, earlier: EarlierRun, tracking: TrackingConfig) -> Alias:
-    """Move MLflow's alias ``champion`` to the earlier run's model; where MLflow is down, say so and go on."""
+    """Move MLflow's alias ``champion`` to the earlier run's model; where MLflow is down, log it and continue."""
     try:
         moved = record_in_mlflow(restore.name, earlier.name, config=tracking, default_folder=var_folder() / "mlflow")
     except TrackingUnavailableError as error:
-        logger.warning("the alias champion still names another run: %s", error)
+        logger.warning("MLflow's alias champion was not moved: %s", error)
         return "MLflow did not answer"
     return "moved" if moved else "no model of this run"
 

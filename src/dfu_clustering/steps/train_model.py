@@ -53,7 +53,7 @@ def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles
 
 
 def _as_built(config: RunSettings, origin: FeatureSummary | None) -> RunSettings:
-    """Return the configuration with history and windows as the features were built, whatever this program was told."""
+    """Return the configuration with history and windows as the features were built, whatever the flags say."""
     if origin is None:
         return config
     built = {name: getattr(origin, name) for name in HistorySettings.model_fields}
@@ -108,4 +108,4 @@ def _edge_warning(config: KSelectionSettings, selected: int) -> list[str]:
     low, high = config.k_range
     if low == high or selected < high:
         return []
-    return [f"K {high} is the largest that was tried; a higher end of k_range may describe the DFUs better"]
+    return [f"K {high} is the largest of k_range; a larger K may describe the DFUs better"]

@@ -53,7 +53,7 @@ def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> En
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
         raise ConfigError(
-            "The warehouse is a PostgreSQL database",
+            "The warehouse must be a PostgreSQL database",
             found=f"an address that starts with {scheme[:20]!r}",
             remedy="use an address of the form postgresql://user:password@host:5432/database",
         )
@@ -126,8 +126,8 @@ def schema_errors(names: WarehouseNames) -> Iterator[None]:
         tables, columns = names.tables, names.columns.dfu
         found = (error.diag.message_primary or str(error)).strip()
         raise WarehouseError(
-            f"{tables.sales}, {tables.dfu} and {tables.item} must exist with their columns and grant what the project "
-            "does",
+            f"{tables.sales}, {tables.dfu} and {tables.item} must exist with their columns, and this role "
+            "must have its rights",
             found=found,
             remedy="check that the address names the right database and schema, that the section warehouse of the "
             "configuration names the tables and columns, and the role's rights: SELECT on the three tables, UPDATE of "
@@ -136,7 +136,7 @@ def schema_errors(names: WarehouseNames) -> Iterator[None]:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether waiting may heal it: a dropped connection, a busy or restarting server, a deadlock, a timeout."""
+    """Tell whether a retry may succeed: a dropped connection, a busy or restarting server, a deadlock, a timeout."""
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, psycopg2.OperationalError | psycopg2.InterfaceError | ConnectionError):
