@@ -37,7 +37,7 @@ class Problem(BaseModel):
     title: Annotated[str, Field(description="name of the status", examples=["Not Found"])]
     status: Annotated[int, Field(ge=400, le=599, examples=[404])]
     detail: Annotated[str, Field(description="what happened and what to do")]
-    request_id: Annotated[str | None, Field(description="under which the service's log tells more")] = None
+    request_id: Annotated[str | None, Field(description="the service's log says more under this id")] = None
     errors: Annotated[
         list[dict[str, str]] | None, Field(description="each with the parameter and what is wrong with it")
     ] = None
@@ -48,7 +48,7 @@ class NotFoundError(Exception):
 
 
 class InvalidParameterError(Exception):
-    """A parameter breaks a rule that its type cannot tell; the detail is for the client."""
+    """A parameter breaks a rule that its type does not state; the detail is for the client."""
 
     def __init__(self, parameter: str, detail: str) -> None:
         self.parameter = parameter

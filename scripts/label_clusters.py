@@ -16,7 +16,7 @@ def main() -> None:
     arguments = parser(__doc__ or "")
     for file in _TRAINED:
         default, flag = _FOLDER / file, f"--{file.name.lower()}"
-        arguments.add_argument(flag, type=Path, default=default, metavar="FILE", help="written by the training")
+        arguments.add_argument(flag, type=Path, default=default, metavar="FILE", help="file that the training wrote")
     arguments.add_argument(
         "--output",
         type=table_path,

@@ -41,17 +41,17 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 def add_setting(arguments: argparse.ArgumentParser, flag: str, name: str, **how: Any) -> None:  # noqa: ANN401
     """Add a flag for a key of the configuration, with its default and description."""
-    told = (RunSettings.model_fields[name].description or "").replace("%", "%%")
-    arguments.add_argument(flag, dest=name, default=getattr(load_config(), name), help=told, **how)
+    meaning = (RunSettings.model_fields[name].description or "").replace("%", "%%")
+    arguments.add_argument(flag, dest=name, default=getattr(load_config(), name), help=meaning, **how)
 
 
 def add_gate_options(arguments: argparse.ArgumentParser, judged: str) -> None:
-    """Add the flags by which people get past a gate."""
-    arguments.add_argument("--skip-validation", action="store_true", help=f"do not judge {judged} first")
+    """Add the flags with which people pass a gate."""
+    arguments.add_argument("--skip-validation", action="store_true", help=f"do not check {judged} first")
     arguments.add_argument(
         "--override-reason",
         metavar="TEXT",
-        help=f"go on although {judged} break a critical expectation, for this reason; it is logged",
+        help=f"continue although {judged} fail a critical expectation, for this reason, which is logged",
     )
 
 
@@ -92,7 +92,7 @@ def published_files(options: argparse.Namespace) -> PublishedFiles | None:
 
 
 def run_program(main: Callable[[], None]) -> None:
-    """Run a program's main function and exit: 0 done, 2 bad input, 1 anything else that was foreseen."""
+    """Run a program's main function and exit: 0 done, 2 bad input, 1 any other error of the project."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("dfu_clustering").setLevel(logging.INFO)
     try:

@@ -70,7 +70,7 @@ def _task_runner(dask_address: str | None) -> Any:  # noqa: ANN401  (Prefect's t
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as error:
         raise ConfigError(
-            "scale.dask_address needs the packages of the extra 'dask'",
+            "scale.dask_address must be null unless the extra 'dask' is installed",
             found=str(error),
             remedy="install dfu-clustering[dask], here and on the workers",
         ) from error

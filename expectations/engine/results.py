@@ -20,7 +20,7 @@ _AGGREGATES = tuple(f"expect_column_{of}_to_be_between" for of in ("max", "min",
 
 
 class ExpectationError(DfuClusteringError):
-    """An expectation could not be judged, and neither the data nor the database said why."""
+    """An expectation could not be judged, and neither the data nor the database say why."""
 
 
 @dataclass(frozen=True)

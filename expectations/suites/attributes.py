@@ -42,8 +42,8 @@ def domains(suite: str, view: str, key: str, role: Role, config: ClusteringConfi
     unknown = [name for name in listed if name not in texts]
     if unknown:
         raise ConfigError(
-            "data_quality.domains names text columns that the project reads",
-            found=f"attributes of {getattr(config.warehouse.tables, role)}",
+            "data_quality.domains must name text columns that the project reads",
+            found=f"names that are no text attributes of {getattr(config.warehouse.tables, role)}",
             keys=unknown,
             remedy=f"use some of {', '.join(texts)}, list no values for it, or add it to warehouse.attributes",
         )
