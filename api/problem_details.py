@@ -117,12 +117,12 @@ def failed() -> Problem:
 
 
 def response(problem: Problem, request: Request) -> Response:
-    """Return the answer that carries a problem; after a 503 the client is told when to come again."""
-    told = problem.model_copy(update={"request_id": getattr(request.state, "request_id", None)})
+    """Return the answer that carries a problem; after a 503 it says when to come again."""
+    answer = problem.model_copy(update={"request_id": getattr(request.state, "request_id", None)})
     headers = {"Cache-Control": "no-store"}
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    content = told.model_dump_json(exclude_none=True)
+    content = answer.model_dump_json(exclude_none=True)
     return Response(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 

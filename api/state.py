@@ -109,8 +109,8 @@ class Views:
         view = self._view
         if view is not None and self._age_s() < self._settings.refresh_s:
             return view
-        bearable_s = self._settings.grace_s + (self._settings.snapshot_timeout_s if self._reading_labels else 0.0)
-        return self._refreshed(view if self._age_s() < bearable_s else None)
+        acceptable_s = self._settings.grace_s + (self._settings.snapshot_timeout_s if self._reading_labels else 0.0)
+        return self._refreshed(view if self._age_s() < acceptable_s else None)
 
     def _refreshed(self, usable: View | None) -> View:
         patience_s = 0.0 if usable else self._settings.connect_timeout_s + 2 * self._settings.statement_timeout_s

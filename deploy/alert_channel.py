@@ -91,7 +91,7 @@ def _any_address(
     """Return the one block of Prefect that takes any address of Apprise: the Slack block, for what is not Slack's.
 
     Prefect's Custom Webhook block is no choice: where the receiver fails, it writes the address to the server's log,
-    tries again without a pause and emits no event, so that nobody learns of the lost alert.
+    tries again without a pause and emits no event, so that the lost alert stays unknown.
     """
     query = urlencode([*options, *_RETRY.items()], quote_via=quote)
     return SlackWebhook(url=SecretStr(f"{schema}://{parts.netloc}{path}?{query}"))

@@ -1,4 +1,4 @@
-"""The worker of a container: Prefect's process worker, which hands its run back when it is told to stop.
+"""The worker of a container: Prefect's process worker, which hands its run back when it is stopped.
 
 Prefect's own kills the run's process on SIGTERM and leaves the run in the state Running for good, where it keeps the
 one place that a deployment with a concurrency limit has (PrefectHQ/prefect issues 16746 and 22528).

@@ -46,7 +46,7 @@ def require_good_labels(
         dry_run: Whether nothing follows: what would stop a publish is logged then, too.
 
     Raises:
-        DataQualityError: A critical expectation fails, and no reason was given to go on.
+        DataQualityError: A critical expectation fails, and no reason was given to continue.
     """
     training = files.metadata() if files.find(RunFile.METADATA) else None
     if training:

@@ -34,8 +34,8 @@ def main() -> None:
         files = files.placing(file, getattr(options, file.name.lower()))
     summary = label_segments(files, load_config(options.config), published_files(options))
     if summary.stability:
-        told = summary.stability
-        print(f"{told.churn_share:.1%} of {told.shared_dfus} DFUs have another label than in {told.published_run}")
+        found = summary.stability
+        print(f"{found.churn_share:.1%} of {found.shared_dfus} DFUs have another label than in {found.published_run}")
     for segment in summary.segments:
         print(f"{segment.label}: {segment.size} DFUs ({segment.share:.1%}). {segment.reason}")
     for others in summary.lifecycle:

@@ -1,4 +1,4 @@
-"""The sensor's looks at the sales table: what it remembers, and the event for a load that nobody announced."""
+"""The sensor's looks at the sales table: what it remembers, and the event for a load that was not announced."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

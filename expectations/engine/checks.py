@@ -24,7 +24,7 @@ class Moment:
 
     Attributes:
         as_of: The run's month.
-        chosen: Whether somebody asked for it; else it is the newest, which must not be a stale one.
+        chosen: Whether it was asked for; else it is the newest, which must not be a stale one.
         dfus_before: Rows of dim_dfu when labels were last published; None: not known.
     """
 
@@ -78,7 +78,7 @@ def declare(
         failure: What is wrong where it does not hold, likewise; ``{few|many}`` is few below the lower bound and
             many above the upper one.
         keys: What breaks it: a SELECT of one text column, only run where it fails, or the names themselves.
-        **settings: The kind's own; a bound that only the data tell is a parameter().
+        **settings: The kind's own; a bound that only the data give is a parameter().
     """
     return kind(
         severity=FailureSeverity(severity),

@@ -128,7 +128,7 @@ def _of_every_segment(config: ClusteringConfig) -> list[Expectation]:
         declare(
             gxe.ExpectColumnValuesToBeBetween,
             "segment_is_large_enough",
-            # clusters that may not be fitted again may shrink: nothing the run could do would heal it
+            # clusters that may not be fitted again may shrink: the run could do nothing about it
             "warning" if config.refit == "never" else "critical",
             "Every segment has at least the smallest share of the DFUs that is allowed.",
             "Segments have too few DFUs.",

@@ -243,4 +243,4 @@ def _rng(seed: int, *name: int) -> np.random.Generator:
 
 
 def _nothing() -> None:
-    """Do nothing: nobody watches the progress."""
+    """Do nothing: progress is not shown."""

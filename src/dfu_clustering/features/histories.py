@@ -78,7 +78,7 @@ def select_histories(
     min_months_history: int,
     may_be_empty: bool = False,
 ) -> tuple[Histories, Exclusions]:
-    """Cut the window out of the panel and tell the DFUs that can be clustered from those that cannot.
+    """Cut the window out of the panel and separate the DFUs that can be clustered from those that cannot.
 
     A history starts at the first month of positive demand (over all months of the panel) or at the window's start,
     whichever is later. Clustered: at least min_months_history long and not without any demand. The season's window

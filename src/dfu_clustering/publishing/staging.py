@@ -130,14 +130,14 @@ def was_committed(connection: Connection, attempt: Attempt) -> bool:
         try:
             cursor.execute("SELECT txid_status(%s)", (attempt.transaction,))
             (status,) = cursor.fetchone() or (None,)
-        except pg_errors.InvalidParameterValue:  # an id of the future: the database was put back from a backup
+        except pg_errors.InvalidParameterValue:  # an id of the future: the database was restored from a backup
             cursor.execute("ROLLBACK TO SAVEPOINT before_question")
             return False
     return bool(status == "committed")
 
 
 def transaction_id(connection: Connection) -> int:
-    """Return the id of the transaction under way, by which PostgreSQL tells later whether it was committed."""
+    """Return the id of the transaction under way, by which PostgreSQL knows later whether it was committed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         (transaction,) = cursor.fetchone() or (0,)

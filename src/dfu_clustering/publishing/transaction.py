@@ -74,7 +74,7 @@ def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None 
     """Make the label column say exactly what ``labels`` says; DFUs that it does not name get NULL.
 
     Only rows that change are written, with modified_ts. A second publisher waits for the first. All statements see
-    one snapshot: where somebody else changes a row meanwhile, nothing is overwritten, and publishing starts again.
+    one snapshot: where another session changes a row, nothing is overwritten, and publishing starts again.
 
     Args:
         engine: The warehouse; its time limits hold.
@@ -145,7 +145,7 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
                 transaction=transaction_id(connection),
                 report=report,
                 labels_digest=digest,
-                # a committed attempt whose end nobody saw still counts where a later one was rolled back
+                # a committed attempt whose end was not seen still counts where a later one was rolled back
                 after_committed=committed or (last is not None and last.after_committed),
             )
             how.keep(attempt, previous_labels(connection, changes))

@@ -1,4 +1,4 @@
-"""What a gate found: checks, reports, whether the run may go on, and the error where it may not."""
+"""What a gate found: checks, reports, whether the run may continue, and the error where it may not."""
 
 import logging
 from collections.abc import Sequence
@@ -130,11 +130,11 @@ def worst_severity(checks: Sequence[Check]) -> Severity | None:
 
 
 def require_passed(reports: Sequence[GateReport], *, dry_run: bool = False) -> None:
-    """Check that the run may go on.
+    """Check that the run may continue.
 
     Args:
         reports: What its suites found.
-        dry_run: Whether the gate guards a publish that will not be: what would stop it is logged, and the run goes on.
+        dry_run: Whether nothing will be published: what would stop a publish is logged, and the run continues.
 
     Raises:
         DataQualityError: A suite stops it; suites, expectations, observed values, thresholds and keys are named.

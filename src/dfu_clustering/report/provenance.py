@@ -19,7 +19,7 @@ _SETTINGS = (
     ("How DFUs are compared", tuple(SpaceSettings.model_fields)[len(HistorySettings.model_fields) :]),
     ("How many clusters", tuple(KSelectionSettings.model_fields)),
 )
-_TOLD_ELSEWHERE = {"labeling", "data_quality"}
+_SHOWN_ELSEWHERE = {"labeling", "data_quality"}
 
 
 def k_choice(artifacts: RunArtifacts) -> KChoice:
@@ -53,8 +53,8 @@ def parameters(artifacts: RunArtifacts) -> list[Parameters]:
     parts = [
         Parameters(heading=heading, facts=[_setting(key, settings[key]) for key in keys]) for heading, keys in _SETTINGS
     ]
-    told = {key for _, keys in _SETTINGS for key in keys} | _TOLD_ELSEWHERE
-    further = [_setting(key, value) for key, value in settings.items() if key not in told]
+    shown = {key for _, keys in _SETTINGS for key in keys} | _SHOWN_ELSEWHERE
+    further = [_setting(key, value) for key, value in settings.items() if key not in shown]
     if further:
         parts.append(Parameters(heading="Further settings", facts=further))
     labeling = [_setting(key, value) for key, value in artifacts.profiles.labeling.model_dump(mode="json").items()]

@@ -1,4 +1,4 @@
-"""Which earlier publish somebody means: by its run, by time, or the newest."""
+"""Which earlier publish is meant: by its run, by time, or the newest."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _KEYS_SHOWN = 5
 
 
 def wanted_run_id(text: str) -> str | None:
-    """Return the run id in what somebody typed: a folder's name, the id at its end, or a flow run's UUID.
+    """Return the run id in what a person typed: a folder's name, the id at its end, or a flow run's UUID.
 
     Returns:
         None where it is neither.

@@ -21,7 +21,7 @@ def note_published(run: Run) -> NotedPublish:
 
 
 def require_not_overtaken(run: Run) -> None:
-    """Check that nobody has published since the run began, but the run itself.
+    """Check that no other run has published since this one began.
 
     It must be asked under the lock under which labels are published.
 

@@ -33,7 +33,7 @@ class PublishedFiles:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "PublishedFiles":
-        """Return the run that somebody names by its folder."""
+        """Return the run that is named by its folder."""
         return cls(RunFolder(folder.resolve()))
 
     @property

@@ -172,5 +172,5 @@ class Run(RunFolder):
         return steps
 
     def _add_to_manifest(self, step: Step[Any], summary: Summary, duration_s: float) -> None:
-        told = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
-        write_json({"steps": {**self._manifest(), step.name: told}}, self.path(RunFile.MANIFEST))
+        entry = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
+        write_json({"steps": {**self._manifest(), step.name: entry}}, self.path(RunFile.MANIFEST))

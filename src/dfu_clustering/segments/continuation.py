@@ -173,8 +173,8 @@ def _kept(month: _Month, warnings: tuple[str, ...]) -> Fit:
     known = cluster != FREE
     if not stays and known.any():
         clusters = replace(clusters, centroids=means(space[known], cluster[known], clusters.centroids))
-    nobody = Membership(clusters, cluster, np.zeros(len(space), dtype=np.bool_))
-    kept = month.settled(Fit(fitted, space, nobody, month.published.k_selection, warnings), clusters)
+    unheld = Membership(clusters, cluster, np.zeros(len(space), dtype=np.bool_))
+    kept = month.settled(Fit(fitted, space, unheld, month.published.k_selection, warnings), clusters)
     if not stays:
         return kept
     still = kept.membership.clusters.with_centroids_of(fitted.clusters)

@@ -26,7 +26,7 @@ from dfu_clustering.segments.membership import Clusters
 
 SCHEMA_VERSION: Final = 2
 _FORMER_SCHEMES: Final = {1: "whose labels are words of whole clusters, not of each DFU"}
-FROM_SCRATCH: Final = (  # what is left to somebody whose published model cannot be read
+FROM_SCRATCH: Final = (  # what to do where a published model cannot be read
     "make labels from scratch: give the flow an override_reason, or leave out --published of the programs"
 )
 _FORMAT: Final = "dfu-clustering model"

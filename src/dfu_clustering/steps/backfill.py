@@ -62,7 +62,7 @@ class BackfillSummary(Summary):
 
 
 def require_begun(var: Path, backfill_id: str) -> str:
-    """Return the id of a backfill that is to go on.
+    """Return the id of a backfill that is to be resumed.
 
     Raises:
         DataError: None was begun with it.
@@ -108,7 +108,7 @@ def _require_same_settings(config: ClusteringConfig, plan: BackfillPlan) -> None
 
 
 def _require_no_months(folder: Path) -> None:
-    """Check that no month lies there without a plan: nobody would know with which settings it was computed."""
+    """Check that no month lies there without a plan: with which settings it was computed is not known."""
     months = sorted(path.name for path in folder.glob("*-*/"))
     if months:
         raise DataError(

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 _PICTURED_MONTHS = 60  # of demand kept beside the features, so that pictures can show it
 _KEYS_KEPT = 5
-_LEFT_OUT: Final = {"dfu_ck": "str", "reason": "str", "mean_demand": "float64"}  # an empty CSV tells no types
+_LEFT_OUT: Final = {"dfu_ck": "str", "reason": "str", "mean_demand": "float64"}  # an empty CSV has no types
 _ODDITIES = ("null_qty_rows", "negative_qty_rows", "duplicate_rows", "clipped_months")
 _COUNTS = ("n_dfus", "clustered", "sales_rows", *_ODDITIES)
 

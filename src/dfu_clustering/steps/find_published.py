@@ -30,7 +30,7 @@ def find_published(
 
     Labels that nothing connects with the published ones would change their meaning in silence. So a published run
     whose files are gone or cannot be read stops this one, unless a person gives a reason to start from scratch. A dry
-    run publishes nothing: it goes on and says so. A published run of another assortment or database has nothing to
+    run publishes nothing: it continues and says so. A published run of another assortment or database has nothing to
     continue; that is reported.
 
     Args:
@@ -41,7 +41,7 @@ def find_published(
 
     Raises:
         DataError: A file of the published run is missing or unreadable, there is no reason, and it is no dry run.
-        TrackingUnavailableError: Its folder is gone and MLflow does not answer; waiting may heal that.
+        TrackingUnavailableError: Its folder is gone and MLflow does not answer; a retry may succeed.
     """
     errors: list[DataError] = []
     possible = publications_to_continue(Ledger(run.runs).publications(), run.as_of_month)

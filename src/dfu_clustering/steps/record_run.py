@@ -137,11 +137,11 @@ def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
         counts = {"checks": suite.checks, "critical": suite.critical, "warnings": suite.warnings}
         numbers |= {f"data_quality.{suite.suite}.{name}": count for name, count in counts.items()}
     if summary.stability:
-        told = summary.stability
+        stability = summary.stability
         named = ("churn_share", "churn_share_unchanged_history", "ari", "far_share", "held_share", "lifecycle_changes")
-        numbers |= {f"stability.{name}": getattr(told, name) for name in named}
-        numbers |= {f"stability.psi.{column}": psi for column, psi in told.psi.items()}
-        numbers["stability.refit"] = float(told.refit)
+        numbers |= {f"stability.{name}": getattr(stability, name) for name in named}
+        numbers |= {f"stability.psi.{column}": psi for column, psi in stability.psi.items()}
+        numbers["stability.refit"] = float(stability.refit)
     numbers |= {f"duration_s.{step}": seconds for step, seconds in summary.durations_s.items()}
     return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}
 

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 def train_model(files: RunFolder, config: RunSettings, published: PublishedFiles | None = None) -> TrainingSummary:
     """Choose K, fit the clusters on all DFUs of the matrix and write them, with the picture of the choice.
 
-    The pictures of the segments are drawn once they have names: by the labelling, or by whoever trains alone.
+    The pictures of the segments are drawn once they have names: by the labelling, or by a caller that only trains.
 
     Args:
         files: The feature matrix, and where the model's files are written.

@@ -1,4 +1,4 @@
-"""Connections to the warehouse, and what its errors mean: which say what to do, which heal by waiting."""
+"""Connections to the warehouse, and what its errors mean: which say what to do, and after which a retry may succeed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,7 +99,7 @@ def raw_connection(engine: Engine) -> Iterator[Connection]:
 def private_connection(engine: Engine) -> Iterator[Connection]:
     """Lend a connection that is closed afterwards, and its temporary tables with it; it thinks in UTC and UTF-8.
 
-    Its temporary tables come first: a search path may name pg_temp last, and then somebody's table of the same name
+    Its temporary tables come first: a search path may name pg_temp last, and then a table of the same name
     would stand before ours.
     """
     pooled = engine.raw_connection()

@@ -65,7 +65,7 @@ def answer_expected(engine: Engine, connection: Connection) -> Iterator[None]:
     ever. A block holds one statement: several would share its limit.
 
     Raises:
-        psycopg2.OperationalError: The limit has passed; waiting may heal it.
+        psycopg2.OperationalError: The limit has passed; a retry may succeed.
     """
     limit_s = engine.get_execution_options().get(_STATEMENT_TIMEOUT_S)
     if limit_s is None:
