@@ -105,7 +105,7 @@ def test_label_is_told_in_words(base, traits, title):
 
 def test_dfus_left_out_are_told_by_the_name_of_the_companys_table():
     assert exclusion_meaning("never_sold", "dim_sku") == "in dim_sku, but never sold: no label"
-    assert exclusion_meaning("not_in_dim_dfu", "sku {0} %s") == "sell, but are not in sku {0} %s: no label"
+    assert exclusion_meaning("not_in_dim_dfu", "sku {0} %s") == "have sales, but are not in sku {0} %s: no label"
     assert exclusion_meaning("some_other_reason", "dim_sku") == "some other reason"
 
 
