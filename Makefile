@@ -67,7 +67,7 @@ bench: $(INSTALLED)  ## all benchmarks, one JSON line each; over an hour and 20 
 	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/end_to_end.py --dfus 100000 1000000
 
-# What the programs published last: the next month goes on from it, as a run of the flow does (docs/stability.md)
+# What the programs published last: the next month continues it, as a run of the flow does (docs/stability.md)
 PUBLISHED := data/published
 CONTINUE = $(if $(wildcard $(PUBLISHED)/cluster_labels.csv),--published $(PUBLISHED))
 
@@ -78,7 +78,7 @@ cluster-train: $(INSTALLED)  ## program 2: clusters
 	$(BIN)/python scripts/train_clustering_model.py $(CONTINUE)
 cluster-label: $(INSTALLED)  ## program 3: labels
 	$(BIN)/python scripts/label_clusters.py $(CONTINUE)
-cluster-update: $(INSTALLED)  ## program 4: labels to the DFU table; keeps them in data/published, from where the next month goes on
+cluster-update: $(INSTALLED)  ## program 4: labels to the DFU table; keeps them in data/published, which the next month continues
 	$(BIN)/python scripts/update_cluster_assignments.py
 	@rm -rf $(PUBLISHED).new && cp -R data/clustering $(PUBLISHED).new && rm -rf $(PUBLISHED) && mv $(PUBLISHED).new $(PUBLISHED)
 cluster-report: $(INSTALLED)  ## one page of what they made: data/clustering/report.html

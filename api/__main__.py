@@ -12,13 +12,13 @@ from dfu_clustering.errors import ConfigError
 
 BAD_INPUT = 2
 _STOP_TIMEOUT_S = 10
-# longer than a load balancer keeps an idle connection (60 s as a rule): whoever closes first must be the one who asks,
-# or a request meets a closing connection and is lost
+# longer than a load balancer keeps an idle connection (60 s as a rule): the asking side must be the first to
+# close, or a request meets a closing connection and is lost
 _KEEP_ALIVE_S = 75
 
 
 def main() -> None:
-    """Serve until told to stop; a setting that cannot be used ends it with exit code 2."""
+    """Serve until stopped; a setting that cannot be used ends it with exit code 2."""
     options = _arguments().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)

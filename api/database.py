@@ -107,7 +107,7 @@ class Database:
 
     def label_snapshot(self) -> LabelSnapshot:
         """Return the labels of all DFUs."""
-        _ = self._columns  # a fault of the table is told by name, whatever is asked for first
+        _ = self._columns  # a fault of the table is named, whatever is asked for first
 
         def read(connection: Connection) -> Sequence[Row[Any]]:
             # all rows are read: a limit of its own, which holds for this transaction only

@@ -76,8 +76,8 @@ class _Exchange:
     def _log(self, duration_ms: float) -> None:
         query = self._scope["query_string"].decode("ascii", "backslashreplace")
         path = quote(self._scope["path"], safe="/") + (f"?{quote(query, safe='=&%{}:,.-')}" if query else "")
-        told = (self._request_id, self._method, path, self._status, duration_ms, self._bytes)
-        logger.info("request_id=%s method=%s path=%s status=%d duration_ms=%.1f bytes=%d", *told)
+        facts = (self._request_id, self._method, path, self._status, duration_ms, self._bytes)
+        logger.info("request_id=%s method=%s path=%s status=%d duration_ms=%.1f bytes=%d", *facts)
 
 
 def _request_id(scope: Scope) -> str:

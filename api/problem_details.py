@@ -37,7 +37,7 @@ class Problem(BaseModel):
     title: Annotated[str, Field(description="name of the status", examples=["Not Found"])]
     status: Annotated[int, Field(ge=400, le=599, examples=[404])]
     detail: Annotated[str, Field(description="what happened and what to do")]
-    request_id: Annotated[str | None, Field(description="under which the service's log tells more")] = None
+    request_id: Annotated[str | None, Field(description="the service's log says more under this id")] = None
     errors: Annotated[
         list[dict[str, str]] | None, Field(description="each with the parameter and what is wrong with it")
     ] = None
@@ -48,7 +48,7 @@ class NotFoundError(Exception):
 
 
 class InvalidParameterError(Exception):
-    """A parameter breaks a rule that its type cannot tell; the detail is for the client."""
+    """A parameter breaks a rule that its type does not state; the detail is for the client."""
 
     def __init__(self, parameter: str, detail: str) -> None:
         self.parameter = parameter
@@ -117,12 +117,12 @@ def failed() -> Problem:
 
 
 def response(problem: Problem, request: Request) -> Response:
-    """Return the answer that carries a problem; after a 503 the client is told when to come again."""
-    told = problem.model_copy(update={"request_id": getattr(request.state, "request_id", None)})
+    """Return the answer that carries a problem; after a 503 it says when to come again."""
+    answer = problem.model_copy(update={"request_id": getattr(request.state, "request_id", None)})
     headers = {"Cache-Control": "no-store"}
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    content = told.model_dump_json(exclude_none=True)
+    content = answer.model_dump_json(exclude_none=True)
     return Response(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 

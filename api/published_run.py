@@ -142,7 +142,7 @@ class PublishedRun:
         restore = find_restore(self._run.runs, self.publication)
         if restore is not None:
             return restore.published
-        raise NotFoundError(f"The labels of run {self.publication.run} were put back; what that changed is not known.")
+        raise NotFoundError(f"The labels of run {self.publication.run} were restored; what that changed is not known.")
 
     @cached_property
     def _read_profiles(self) -> Segments:
@@ -164,9 +164,7 @@ class PublishedRun:
     def _existing(self, file: RunFile) -> Path:
         if (path := self._run.find(file)) is not None:
             return path
-        raise NotFoundError(
-            f"The run {self.publication.run}, which is published, has left no {file}, or it was cleared away."
-        )
+        raise NotFoundError(f"The run {self.publication.run}, which is published, has no {file}, or it was deleted.")
 
 
 def _row(path: Path, dfu_ck: str, columns: list[str] | None = None) -> dict[str, Any] | None:

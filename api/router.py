@@ -49,9 +49,9 @@ class PageParameters(BaseModel):
         str | None,
         Field(
             max_length=4000,
-            description="JSON object, column of the DFU table to value. `=text` is exactly that text, `text` is looked "
-            "for anywhere in the column, in upper or lower case; a number is exactly that number, null an empty "
-            "column.",
+            description="JSON object, column of the DFU table to value. `=text` matches exactly that text, `text` any "
+            "value that contains it, in upper or lower case; a number matches that number, null a missing value."
+            "",
             examples=['{"cluster_assignment":"=high_volume_steady"}', '{"brand_desc":"cola","total_lt":14}'],
         ),
     ] = None
@@ -59,13 +59,13 @@ class PageParameters(BaseModel):
         str | None,
         Field(
             max_length=100,
-            description="Column of the DFU table, upwards, or with `-` before it downwards; rows without a value come "
-            "last, rows of one value by dfu_sk. Default: dfu_sk.",
+            description="Column of the DFU table, ascending; with `-` before it descending. Rows without a value come "
+            "last; rows with the same value are ordered by dfu_sk. Default: dfu_sk.",
             examples=["brand", "-modified_ts"],
         ),
     ] = None
-    limit: Annotated[int, Field(ge=1, le=1000, description="rows, at most")] = 50
-    offset: Annotated[int, Field(ge=0, le=_LARGEST_OFFSET, description="rows left out before them")] = 0
+    limit: Annotated[int, Field(ge=1, le=1000, description="largest number of rows")] = 50
+    offset: Annotated[int, Field(ge=0, le=_LARGEST_OFFSET, description="rows that are skipped")] = 0
 
 
 class MemberParameters(BaseModel):
@@ -73,7 +73,7 @@ class MemberParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, Field(ge=1, le=100, description="DFUs of each kind, at most")] = 10
+    limit: Annotated[int, Field(ge=1, le=100, description="largest number of DFUs of each kind")] = 10
 
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified: If-None-Match holds the ETag"}}
@@ -144,7 +144,7 @@ def members(
     request: Request,
     segments: Service,
     label: Annotated[
-        str, Path(max_length=_LONGEST_NAME, description="a label of a segment", examples=["high_volume_steady"])
+        str, Path(max_length=_LONGEST_NAME, description="label of a segment", examples=["high_volume_steady"])
     ],
     asked: Annotated[MemberParameters, Query()],
 ) -> Response:

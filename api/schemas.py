@@ -22,11 +22,11 @@ Distance = Annotated[float, Field(description="to the segment's centroid, in the
 Margin = Annotated[
     float | None,
     Field(
-        description="distance to the nearest other centroid less that to the own one, negative where the words of a "
-        "nearer one are not true of it; null: there is no other"
+        description="distance to the nearest other centroid minus that to its own; negative where another centroid is "
+        "nearer whose words are not true of it; null: there is no other"
     ),
 ]
-Reason = Annotated[str | None, Field(description="why the segment is called so")]
+Reason = Annotated[str | None, Field(description="why the segment has this label")]
 
 
 class _Answer(BaseModel):
@@ -40,7 +40,7 @@ class Cluster(BaseModel):
 
     cluster_id: ClusterId
     label: Label
-    count: Annotated[int, Field(description="DFUs that carry the label in the DFU table now")]
+    count: Annotated[int, Field(description="DFUs that have the label in the DFU table now")]
     pct_of_total: Annotated[float, Field(ge=0, le=100, description="percent (0-100) of total_assigned")]
     avg_demand: Annotated[
         float | None, Field(description="demand a month of a typical DFU: median of their mean_demand in the window")
@@ -60,9 +60,9 @@ class Clusters(_Answer):
 
 
 class DfuPage(_Answer):
-    """Some of the rows of the DFU table that fit the filters."""
+    """Some of the rows of the DFU table that match the filters."""
 
-    total: Annotated[int, Field(description="rows that fit the filters, on all pages")]
+    total: Annotated[int, Field(description="rows that match the filters, on all pages")]
     limit: int
     offset: int
     rows: list[DfuRow]
@@ -91,12 +91,12 @@ class SegmentMembers(_Answer):
     label: Label
     cluster_id: ClusterId
     as_of_month: AsOfMonth
-    count: Annotated[int, Field(description="DFUs that carry the label in the DFU table now")]
+    count: Annotated[int, Field(description="DFUs that have the label in the DFU table now")]
     reason: Reason
     typical: Annotated[list[SegmentMember], Field(description="nearest to the centroid, the nearest first")]
     borderline: Annotated[
         list[SegmentMember],
-        Field(description="those not typical, least margin first"),
+        Field(description="the others, smallest margin first"),
     ]
 
 
@@ -108,7 +108,7 @@ class MonthDemand(BaseModel):
 
 
 class MonthLabel(BaseModel):
-    """What a DFU was called when a month was the newest."""
+    """The label of a DFU when a month was the newest."""
 
     as_of_month: Annotated[str, Field(examples=["2026-10"])]
     label: Annotated[str | None, Field(description="null: it had none")]
@@ -132,7 +132,7 @@ class Dfu(_Answer):
     reason: Annotated[
         str | None,
         Field(
-            description="why the run calls it so: each word, its own value, the threshold",
+            description="why the run gave it this label: each word, its own value, the threshold",
             examples=["steady: CV 0.21 <= 0.3; high volume: 320 >= 254"],
         ),
     ]
@@ -159,7 +159,7 @@ class Changes(_Answer):
     updated: Annotated[int, Field(description="DFUs with another label than before, or with their first")]
     unchanged: Annotated[int, Field(description="DFUs that kept their label")]
     cleared: Annotated[int, Field(description="DFUs that lost their label and got none")]
-    changes: Annotated[list[Transition], Field(description="all DFUs by old and new label, the most first")]
+    changes: Annotated[list[Transition], Field(description="all DFUs by old and new label, the largest group first")]
 
 
 class Picture(BaseModel):

@@ -145,7 +145,7 @@ class Segments:
         try:
             found = path.stat()
         except FileNotFoundError as error:
-            raise NotFoundError(f"The run {path.parent.name} has left no report, or it was cleared away.") from error
+            raise NotFoundError(f"The run {path.parent.name} has no report, or it was deleted.") from error
         key = (path.parent.name, found.st_mtime_ns, found.st_size)  # a report can be made again
         return self._reports.get(key, lambda: Answer(path.read_bytes(), "text/html", _REPORT_HEADERS))
 
@@ -177,7 +177,7 @@ def _cluster(view: View, label: str, count: int, assigned: int) -> Cluster:
 def _profiles(view: View) -> Profiles:
     run = view.require_newest()
     if not run.segments:
-        raise NotFoundError(f"The profiles of run {run.publication.run}, which is published, were cleared away.")
+        raise NotFoundError(f"The profiles of run {run.publication.run}, which is published, were deleted.")
     return Profiles(as_of_month=view.as_of_month, run=run.publication.run, profiles=list(run.segments))
 
 
@@ -199,7 +199,7 @@ def _members(view: View, label: str, limit: int) -> SegmentMembers:
     segment = view.newest.segment(label) if view.newest else None
     count = len(view.labels.members.get(label, ()))
     if segment is None and not count:
-        raise NotFoundError("No DFU carries this label.")
+        raise NotFoundError("No DFU has this label.")
     typical: list[SegmentMember] = []
     borderline: list[SegmentMember] = []
     if view.newest and segment:
@@ -224,7 +224,7 @@ def _page(view: View, database: Database, query: PageQuery) -> DfuPage:
 
 
 def _cut(view: View, database: Database, query: PageQuery) -> Page | None:
-    """Return a page cut from the labels that are known; None where a row of it carries another label by now.
+    """Return a page cut from the labels that are known; None where a row of it has another label now.
 
     What is returned is the page as of those labels, whole: the rows were chosen by them, and each still fits.
     """

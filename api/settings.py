@@ -1,4 +1,4 @@
-"""What the service may be told, by environment variables; docs/api.md lists them."""
+"""The settings of the service, as environment variables; docs/api.md lists them."""
 
 from pathlib import Path
 from typing import Annotated, Literal

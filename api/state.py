@@ -72,7 +72,7 @@ class View:
         for run in reversed(self.published):
             if run.report.is_file():
                 return run
-        raise NotFoundError("No run that was published has left a report.")
+        raise NotFoundError("No published run has a report.")
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class Views:
         view = self._view
         if view is not None and self._age_s() < self._settings.refresh_s:
             return view
-        bearable_s = self._settings.grace_s + (self._settings.snapshot_timeout_s if self._reading_labels else 0.0)
-        return self._refreshed(view if self._age_s() < bearable_s else None)
+        acceptable_s = self._settings.grace_s + (self._settings.snapshot_timeout_s if self._reading_labels else 0.0)
+        return self._refreshed(view if self._age_s() < acceptable_s else None)
 
     def _refreshed(self, usable: View | None) -> View:
         patience_s = 0.0 if usable else self._settings.connect_timeout_s + 2 * self._settings.statement_timeout_s
@@ -123,7 +123,7 @@ class Views:
         except (OperationalError, InterfaceError, PoolTimeoutError):
             if usable is None:
                 raise
-            logger.warning("the database does not answer, showing labels confirmed %.1f s ago", self._age_s())
+            logger.warning("the database does not answer; showing labels that were confirmed %.1f s ago", self._age_s())
             return usable
         finally:
             self._lock.release()
@@ -152,8 +152,8 @@ class Views:
                 labels = self._database.label_snapshot()
             self._read_at = now
         view = View(labels, self._published(marks.ledger))
-        told = (view.as_of_month, labels.n_dfus, len(labels.counts()), time.perf_counter() - started)
-        logger.info("view as_of=%s dfus=%d labels=%d duration_s=%.2f", *told)
+        facts = (view.as_of_month, labels.n_dfus, len(labels.counts()), time.perf_counter() - started)
+        logger.info("view as_of=%s dfus=%d labels=%d duration_s=%.2f", *facts)
         return view
 
     @contextmanager
@@ -167,7 +167,7 @@ class Views:
     def _published(self, mark: tuple[int, ...]) -> Sequence[PublishedRun]:
         """Return the publishes; where the ledger is the same, with all that was read of their folders before.
 
-        A ledger that became unreadable does not make the labels wrong: the publishes that are known go on to be shown.
+        A ledger that became unreadable does not make the labels wrong: the publishes that are known are still shown.
         """
         known = self._view.published if self._view else None
         try:
@@ -175,7 +175,7 @@ class Views:
         except (DataError, OSError):
             if known is None:
                 raise
-            logger.exception("ledger unreadable, showing the publishes known before")
+            logger.exception("the ledger cannot be read; showing the publishes that were known before")
             return known
         same_ledger = self._marks is not None and mark == self._marks.ledger
         kept = {run.publication.model_dump_json(): run for run in known or ()} if same_ledger else {}
@@ -192,6 +192,6 @@ class Views:
         except OSError:
             if self._marks is None:
                 raise
-            logger.exception("ledger out of reach, showing the publishes known before")
+            logger.exception("the ledger cannot be reached; showing the publishes that were known before")
             return self._marks.ledger
         return found.st_ino, found.st_mtime_ns, found.st_size

@@ -104,12 +104,12 @@ def continued(config: ClusteringConfig, months: list[pd.DataFrame]) -> dict[str,
     churn, within, refits = [], [result.figures.within_margin_share], 0
     for before, matrix in pairwise(months):
         labels = texts(before, result)
-        result, told = continue_published(config, matrix, as_published(before, result))
+        result, continuity = continue_published(config, matrix, as_published(before, result))
         now = texts(matrix, result)
         shared = labels.index.intersection(now.index)
         churn.append(float((labels[shared] != now[shared]).mean()))
         within.append(result.figures.within_margin_share)
-        refits += told.refit
+        refits += continuity.refit
     return {
         "churn_median": float(np.median(churn)),
         "churn_max": max(churn),
@@ -173,7 +173,7 @@ def rounded(value: object) -> object:
 
 
 def growers_found(config: ClusteringConfig, seed: int = SEED) -> float:
-    """Return which share of 60 growers of 40 % a year among 930 level DFUs bears a growing label."""
+    """Return which share of 60 growers of 40 % a year among 930 level DFUs has a growing label."""
     rng = np.random.default_rng(seed)
     months = np.arange(60)
     growth = np.concatenate([np.full(GROWERS, np.log(1.4) / 12), np.zeros(OTHERS)])[:, None]

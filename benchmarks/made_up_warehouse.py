@@ -113,6 +113,6 @@ def _copy(cursor: psycopg2.extensions.cursor, name: str, table: pa.Table) -> Non
 
 
 def size_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what tells one warehouse from another."""
+    """Add what distinguishes one warehouse from another."""
     parser.add_argument("--months", type=int, default=36, help="months of sales")
     parser.add_argument("--sparse", action="store_true", help="no rows for months without sales")

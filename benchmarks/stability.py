@@ -134,8 +134,8 @@ def rolled(config: ClusteringConfig, months: Sequence[pd.DataFrame]) -> list[Mon
     """Label month after month, each continuing the one before."""
     done = [Month.of(months[0], segment_from_scratch(config, months[0]), refit=True)]
     for before, matrix in pairwise(months):
-        result, told = continue_published(config, matrix, as_published(before, done[-1].result))
-        done.append(Month.of(matrix, result, refit=told.refit))
+        result, continuity = continue_published(config, matrix, as_published(before, done[-1].result))
+        done.append(Month.of(matrix, result, refit=continuity.refit))
     return done
 
 

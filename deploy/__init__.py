@@ -1,1 +1,1 @@
-"""What a Prefect server is told about this project, as code."""
+"""What a Prefect server must know of this project, as code."""

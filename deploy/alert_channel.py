@@ -36,7 +36,7 @@ def notification_block(environment: Mapping[str, str]) -> AppriseNotificationBlo
     channel = environment.get(CHANNEL_VARIABLE, "")
     if channel not in _CHANNELS:
         raise ConfigError(
-            f"{CHANNEL_VARIABLE} says where alerts go",
+            f"{CHANNEL_VARIABLE} must say where alerts go",
             found="another word" if channel else "nothing",
             remedy=f"set it to one of {', '.join(_CHANNELS)}; docs/alerts.md shows each",
         )
@@ -91,7 +91,7 @@ def _any_address(
     """Return the one block of Prefect that takes any address of Apprise: the Slack block, for what is not Slack's.
 
     Prefect's Custom Webhook block is no choice: where the receiver fails, it writes the address to the server's log,
-    tries again without a pause and emits no event, so that nobody learns of the lost alert.
+    tries again without a pause and emits no event, so that the lost alert stays unknown.
     """
     query = urlencode([*options, *_RETRY.items()], quote_via=quote)
     return SlackWebhook(url=SecretStr(f"{schema}://{parts.netloc}{path}?{query}"))
@@ -101,7 +101,7 @@ def _address(environment: Mapping[str, str], form: str) -> str:
     address = environment.get(ADDRESS_VARIABLE, "").strip()
     if not address:
         raise ConfigError(
-            f"{ADDRESS_VARIABLE} holds the address of {environment[CHANNEL_VARIABLE]} alerts",
+            f"{ADDRESS_VARIABLE} must hold the address of {environment[CHANNEL_VARIABLE]} alerts",
             found="nothing",
             remedy=f"set it to {form}",
         )
@@ -123,9 +123,9 @@ def _addresses(environment: Mapping[str, str], variable: str) -> list[str]:
     addresses = [address.strip() for address in environment.get(variable, "").split(",") if address.strip()]
     if not addresses or not all(_E_MAIL.fullmatch(address) for address in addresses):
         raise ConfigError(
-            f"{variable} names e-mail addresses, with commas between them",
+            f"{variable} must name e-mail addresses, with commas between them",
             found=f"{len(addresses)} entries, not all of the form name@domain" if addresses else "nothing",
-            remedy="set it; alerts by e-mail need a sender and recipients",
+            remedy="set it: alerts by e-mail need a sender and recipients",
         )
     return addresses
 

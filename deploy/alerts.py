@@ -91,9 +91,9 @@ def switched_off(environment: Mapping[str, str], alerts: Iterable[Alert]) -> set
     known = [alert.name for alert in alerts]
     if unknown := names.difference(known):
         raise ConfigError(
-            f"{OFF_VARIABLE} names alerts, with commas between them",
+            f"{OFF_VARIABLE} must name alerts, with commas between them",
             found=", ".join(sorted(unknown)),
-            remedy=f"use names out of {', '.join(known)}",
+            remedy=f"use names of {', '.join(known)}",
         )
     return names
 
@@ -144,7 +144,9 @@ def send_test() -> None:
     with get_client(sync_client=True) as client:
         if not client.read_automations_by_name(TEST_ALERT):
             raise ConfigError(
-                "A test alert needs the alerts on the server", found="none there", remedy="run make alerts-apply first"
+                "A test alert must have the alerts on the server",
+                found="none there",
+                remedy="run make alerts-apply first",
             )
         source = Resource({"prefect.resource.id": "dfu.alerts"})
         event = Event(event=TEST_EVENT, resource=source, payload={"host": platform.node()})
@@ -152,15 +154,16 @@ def send_test() -> None:
         outcome = _wait_for_outcome(client, event)
     if outcome is None:
         raise NotDeliveredError(
-            f"The server took the event, but in {_TEST_TIMEOUT_SECONDS} s it neither sent the alert nor gave up. "
+            f"The server accepted the event, but within {_TEST_TIMEOUT_SECONDS} s it neither sent the alert nor "
+            f"reported an error. "
             f"Check that the automation {TEST_ALERT} is switched on and that the server runs with its services"
         )
     if outcome.event == _FAILED:
         first_line = outcome.payload.get("notification_log", "").partition("\n")[0]
         raise NotDeliveredError(
-            f"The channel did not take the alert: {outcome.payload['reason']} {first_line}".rstrip()
+            f"The channel did not accept the alert: {outcome.payload['reason']} {first_line}".rstrip()
         )
-    _say("Delivered: the channel took the alert whose subject begins with [TEST]. Check that a person sees it.")
+    _say("Delivered: the channel accepted the alert whose subject begins with [TEST]. Check that a person sees it.")
 
 
 def _wait_for_outcome(client: SyncPrefectClient, event: Event) -> Event | None:

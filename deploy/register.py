@@ -52,7 +52,7 @@ def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
     kind = environment.get("DFU_WORK_POOL_TYPE") or "process"
     if kind not in POOL_TYPES:
         raise ConfigError(
-            "DFU_WORK_POOL_TYPE is the kind of work pool", found=repr(kind), remedy=f"use {' or '.join(POOL_TYPES)}"
+            "DFU_WORK_POOL_TYPE must be a kind of work pool", found=repr(kind), remedy=f"use {' or '.join(POOL_TYPES)}"
         )
     defaults = {
         "DFU_WORK_POOL_TYPE": kind,
@@ -90,7 +90,7 @@ def lost_run_automation() -> Automation:
     heartbeat = "prefect.flow-run.heartbeat"
     return Automation(
         name=LOST_RUN,
-        description="A run of which nothing is heard for minutes is marked as crashed, so that the next can start",
+        description="A run that has sent no heartbeat for minutes is marked as crashed, so that the next can start",
         trigger=EventTrigger(
             after={heartbeat},
             expect={"prefect.flow-run.*", RUN_OVER},
@@ -106,7 +106,7 @@ def lost_run_automation() -> Automation:
                 state=StateType.CRASHED,
                 name=None,
                 force=False,
-                message="Nothing was heard of this run for minutes. Retry takes it up after its last finished step.",
+                message="This run sent no heartbeat for minutes. Retry resumes it after its last finished step.",
             )
         ],
     )
@@ -142,7 +142,7 @@ def _put_pool(client: SyncPrefectClient, name: str, kind: str, environment: Mapp
         return
     if found.type != kind:
         raise ConfigError(
-            "A work pool keeps its kind",
+            "A work pool must keep its kind",
             found=f"{name} is of the kind {found.type}, not {kind}",
             remedy="set DFU_WORK_POOL to another name, or DFU_WORK_POOL_TYPE to this kind",
         )
@@ -162,8 +162,8 @@ def _put_secret(environment: Mapping[str, str]) -> None:
     url = environment.get(DATABASE_URL_VARIABLE)
     if not url:
         raise ConfigError(
-            f"Containers are given {DATABASE_URL_VARIABLE} from a secret on the Prefect server",
-            found="nothing to put there",
+            f"{DATABASE_URL_VARIABLE} must be set: containers get it from a secret on the Prefect server",
+            found="it is not set",
             remedy=f"set {DATABASE_URL_VARIABLE} to the address under which containers reach the warehouse",
         )
     Secret(value=SecretStr(url)).save(DATABASE_BLOCK, overwrite=True)
@@ -184,7 +184,7 @@ def _require_schedule(cron: str, timezone: str) -> None:
         CronSchedule(cron=cron, timezone=timezone)
     except ValidationError as error:
         raise ConfigError(
-            "A schedule is a cron expression in a time zone",
+            "A schedule must be a cron expression in a time zone",
             found=f"{cron!r} in {timezone!r}",
             remedy="use five fields such as '0 6 5 * *' and a name such as Europe/Berlin",
         ) from error

@@ -25,7 +25,7 @@ def server_program(what: str) -> Iterator[str]:
     try:
         if not address:
             raise ConfigError(
-                f"{what} live on a Prefect server, at PREFECT_API_URL",
+                f"PREFECT_API_URL must name the Prefect server, on which {what} live",
                 found="nothing",
                 remedy="set PREFECT_API_URL, for example to http://127.0.0.1:4200/api",
             )
@@ -35,9 +35,9 @@ def server_program(what: str) -> Iterator[str]:
     except DfuClusteringError as error:
         _fail(str(error), 1)
     except subprocess.CalledProcessError as error:
-        _fail(f"prefect deploy ended with exit code {error.returncode}; it says why above", 1)
+        _fail(f"prefect deploy failed with exit code {error.returncode}; the lines above say why", 1)
     except (httpx.TransportError, PrefectHTTPStatusError) as error:
-        _fail(f"The Prefect server at {address} did not do it: {error}", 1)
+        _fail(f"The Prefect server at {address} failed or does not answer: {error}", 1)
 
 
 def put_automation(client: SyncPrefectClient, wanted: Automation, *, dry_run: bool = False) -> str:

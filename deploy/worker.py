@@ -1,4 +1,4 @@
-"""The worker of a container: Prefect's process worker, which hands its run back when it is told to stop.
+"""The worker of a container: Prefect's process worker, which hands its run back when it is stopped.
 
 Prefect's own kills the run's process on SIGTERM and leaves the run in the state Running for good, where it keeps the
 one place that a deployment with a concurrency limit has (PrefectHQ/prefect issues 16746 and 22528).
@@ -34,7 +34,7 @@ class HandingBackWorker(ProcessWorker):
         """Execute a flow run in a process of its own; where the worker is stopped meanwhile, hand it back."""
         try:
             return await super().run(flow_run, configuration, task_status)
-        except anyio.get_cancelled_exc_class():  # the process has been killed by now
+        except anyio.get_cancelled_exc_class():  # the process has been killed
             with anyio.move_on_after(_HAND_BACK_TIMEOUT_SECONDS, shield=True):
                 await self._hand_back(flow_run)
             raise
@@ -44,11 +44,11 @@ class HandingBackWorker(ProcessWorker):
         try:
             state = (await self.client.read_flow_run(flow_run.id)).state
             if state is None or not state.is_final():
-                message = "Handed back by a worker that was told to stop"
+                message = "Handed back by a worker that was stopped"
                 await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(message=message))
-                logger.info("The worker stops; the run goes on where the next worker takes it up")
+                logger.info("The worker stops; the next worker resumes the run")
         except Exception:
-            logger.exception("The worker stops and could not hand back the run, which stays Running on the server")
+            logger.exception("The worker stops, but could not hand back the run: it stays Running on the server")
 
 
 async def _work(worker: HandingBackWorker) -> None:
@@ -61,10 +61,10 @@ async def _work(worker: HandingBackWorker) -> None:
 
 
 def main() -> None:
-    """Parse the arguments and work until told to stop."""
+    """Parse the arguments and work until stopped."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m deploy.worker")
-    parser.add_argument("--pool", required=True, help="work pool of the type process; made where it is missing")
-    parser.add_argument("--limit", type=int, help="flow runs at a time; default: as the queues say")
+    parser.add_argument("--pool", required=True, help="work pool of the type process; created if it is missing")
+    parser.add_argument("--limit", type=int, help="flow runs at a time; default: the limits of the queues")
     options = parser.parse_args()
     asyncio.run(_work(HandingBackWorker(work_pool_name=options.pool, limit=options.limit)))
 

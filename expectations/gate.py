@@ -76,7 +76,7 @@ def judge_sources(
         engine: The warehouse; temporary tables are made on a connection of the gate's own.
         run: Gets reports and Data Docs.
         policy: Suites to skip, and what failures mean.
-        chosen: Whether somebody asked for the month; else it is the newest, which must not be a stale one.
+        chosen: Whether the month was asked for; else it is the newest, which must not be a stale one.
         docs: Whether to render the Data Docs.
     """
     wanted: list[Suite] = [suite for suite in _SOURCES if suite not in policy.skip_suites]
@@ -181,7 +181,7 @@ def _moment(connection: Connection, names: WarehouseNames, run: Run, *, chosen: 
 
 
 def _warehouse(connection: Connection, names: WarehouseNames) -> Value:
-    """Return what tells this database from any other; None where the role may not know."""
+    """Return what distinguishes this database from any other; None where the role may not know."""
     try:
         (row,) = fetch_rows(connection, names, statement(__package__, "warehouse_identity", names))
     except WarehouseError:

@@ -1,6 +1,6 @@
-"""The gates for who works without a run: the tables before features are made of them, labels before they are published.
+"""The gates for work without a run: the tables before features are made of them, labels before they are published.
 
-Nothing is kept but what the error or the log says; a run of the flow keeps reports, Data Docs and events, too.
+Only the error or the log says what was found; a run of the flow also keeps reports, Data Docs and events.
 """
 
 import logging
@@ -25,7 +25,7 @@ def require_good_sources(
     """Check that the three source tables are fit to be clustered; warnings are logged.
 
     Raises:
-        DataQualityError: A critical expectation fails, and no reason was given to go on.
+        DataQualityError: A critical expectation fails, and no reason was given to continue.
     """
     with TemporaryDirectory() as folder:
         run = _run_without_others(folder, as_of_month)
@@ -46,7 +46,7 @@ def require_good_labels(
         dry_run: Whether nothing follows: what would stop a publish is logged then, too.
 
     Raises:
-        DataQualityError: A critical expectation fails, and no reason was given to go on.
+        DataQualityError: A critical expectation fails, and no reason was given to continue.
     """
     training = files.metadata() if files.find(RunFile.METADATA) else None
     if training:
@@ -67,6 +67,8 @@ def _require_passed(reports: list[GateReport], *, dry_run: bool = False) -> None
     require_passed(reports, dry_run=dry_run)
     for report in reports:
         if report.outcome == "overridden":
-            logger.warning("suite=%s overridden, the reason: %s", report.suite, report.override_reason)
+            logger.warning(
+                "suite=%s continues in spite of failures, the reason: %s", report.suite, report.override_reason
+            )
         for check in report.failures if report.outcome != "failed" else ():
             logger.warning("suite=%s %s", report.suite, describe(check))

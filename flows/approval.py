@@ -1,4 +1,4 @@
-"""A person's answer before labels are published: the run pauses in the Prefect UI, and goes on or ends with it."""
+"""A person's answer before labels are published: the run pauses in the Prefect UI, and continues or ends with it."""
 
 import logging
 from typing import Any
@@ -37,11 +37,11 @@ class ApprovalTimeoutError(DfuClusteringError):
 
 
 class Approval(RunInput):
-    """The form that the Prefect UI shows when somebody resumes the run."""
+    """The form that the Prefect UI shows when a person resumes the run."""
 
-    publish: bool = Field(description="Write these labels to the warehouse; off: end the run and publish nothing.")
-    answered_by: str = Field(min_length=1, description="Who says so.")
-    reason: str = Field(default="", description="Why, for whoever reads it later.")
+    publish: bool = Field(description="On: write these labels to the warehouse. Off: end the run and publish nothing.")
+    answered_by: str = Field(min_length=1, description="Your name.")
+    reason: str = Field(default="", description="Why; kept with the run.")
 
 
 class Answer(Summary):
@@ -56,7 +56,7 @@ _ANSWER = Step("require_approval", Answer)
 
 
 def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> Answer:
-    """Show what would change, pause the run, and return the answer; a run that is resumed later is not asked again.
+    """Show what would change, pause the run, and return the answer; a run that is resumed later does not ask again.
 
     Raises:
         ApprovalTimeoutError: Nobody answered in time.
@@ -69,7 +69,7 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
             given = pause_flow_run(wait_for_input=Approval, timeout=patience_s, poll_interval=_POLL_S)
         except FlowPauseTimeout as error:
             raise ApprovalTimeoutError(
-                f"nobody answered within {patience_s / 3600:g} h: nothing was published; run again to be asked again"
+                f"no answer within {patience_s / 3600:g} hours, so nothing was published; a new run asks again"
             ) from error
         return Answer(publish=given.publish, answered_by=given.answered_by, reason=given.reason)
 
@@ -84,9 +84,9 @@ def overtaken(error: OvertakenError) -> State[None]:
 
 
 def refused(answer: Answer) -> State[None]:
-    """Return the state of a run whose labels a person did not want."""
+    """Return the state of a run whose labels a person refused."""
     why = f": {answer.reason}" if answer.reason else ""
-    return Completed(name=NOT_PUBLISHED, message=f"not published, {answer.answered_by} refused{why}")
+    return Completed(name=NOT_PUBLISHED, message=f"not published: {answer.answered_by} refused{why}")
 
 
 def _show(run: Run, changes: PublishSummary, patience_s: int) -> None:
@@ -94,7 +94,7 @@ def _show(run: Run, changes: PublishSummary, patience_s: int) -> None:
     create_markdown_artifact(
         key="cluster-dfus-approval",
         markdown=approval_markdown(run.as_of_month, labels, changes),
-        description="What labels would change; the run waits for an answer",
+        description="Which labels would change; the run waits for an answer",
     )
     emit_event(
         APPROVAL_REQUESTED,
@@ -106,7 +106,7 @@ def _show(run: Run, changes: PublishSummary, patience_s: int) -> None:
 def question_payload(
     as_of_month: str, flow_run_id: str | None, changes: PublishSummary, *, patience_s: int
 ) -> dict[str, Any]:
-    """Return what the event says to whoever is to answer."""
+    """Return what the event says to the person who is asked."""
     return {
         "as_of_month": as_of_month,
         "flow_run_id": flow_run_id,

@@ -30,14 +30,14 @@ logging.getLogger("dfu_clustering").setLevel(logging.INFO)
 
 _DESCRIPTIONS = {
     "as_of_month": "Newest month that counts, as YYYY-MM. Default: the newest month with sales.",
-    "dry_run": "Work everything out, show what labels would change and whether it might, but write nothing there.",
-    "load_id": "The loader's name for the load that asks for this run; empty for a run by hand.",
-    "only_new_load": "End at once where the load is published already, and never go back to an older month.",
-    "continue_published": "Start from what is published, so that labels move only where demand did; off: from scratch.",
-    "require_approval": "Pause before publishing, show what would change, and wait for a person's answer.",
-    "accept_warnings": "Go on where data or labels only warn; off: a warning stops the run too.",
-    "skip_suites": "Suites of expectations that are not judged at all.",
-    "override_reason": "Go on although a critical expectation fails or the published run is lost, for this reason.",
+    "dry_run": "Compute everything, show what would change and what would stop the publish, but publish nothing.",
+    "load_id": "The loader's name for the load that started this run; empty for a run by hand.",
+    "only_new_load": "End at once if the load is already published; never publish an older month than is published.",
+    "continue_published": "Start from the published run: labels change only where demand did. Off: from scratch.",
+    "require_approval": "Pause before the publish, show what would change, and wait for a person's answer.",
+    "accept_warnings": "Continue where expectations fail only with a warning. Off: a warning stops the run, too.",
+    "skip_suites": "Suites of expectations that are skipped.",
+    "override_reason": "Why to continue although a critical expectation failed or the published run cannot be read.",
 }
 
 
@@ -93,7 +93,7 @@ def cluster_dfus(
     if not dry_run:
         publication = loads.record_publication(run, state, published, load_id=load_id)
         loads.end_repeats(load_id, publication)
-    # labels are published by now: a page that cannot be made is a failed task and a warning, not a failed run
+    # labels are already published: a page that cannot be made is a failed task and a warning, not a failed run
     clustering.build_report(run, return_state=True)
     summary = clustering.record_run(config, run)
     show_run(summary)

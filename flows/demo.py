@@ -25,7 +25,7 @@ def main() -> None:
     options = _arguments().parse_args()
     if options.stop:
         stopped = stop_server(_postgres_folder())
-        sys.stdout.write("PostgreSQL stopped\n" if stopped else "no PostgreSQL of the demo runs\n")
+        sys.stdout.write("PostgreSQL stopped\n" if stopped else "the demo's PostgreSQL is not running\n")
         return
     terminal = console()
     try:
@@ -40,7 +40,7 @@ def main() -> None:
         os.environ[DATABASE_URL_VARIABLE] = database.url
         state = "loaded" if database.loaded else "already there"
         terminal.print(f"{database.database}: {database.n_dfus:,} DFUs, {database.n_sales_rows:,} sales rows, {state}")
-        terminal.print("Starting Prefect (some 20 seconds) …")
+        terminal.print("Starting Prefect (about 20 seconds) …")
         # imported late: Prefect reads its settings at import, and bad input should not wait for it
         from flows.cluster_dfus import cluster_dfus
 
@@ -65,7 +65,7 @@ def _arguments() -> argparse.ArgumentParser:
         help="real sales instead: a tidy parquet file with dmdunit, dmdgroup, loc, startdate, qty",
     )
     parser.add_argument("--as-of", type=_month, metavar="YYYY-MM", help="newest month that counts; None: the newest")
-    parser.add_argument("--stop", action="store_true", help="only stop the demo's PostgreSQL; its data stay")
+    parser.add_argument("--stop", action="store_true", help="only stop the demo's PostgreSQL; its data are kept")
     return parser
 
 
@@ -87,7 +87,7 @@ def show(summary: RunSummary, database: DemoDatabase, terminal: Console) -> None
     published = summary.published
     terminal.print(
         f"{summary.labelled:,} of {summary.n_dfus:,} DFUs labelled as of {summary.as_of_month}, "
-        f"{summary.clustered:,} of them in these segments; in none: {left_out or 'nobody'}."
+        f"{summary.clustered:,} of them in these segments; not clustered: {left_out or 'none'}."
     )
     table = load_config().warehouse.tables.dfu
     terminal.print(

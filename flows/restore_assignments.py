@@ -1,4 +1,4 @@
-"""The flow restore-assignments: the labels of an earlier run back into the DFU table."""
+"""The flow restore-assignments: publish the labels of an earlier run again."""
 
 from datetime import datetime
 from typing import Annotated
@@ -30,13 +30,12 @@ def restore_assignments(
     before: datetime | None = None,
     dry_run: bool = False,  # noqa: FBT001, FBT002  (parameters of a flow are given by name)
 ) -> RestoreSummary:
-    """Publish the labels of an earlier run again, whole or not at all; that run is the champion from then on.
+    """Publish the labels of an earlier run again, all of them or none; that run is the champion from then on.
 
     Args:
-        run: The run whose labels are wanted back: the name of its folder, the id at its end, or its flow run's id.
-        before: Instead: what was published at this time, that is by the newest publish before it. UTC unless it says
-            otherwise.
-        dry_run: Show what labels would change, but write nothing.
+        run: The run whose labels are restored: the name of its folder, the id at its end, or the id of its flow run.
+        before: Or a time: the labels that were published then are restored. UTC unless it has a time zone.
+        dry_run: Show which labels would change, but write nothing.
     """
     config, runs = load_config(), var_folder() / "runs"
     earlier, publication = restoring.find_run(config, runs=runs, run=run, before=before)

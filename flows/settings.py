@@ -36,8 +36,8 @@ def settings_as_parameters(
             settings = {name: given.pop(name) for name in fields if name in given}
             return function(settings, **given)  # type: ignore[call-arg]  # their names are in the signature
 
-        told = {**descriptions, **{name: field.description for name, field in fields.items()}}
-        lines = [f"    {name}: {text}" for name, text in told.items()]
+        meanings = {**descriptions, **{name: field.description for name, field in fields.items()}}
+        lines = [f"    {name}: {text}" for name, text in meanings.items()]
         flow.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Args:", *lines])
         settings = [
             inspect.Parameter(

@@ -1,4 +1,4 @@
-"""The flow watch-sales-load: it announces a load that nobody announces, for a loader that nobody may change."""
+"""The flow watch-sales-load: it announces a load where the loader cannot do so itself."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -14,9 +14,9 @@ from tasks import watching
 from tasks.support.heartbeat import WATCHED
 
 _MESSAGES = {
-    "published": "is published",
-    "settling": "has not settled yet",
-    "announced": "was announced before and waits for its run",
+    "published": "already published",
+    "settling": "still changing, looked at again later",
+    "announced": "already announced, waits for its run",
     "to announce": "announced",
 }
 
@@ -30,11 +30,11 @@ def watch_sales_load(
     settle_minutes: Annotated[float, Field(ge=0, le=24 * 60)] = 10,
     repeat_hours: Annotated[float, Field(gt=0, le=31 * 24)] = 24,
 ) -> State[None]:
-    """Look at the sales table, and announce what has been loaded since the newest publish.
+    """Look at the sales table, and announce what was loaded after the newest publish.
 
     Args:
-        settle_minutes: Minutes for which rows, times and sum of the table must not have changed: a load in parts is
-            announced once it is whole.
+        settle_minutes: Minutes for which rows, times and sum of the table must stay the same: a load in parts is
+            announced when it is complete.
         repeat_hours: Hours after which a load that is announced but not published, because its run failed, is
             announced again.
     """

@@ -45,7 +45,7 @@ def main() -> None:
         "--load-id",
         required=True,
         metavar="NAME",
-        help="the loader's name for this load: the same at every repetition, another for every load",
+        help="the loader's name for this load: the same when it is repeated, a new one for every load",
     )
     options = arguments.parse_args()
     event = sales_loaded_event(options.month, options.load_id, event_id=uuid4(), occurred=datetime.now(UTC))
@@ -69,8 +69,8 @@ def announce(event: dict[str, object], *, pauses_seconds: Sequence[float] = _PAU
         except OSError as error:
             _require_healing(error)
             if pause is None:
-                raise NotAnnouncedError(f"{request.full_url} did not take the announcement: {error}") from error
-            logger.warning("try again in %g s: %s", pause, error)
+                raise NotAnnouncedError(f"{request.full_url} did not accept the announcement: {error}") from error
+            logger.warning("trying again in %g s: %s", pause, error)
             time.sleep(pause)
 
 
@@ -78,7 +78,7 @@ def _request(event: dict[str, object]) -> urllib.request.Request:
     address = os.environ.get(API_URL_VARIABLE, "")
     if not address.startswith(("http://", "https://")):
         raise ConfigError(
-            f"{API_URL_VARIABLE} names the Prefect server",
+            f"{API_URL_VARIABLE} must name the Prefect server",
             found=repr(address) if address else "nothing",
             remedy="set it, for example to http://127.0.0.1:4200/api",
         )
@@ -96,7 +96,7 @@ def _require_healing(error: OSError) -> None:
         raise ConfigError(
             f"{API_AUTH_VARIABLE} must be what the server asks for",
             found=f"HTTP {error.code}",
-            remedy="set it to user:password as the server's operator gave them",
+            remedy="set it to user:password; the operator of the server knows them",
         ) from error
     raise DataError(
         f"{API_URL_VARIABLE} must be the API of a Prefect 3 server",

@@ -19,12 +19,14 @@ _MOST_MONTHS = 240
 def main() -> None:
     """Parse the arguments and go from month to month."""
     arguments = parser(__doc__ or "")
-    arguments.add_argument("--months", type=_months, default=12, metavar="N", help="how many, the newest included")
-    arguments.add_argument("--as-of", metavar="YYYY-MM", help="the newest of them; None: the newest with sales")
+    arguments.add_argument(
+        "--months", type=_months, default=12, metavar="N", help="number of months, the newest included"
+    )
+    arguments.add_argument("--as-of", metavar="YYYY-MM", help="the newest month; None: the newest with sales")
     arguments.add_argument(
         "--resume",
         metavar="ID",
-        help="go on with a backfill that was cut off, by the id it was begun with; its months are those of then",
+        help="resume a backfill that was interrupted, by its id; its months stay the same",
     )
     arguments.add_argument("--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the settings")
     options = arguments.parse_args()

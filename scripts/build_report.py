@@ -27,7 +27,7 @@ def main() -> None:
         metavar="FILE",
         help="feature matrix; the demand that the charts show lies beside it",
     )
-    arguments.add_argument("--output", type=Path, metavar="FILE", help="the page; None: report.html in that folder")
+    arguments.add_argument("--output", type=Path, metavar="FILE", help="the page; None: report.html in the folder")
     options = arguments.parse_args()
     files = _run(options.run) if options.run else RunFolder(options.input_dir).placing(RunFile.MATRIX, options.features)
     output = (options.output or files.path(RunFile.REPORT)).resolve()

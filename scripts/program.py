@@ -1,4 +1,4 @@
-"""What the programs of the warehouse share: its address, and the flags by which people get past a gate."""
+"""What the programs of the warehouse share: its address, and the flags with which people pass a gate."""
 
 import argparse
 import os
@@ -23,12 +23,12 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def add_gate_options(arguments: argparse.ArgumentParser, judged: str) -> None:
-    """Add the flags by which people get past a gate."""
-    arguments.add_argument("--skip-validation", action="store_true", help=f"do not judge {judged} first")
+    """Add the flags with which people pass a gate."""
+    arguments.add_argument("--skip-validation", action="store_true", help=f"do not check {judged} first")
     arguments.add_argument(
         "--override-reason",
         metavar="TEXT",
-        help=f"go on although {judged} break a critical expectation, for this reason; it is logged",
+        help=f"continue although {judged} fail a critical expectation, for this reason, which is logged",
     )
 
 

@@ -42,8 +42,8 @@ def main() -> None:
     restore = open_restore(runs, earlier, short_run_id(restore_id))
     replaced = replaced_run(restore, dry_run=options.dry_run)
     published = restore_labels(restore, engine, earlier, config.tracking, dry_run=options.dry_run)
-    done = "would be put back" if options.dry_run else "are put back"
-    print(f"labels of run {earlier.name} {done} for those of {replaced or 'an unknown run'}")
+    done = "would replace" if options.dry_run else "replace"
+    print(f"labels of run {earlier.name} {done} those of {replaced or 'an unknown run'}")
     show_label_counts(published, config.warehouse.tables.dfu)
     if options.dry_run:
         return
@@ -53,19 +53,23 @@ def main() -> None:
         restore, earlier, published, replaced=replaced, alias=alias, published_at=publication.published_at
     )
     print(f"MLflow's alias champion: {alias}\nprevious labels: {restore.folder}")
-    # last: all is done and written down by now, also where the server does not hear of it
+    # last: everything is done and recorded already, even where the server cannot be reached
     _say(publication, published, restore_id)
 
 
 def _arguments() -> argparse.ArgumentParser:
     arguments = parser(__doc__ or "")
     wanted = arguments.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--run", metavar="ID", help="folder of the run, the id at its end, or its flow run's id")
+    wanted.add_argument(
+        "--run",
+        metavar="ID",
+        help="name of the run's folder, the id at the end of that name, or the id of its flow run",
+    )
     wanted.add_argument(
         "--before",
         type=_time,
         metavar="TIME",
-        help="what was published at this time, as 2026-10-05T08:00; UTC if no zone",
+        help="restore what was published at this time, such as 2026-10-05T08:00; UTC unless it has a time zone",
     )
     arguments.add_argument("--dry-run", action="store_true", help="show what would change and write nothing")
     arguments.add_argument(
@@ -78,7 +82,7 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"a time is written as 2026-10-05T08:00, not {text!r}") from error
+        raise argparse.ArgumentTypeError(f"a time must be written as 2026-10-05T08:00, not {text!r}") from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

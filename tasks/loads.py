@@ -61,7 +61,7 @@ def keep_state(run: Run, state: SalesState) -> SalesState:
 
 @task(name="record-publication", timeout_seconds=_TIMEOUT_S, **RETRY)
 def record_publication(run: Run, state: SalesState, published: PublishSummary, *, load_id: str | None) -> Publication:
-    """Write the publish into the ledger, and say it to whoever waits for new labels."""
+    """Write the publish into the ledger, and announce it to those who wait for new labels."""
     publication = recording.record_publication(run, state, load_id=load_id, published_at=datetime.now(UTC))
     say_published(publication, published)
     return publication

@@ -16,7 +16,7 @@ from dfu_clustering.runs.summaries import FeatureSummary
 from dfu_clustering.steps.build_features import build_features, join_parts
 from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
 from tasks.support.connection import warehouse_engine
-from tasks.support.retries import RETRY, may_heal
+from tasks.support.retries import RETRY, may_succeed
 
 _TIMEOUT_S = 2 * 3600
 
@@ -45,16 +45,16 @@ def build_features_in_parts(run: Run, config: ClusteringConfig) -> FeatureSummar
     return summary
 
 
-def _may_heal_in_this_snapshot(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+def _may_succeed_in_this_snapshot(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Tell whether another try of a part is worth it; all parts are tried again where their snapshot is gone."""
-    return may_heal(task, task_run, state) and not isinstance(state.data, SnapshotGoneError)
+    return may_succeed(task, task_run, state) and not isinstance(state.data, SnapshotGoneError)
 
 
 @task(
     name="build-features-part",
     timeout_seconds=_TIMEOUT_S,
     task_run_name="build-features-part-{part.number}",
-    **(RETRY | {"retry_condition_fn": _may_heal_in_this_snapshot}),
+    **(RETRY | {"retry_condition_fn": _may_succeed_in_this_snapshot}),
 )
 def build_part(config: ClusteringConfig, run: Run, part: Part, same_as: str, as_of_month: str | None) -> FeatureSummary:
     """Read the sales of one part of the DFUs and write their features."""
@@ -70,7 +70,7 @@ def _task_runner(dask_address: str | None) -> Any:  # noqa: ANN401  (Prefect's t
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as error:
         raise ConfigError(
-            "scale.dask_address needs the packages of the extra 'dask'",
+            "scale.dask_address must be null unless the extra 'dask' is installed",
             found=str(error),
             remedy="install dfu-clustering[dask], here and on the workers",
         ) from error

@@ -29,7 +29,7 @@ def validate_features(run: Run, policy: GatePolicy) -> None:
 
 @task(name="validate-assignments", timeout_seconds=_HOUR_S, **RETRY)
 def validate_assignments(config: ClusteringConfig, run: Run, policy: GatePolicy, *, dry_run: bool) -> None:
-    """Judge the labels before they are published; a dry run says what would stop that and goes on."""
+    """Judge the labels before they are published; a dry run says what would stop that and continues."""
     engine = warehouse_engine(config.warehouse)
 
     def judge() -> list[GateReport]:

@@ -23,7 +23,7 @@ _TIMEOUT_S = 600
 def find_run(
     config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None
 ) -> tuple[EarlierRun, Publication]:
-    """Find the run that somebody wants back, its publish and its labels, which may have to come from MLflow."""
+    """Find the run whose labels are wanted back, its publish and its labels, which may have to come from MLflow."""
     return restoring.find_run_to_restore(runs, config.tracking, run=run, before=before)
 
 
@@ -36,7 +36,7 @@ def restore_labels(config: ClusteringConfig, restore: Run, earlier: EarlierRun, 
 
 @task(name="record-restore", timeout_seconds=_TIMEOUT_S, **RETRY)
 def record_restore(restore: Run, before: Publication, published: PublishSummary) -> Publication:
-    """Write it into the ledger, and tell whoever waits for new labels."""
+    """Write it into the ledger, and announce it to those who wait for new labels."""
     publication = restoring.record_restore(restore, before, published_at=datetime.now(UTC))
     say_published(publication, published)
     return publication

@@ -1,4 +1,4 @@
-"""The sensor's looks at the sales table: what it remembers, and the event for a load that nobody announced."""
+"""The sensor's looks at the sales table: what it remembers, and the event for a load that was not announced."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,7 +55,7 @@ def end_late_looks() -> None:
     now = datetime.now(UTC)
     end_waiting_runs(
         lambda flow_run: flow_run.expected_start_time is not None and flow_run.expected_start_time < now,
-        message="a later look has taken its place",
+        message="replaced by a later look",
     )
 
 

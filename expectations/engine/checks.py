@@ -1,4 +1,4 @@
-"""How expectations are declared: Great Expectations' own, each with a name, a severity and a plain sentence."""
+"""How expectations are declared: Great Expectations' own, each with a name, a severity and plain sentences."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Moment:
 
     Attributes:
         as_of: The run's month.
-        chosen: Whether somebody asked for it; else it is the newest, which must not be a stale one.
+        chosen: Whether it was asked for; else it is the newest, which must not be a stale one.
         dfus_before: Rows of dim_dfu when labels were last published; None: not known.
     """
 
@@ -63,6 +63,7 @@ def declare(
     name: str,
     severity: Severity,
     description: str,
+    failure: str,
     *,
     keys: str | list[str] | None = None,
     **settings: Any,  # noqa: ANN401  (whatever the kind takes)
@@ -74,11 +75,16 @@ def declare(
         name: In snake_case; the same for both severities of a graded one.
         severity: What its failure means.
         description: The expectation as a sentence that a planner understands.
+        failure: What is wrong where it does not hold, likewise; ``{few|many}`` is few below the lower bound and
+            many above the upper one.
         keys: What breaks it: a SELECT of one text column, only run where it fails, or the names themselves.
-        **settings: The kind's own; a bound that only the data tell is a parameter().
+        **settings: The kind's own; a bound that only the data give is a parameter().
     """
     return kind(
-        severity=FailureSeverity(severity), description=description, meta={"name": name, "keys": keys}, **settings
+        severity=FailureSeverity(severity),
+        description=description,
+        meta={"name": name, "failure": failure, "keys": keys},
+        **settings,
     )
 
 
@@ -86,6 +92,7 @@ def bounded(
     name: str,
     severity: Severity,
     description: str,
+    failure: str,
     column: str,
     *,
     low: object = None,
@@ -94,13 +101,14 @@ def bounded(
     keys: str | list[str] | None = None,
 ) -> Expectation:
     """Return the expectation that a column's maximum (or sum, mean, minimum: ``of``) lies between low and high."""
-    return declare(of, name, severity, description, keys=keys, column=column, min_value=low, max_value=high)
+    return declare(of, name, severity, description, failure, keys=keys, column=column, min_value=low, max_value=high)
 
 
 def graded(
     name: str,
     limits: Limits,
     description: str,
+    failure: str,
     column: str,
     *,
     of: type[Expectation] = gxe.ExpectColumnMaxToBeBetween,
@@ -108,7 +116,7 @@ def graded(
 ) -> list[Expectation]:
     """Return the expectations of both severities that a column is at most its limits; see bounded()."""
     return [
-        bounded(name, severity, description, column, high=getattr(limits, severity), of=of, keys=keys)
+        bounded(name, severity, description, failure, column, high=getattr(limits, severity), of=of, keys=keys)
         for severity in SEVERITIES
     ]
 

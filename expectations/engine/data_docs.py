@@ -27,7 +27,7 @@ _START = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="UTF-8"><title>{title}</title><link rel="stylesheet" href="{style}"></head>
 <body><main class="container-fluid"><h4>{title}</h4>
-<p>What was expected of the tables, the features and the labels of this run, in the order in which it was judged.</p>
+<p>What was expected of the tables, the features and the labels of this run, in the order of the gates.</p>
 <table class="table"><thead><tr><th>result</th><th>judged</th><th>expectations</th><th>failed</th><th>when (UTC)</th>
 </tr></thead><tbody>
 {rows}

@@ -1,5 +1,6 @@
 """What Great Expectations answers, as checks that people read."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +20,7 @@ _AGGREGATES = tuple(f"expect_column_{of}_to_be_between" for of in ("max", "min",
 
 
 class ExpectationError(DfuClusteringError):
-    """An expectation could not be judged, and neither the data nor the database said why."""
+    """An expectation could not be judged, and neither the data nor the database say why."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Finding:
 
     Attributes:
         name: Of the expectation, as declared.
+        description: The expectation in words.
+        failure: What is wrong where it does not hold, with both words of a choice.
         keys: Where keys that break it are found, as declared.
         exceptions: Messages of what was raised while it was judged.
     """
@@ -35,6 +38,7 @@ class Finding:
     name: str
     severity: Severity
     description: str
+    failure: str
     kind: str
     settings: Mapping[str, Any]
     keys: str | list[str] | None
@@ -52,6 +56,7 @@ class Finding:
             name=asked.meta["name"],
             severity="critical" if asked.severity.value == "critical" else "warning",
             description=asked.description or "",
+            failure=asked.meta["failure"],
             kind=asked.type,
             settings=asked.kwargs,
             keys=asked.meta["keys"],
@@ -70,12 +75,19 @@ class Finding:
         return Check(
             name=self.name,
             severity=self.severity,
-            description=self.description,
+            description=self.description if self.passed else self._what_is_wrong(),
             passed=self.passed,
             observed=_observed(self.result),
             threshold=_threshold(self.kind, self.settings),
             sample_keys=[str(key) for key in sample_keys][:KEYS_KEPT],
         )
+
+    def _what_is_wrong(self) -> str:
+        return re.sub(r"\{(.*?)\|(.*?)\}", lambda words: words[1 if self._is_below() else 2], self.failure)
+
+    def _is_below(self) -> bool:
+        low = self.settings.get("min_value")
+        return low is not None and self.result["observed_value"] < low
 
     def listed_keys(self, key: str | None) -> list[Any]:
         """Return the keys that the answer itself lists: values of the column ``key``, else what is missing or wrong."""

@@ -67,7 +67,7 @@ class Validator:
     Args:
         run: Gets the Data Docs, ``data_docs/``, and what they are made of, so that later gates can add to them.
         connection: Where batches with a SELECT are judged. Great Expectations works on this very connection, so it sees
-            the temporary tables on it, and is told neither address nor password.
+            the temporary tables on it, and knows neither address nor password.
     """
 
     def __init__(self, run: Run, connection: Connection | None = None) -> None:
@@ -140,7 +140,7 @@ class Validator:
         findings = [Finding.of(answer) for answer in answers.results]
         for finding in findings:
             if finding.exceptions:
-                # Great Expectations turns errors into text; the driver's own error tells what may heal
+                # Great Expectations turns errors into text; the driver's own error says whether to try again
                 raise self._errors[-1] if self._errors else ExpectationError(f"{finding.name}: {finding.exceptions[0]}")
         return findings
 
@@ -181,13 +181,13 @@ class Validator:
 
 
 def _remove_cut_off_files(folder: Path) -> None:
-    """Remove what a full disk or a kill has left half written: Great Expectations writes its files in place."""
+    """Remove files that a full disk or a kill left incomplete: Great Expectations writes its files in place."""
     for store in (_EXPECTATIONS, _RESULTS):
         for path in folder.joinpath(*store).rglob("*.json"):
             try:
                 json.loads(path.read_bytes())
             except ValueError:
-                logger.warning("removed %s, which an earlier try has left half written", path)
+                logger.warning("removed %s: an earlier attempt did not write all of it", path)
                 path.unlink()
 
 

@@ -81,7 +81,7 @@ def publishing_batch(
 
 
 def _vanished(publishing: PublishSummary) -> dict[str, int]:
-    """Return the labels that no DFU would bear any more and how many bear them, the largest first."""
+    """Return the labels that no DFU would have any more, and how many have them, the largest first."""
     after = publishing.distribution("after")
     before = publishing.distribution("before")
     return {label: dfus for label, dfus in before.items() if label is not None and label not in after}
@@ -89,13 +89,19 @@ def _vanished(publishing: PublishSummary) -> dict[str, int]:
 
 _OF_EVERY_DFU = (
     declare(
-        gxe.ExpectColumnValuesToBeUnique, "one_label_a_dfu", "critical", "Every DFU has one label.", column="dfu_ck"
+        gxe.ExpectColumnValuesToBeUnique,
+        "one_label_a_dfu",
+        "critical",
+        "Every DFU has one label.",
+        "DFUs have more than one label.",
+        column="dfu_ck",
     ),
     declare(
         gxe.ExpectColumnValuesToNotBeNull,
         "label_is_filled",
         "critical",
         "Every DFU has a label.",
+        "DFUs have no label.",
         column="cluster_label",
     ),
     declare(
@@ -103,6 +109,7 @@ _OF_EVERY_DFU = (
         "label_is_known",
         "critical",
         "Labels are made by the label rules: tier, pattern, traits.",
+        "Labels are not made by the label rules.",
         column="cluster_label",
         regex=LABEL,
     ),
@@ -121,9 +128,10 @@ def _of_every_segment(config: ClusteringConfig) -> list[Expectation]:
         declare(
             gxe.ExpectColumnValuesToBeBetween,
             "segment_is_large_enough",
-            # clusters that may not be fitted again may shrink: nothing the run could do would heal it
+            # clusters that may not be fitted again may shrink: the run could do nothing about it
             "warning" if config.refit == "never" else "critical",
-            "Every segment holds the smallest share of the DFUs that is allowed.",
+            "Every segment has at least the smallest share of the DFUs that is allowed.",
+            "Segments have too few DFUs.",
             column="share",
             min_value=config.min_cluster_size_pct / 100,
         ),
@@ -131,7 +139,8 @@ def _of_every_segment(config: ClusteringConfig) -> list[Expectation]:
             gxe.ExpectColumnValuesToBeBetween,
             "label_names_one_cluster",
             "critical",
-            "No two clusters share a label.",
+            "Every label belongs to one cluster.",
+            "A label belongs to several clusters.",
             column="clusters",
             max_value=1,
         ),
@@ -142,21 +151,24 @@ _COVERAGE = (
     bounded(
         "every_clustered_dfu_has_a_label",
         "critical",
-        "Every DFU with features has a label (DFUs that have none).",
+        "Every DFU with features has a label.",
+        "DFUs with features have no label (DFUs).",
         "unlabelled_dfus",
         high=0,
     ),
     bounded(
         "only_clustered_dfus_have_a_label",
         "critical",
-        "Every label but new and inactive belongs to a DFU with features (labels that do not).",
+        "Every label but new and inactive belongs to a DFU with features.",
+        "Labels other than new and inactive belong to DFUs without features (DFUs).",
         "strange_dfus",
         high=0,
     ),
     bounded(
         "words_are_true",
         "critical",
-        "All words of their label are true of most DFUs within label_margin (share of the DFUs).",
+        "All words of their label are true of most DFUs, within label_margin.",
+        "For too many DFUs a word of their label is not true, even within label_margin (share for which all are).",
         "within_margin_share",
         low=_LEAST_TRUE_SHARE,
     ),
@@ -169,33 +181,38 @@ def _of_publishing(config: ClusteringConfig, moves: list[str], gone: list[str]) 
         *graded(
             "labels_stay_mostly_the_same",
             limits.changed_share,
-            "Few DFUs that have a published label get another one or none (share of them).",
+            "Few DFUs with a published label would get another label or none.",
+            "Too many DFUs with a published label would get another label or none (share of them).",
             "changed_share",
             keys=moves,
         ),
         *graded(
             "labels_change_for_a_reason",
             limits.unexplained_churn,
-            "DFUs whose own history barely changed keep their label (share of them that does not).",
+            "Few DFUs would change their label although their own history barely changed.",
+            "Too many DFUs would change their label although their own history barely changed (share of them).",
             "unexplained_churn",
         ),
         *graded(
             "labels_do_not_disappear",
             limits.vanished_label_share,
-            "Labels that many DFUs bear do not disappear (share of the labelled DFUs under the largest that does).",
+            "No label of many DFUs would disappear.",
+            "A label of many DFUs would disappear (largest such label, share of the labelled DFUs).",
             "vanished_label_share",
             keys=gone,
         ),
         *graded(
             "coverage_does_not_fall",
             limits.coverage_drop,
-            "As many DFUs have a label as before (share by which they are fewer).",
+            "About as many DFUs have a label as before.",
+            "Far fewer DFUs would have a label than before (share by which they are fewer).",
             "coverage_drop",
         ),
         bounded(
             "labelled_dfus_are_in_dim_dfu",
             "warning",
-            f"DFUs with a label are still in {config.warehouse.tables.dfu} (share that is not).",
+            f"Almost all DFUs with a label are still in {config.warehouse.tables.dfu}.",
+            f"Too many DFUs with a label are no longer in {config.warehouse.tables.dfu} (share of them).",
             "not_found_share",
             high=0.01,
         ),

@@ -42,8 +42,8 @@ def domains(suite: str, view: str, key: str, role: Role, config: ClusteringConfi
     unknown = [name for name in listed if name not in texts]
     if unknown:
         raise ConfigError(
-            "data_quality.domains names text columns that the project reads",
-            found=f"attributes of {getattr(config.warehouse.tables, role)}",
+            "data_quality.domains must name text columns that the project reads",
+            found=f"names that are no text attributes of {getattr(config.warehouse.tables, role)}",
             keys=unknown,
             remedy=f"use some of {', '.join(texts)}, list no values for it, or add it to warehouse.attributes",
         )
@@ -52,7 +52,8 @@ def domains(suite: str, view: str, key: str, role: Role, config: ClusteringConfi
             gxe.ExpectColumnValuesToBeInSet,
             f"{column}_is_known",
             "warning",
-            f"{texts[column]} is one of {', '.join(values)} (99 % of the rows that have one).",
+            f"{texts[column]} is one of {', '.join(values)} in 99 % of the rows that have a value.",
+            f"{texts[column]} is none of {', '.join(values)} in too many rows.",
             column=column,
             value_set=list(values),
             mostly=_MOSTLY,
@@ -72,7 +73,8 @@ def ranges(
             gxe.ExpectColumnValuesToBeBetween,
             f"{column}_is_plausible",
             "warning",
-            f"{numbers[column]} lies within plausible bounds (99 % of the rows that have one).",
+            f"{numbers[column]} is within plausible bounds in 99 % of the rows that have a value.",
+            f"{numbers[column]} is outside of plausible bounds in too many rows.",
             column=column,
             min_value=low,
             max_value=high,

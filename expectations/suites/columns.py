@@ -44,10 +44,11 @@ def _wanted(table: FoundTable, columns: Mapping[str, str], severity: Severity) -
         gxe.ExpectColumnDistinctValuesToContainSet,
         "columns_and_types",
         severity,
-        f"{table.name} exists and this role may read the columns that the project reads, with types that fit.",
+        f"{table.name} exists, and this role may read the columns that the project needs, with types that fit.",
+        f"{table.name} lacks columns that the project needs, their types do not fit, or this role may not read them.",
         column="column_and_type",
         value_set=[f"{column} {kind}" for column, kind in columns.items()],
-        keys=[_told(column, kind, table) for column, kind in columns.items() if table.types.get(column) != kind],
+        keys=[_difference(column, kind, table) for column, kind in columns.items() if table.types.get(column) != kind],
     )
 
 
@@ -58,7 +59,8 @@ def target_batch(table: FoundTable, names: WarehouseNames) -> Batch:
     expected = bounded(
         "labels_can_be_written",
         "critical",
-        f"{table.name} is a table, its keys and {label} text without padding ({_listed(problems)}).",
+        f"{table.name} is a table, and its keys and {label} are text without padding.",
+        f"Labels cannot be written to {table.name}: {_listed(problems)}.",
         "problems",
         high=0,
         keys=problems,
@@ -70,6 +72,6 @@ def _listed(problems: list[str]) -> str:
     return "; ".join(problems) or "problems"
 
 
-def _told(column: str, kind: str, table: FoundTable) -> str:
+def _difference(column: str, kind: str, table: FoundTable) -> str:
     found = f"found {column} {table.types[column]}" if column in table.types else "not found"
     return f"{column} {kind}, {found}"

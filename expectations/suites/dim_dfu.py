@@ -48,13 +48,30 @@ def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
     ]
 
 
-_FILLED = declare(gxe.ExpectTableRowCountToBeBetween, "holds_dfus", "critical", "The table holds DFUs.", min_value=1)
+_FILLED = declare(
+    gxe.ExpectTableRowCountToBeBetween,
+    "holds_dfus",
+    "critical",
+    f"{TABLE} has DFUs.",
+    f"{TABLE} has no DFUs.",
+    min_value=1,
+)
 _KEYS = (
     declare(
-        gxe.ExpectColumnValuesToNotBeNull, "dfu_ck_is_filled", "critical", "Every DFU has its key.", column="dfu_ck"
+        gxe.ExpectColumnValuesToNotBeNull,
+        "dfu_ck_is_filled",
+        "critical",
+        "Every DFU has a key.",
+        "DFUs have no key.",
+        column="dfu_ck",
     ),
     declare(
-        gxe.ExpectColumnValuesToBeUnique, "dfu_ck_is_unique", "critical", "Every key occurs once.", column="dfu_ck"
+        gxe.ExpectColumnValuesToBeUnique,
+        "dfu_ck_is_unique",
+        "critical",
+        f"Every key occurs once in {TABLE}.",
+        f"Keys occur more than once in {TABLE}.",
+        column="dfu_ck",
     ),
 )
 
@@ -62,8 +79,8 @@ _KEYS = (
 _ONE_ROW_A_DFU = bounded(
     "one_row_a_dfu",
     "critical",
-    "Every item, customer group and location occur together once; else their sales cannot be told apart "
-    "(rows that share them).",
+    "Every item, customer group and location occur together once.",
+    "Several DFUs have the same item, customer group and location, so which of them sold is not known (rows).",
     "repeated_dfus",
     high=0,
     keys=(
@@ -89,7 +106,8 @@ def _of_the_whole(config: ClusteringConfig) -> list[Expectation]:
             bounded(
                 "dfus_are_still_there",
                 severity,
-                "The table has not lost many DFUs since the run before.",
+                f"{TABLE} has about as many DFUs as at the last publish.",
+                f"{TABLE} has far fewer DFUs than at the last publish.",
                 "dfus",
                 low=parameter(f"dfus_low_{severity}"),
             )
@@ -98,7 +116,8 @@ def _of_the_whole(config: ClusteringConfig) -> list[Expectation]:
         *graded(
             "dfus_have_an_item",
             config.data_quality.without_item_share,
-            "Items of DFUs are in dim_item (share of DFUs whose item is not).",
+            "Almost all DFUs have an item that is in dim_item.",
+            "Too many DFUs have an item that is not in dim_item (share of the DFUs).",
             "without_item_share",
             keys=(
                 "SELECT dfu_ck FROM pg_temp.judged_dfus"
@@ -108,7 +127,8 @@ def _of_the_whole(config: ClusteringConfig) -> list[Expectation]:
         bounded(
             "dfu_ck_joins_its_parts",
             "warning",
-            "dfu_ck is item, customer group and location with underscores between (share that is not).",
+            "Almost every dfu_ck is item, customer group and location with underscores between.",
+            "dfu_ck is not item, customer group and location with underscores between (share of the DFUs).",
             "other_key_share",
             high=0.01,
             keys=(

@@ -42,26 +42,45 @@ def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
     ]
 
 
-_FILLED = declare(gxe.ExpectTableRowCountToBeBetween, "holds_items", "critical", "The table holds items.", min_value=1)
+_FILLED = declare(
+    gxe.ExpectTableRowCountToBeBetween,
+    "holds_items",
+    "critical",
+    f"{TABLE} has items.",
+    f"{TABLE} has no items.",
+    min_value=1,
+)
 _KEYS = (
     declare(
-        gxe.ExpectColumnValuesToNotBeNull, "item_ck_is_filled", "critical", "Every item has its key.", column="item_ck"
+        gxe.ExpectColumnValuesToNotBeNull,
+        "item_ck_is_filled",
+        "critical",
+        "Every item has a key.",
+        "Items have no key.",
+        column="item_ck",
     ),
     declare(
-        gxe.ExpectColumnValuesToBeUnique, "item_ck_is_unique", "critical", "Every key occurs once.", column="item_ck"
+        gxe.ExpectColumnValuesToBeUnique,
+        "item_ck_is_unique",
+        "critical",
+        f"Every key occurs once in {TABLE}.",
+        f"Keys occur more than once in {TABLE}.",
+        column="item_ck",
     ),
     declare(
         gxe.ExpectColumnValuesToNotBeNull,
         "item_no_is_filled",
         "critical",
-        "Every item has its number.",
+        "Every item has a number.",
+        "Items have no number.",
         column="item_no",
     ),
     declare(
         gxe.ExpectColumnValuesToBeUnique,
         "item_no_is_unique",
         "warning",
-        "Every item number occurs once; of several rows the first counts.",
+        "Every item number occurs once.",
+        "Item numbers occur more than once; only the first row of each counts.",
         column="item_no",
     ),
 )

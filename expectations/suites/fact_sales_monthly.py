@@ -14,6 +14,7 @@ from dfu_clustering.quality.expected_levels import SalesMonths
 from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
 from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
 from expectations.suites.sales_bounds import FEWEST_ROWS, sales_bounds
+from expectations.suites.selling_dfus import groups_and_rows, levels
 
 TABLE = "fact_sales_monthly"
 ROLE: Role = "sales"
@@ -28,8 +29,6 @@ _SUM, _MEAN = gxe.ExpectColumnSumToBeBetween, gxe.ExpectColumnMeanToBeBetween
 _SALES = (
     "SELECT concat_ws('_', dmdunit, dmdgroup, loc) || coalesce(' ' || startdate, '') FROM pg_temp.judged_sales WHERE "
 )
-_DFUS = "SELECT concat_ws('_', dmdunit, dmdgroup, loc) FROM pg_temp.recent_sales WHERE "
-_GROUPS = "SELECT kind || ' ' || name FROM pg_temp.vanished_groups ORDER BY share DESC, 1"
 
 
 def columns(names: WarehouseNames) -> dict[str, str]:
@@ -73,7 +72,7 @@ def batches(config: ClusteringConfig, moment: Moment) -> list[Batch]:
         Batch(f"{TABLE} rows", months, [*_of_all_rows(config.warehouse), *_of_every_qty(config)]),
         Batch(f"{TABLE} history", months, _OF_THE_HISTORY),
         Batch(f"{TABLE} newest month", newest, _OF_THE_NEWEST_MONTH),
-        Batch(f"{TABLE} DFUs", "recent_facts", [*_of_the_dfus(config), *_of_their_levels(config)]),
+        Batch(f"{TABLE} DFUs", "recent_facts", [*groups_and_rows(config), *levels(config)]),
     ]
 
 
@@ -81,29 +80,33 @@ _FILLED = declare(
     gxe.ExpectTableRowCountToBeBetween,
     "holds_sales",
     "critical",
-    "The table holds sales up to the as-of month.",
+    f"{TABLE} has sales up to the as-of month.",
+    f"{TABLE} has no sales up to the as-of month.",
     min_value=1,
 )
 
 _UNTIL = f"{_SALES}startdate <= %(last_day)s AND "
 
-# name, description, what sales_months counts, which rows those are
+# name, description, failure, what sales_months counts, which rows those are
 _NO_ROW = (
     (
         "sales_name_their_dfu",
-        "Every sale names its item, customer group and location (rows that do not).",
+        "Every sale has an item, a customer group and a location.",
+        "Sales have no item, no customer group or no location (rows).",
         "keyless_rows",
         "(coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '')",
     ),
     (
         "startdate_is_first_of_month",
-        "startdate is the first day of a month (rows that are not).",
+        "startdate is the first day of a month.",
+        "startdate is not the first day of a month (rows).",
         "off_first_rows",
         "extract(day FROM startdate) <> 1",
     ),
     (
         "qty_is_finite",
-        "No qty is NaN or infinite (months with such).",
+        "Every qty is a finite number.",
+        "A qty is NaN or infinite (months).",
         "not_finite",
         "qty::float8 IN ('NaN', 'Infinity', '-Infinity')",
     ),
@@ -115,13 +118,15 @@ _OF_ALL_ROWS = (
         "startdate_is_filled",
         "critical",
         "Every sale has a month.",
+        "Sales have no month.",
         column="month",
         keys=f"{_SALES}startdate IS NULL",
     ),
     bounded(
         "startdate_not_after_load",
         "critical",
-        "No sale was loaded more than a day before its month began (days).",
+        "No sale was loaded more than a day before its month began.",
+        "A sale was loaded long before its month began (days).",
         "loaded_early_days",
         high=1,
         keys=f"{_UNTIL}load_ts < startdate - interval '1 day'",
@@ -132,12 +137,13 @@ _OF_ALL_ROWS = (
 def _of_all_rows(names: WarehouseNames) -> list[Expectation]:
     conditions = [f"{column} {value}" for column, value in names.sales_filter.items()]
     name = "_and_".join(re.sub(r"\W+", "_", f"{column}_is_{value}") for column, value in names.sales_filter.items())
-    sentence = f"Every row is of {' and '.join(conditions)} (rows that are not)."
-    rules = [*_NO_ROW, *([(name, sentence, "other_type_rows", "other")] if conditions else [])]
+    wanted = " and ".join(conditions)
+    filtered = (name, f"Every sale is of {wanted}.", f"Sales are not of {wanted} (rows).", "other_type_rows", "other")
+    rules = [*_NO_ROW, *([filtered] if conditions else [])]
     return [
         *(
-            bounded(name, "critical", description, column, high=0, of=_SUM, keys=_UNTIL + rows)
-            for name, description, column, rows in rules
+            bounded(name, "critical", description, failure, column, high=0, of=_SUM, keys=_UNTIL + rows)
+            for name, description, failure, column, rows in rules
         ),
         *_OF_ALL_ROWS,
     ]
@@ -149,7 +155,8 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
         *graded(
             "qty_is_filled",
             limits.null_qty_share,
-            "Few rows have no qty (share of a month's rows, mean of the months).",
+            "Few rows have no qty.",
+            "Too many rows have no qty (share of a month's rows, mean of the months).",
             "null_share",
             of=_MEAN,
             keys=f"{_UNTIL}qty IS NULL",
@@ -157,7 +164,8 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
         *graded(
             "qty_is_rarely_negative",
             limits.negative_qty_share,
-            "Few rows have a negative qty, as returns do (share of a month's rows, mean of the months).",
+            "Few rows have a negative qty, as returns do.",
+            "Too many rows have a negative qty (share of a month's rows, mean of the months).",
             "negative_share",
             of=_MEAN,
             keys=f"{_UNTIL}qty < 0",
@@ -166,7 +174,8 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
             bounded(
                 "largest_qty_is_plausible",
                 severity,
-                "No month's largest quantity is absurd beside that of the other months.",
+                "The largest quantity of each month is plausible beside the other months.",
+                "The largest quantity of a month is far too large beside the other months.",
                 "largest_qty",
                 high=parameter(f"largest_qty_{severity}"),
                 keys=f"{_UNTIL}abs(qty) > %(largest_qty_{severity})s",
@@ -181,13 +190,15 @@ _OF_THE_HISTORY = (
         "newest_month_is_there",
         "critical",
         "Sales of the as-of month are loaded.",
+        "No sales of the as-of month are loaded (newest month).",
         "month",
         low=parameter("as_of"),
     ),
     bounded(
         "newest_month_is_not_stale",
         "critical",
-        "The newest load came before the day on which the next month was due by the table's own habit.",
+        "The newest load came before the next month was due, by the days of the earlier loads.",
+        "The newest month is out of date: by the days of the earlier loads the next month was due (newest load).",
         "last_load",
         high=parameter("before_next_month"),
     ),
@@ -195,6 +206,7 @@ _OF_THE_HISTORY = (
         "history_is_long_enough",
         "critical",
         "Sales reach back at least as far as the shortest history that is clustered.",
+        "Sales do not reach back far enough to cluster any DFU (first month).",
         "month",
         high=parameter("latest_first_month"),
         of=gxe.ExpectColumnMinToBeBetween,
@@ -204,6 +216,7 @@ _OF_THE_HISTORY = (
         "no_month_is_missing",
         "critical",
         "Every month of the window, from the first with sales, has sales.",
+        "Months of the window have no sales.",
         column="month",
         value_set=parameter("months_of_window"),
     ),
@@ -211,36 +224,55 @@ _OF_THE_HISTORY = (
         gxe.ExpectColumnValuesToNotBeInSet,
         "earlier_months_are_in_line",
         "warning",
-        "Rows and volume of each of the twelve months before are in line with the months before it.",
+        "Rows and volume of each of the twelve earlier months are in line with the months before it.",
+        "Rows or volume of earlier months are not in line with the months before them.",
         column="month",
         value_set=parameter("odd_months"),
     ),
 )
 
-# name, description, column of sales_months
+# name, description, failure, column of sales_months
 _LEVELS = (
-    ("newest_month_rows", "The as-of month has the number of rows that the table's own past leads to expect.", "rows"),
-    ("newest_month_volume", "The as-of month has the volume that the table's own past leads to expect.", "volume"),
+    (
+        "newest_month_rows",
+        "The number of rows of the as-of month is in line with earlier months.",
+        "Too {few|many} rows in the as-of month beside earlier months.",
+        "rows",
+    ),
+    (
+        "newest_month_volume",
+        "The volume of the as-of month is in line with earlier months.",
+        "The volume of the as-of month is too {low|high} beside earlier months.",
+        "volume",
+    ),
 )
 _SHARES = (
     (
         "newest_month_qty_is_filled",
-        "In the as-of month qty is missing no more often than usual (share).",
+        "In the as-of month qty is missing no more often than usual.",
+        "In the as-of month qty is missing more often than usual (share of the rows).",
         "null_share",
     ),
     (
         "newest_month_qty_is_positive",
-        "In the as-of month qty is negative no more often than usual (share).",
+        "In the as-of month qty is negative no more often than usual.",
+        "In the as-of month qty is negative more often than usual (share of the rows).",
         "negative_share",
     ),
-    ("newest_month_qty_is_not_zero", "In the as-of month qty is 0 no more often than usual (share).", "zero_share"),
+    (
+        "newest_month_qty_is_not_zero",
+        "In the as-of month qty is 0 no more often than usual.",
+        "In the as-of month qty is 0 more often than usual (share of the rows).",
+        "zero_share",
+    ),
 )
 
 _OF_THE_NEWEST_MONTH = (
     bounded(
         "newest_month_was_over_when_loaded",
         "critical",
-        "The as-of month's last load came when the month was over, or nearly.",
+        "The last load of the as-of month came when the month was over, or nearly.",
+        "The as-of month was not over when it was last loaded.",
         "last_load",
         low=parameter("complete_from"),
     ),
@@ -249,82 +281,16 @@ _OF_THE_NEWEST_MONTH = (
             name,
             severity,
             description,
+            failure,
             column,
             low=parameter(f"{column}_low_{severity}"),
             high=parameter(f"{column}_high_{severity}"),
         )
-        for name, description, column in _LEVELS
+        for name, description, failure, column in _LEVELS
         for severity in SEVERITIES
     ),
     *(
-        bounded(name, "critical", description, column, high=parameter(f"{column}_high"))
-        for name, description, column in _SHARES
+        bounded(name, "critical", description, failure, column, high=parameter(f"{column}_high"))
+        for name, description, failure, column in _SHARES
     ),
 )
-
-
-def _of_the_dfus(config: ClusteringConfig) -> list[Expectation]:
-    limits = config.data_quality
-    return [
-        *graded(
-            "sales_have_a_dfu",
-            limits.orphan_share,
-            "DFUs that sell are in dim_dfu (share of recent rows, or of the as-of month's, whose DFU is not).",
-            "orphan_share",
-            keys=f"{_DFUS}dfu_ck IS NULL ORDER BY newest_rows DESC, 1",
-        ),
-        *graded(
-            "one_row_a_dfu_and_month",
-            limits.repeated_share,
-            "Few rows repeat a DFU and month, as corrections do (share of recent rows).",
-            "duplicate_share",
-            keys=f"{_DFUS}rows > months ORDER BY rows - months DESC, 1",
-        ),
-        bounded(
-            "newest_month_is_loaded_once",
-            "critical",
-            "In the as-of month rows repeat a DFU no more often than in the months before (rise of the share).",
-            "duplicate_share_rise",
-            high=limits.share_rise,
-            keys=f"{_DFUS}newest_rows > 1 ORDER BY newest_rows DESC, 1",
-        ),
-        *graded(
-            "no_group_fell_silent",
-            limits.vanished_share,
-            "Locations, customer groups and regions that sell regularly sell in the as-of month (share of usual rows).",
-            "vanished_share",
-            keys=_GROUPS,
-        ),
-    ]
-
-
-def _of_their_levels(config: ClusteringConfig) -> list[Expectation]:
-    limits = config.data_quality
-    return [
-        bounded(
-            "dfus_keep_their_level",
-            "critical",
-            "DFUs do not sell five times more or less than lately and than a year ago (share of those that do).",
-            "off_level_share",
-            high=limits.off_level_share,
-            keys=(
-                f"{_DFUS}usual_months >= 4 AND newest_qty > 0 AND year_ago_qty > 0"
-                " AND abs(ln(newest_qty / usual_qty)) > ln(5) AND abs(ln(newest_qty / year_ago_qty)) > ln(5) ORDER BY 1"
-            ),
-        ),
-        bounded(
-            "no_dfu_is_absurd",
-            "warning",
-            "No DFU sells more than a hundred times what it usually sells (DFUs).",
-            "absurd_dfus",
-            high=0,
-            keys=f"{_DFUS}usual_months >= 4 AND newest_qty > 100 * usual_qty ORDER BY newest_qty / usual_qty DESC",
-        ),
-        bounded(
-            "newest_month_is_no_copy",
-            "critical",
-            "DFUs sell exactly what they sold the month before no more often than usual (rise of the share).",
-            "copied_share_rise",
-            high=limits.copied_share,
-        ),
-    ]

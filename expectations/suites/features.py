@@ -102,7 +102,8 @@ def _of_every_dfu(profile: FeatureProfile) -> list[Expectation]:
     once = bounded(
         "dfu_occurs_once",
         "critical",
-        "Every DFU has one row (rows of DFUs that have several).",
+        "Every DFU has one row.",
+        "DFUs have more than one row (rows).",
         "repeated_dfus",
         high=0,
         keys=profile.repeated.keys,
@@ -111,7 +112,8 @@ def _of_every_dfu(profile: FeatureProfile) -> list[Expectation]:
         bounded(
             f"{name}_is_defined",
             "critical",
-            f"{name} is defined for every DFU that is clustered (DFUs for which it is not).",
+            f"{name} is defined for every DFU that is clustered.",
+            f"{name} is not defined for DFUs that are clustered (DFUs).",
             f"{name}_undefined",
             high=0,
             keys=profile.undefined[name].keys,
@@ -123,7 +125,8 @@ def _of_every_dfu(profile: FeatureProfile) -> list[Expectation]:
         bounded(
             f"{name}_is_in_range",
             "critical",
-            f"{name} is finite and within its range where it is defined (DFUs for which it is not).",
+            f"{name} is finite and within its range.",
+            f"{name} is infinite or outside of its range (DFUs).",
             f"{name}_outside",
             high=0,
             keys=profile.outside[name].keys,
@@ -137,7 +140,8 @@ _ALIVE = declare(
     gxe.ExpectColumnValuesToBeBetween,
     "no_feature_is_dead",
     "warning",
-    "Features that are clustered differ between DFUs; one that does not tells nothing.",
+    "Features that are clustered differ between DFUs.",
+    "Features that are clustered are the same for all DFUs, so they say nothing.",
     column="distinct_values",
     min_value=2,
 )
@@ -157,7 +161,8 @@ _COVERAGE = (
     bounded(
         "every_clustered_dfu_has_features",
         "critical",
-        "The matrix has a row for every DFU that the step counted as clustered (rows that are missing).",
+        "The matrix has a row for every DFU that is clustered.",
+        "The matrix has too {many|few} rows for the DFUs that are clustered (rows missing).",
         "missing_rows",
         low=0,
         high=0,
@@ -165,7 +170,8 @@ _COVERAGE = (
     bounded(
         "no_dfu_vanishes",
         "critical",
-        "Clustered and left-out DFUs add up to all DFUs (DFUs that are neither).",
+        "Clustered and left-out DFUs add up to all DFUs.",
+        "Clustered and left-out DFUs do not add up to all DFUs (DFUs missing).",
         "unaccounted_dfus",
         low=0,
         high=0,
@@ -173,7 +179,8 @@ _COVERAGE = (
     bounded(
         "every_dfu_of_dim_dfu_counts",
         "critical",
-        "The features know as many DFUs as the DFU table had when it was judged; else it changed meanwhile.",
+        "The features are of as many DFUs as the DFU table had when it was judged.",
+        "The features are of {fewer|more} DFUs than the DFU table had when it was judged: it changed in the meantime.",
         "dfus_of_dim_dfu",
         low=parameter("dfus"),
         high=parameter("dfus"),
@@ -181,7 +188,8 @@ _COVERAGE = (
     bounded(
         "sales_are_those_that_were_judged",
         "critical",
-        "The features were made of as many sales rows as were judged; else sales were loaded meanwhile.",
+        "The features are made from as many sales rows as were judged.",
+        "The features are made from {fewer|more} sales rows than were judged: the sales changed in the meantime.",
         "sales_rows",
         low=parameter("sales_rows"),
         high=parameter("sales_rows"),

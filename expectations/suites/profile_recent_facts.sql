@@ -1,4 +1,4 @@
--- One row of facts about recent_sales; NULL where there are too few DFUs to tell.
+-- One row of facts about recent_sales; NULL where there are too few DFUs to judge.
 CREATE TEMPORARY TABLE pg_temp.recent_facts AS
 WITH dfus AS (
     SELECT

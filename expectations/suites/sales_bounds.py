@@ -33,12 +33,12 @@ Parameters = dict[str, Any]
 def sales_bounds(
     config: ClusteringConfig, months: SalesMonths, *, chosen: bool, typical_changes: tuple[float | None, ...] = ()
 ) -> Parameters:
-    """Return the bounds by name; None where the history does not tell.
+    """Return the bounds by name; None where the history is too short.
 
     Args:
         config: History, window, limits.
         months: What every month holds, up to the as-of month.
-        chosen: Whether somebody asked for the as-of month; else it is the newest, which must not be a stale one.
+        chosen: Whether the as-of month was asked for; else it is the newest, which must not be a stale one.
         typical_changes: By how much the as-of month of the median DFU differs from the month before and from the same
             month a year ago, in logarithms; None or nothing where that is not known.
     """

@@ -23,9 +23,11 @@ def in_words_of(names: WarehouseNames, batches: Iterable[Batch], role: Role) -> 
         return pattern.sub(lambda found: words[found[1]], text)
 
     def of(expectation: Expectation) -> Expectation:
-        told = copy(expectation)
-        told.description = reworded(expectation.description or "")
-        return told
+        renamed = copy(expectation)
+        renamed.description = reworded(expectation.description or "")
+        declared = expectation.meta or {}
+        renamed.meta = {**declared, "failure": reworded(declared["failure"])}
+        return renamed
 
     return [
         replace(batch, name=reworded(batch.name), expectations=[of(one) for one in batch.expectations])

@@ -10,10 +10,10 @@ class DfuClusteringError(Exception):
 
 
 class InputError(DfuClusteringError):
-    """Input that breaks a rule; retrying cannot heal it, so programs exit with code 2.
+    """Input that breaks a rule; retrying does not help, so programs exit with code 2.
 
     Args:
-        rule: The rule, as a sentence without a full stop.
+        rule: The rule, as a sentence with "must" and without a full stop.
         found: What was found instead.
         remedy: What the reader should do next.
         keys: The offending keys in a stable order; their number and the first few are shown.
@@ -24,7 +24,7 @@ class InputError(DfuClusteringError):
         self.found = found
         self.remedy = remedy
         self.keys = tuple(keys)
-        super().__init__(f"{rule}. Found: {found}{_count_and_first(self.keys)}. What to do: {remedy}.")
+        super().__init__(f"Rule broken: {rule}. Found: {found}{_count_and_first(self.keys)}. What to do: {remedy}.")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Rebuild from the parts: errors cross process boundaries, and keyword arguments are not pickled."""

@@ -23,7 +23,7 @@ def parse_month(text: str) -> Month:
         return np.datetime64(date.fromisoformat(f"{text}-01" if len(text) == len("2026-10") else text), "M")
     except ValueError as error:
         raise DataError(
-            "A month is written as YYYY-MM", found=repr(text), remedy="write for example 2026-10"
+            "A month must be written as YYYY-MM", found=repr(text), remedy="write for example 2026-10"
         ) from error
 
 

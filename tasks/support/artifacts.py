@@ -32,7 +32,7 @@ def show_run(summary: RunSummary) -> None:
             key="cluster-dfus-report",
             link=address,
             link_text=f"Report as of {summary.as_of_month}",
-            description="Browsers open a file's address only where it is typed or pasted"
+            description="Copy this address into the browser: a link to a file cannot be clicked here"
             if address.startswith("file:")
             else "Everything about the segments on one page",
         )
@@ -51,9 +51,9 @@ def report_address(summary: RunSummary) -> str | None:
 
 
 def show_restore(summary: RestoreSummary) -> None:
-    """Attach what was taken back, and which labels that changed."""
+    """Attach what was restored, and which labels that changed."""
     create_markdown_artifact(
-        key="restore-assignments-summary", markdown=restore_markdown(summary), description="What was taken back"
+        key="restore-assignments-summary", markdown=restore_markdown(summary), description="What was restored"
     )
 
 
@@ -67,19 +67,19 @@ def restore_markdown(summary: RestoreSummary) -> str:
     wrote = "would write (dry run)" if published.dry_run else "wrote"
     moves = [t for t in published.transitions if t.old_label != t.new_label]
     lines = [
-        f"# Labels of run {summary.run} put back",
-        f"As of {summary.as_of_month}; published until then: {summary.replaced_run or 'unknown'}.",
+        f"# Labels of run {summary.run} restored",
+        f"As of {summary.as_of_month}; published before: {summary.replaced_run or 'unknown'}.",
         (
             f"{_dfu_table()}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
-            f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs have left it since. "
+            f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs are no longer in it. "
             f"MLflow's alias champion: {summary.alias}."
         ),
         "",
-        "| until then | put back | DFUs |",
+        "| before | restored | DFUs |",
         "| --- | --- | ---: |",
         *(f"| {t.old_label or 'no label'} | {t.new_label or 'no label'} | {t.dfus:,} |" for t in moves),
         "",
-        f"- Labels of before: `{summary.folder}`",
+        f"- Previous labels: `{summary.folder}`",
     ]
     return "\n".join(lines)
 
@@ -146,12 +146,12 @@ def summary_markdown(summary: RunSummary) -> str:
         ),
         (
             f"{_dfu_table()}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
-            f"{published.unchanged:,} unchanged; {published.not_found:,} have left it meanwhile, "
-            f"{published.appeared or 0:,} have come."
+            f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs have left it during the "
+            f"run, {published.appeared or 0:,} are new."
         ),
         *stability_lines(summary.stability),
         "",
-        "| left out because | DFUs |",
+        "| not clustered because | DFUs |",
         "| --- | ---: |",
         *(f"| {reason} | {count:,} |" for reason, count in summary.excluded.items()),
         "",
@@ -165,17 +165,17 @@ def summary_markdown(summary: RunSummary) -> str:
 
 
 def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSummary) -> str:
-    """Return what would be written, for a person who is asked."""
+    """Return what would be written, for the person who is asked."""
     moves = [t for t in changes.transitions if t.old_label != t.new_label]
     lines = [
         f"# Publish the labels as of {as_of_month}?",
         (
-            f"{changes.updated:,} DFUs would get another label, {changes.cleared:,} would lose theirs, "
+            f"{changes.updated:,} DFUs would get another label, {changes.cleared:,} would lose their label, "
             f"{changes.unchanged:,} would keep it. Resume the run to answer."
         ),
         *stability_lines(labels.stability),
         "",
-        "| label now | label then | DFUs |",
+        "| label now | new label | DFUs |",
         "| --- | --- | ---: |",
         *(f"| {t.old_label or '(none)'} | {t.new_label or '(none)'} | {t.dfus:,} |" for t in moves[:_MOVES_SHOWN]),
     ]
@@ -184,25 +184,26 @@ def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSu
     return "\n".join(lines)
 
 
-def stability_lines(told: StabilitySummary | None) -> list[str]:
+def stability_lines(stability: StabilitySummary | None) -> list[str]:
     """Return how the labels follow those published before; nothing where none were."""
-    if told is None:
+    if stability is None:
         return []
-    unchanged = told.churn_share_unchanged_history
+    unchanged = stability.churn_share_unchanged_history
     calm = "" if unchanged is None else f", {unchanged:.1%} of those whose history barely changed"
-    ari = "" if told.ari is None else f"; ARI {told.ari:.2f}"
+    ari = "" if stability.ari is None else f"; agreement of the groupings (ARI) {stability.ari:.2f}"
     return [
         "",
         (
-            f"Against `{told.published_run}`: {told.churn_share:.1%} of {told.shared_dfus:,} DFUs have another label"
-            f"{calm}{ari}. Clusters {'fitted again' if told.refit else 'kept'}: {told.refit_reason}."
+            f"Compared with `{stability.published_run}`: {stability.churn_share:.1%} of {stability.shared_dfus:,} DFUs "
+            f"have another label{calm}{ari}. Clusters {'fitted again' if stability.refit else 'kept'}: "
+            f"{stability.refit_reason}."
         ),
     ]
 
 
 def _lifecycle(summary: RunSummary) -> str:
     counts = ", ".join(f"{one.size:,} {one.label}" for one in summary.lifecycle)
-    return f"not clustered but labelled: {counts}" if counts else "no others have a label"
+    return f"not clustered, but labelled: {counts}" if counts else "no other DFU has a label"
 
 
 def segment_table(summary: RunSummary) -> list[dict[str, str | int]]:

@@ -1,4 +1,4 @@
-"""What a gate found, told to people: an artifact of the run, an event for the alerts, an error that stops the run."""
+"""What a gate found, for people: an artifact of the run, an event for the alerts, an error that stops the run."""
 
 import logging
 from collections.abc import Callable
@@ -23,13 +23,13 @@ RESOURCE_PREFIX = "dfu_clustering.data_quality"
 def let_through(
     run: Run, guarded_step: Step[Any], judge: Callable[[], list[GateReport]], *, dry_run: bool = False
 ) -> None:
-    """Judge, tell, and end well only where the run may go on.
+    """Judge, report, and return only where the run may continue.
 
     Args:
-        run: The run; where the guarded step has finished in it before, its gate is not asked again.
+        run: The run; where the guarded step has finished in it before, its gate does not judge again.
         guarded_step: The step that the gate stands before.
         judge: Returns the reports.
-        dry_run: Whether the guarded step will write nothing: then the run goes on, and nobody is sent an alert.
+        dry_run: Whether the guarded step will write nothing: then the run continues, and no alert is sent.
 
     Raises:
         DataQualityError: A suite stops the run.

@@ -1,4 +1,4 @@
-"""Which failures of a task are tried again: what may heal, never what won't."""
+"""Which failures of a task are tried again: what may succeed later, never what cannot."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from dfu_clustering.tracking.store import TrackingUnavailableError
 from dfu_clustering.warehouse.connect import is_transient
 
 
-def may_heal(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+def may_succeed(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Tell whether the failure of a task run is worth another try: a dropped connection is, bad input is not."""
     error = state.data
     passing = ConcurrentChangeError | TrackingUnavailableError
@@ -22,6 +22,6 @@ RETRY: dict[str, Any] = {
     "retries": 4,
     "retry_delay_seconds": exponential_backoff(backoff_factor=5),
     "retry_jitter_factor": 0.5,
-    "retry_condition_fn": may_heal,
+    "retry_condition_fn": may_succeed,
     "cache_policy": NO_CACHE,
 }

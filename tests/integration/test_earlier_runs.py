@@ -130,7 +130,7 @@ def test_lost_ledger_and_mlflow_that_is_down_is_an_outage_and_no_wrong_name(copi
     Ledger(copied.runs).path.unlink()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:hunter2@127.0.0.1:9")
     with pytest.raises(
-        TrackingUnavailableError, match=f"no publish of '{AUGUST}', and MLflow cannot be asked"
+        TrackingUnavailableError, match=f"no publish of '{AUGUST}', and MLflow does not answer"
     ) as caught:
         copied.publication(AUGUST)
     assert "hunter2" not in str(caught.value)

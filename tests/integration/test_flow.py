@@ -107,7 +107,7 @@ def test_dry_run_works_everything_out_and_writes_no_label(server, warehouse):
 def test_bad_input_fails_the_run_at_once(server, warehouse):
     state = cluster_dfus(as_of_month="1999-01", return_state=True)
     assert state.is_failed()
-    assert "as_of_month must be a month up to which sales are loaded" in state.message
+    assert "as_of_month must be a month within the sales" in state.message
     run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
     with get_client(sync_client=True) as client:
         runs = client.read_task_runs(flow_run_filter=run_filter)

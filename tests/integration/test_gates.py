@@ -96,7 +96,10 @@ def test_good_data_pass_every_suite_and_show_it_everywhere(panel, data_quality_e
     execute(panel, "DELETE FROM dim_dfu WHERE dfu_sk % 8 = 0")
     before = rows_of_dim_dfu(panel)
     ran = run_flow()
-    assert "critical dfus_are_still_there (observed 438, allowed >= 450)" in ran.state.message
+    assert (
+        "far fewer DFUs than at the last publish: observed 438, allowed >= 450 (critical dfus_are_still_there)"
+        in ran.state.message
+    )
     assert rows_of_dim_dfu(panel) == before
 
 
@@ -190,7 +193,7 @@ def test_warnings_stop_the_run_where_they_are_not_accepted(panel, data_quality_e
     before = rows_of_dim_dfu(panel)
     ran = run_flow(accept_warnings=False)
     assert ran.state.is_failed()
-    assert "warning abc_vol_is_known (observed 50 of 450 wrong, allowed at most 1% wrong)" in ran.state.message
+    assert "observed 50 of 450 wrong, allowed at most 1% wrong (warning abc_vol_is_known)" in ran.state.message
     assert data_quality_events.wait_for(ran.flow_run_id, "dim_dfu").event == "dfu.data_quality.failed"
     assert rows_of_dim_dfu(panel) == before
 
@@ -258,7 +261,7 @@ def test_a_connection_that_drops_while_data_are_judged_is_tried_again(panel):
         cut.join()
     # the first try lost its connection, the second one found something, and that was not tried again
     assert ran.tasks()["validate-sources"] == 2
-    assert "critical holds_items (observed 0, allowed >= 1)" in ran.state.message
+    assert "dim_item has no items: observed 0, allowed >= 1 (critical holds_items)" in ran.state.message
 
 
 def cut_waiting_connection(url: str) -> None:
@@ -279,14 +282,14 @@ def test_labels_that_would_all_change_are_not_published_and_a_dry_run_says_so(pa
     assert dry.state.is_completed(), dry.state.message
     summary = dry.state.result()
     assert summary.data_quality[-1].outcome == "failed"
-    told = "would not be published without an override_reason: critical labels_stay_mostly_the_same (observed 1, "
+    told = "would not be published without an override_reason: Too many DFUs with a published label would get another"
     assert [told in warning for warning in summary.warnings].count(True) == 1
     shown = artifacts(dry)
     assert told in shown["cluster-dfus-summary"]
     assert "labels_stay_mostly_the_same" in shown["data-quality-assignments"]
 
     ran = run_flow()
-    assert "critical labels_stay_mostly_the_same (observed 1, allowed <= 0.5)" in ran.state.message
+    assert "observed 1, allowed <= 0.5 (critical labels_stay_mostly_the_same)" in ran.state.message
     assert rows_of_dim_dfu(panel) == before
     payload = data_quality_events.wait_for(ran.flow_run_id, "assignments").payload
     assert payload["failed_expectations"][0]["sample_keys"][0].startswith("low_volume_steady_regular -> ")

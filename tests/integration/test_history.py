@@ -160,7 +160,7 @@ def test_backfill_that_goes_on_keeps_its_months_and_takes_no_other_settings(back
     assert open_backfill(load_config(**QUICK), engine, folder, months=1, as_of_month="2026-07").months == MONTHS
     elsewhere = {"statement_timeout_s": 5, "lock_timeout_s": 5, "connection_block": None}
     open_backfill(load_config(**QUICK, warehouse=elsewhere), engine, folder, months=3, as_of_month=None)
-    with pytest.raises(DataError, match=r"begun with. Found: other values now \(2: 'k_range', 'n_init'\)"):
+    with pytest.raises(DataError, match=r"begun with. Found: other values \(2: 'k_range', 'n_init'\)"):
         open_backfill(load_config(gap_references=2), engine, folder, months=3, as_of_month=None)
 
 
@@ -176,7 +176,7 @@ def test_months_without_enough_history_are_named(warehouse):
     config, engine = load_config(), connect_engine(warehouse)
     plan = plan_backfill(config, engine, months=21, as_of_month=None)
     assert (plan.months[0], plan.months[-1], plan.too_early) == ("2025-02", "2026-08", ["2024-12", "2025-01"])
-    with pytest.raises(DataError, match="12 months of sales before its newest month"):
+    with pytest.raises(DataError, match="12 months of sales up to its newest month"):
         plan_backfill(config, engine, months=2, as_of_month="2024-06")
 
 

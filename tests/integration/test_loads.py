@@ -147,15 +147,15 @@ def test_sensor_announces_a_load_in_parts_once_it_has_settled(site, monkeypatch)
             return watch_sales_load(settle_minutes=SETTLE_SECONDS / 60, return_state=True).message
 
     site.load_correction()
-    assert "has not settled yet" in look()
+    assert "still changing" in look()
     time.sleep(SETTLE_SECONDS)
     site.load_correction()  # the second part
-    assert "has not settled yet" in look()
+    assert "still changing" in look()
     time.sleep(SETTLE_SECONDS)
     message = look()
     assert message.endswith(": announced")
     load_id = message.split()[1].rstrip(",")
-    assert "was announced before" in look() or "is published" in look()
+    assert "already announced" in look() or "is published" in look()
     assert site.wait_for_end(load_id)["state_type"] == "COMPLETED"
     assert site.publications()[-1].load_id == load_id
     assert "is published" in look()
@@ -171,7 +171,7 @@ def test_looks_that_are_overdue_are_one_look(site):
     looks = [site.start_run("watch-sales-load/watch-sales-load") for _ in range(5)]
     ended = [site.wait_for_run_end(flow_run_id)["state"] for flow_run_id in looks]
     assert {state["type"] for state in ended} == {"COMPLETED"}
-    assert [state["message"] for state in ended].count("a later look has taken its place") == 4
+    assert [state["message"] for state in ended].count("replaced by a later look") == 4
 
 
 def test_retried_run_goes_on_after_its_last_finished_step(site):
@@ -305,8 +305,8 @@ def test_server_that_does_not_take_it_is_explained(receiver, kind, tries):
     ("address", "arguments", "message"),
     [
         ("", ("--month", "2026-10", "--load-id", "x"), "PREFECT_API_URL names the Prefect server"),
-        ("http://127.0.0.1:9/api", ("--month", "10/2026", "--load-id", "x"), "A month is written as YYYY-MM"),
-        ("http://127.0.0.1:9/api", ("--month", "2026-10", "--load-id", ""), "A load has a load_id"),
+        ("http://127.0.0.1:9/api", ("--month", "10/2026", "--load-id", "x"), "A month must be written as YYYY-MM"),
+        ("http://127.0.0.1:9/api", ("--month", "2026-10", "--load-id", ""), "A load must have a load_id"),
     ],
 )
 def test_program_refuses_what_cannot_be_announced(site, address, arguments, message):

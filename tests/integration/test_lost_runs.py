@@ -90,4 +90,4 @@ def test_lost_runs_are_marked_as_crashed_and_those_that_are_over_are_left_alone(
         return run["state"] if run["state_type"] == "CRASHED" else None
 
     state = wait_until(crashed, LOST_AFTER_SECONDS + 60, prefect_server.log.read_text)
-    assert "Nothing was heard of this run" in state["message"]
+    assert "This run sent no heartbeat" in state["message"]

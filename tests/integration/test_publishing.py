@@ -132,7 +132,7 @@ def test_dry_run_reports_the_same_and_writes_nothing(engine):
     ("table", "message"),
     [
         (labels(a="new").drop(columns="cluster_id"), r"has the columns dfu_ck, cluster_id, cluster_label"),
-        (pd.concat([labels(a="new"), labels(a="other")]), r"holds every dfu_ck once.*\(1: 'a'\)"),
+        (pd.concat([labels(a="new"), labels(a="other")]), r"must hold every dfu_ck once.*\(1: 'a'\)"),
         (labels(a="new", zz="new", z="new"), r"must be in dim_dfu.*\(2: 'z', 'zz'\)"),
         (labels(a="new").assign(cluster_label=None), r"must have a label.*'a'"),
         (labels(a="new", b=" "), r"must have a label.*'b'"),
@@ -291,7 +291,7 @@ def test_deadlock_is_broken_and_publishing_starts_anew(engine, postgres_url, cap
         cursor.execute("SELECT FROM dim_dfu WHERE dfu_ck = 'a' FOR UPDATE")  # ends once the publisher has given way
         other.rollback()
         publisher.join(timeout=30)
-    assert "publish again in 0.5 s: deadlock detected" in caplog.text
+    assert "publishing again in 0.5 s: deadlock detected" in caplog.text
     assert (published(engine)["a"], published(engine)["c"]) == ("new", "new")
 
 

@@ -63,7 +63,7 @@ def test_changes_findings_and_exclusions_are_those_of_the_run(run):
     assert f"<strong>{kept:,}</strong> DFUs keep their label, <strong>16</strong> get another one" in page
     assert "5 get their first, 3 lose theirs" in page
     assert "The newest month holds as many rows as is usual" in page
-    assert "DFUs that are not clustered, and what they are called" in page
+    assert "DFUs that are not clustered, and their label" in page
     assert "DFUs without a label" not in page
     assert re.search(r"never_sold <small>[^<]*: no label</small></th><td class=\"number\">4</td>", page)
 

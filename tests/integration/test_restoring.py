@@ -169,7 +169,7 @@ def test_restore_is_taken_back_by_another(restore, site, postgres_url):
 def test_dry_run_shows_what_would_change_and_leaves_everything(restore, site, postgres_url):
     rows, ledger = rows_of_dim_dfu(postgres_url), Ledger(site / "runs").path.read_bytes()
     shown, events = restore("--before", (NOON + timedelta(minutes=5)).isoformat(), "--dry-run")
-    assert f"labels of run {AUGUST} would be put back" in shown
+    assert f"labels of run {AUGUST} would replace" in shown
     assert "would be updated 1, would be cleared 1, unchanged 1" in shown
     assert rows_of_dim_dfu(postgres_url) == rows
     assert Ledger(site / "runs").path.read_bytes() == ledger
@@ -233,7 +233,7 @@ def test_lost_ledger_and_mlflow_that_is_down_can_be_tried_again(restore, site, p
     (site / "runs" / "published.jsonl").unlink()
     rows = rows_of_dim_dfu(postgres_url)
     shown, _ = restore("--run", AUGUST, code=1, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    assert "and MLflow cannot be asked" in shown
+    assert "and MLflow does not answer" in shown
     assert rows_of_dim_dfu(postgres_url) == rows
 
 
@@ -297,7 +297,7 @@ def test_labels_that_are_nowhere_leave_everything(restore, site, postgres_url):
     [
         (("--run", "nobody"), "A run must have published labels"),
         (("--before", "2020-01-01"), "Something must have been published before 2020-01-01"),
-        (("--before", "yesterday"), "a time is written as 2026-10-05T08:00"),
+        (("--before", "yesterday"), "a time must be written as 2026-10-05T08:00"),
         ((), "one of the arguments --run --before is required"),
     ],
 )

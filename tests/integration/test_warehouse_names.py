@@ -349,7 +349,7 @@ def test_attribute_that_is_called_like_a_feature_is_refused_before_sales_are_rea
     config = load_config(warehouse={"attributes": listed})
     engine = connect_engine(postgres_url, config.warehouse)
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
-    with pytest.raises(ConfigError, match=r"called like a column that is there \(1: 'mean_demand'\)"):
+    with pytest.raises(ConfigError, match=r"attributes with the name of another column \(1: 'mean_demand'\)"):
         build_features(run, config, engine)
     engine.dispose()
 

@@ -58,7 +58,7 @@ def check(name, sample_keys=()):
     return Check(
         name=name,
         severity="critical",
-        description="Few rows have no qty.",
+        description="Too many rows have no qty.",
         passed=False,
         observed=0.2,
         threshold="at most 0.05",
@@ -88,10 +88,10 @@ def test_a_failed_gate_says_which_expectation_failed_by_how_much_and_where():
     subject, body = rendered("dfu-data-quality-failed", failed)
     assert subject == "DFU clustering: fact_sales_monthly failed its data checks for 2026-10"
     assert body == (
-        "The run stopped and the DFU table keeps the labels it had.\n\n"
+        "The run stopped, and the DFU table keeps its previous labels.\n\n"
         "Failed expectations of fact_sales_monthly, as of 2026-10:\n\n"
-        "- qty_present (critical): observed 0.2, allowed at most 0.05. For example a, b. Few rows have no qty.\n"
-        "- months_known (critical): observed 0.2, allowed at most 0.05. Few rows have no qty.\n\n"
+        "- Too many rows have no qty. Observed 0.2, allowed at most 0.05 (critical qty_present). For example a, b.\n"
+        "- Too many rows have no qty. Observed 0.2, allowed at most 0.05 (critical months_known).\n\n"
         f"Run: http://prefect.test/runs/flow-run/{RUN_ID}"
     )
 
@@ -100,7 +100,7 @@ def test_an_overridden_failure_says_so_with_the_reason():
     overridden = gate_event("overridden", [check("qty_present")], "the region was sold")
     assert overridden.event in ALERTS["dfu-data-quality-failed"].expect
     _, body = rendered("dfu-data-quality-failed", overridden)
-    assert body.startswith("A person let them through, the run goes on. Their reason: the region was sold\n")
+    assert body.startswith("The run continues, because a person gave this reason: the region was sold\n")
 
 
 def test_warnings_are_told_as_warnings():
@@ -108,7 +108,7 @@ def test_warnings_are_told_as_warnings():
     assert warned.event in ALERTS["dfu-data-quality-warned"].expect
     subject, body = rendered("dfu-data-quality-warned", warned)
     assert subject == "DFU clustering: warnings in fact_sales_monthly for 2026-10"
-    assert body.startswith("These are warnings, the run goes on.\n")
+    assert body.startswith("These are warnings; the run continues.\n")
 
 
 def test_a_run_that_waits_for_approval_is_told_with_what_would_change_and_the_link():
@@ -130,7 +130,7 @@ def test_a_hundred_failed_expectations_and_a_thousand_keys_stay_one_readable_mes
     _, body = rendered("dfu-data-quality-failed", failed)
     assert "rule_19" in body
     assert "rule_20" not in body
-    assert "For example 0, 1, 2, 3, 4. " in body
+    assert "For example 0, 1, 2, 3, 4.\n" in body
 
 
 def test_an_event_with_an_empty_payload_still_becomes_a_message():

@@ -121,7 +121,7 @@ def test_labels_go_on_while_the_ledger_is_broken(views, table, clock, tmp_path, 
         table.writes, table.label = table.writes + 1, label
         clock.now += 30  # longer than any grace
         assert (views.current().labels.counts(), views.current().newest) == ({label: 2}, known)
-    assert {record.levelname for record in caplog.records if "ledger unreadable" in record.message} == {"ERROR"}
+    assert {record.levelname for record in caplog.records if "the ledger cannot be read" in record.message} == {"ERROR"}
     ledger.rmdir() if broken == "a folder" else ledger.unlink()
     ledger.write_text(LEDGER_LINE.replace("2026-10", "2026-11"))
     clock.now += 1

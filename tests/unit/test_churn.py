@@ -165,7 +165,7 @@ class TestEndedWords:
     def test_a_new_dfu_has_a_segment_once_its_history_is_long_enough(self):
         names = ("word", "feature", "threshold", "after")
         found = told("new_low_volume", "low_volume", None, {"history_months": 12.0}, *names)
-        assert found == ("12 months of history by now", "history_months", 12.0, 12.0)
+        assert found == ("12 months of history", "history_months", 12.0, 12.0)
 
     @pytest.mark.parametrize(
         ("old_label", "new_label", "word"),
@@ -181,7 +181,7 @@ class TestEndedWords:
 
     def test_a_dfu_with_a_segment_is_new_again_where_more_history_is_asked_for(self):
         found = told("low_volume", "new_low_volume", {"history_months": 12.0}, None, "word", "feature", "before")
-        assert found == ("history shorter than can be judged", "history_months", 12.0)
+        assert found == ("history too short to judge", "history_months", 12.0)
 
     def test_a_dfu_that_is_clustered_no_more_needs_no_values(self):
         found = words(change("low_volume", "inactive"), values_of(a={}), values_of(b={}))

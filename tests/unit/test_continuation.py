@@ -262,7 +262,7 @@ class TestRefit:
         calm = config_with(stability={"refit_psi": 100.0, "refit_far_share": 0.05, "refit_gain": 10.0})
         _, continuity = continued(DRIFTED, calm)
         assert continuity.far_share > 0.05
-        assert f"{continuity.far_share:.1%} of the DFUs lie further out" in continuity.reason
+        assert f"{continuity.far_share:.1%} of the DFUs are further from every cluster" in continuity.reason
 
     def test_never_keeps_the_published_clusters_whatever_the_dfus_are_like(self):
         segmentation, continuity = continued(DRIFTED, config_with(refit="never"))
@@ -285,7 +285,7 @@ class TestRefit:
         segmentation, continuity = continued(config=config_with(k_range=(7, 8)))
         assert continuity.refit
         k = len(FRESH.fitted.kmeans_centroids)
-        assert continuity.reason == f"the published K {k} is outside of k_range 7 to 8"
+        assert continuity.reason == f"the published K {k} is outside k_range 7 to 8"
         assert segmentation.fitted.kmeans_centroids.shape[0] != k
 
     def test_another_space_is_fitted_from_scratch(self):

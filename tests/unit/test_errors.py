@@ -10,12 +10,13 @@ from dfu_clustering.errors import ConfigError, DataError, InputError, WarehouseE
 def test_message_names_rule_found_count_first_keys_and_remedy():
     error = DataError("Keys must be unique", found="repeated keys", keys=list("abcdefg"), remedy="remove them")
     assert str(error) == (
-        "Keys must be unique. Found: repeated keys (7: 'a', 'b', 'c', 'd', 'e', …). What to do: remove them."
+        "Rule broken: Keys must be unique. "
+        "Found: repeated keys (7: 'a', 'b', 'c', 'd', 'e', …). What to do: remove them."
     )
 
 
 def test_message_without_keys_has_no_count():
-    assert str(DataError("A", found="b", remedy="c")) == "A. Found: b. What to do: c."
+    assert str(DataError("A", found="b", remedy="c")) == "Rule broken: A. Found: b. What to do: c."
 
 
 @pytest.mark.parametrize("kind", [InputError, ConfigError, DataError, WarehouseError])

@@ -95,6 +95,12 @@ def test_every_expectation_has_a_name_a_severity_and_a_sentence():
         assert re.fullmatch(r"\w.{15,}\.", expectation.description)
 
 
+def test_every_expectation_says_in_words_of_its_own_what_is_wrong_where_it_fails():
+    for _, expectation in DECLARED:
+        assert re.fullmatch(r"\w.{15,}\.", expectation.meta["failure"])
+        assert expectation.meta["failure"] != expectation.description
+
+
 def test_an_expectation_is_declared_once_a_severity():
     names = [(suite, e.meta["name"], e.severity.value) for suite, e in DECLARED]
     assert len(names) == len(set(names)) > 100

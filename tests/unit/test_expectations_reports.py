@@ -28,7 +28,7 @@ from tasks.support.findings import findings_payload, let_through
 
 
 def check(name="rows_are_there", severity="critical", *, passed=False, observed=3, keys=("k1",)):
-    description = "There are as many rows as ever."
+    description = "There are as many rows as usual." if passed else "Too few rows."
     return Check(
         name=name,
         severity=severity,
@@ -85,10 +85,10 @@ def test_the_error_says_suites_expectations_values_keys_and_what_to_do():
         require_passed([going_on, stopping])
     text = str(caught.value)
     assert text.startswith(
-        "dim_dfu must meet the expectations of the data-quality gate as of 2026-10. Found: critical "
+        "Rule broken: dim_dfu must pass the data-quality gate as of 2026-10. "
+        "Found: Too few rows: observed 3, allowed >= 5 (critical a_fails); "
+        "Too few rows: observed 3, allowed >= 5 (warning b_fails) (2: 'k1', 'k2'). What to do: "
     )
-    assert "critical a_fails (observed 3, allowed >= 5): There are as many rows as ever; warning b_fails" in text
-    assert "as ever (2: 'k1', 'k2'). What to do: " in text
     assert ".." not in text
     assert "override_reason" in text
     assert "c_warns" not in text
@@ -108,7 +108,7 @@ def test_payload_carries_what_an_alert_needs():
     assert payload["failed_expectations"][0] == {
         "name": "rows_are_there",
         "severity": "critical",
-        "description": "There are as many rows as ever.",
+        "description": "Too few rows.",
         "observed": 3,
         "threshold": ">= 5",
         "sample_keys": ["k1"],
@@ -126,6 +126,11 @@ def test_table_begins_with_the_critical_failures_and_ends_with_what_was_not_judg
         ("something_else", "not judged"),
     ]
     assert rows[0]["allowed"] == ">= 5"
+    assert [row.get("meaning") for row in rows[:3]] == [
+        "Too few rows.",
+        "Too few rows.",
+        "There are as many rows as usual.",
+    ]
 
 
 def test_summary_counts_by_severity():
@@ -188,12 +193,12 @@ def test_a_gate_is_not_asked_again_once_the_step_behind_it_is_done(tmp_path):
 # What Great Expectations answers
 
 
-def finding(kind, result, *, success=False, exceptions=None, meta=None, **settings):
+def finding(kind, result, *, success=False, exceptions=None, meta=None, failure="Wrong rows.", **settings):
     asked = ExpectationConfiguration(
         type=kind,
         kwargs=settings,
-        meta={"name": "a_name", "keys": None} if meta is None else meta,
-        description="A sentence.",
+        meta={"name": "a_name", "failure": failure, "keys": None} if meta is None else meta,
+        description="As many rows as usual.",
         severity="critical",
     )
     return Finding.of(
@@ -240,6 +245,23 @@ def finding(kind, result, *, success=False, exceptions=None, meta=None, **settin
 def test_an_answer_becomes_what_was_observed_and_what_is_allowed(kind, settings, result, observed, threshold):
     found = finding(kind, result, column="c", **settings).check([])
     assert (found.observed, found.threshold) == (observed, threshold)
+
+
+@pytest.mark.parametrize(
+    ("observed", "success", "sentence"),
+    [(9, False, "Too few rows."), (15, True, "As many rows as usual."), (21, False, "Too many rows.")],
+)
+def test_a_failure_is_described_by_what_is_wrong(observed, success, sentence):
+    answer = {"observed_value": observed}
+    found = finding(
+        "expect_column_max_to_be_between",
+        answer,
+        success=success,
+        failure="Too {few|many} rows.",
+        min_value=10,
+        max_value=20,
+    )
+    assert found.check([]).description == sentence
 
 
 def test_an_aggregate_of_nothing_is_no_failure():

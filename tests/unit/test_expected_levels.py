@@ -48,7 +48,7 @@ def bounds(values, rows=MANY_ROWS, measure=VOLUME):
 def test_without_a_year_of_history_a_month_is_expected_at_the_median_of_the_six_before():
     # months 1..7 hold 10, 20 … 70; the six before the last: 10 … 60, median 35
     found = levels(np.arange(10.0, 80, 10))
-    assert found.expected[-1] == found.lately[-1] == 35
+    assert found.expected[-1] == found.recent[-1] == 35
     assert np.isnan(found.seasonal).all()
 
 
@@ -56,7 +56,7 @@ def test_with_a_year_of_history_the_season_is_expected_at_today_s_level():
     # 11 months of 100 and a December of 300, then 11 months of 150: December again is 300 x 150 / 100 = 450
     values = np.array([100.0] * 17 + [300.0] + [150.0] * 11 + [999.0])
     found = levels(values)
-    assert found.lately[-1] == 150
+    assert found.recent[-1] == 150
     assert found.expected[-1] == found.seasonal[-1] == 450
 
 

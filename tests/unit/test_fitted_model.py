@@ -28,7 +28,7 @@ def refused(content, match):
     with pytest.raises(DataError, match=match) as refusal:
         parse_model(content, source="cluster_model.json of some run")
     assert "cluster_model.json of some run" in refusal.value.found
-    assert "have labels made from scratch, with override_reason" in refusal.value.remedy
+    assert "make labels from scratch: give the flow an override_reason" in refusal.value.remedy
 
 
 def changed(*path, value):
@@ -75,9 +75,9 @@ class TestRunStoredInSchema1:
         assert refusal.value.found.endswith(
             "schema_version 1, whose labels are words of whole clusters, not of each DFU; this version reads 2"
         )
-        assert refusal.value.remedy.startswith("look at the report of a run with dry_run=true, then have labels made")
-        assert "have labels made from scratch, with override_reason" in refusal.value.remedy
-        assert "without --published" in refusal.value.remedy
+        assert refusal.value.remedy.startswith("look at the report of a run with dry_run=true, then make labels")
+        assert "make labels from scratch: give the flow an override_reason" in refusal.value.remedy
+        assert "leave out --published" in refusal.value.remedy
 
     @pytest.mark.parametrize("name", ["cluster_model.json", "model_of_all_features.json"])
     def test_none_of_its_models_is_read(self, name):
@@ -87,15 +87,15 @@ class TestRunStoredInSchema1:
 
 class TestRefused:
     def test_a_pickle(self):
-        refused(pickle.dumps({"format": "dfu-clustering model"}), "something else than JSON")
+        refused(pickle.dumps({"format": "dfu-clustering model"}), "text that is not JSON")
 
     @pytest.mark.parametrize("content", [b"", b"{", MODEL[: len(MODEL) // 2], b"[" * 100_000, b"\xff\xfe{}"])
     def test_half_a_file_or_no_json(self, content):
-        refused(content, "something else than JSON")
+        refused(content, "text that is not JSON")
 
     @pytest.mark.parametrize("content", [b"[]", b"{}", b"null", b'{"format": "scikit-learn", "schema_version": 2}'])
     def test_json_of_another_kind(self, content):
-        refused(content, "JSON of another kind")
+        refused(content, "JSON that is not a")
 
     @pytest.mark.parametrize("written", [0, 3, "2", None, True, 2.0])
     def test_another_schema_version(self, written):
@@ -161,4 +161,4 @@ class TestRefused:
         refused(changed(*path, value=value), "values that do not fit together")
 
     def test_numbers_that_are_none(self):
-        refused(MODEL.replace(b'"far_distance": ', b'"far_distance": NaN, "x": '), "something else than JSON")
+        refused(MODEL.replace(b'"far_distance": ', b'"far_distance": NaN, "x": '), "text that is not JSON")

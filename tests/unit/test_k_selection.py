@@ -188,7 +188,7 @@ class TestSelectK:
 
 class TestTooFewDfus:
     def test_a_panel_of_one_dfu_is_refused(self):
-        with pytest.raises(DataError, match="fewer clusterable DFUs than K: 1 DFUs"):
+        with pytest.raises(DataError, match="DFUs to cluster, the smallest K of k_range"):
             select_k(np.zeros((1, 3)), volume=np.ones(1), config=config())
 
     def test_rows_that_do_not_differ_count_once(self):

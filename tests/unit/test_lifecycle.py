@@ -20,9 +20,9 @@ def test_a_young_dfu_is_new_with_the_tier_of_its_demand_so_far():
     assert labels["cluster_label"].tolist() == ["new_low_volume", "new_medium_volume", "new_high_volume"]
     assert labels["cluster_id"].tolist() == [81, 82, 83]
     assert labels["reason"].tolist() == [
-        "new: history shorter than can be judged; low volume: 20 <= 20",
-        "new: history shorter than can be judged; medium volume: 21 between 20 and 640",
-        "new: history shorter than can be judged; high volume: 640 >= 640",
+        "new: history too short to judge; low volume: 20 <= 20",
+        "new: history too short to judge; medium volume: 21 between 20 and 640",
+        "new: history too short to judge; high volume: 640 >= 640",
     ]
 
 
@@ -30,7 +30,7 @@ def test_a_dfu_that_has_sold_but_not_in_the_window_is_inactive():
     labels = labels_of(("a", SILENT, 0.0), ("b", SILENT, np.nan))
     assert labels["cluster_label"].tolist() == ["inactive", "inactive"]
     assert labels["cluster_id"].tolist() == [9, 9]
-    assert labels["reason"].tolist() == ["inactive: has sold, but not in the window"] * 2
+    assert labels["reason"].tolist() == ["inactive: sold before, but not in the window"] * 2
 
 
 def test_dfus_that_never_sold_or_are_not_in_dim_dfu_have_no_label():

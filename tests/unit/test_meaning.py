@@ -5,7 +5,7 @@ import pytest
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.rules import JUDGED_FEATURES
-from dfu_clustering.segments.meaning import Found, Meaning, tell_apart
+from dfu_clustering.segments.meaning import Found, Meaning, distinguish
 
 CONFIG = load_config().labeling
 ALIKE = dict.fromkeys(JUDGED_FEATURES, 0.0) | {
@@ -30,7 +30,7 @@ def found(*clusters, patterns=None, centroids=None):
 
 
 def told(clusters, most=12, known=()):
-    return tell_apart(clusters, CONFIG, most=most, known=known)
+    return distinguish(clusters, CONFIG, most=most, known=known)
 
 
 def words(*clusters, **given):

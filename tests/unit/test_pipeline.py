@@ -190,7 +190,7 @@ class TestGaps:
         chosen = config(use_pca=use_pca, attributes={"item": 1.0, "dfu": 1.0})
         space = build_preprocessing(chosen).fit_transform(matrix_of(1).assign(region="ost"))
         assert np.isfinite(space).all()
-        with pytest.raises(DataError, match="fewer clusterable DFUs than K: 1 DFUs"):
+        with pytest.raises(DataError, match="DFUs to cluster, the smallest K of k_range"):
             select_k(space, volume=np.ones(1), config=chosen)
 
     def test_next_months_single_dfu_fits_into_the_space(self):

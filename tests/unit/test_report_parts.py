@@ -104,8 +104,8 @@ def test_label_is_told_in_words(base, traits, title):
 
 
 def test_dfus_left_out_are_told_by_the_name_of_the_companys_table():
-    assert exclusion_meaning("never_sold", "dim_sku") == "are in dim_sku and have never sold: no label"
-    assert exclusion_meaning("not_in_dim_dfu", "sku {0} %s") == "sell, but are not in sku {0} %s: no label"
+    assert exclusion_meaning("never_sold", "dim_sku") == "in dim_sku, but never sold: no label"
+    assert exclusion_meaning("not_in_dim_dfu", "sku {0} %s") == "have sales, but are not in sku {0} %s: no label"
     assert exclusion_meaning("some_other_reason", "dim_sku") == "some other reason"
 
 
@@ -114,7 +114,7 @@ def test_profile_in_words_follows_the_thresholds_of_the_labels():
         "120 units a month; half of the DFUs between 40 and 300",
         "Sells every month",
         "No clear season",
-        "Level: neither growing nor declining",
+        "Level: no growth and no decline",
         "Steady from month to month, CV 0.20",
     ]
     other = profile_of(
@@ -122,7 +122,7 @@ def test_profile_in_words_follows_the_thresholds_of_the_labels():
         growth_rate=-0.3, cv_demand=1.2,
     )  # fmt: skip
     assert profile_words(other, LABELING)[1:] == [
-        "Nothing in 45% of the months; a sale every 1.8 months",
+        "No demand in 45% of the months; a sale every 1.8 months",
         "Strong season with its peak around December",
         "Down 30% a year",
         "Volatile from month to month, CV 1.20",
@@ -131,7 +131,7 @@ def test_profile_in_words_follows_the_thresholds_of_the_labels():
 
 def test_season_whose_members_disagree_names_no_month():
     words = profile_words(profile_of(seasonality_strength=0.3, peak_month=5.0, peak_agreement=0.2), LABELING)
-    assert "Some season, each DFU with a peak of its own" in words
+    assert "Some season, but the peaks of the DFUs differ" in words
 
 
 def test_undefined_growth_is_not_a_direction():
@@ -270,9 +270,11 @@ def test_measures_and_moved_dfus_of_the_comparison_are_shown_where_they_are_ther
 
 def test_dfus_that_grew_up_or_fell_silent_are_a_fact_of_their_own_where_there_are_any():
     found = changes_of(("a", "a", 300), stability=stability_of(lifecycle_changes=1200))
-    assert ("DFUs that grew up or fell silent", "1,200") in {(fact.name, fact.value) for fact in found.facts}
+    assert ("DFUs no longer new, or inactive, or selling again", "1,200") in {
+        (fact.name, fact.value) for fact in found.facts
+    }
     names = {fact.name for fact in changes_of(("a", "a", 300), stability=stability_of()).facts}
-    assert "DFUs that grew up or fell silent" not in names
+    assert "DFUs no longer new, or inactive, or selling again" not in names
 
 
 def test_the_change_of_a_dfu_whose_words_all_hold_is_told_without_values():
@@ -302,7 +304,7 @@ def test_shares_are_told_with_two_digits_and_none_and_all_only_where_it_is_so(sh
     ("continuity", "told"),
     [
         (None, "at which every cluster holds at least 1 % of the DFUs."),
-        (continuity_of(refit=False, reason="no drift"), "in which the number was chosen."),
+        (continuity_of(refit=False, reason="no drift"), "that chose the number."),
         (continuity_of(refit=True, reason="refit is always"), "were fitted again: refit is always."),
     ],
 )

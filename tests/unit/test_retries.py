@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.publishing.outcome import ConcurrentChangeError
 from dfu_clustering.tracking.store import TrackingUnavailableError
-from tasks.support.retries import RETRY, may_heal
+from tasks.support.retries import RETRY, may_succeed
 
 REFUSED = psycopg2.OperationalError("connection refused")
 
@@ -31,8 +31,8 @@ def wrapped(cause):
         ConcurrentChangeError("dim_dfu changed"),
     ],
 )
-def test_what_may_heal_is_tried_again(error):
-    assert may_heal(None, None, Failed(data=error))
+def test_what_may_succeed_is_tried_again(error):
+    assert may_succeed(None, None, Failed(data=error))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_may_heal_is_tried_again(error):
     ],
 )
 def test_what_will_not_heal_is_not(error):
-    assert not may_heal(None, None, Failed(data=error))
+    assert not may_succeed(None, None, Failed(data=error))
 
 
 def test_delays_grow_exponentially_with_jitter():

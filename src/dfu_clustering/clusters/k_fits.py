@@ -1,8 +1,8 @@
 """K-means at every K on the sample and on its uniform references: independent fits, spread over the cores.
 
 Most of the time of K-means goes into local optima that are thrown away. On larger samples the starts therefore compete
-on a few thousand points and only the best go on over all of them. The references are draws from one box: its local
-optima are looked for once for each K, and every reference goes on from the one that suits it best. What this costs in
+on a few thousand points and only the best continue with all of them. The references are draws from one box: its local
+optima are looked for once for each K, and every reference continues from the one that suits it best. What this costs in
 WCSS, nothing on the sample and at most 0.1 % on the references, is measured in docs/decisions/0012. Samples no larger
 than the few thousand points are fitted plainly: every start, of the sample and of every reference, on all points.
 """

@@ -217,8 +217,8 @@ def _possible_range(k_range: tuple[int, int], *, n_rows: int, n_distinct: int) -
     low, high = k_range
     if n_rows < low:
         raise DataError(
-            f"There must be at least as many clusterable DFUs as clusters in the smallest K, {low}",
-            found=f"fewer clusterable DFUs than K: {n_rows} DFUs",
+            f"There must be at least {low} DFUs to cluster, the smallest K of k_range",
+            found=f"{n_rows} DFUs",
             remedy="load more DFUs, lower min_months_history so that more of them are clustered, or lower k_range",
         )
     return min(low, n_distinct), min(high, n_distinct)
@@ -243,4 +243,4 @@ def _rng(seed: int, *name: int) -> np.random.Generator:
 
 
 def _nothing() -> None:
-    """Do nothing: nobody watches the progress."""
+    """Do nothing: progress is not shown."""

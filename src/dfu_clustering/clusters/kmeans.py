@@ -11,7 +11,7 @@ from dfu_clustering.arrays import Flags, Floats, Integers
 
 _ROWS_AT_A_TIME = 65_536  # bounds the memory of the distance table
 _DISTINCT_DECIMALS = 9
-_FINALISTS = 3  # starts that go on from the few points to all of them
+_FINALISTS = 3  # starts that continue from the few points with all of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ def best_of_starts(points: Floats, n_clusters: int, *, seeds: Sequence[int]) -> 
 def best_of_screened_starts(points: Floats, few: Floats, n_clusters: int, *, seeds: Sequence[int]) -> KMeansFit:
     """Return a fit as good as that of best_of_starts for a fraction of its time: starts compete on a few points.
 
-    The first start runs on all points; the others run on the few, and the best three of them go on over all points.
+    The first start runs on all points; the others run on the few, and the best three of them continue with all points.
     So local optima are sorted out where they are cheap, and what is too rare to be among the few is still seen.
 
     Args:
@@ -100,7 +100,7 @@ def nearest_centroids(points: Floats, centroids: Floats) -> tuple[Integers, Floa
 
 
 def distinct_rows(points: Floats) -> int:
-    """Return how many rows differ; those that agree to nine decimals are one point, which K-means cannot tell apart."""
+    """Return how many rows differ; those that agree to nine decimals are one point to K-means."""
     return len(np.unique(points.round(_DISTINCT_DECIMALS), axis=0))
 
 

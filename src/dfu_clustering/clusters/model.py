@@ -11,7 +11,7 @@ from dfu_clustering.preprocessing.determinism import single_threaded
 
 @dataclass(frozen=True, eq=False)
 class ClusterModel:
-    """Centroids that tell which cluster a row belongs to.
+    """Centroids that say which cluster a row belongs to.
 
     Attributes:
         centroids: (k, n_columns); cluster 0 is the largest of the rows fitted on (ties: lexicographic centroids).
@@ -32,7 +32,7 @@ def fit_clusters(space: Floats, initial_centroids: Floats, *, min_cluster_size_p
     """Run Lloyd's algorithm on all rows from the given centroids, then merge clusters that are too small.
 
     The smallest cluster below the minimum goes into its nearest neighbour, whose centroid moves to the mean of both
-    weighted by size; rows are assigned anew after every merge, until each cluster is large enough.
+    weighted by size; rows are assigned again after every merge, until each cluster is large enough.
 
     Rows must come in ascending order of their keys: sums of floats depend on the order in the last bits.
 

@@ -78,15 +78,22 @@ class StabilityConfig(Section):
     """What moves a DFU, a cluster or a label away from what is published; shares are 0 to 1."""
 
     refit_psi: Annotated[float, Field(gt=0, description="Stability index of a column beyond which clusters are refit.")]
-    refit_far_share: Annotated[Share, Field(description="DFUs further out than 99 % of those fitted on: refit.")]
-    refit_gain: Annotated[float, Field(ge=0, description="Share by which a refit must explain more of the variance.")]
+    refit_far_share: Annotated[
+        Share,
+        Field(description="Share of DFUs further out than 99 % of those fitted on, beyond which clusters are refit."),
+    ]
+    refit_gain: Annotated[
+        float, Field(ge=0, description="Share by which a refit must explain more of the variance to be kept.")
+    ]
     label_margin: Annotated[
         float,
         Field(ge=0, lt=1, description="Share of a threshold by which a DFU may miss it and keep a word of its label."),
     ]
     unchanged_move: Annotated[
         float,
-        Field(gt=0, description="Move up to which a history barely changed, in distances to the next segment."),
+        Field(
+            gt=0, description="Move up to which a history counts as barely changed, in distances to the next segment."
+        ),
     ]
 
 
@@ -106,7 +113,7 @@ class HistorySettings(Section):
             ge=24,
             le=120,
             multiple_of=12,
-            description="Months over which a season is measured, at most; whatever the time window.",
+            description="Months over which a season is measured, at most; the time window does not limit them.",
         ),
     ]
 
@@ -127,7 +134,7 @@ class SpaceSettings(HistorySettings):
     ]
     discount_noise: Annotated[
         bool,
-        Field(description="With feature_set shape: a column counts by as much as it can be told from chance."),
+        Field(description="With feature_set shape: the weight of a column is how clearly it differs from chance."),
     ]
     feature_scaling: Annotated[
         Literal["standard", "robust"], Field(description="Scaling of feature_set all; shape is always scaled robustly.")
@@ -203,7 +210,7 @@ class KSelectionSettings(Section):
         Field(
             ge=100,
             le=100_000,
-            description="DFUs on which the silhouette is computed, at most; twice as many: 4 x as long.",
+            description="DFUs on which the silhouette is computed, at most; twice as many take four times as long.",
         ),
     ]
     gap_references: Annotated[int, Field(ge=2, le=500, description="Uniform reference sets of the gap statistic.")]
@@ -220,17 +227,15 @@ class ContinuationSettings(Section):
 
     refit: Annotated[
         Literal["auto", "always", "never"],
-        Field(
-            description="Clusters fitted again: auto, where the DFUs drifted; always, every run; never, only assigned."
-        ),
+        Field(description="When clusters are fitted again: auto, where the DFUs drifted; always, in every run; never."),
     ]
     stability: Annotated[
-        StabilityConfig, Field(description="What moves a DFU, a cluster or a label away from what is published.")
+        StabilityConfig, Field(description="When a DFU, a cluster or a label may change from what is published.")
     ]
 
 
 class RunSettings(ContinuationSettings, KSelectionSettings, SpaceSettings):
-    """Everything that a single run may be told: the parameters of the flow.
+    """Every setting of a single run: the parameters of the flow.
 
     Its keys are one flat list, as the user has them; code that needs some of them asks for the class that holds these.
     """
@@ -255,8 +260,10 @@ class RunSettings(ContinuationSettings, KSelectionSettings, SpaceSettings):
 class ClusteringConfig(RunSettings):
     """The whole configuration, with bounds; the defaults are in config/clustering_config.yaml."""
 
-    warehouse: Annotated[WarehouseConfig, Field(description="Where the sales are, and how long it is waited for.")]
-    scale: Annotated[ScaleConfig, Field(description="How extraction and features are spread out.")]
+    warehouse: Annotated[
+        WarehouseConfig, Field(description="Where the sales are, and how long a run waits for the database.")
+    ]
+    scale: Annotated[ScaleConfig, Field(description="How extraction and features are split into parts.")]
     tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
 
     def of_the_result(self) -> dict[str, Any]:

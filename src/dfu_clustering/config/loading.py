@@ -71,7 +71,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(section, dict) or set(content) != {"clustering"}:
         keys = sorted(map(str, content)) if isinstance(content, dict) else type(content).__name__
         raise ConfigError(
-            "A configuration file holds one mapping under the single top-level key 'clustering'",
+            "A configuration file must hold one mapping under the single top-level key 'clustering'",
             found=f"{path}: {keys}",
             remedy="move the settings under 'clustering:'",
         )

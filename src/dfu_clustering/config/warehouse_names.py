@@ -1,6 +1,6 @@
 """What the warehouse's tables and columns are called: the rest of the project knows the names on the left only.
 
-Read from the configuration file alone: a run cannot be told to read or write other tables.
+Read from the configuration file alone: no parameter of a run can name other tables.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -44,7 +44,7 @@ class TableNames(Section):
     """The three tables; sales and item may be views."""
 
     sales: Annotated[Identifier, Field(description="One row a DFU, month and type.")]
-    dfu: Annotated[Identifier, Field(description="One row a DFU; bears the label.")]
+    dfu: Annotated[Identifier, Field(description="One row a DFU; has the label.")]
     item: Annotated[Identifier, Field(description="One row an item.")]
 
 
@@ -69,7 +69,7 @@ class DfuColumns(Section):
     dmdgroup: Annotated[Identifier, Field(description="Customer group.")]
     loc: Annotated[Identifier, Field(description="Location.")]
     load_ts: Annotated[Identifier, Field(description="When the row was loaded.")]
-    cluster_assignment: Annotated[Identifier, Field(description="The label, which a publish writes.")]
+    cluster_assignment: Annotated[Identifier, Field(description="The label; a publish writes it.")]
     modified_ts: Annotated[Identifier, Field(description="When the row was last changed; a publish writes it.")]
 
     @model_validator(mode="after")
@@ -159,7 +159,7 @@ class WarehouseNames(Section):
     ]
     other_sales: Annotated[
         Literal["refuse", "ignore"],
-        Field(description="Rows outside sales_filter: refuse, the gate stops the run; ignore, they are not looked at."),
+        Field(description="Rows outside sales_filter: refuse, the gate stops the run; ignore, they are left out."),
     ]
     attributes: Annotated[
         tuple[Attribute, ...], Field(description="Attributes of items and DFUs, in the order of the feature matrix.")

@@ -5,7 +5,7 @@ One formula serves all archetypes; they differ only in the ranges of its paramet
     rate = level x season(peak, sharpness) x exp(growth x years) x life x noise x occurrence x ADI
     demand = Poisson(rate) - returns
 
-The ranges are typical of their class, so that a good segmentation can tell most DFUs apart; noise, promotions,
+The ranges are typical of their class, so that a good segmentation can distinguish most DFUs; noise, promotions,
 stock-outs and short lives still blur the borders, as they do in real sales.
 """
 
@@ -22,7 +22,7 @@ Span = tuple[float, float]  # bounds of a uniform draw
 TIERS = ("low", "medium", "high")
 _TIER_MEDIAN = np.array([20.0, 140.0, 900.0])  # cases a month
 _TIER_LOG_SPREAD = 0.45
-_WINDOW_MONTHS = 24  # "new" and "discontinued" are told from the others by what falls into it
+_WINDOW_MONTHS = 24  # "new" and "discontinued" are distinguished from the others by what falls into it
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def _truth(dfus: pa.Table, traits: Traits) -> pa.Table:
 def _require_size(n_dfus: int, n_months: int, seed: int) -> None:
     if n_dfus < 1 or n_months < _FEWEST_MONTHS or seed < 0:
         raise DataError(
-            f"A demo panel has at least one DFU and {_FEWEST_MONTHS} months, and its seed is not negative",
+            f"A demo panel must have at least one DFU and {_FEWEST_MONTHS} months, and a seed of 0 or more",
             found=f"{n_dfus} DFUs, {n_months} months, seed {seed}",
             remedy="choose larger numbers",
         )

@@ -92,7 +92,7 @@ def stop_server(folder: Path = DEFAULT_FOLDER) -> bool:
 
 
 def create_database(server_url: str, name: str, *, replace: bool = False) -> bool:
-    """Create a database unless it is there; ``replace`` drops it first, with whoever is connected to it.
+    """Create a database unless it is there; ``replace`` drops it first, and ends its connections.
 
     Text sorts by code point in it, so that the machine's locale changes nothing.
 
@@ -112,7 +112,7 @@ def create_database(server_url: str, name: str, *, replace: bool = False) -> boo
 
 
 def drop_database(server_url: str, name: str) -> None:
-    """Drop a database, with whoever is connected to it; nothing happens where there is none."""
+    """Drop a database, and ends its connections; nothing happens where there is none."""
     with _maintenance(server_url) as cursor:
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -155,7 +155,7 @@ def _start(folder: Path) -> EmbeddedServer:
 
 
 def _clear_after_crash(folder: Path, sockets: Path) -> None:
-    """Remove a killed server's lock files: PostgreSQL refuses to start while any process bears the number in them."""
+    """Remove a killed server's lock files: PostgreSQL refuses to start while any process has the number in them."""
     locks = [folder / "postmaster.pid", *sockets.glob(".s.PGSQL.*.lock")]
     for lock in locks:
         if lock.exists() and not _is_postgres(int(lock.read_text().split()[0])):

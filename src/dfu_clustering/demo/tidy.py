@@ -1,4 +1,4 @@
-"""Reads a tidy parquet panel of real sales: columns dmdunit, dmdgroup, loc, startdate, qty, one row a booking."""
+"""Reads a tidy parquet panel of real sales: columns dmdunit, dmdgroup, loc, startdate, qty, one row a sale."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,7 +105,7 @@ def _require_none(broken: pa.ChunkedArray, table: pa.Table, path: Path, found: s
 
 
 def _broken(path: Path, found: str, remedy: str, keys: Sequence[str] = ()) -> DataError:
-    rule = f"A sales panel is a parquet file with the columns {', '.join(_COLUMNS)}, one row a booking"
+    rule = f"A sales panel must be a parquet file with the columns {', '.join(_COLUMNS)}, one row a sale"
     return DataError(rule, found=f"{path.name}: {found}", remedy=remedy, keys=keys)
 
 
@@ -123,7 +123,7 @@ def _require_distinct_names(keys: pa.Table, path: Path) -> None:
     counts = pc.value_counts(keys.column("dfu_ck").combine_chunks())
     shared = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
     if shared:
-        remedy = "rename one of the parts so that dmdunit_dmdgroup_loc tells the DFUs apart"
+        remedy = "rename one of the parts so that dmdunit_dmdgroup_loc is different for each DFU"
         raise _broken(path, "different DFUs with the same joined key", remedy, shared)
 
 

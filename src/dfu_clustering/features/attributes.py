@@ -68,7 +68,7 @@ def add_attributes(
         dfus["dfu_ck"],
         rule="dfus must hold each dfu_ck once",
         found="keys that occur again",
-        remedy="read the attributes with one row a DFU",
+        remedy="give one row a DFU",
     )
     known_items = _one_row_an_item(items, item_attributes)
     of_dfu = _rows_of(dfus, _positions(features["dfu_ck"], dfus["dfu_ck"]))

@@ -78,7 +78,7 @@ def select_histories(
     min_months_history: int,
     may_be_empty: bool = False,
 ) -> tuple[Histories, Exclusions]:
-    """Cut the window out of the panel and tell the DFUs that can be clustered from those that cannot.
+    """Cut the window out of the panel and separate the DFUs that can be clustered from those that cannot.
 
     A history starts at the first month of positive demand (over all months of the panel) or at the window's start,
     whichever is later. Clustered: at least min_months_history long and not without any demand. The season's window
@@ -163,7 +163,7 @@ def _require_demand(panel: Panel, window: int, demanded: Flags) -> None:
         raise DataError(
             f"The time window must hold sales of at least one DFU of {panel.dfu_table}",
             found=f"no positive demand of {len(demanded)} DFUs from {first} to {panel.as_of_month} "
-            f"({panel.facts.rows} sales rows read, {len(panel.facts.unknown_dfus)} DFUs of theirs not in "
+            f"({panel.facts.rows} sales rows read, {len(panel.facts.unknown_dfus)} of their DFUs not in "
             f"{panel.dfu_table})",
             remedy="check that the sales are loaded and as_of_month is right, or widen time_window_months",
         )

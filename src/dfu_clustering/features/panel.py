@@ -70,7 +70,7 @@ class PanelBuilder:
         names: What errors call tables and columns.
 
     Raises:
-        WarehouseError: Two DFUs share dmdunit, dmdgroup and loc, so that their sales cannot be told apart.
+        WarehouseError: Two DFUs share dmdunit, dmdgroup and loc, so that their sales cannot be distinguished.
     """
 
     def __init__(

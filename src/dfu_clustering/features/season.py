@@ -26,7 +26,7 @@ from dfu_clustering.features.demand_block import (
 
 Columns = dict[str, NDArray[np.generic]]
 
-LEAST_SEASON_MONTHS: Final = 2 * YEAR_MONTHS  # two years: in one, a season cannot be told from chance
+LEAST_SEASON_MONTHS: Final = 2 * YEAR_MONTHS  # two years: in one, a season cannot be distinguished from chance
 
 _YEARS_ALIKE = 3  # whole years over which demand must keep to the same calendar months
 _MONTHS_ALIKE = 4  # these calendar months, those with the most demand

@@ -1,4 +1,4 @@
-"""How segments are told apart in pictures: a colour and a shape that follow their number, month after month."""
+"""How segments are distinguished in pictures: a colour and a shape that follow their number, month after month."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -56,8 +56,8 @@ def unusualness(profiles: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
 
 def peak_months(profiles: pd.DataFrame, peak_threshold: float) -> list[str]:
     """Return each cluster's peak month as ``Jul``; a dash where its season is weak or its members do not agree."""
-    told = (profiles["seasonality_strength"] >= peak_threshold) & (profiles["peak_agreement"] >= PEAK_AGREEMENT)
-    months = profiles["peak_month"].where(told)
+    has_peak = (profiles["seasonality_strength"] >= peak_threshold) & (profiles["peak_agreement"] >= PEAK_AGREEMENT)
+    months = profiles["peak_month"].where(has_peak)
     return [UNDEFINED if np.isnan(month) else month_abbr[month_number(month)] for month in months]
 
 

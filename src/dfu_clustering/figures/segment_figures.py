@@ -16,9 +16,9 @@ from dfu_clustering.figures import style
 from dfu_clustering.figures.profile_table import PEAK_HEADING, PROFILE_COLUMNS, peak_months, profile_texts, unusualness
 
 _CRITERIA = (
-    ("elbow", "wcss", "Spread within clusters (WCSS): the bend counts"),
-    ("silhouette", "silhouette", "Silhouette: the highest counts"),
-    ("gap", "gap", "Gap ± standard error: the first that the next does not beat counts"),
+    ("elbow", "wcss", "Spread within clusters (WCSS): the bend is nominated"),
+    ("silhouette", "silhouette", "Silhouette: the highest is nominated"),
+    ("gap", "gap", "Gap ± standard error: the first that the next does not exceed is nominated"),
 )
 _COLORMAP = "RdBu_r"
 _UNUSUAL = 2.5  # robust standard deviations at which the heatmap's colours end
@@ -70,7 +70,7 @@ def _plot_smallest_cluster(ax: Axes, curves: pd.DataFrame, least_share: float) -
     ax.set_ylim(bottom=0)
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    title = f"Smallest cluster: at least {least_share * 100:g}% of the DFUs (dashed), crossed where smaller"
+    title = f"Smallest cluster: at least {least_share * 100:g}% of the DFUs (dashed), crossed out where smaller"
     ax.set_title(title, loc="left", fontsize=style.TEXT_POINTS, color=style.INK)
 
 

@@ -44,7 +44,7 @@ def parse_summary(kind: type[S], content: Mapping[str, Any], path: Path) -> S:
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
         raise DataError(
-            f"{path.name} must hold what a {kind.__name__} says",
+            f"{path.name} must hold the values of a {kind.__name__}",
             found=f"{path} with wrong or missing values",
             keys=problems,
             remedy="run the step that writes it again, with this version",

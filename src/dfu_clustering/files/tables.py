@@ -164,7 +164,7 @@ def _read_csv(path: Path, text_columns: frozenset[str]) -> pa.Table:
     )
     parse = csv.ParseOptions(newlines_in_values=True)
     table = csv.read_csv(path, parse_options=parse, convert_options=convert)
-    # a column without any value tells no type; it is one of undefined numbers
+    # a column without any value has no type; it counts as undefined numbers
     known = [field.with_type(pa.float64()) if pa.types.is_null(field.type) else field for field in table.schema]
     return table.cast(pa.schema(known))
 

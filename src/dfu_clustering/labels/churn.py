@@ -25,7 +25,7 @@ Words = tuple[str, tuple[str, ...]]  # pattern and traits: what a cluster claims
 class LabelChurn(Summary):
     """Labels of this run against those of the published one.
 
-    A DFU that is new or inactive in one of them is in no share and not in the index: nobody can keep it from growing
+    A DFU that is new or inactive in one of them is in no share and not in the index: nothing can keep it from growing
     old or from falling silent.
 
     Attributes:
@@ -117,7 +117,7 @@ def with_ended_words(
         COLUMNS. Where all words of the old label hold and no pattern took over, ``word`` says what happened and the
         rest is missing; all is missing where a label is of other words.
     """
-    told = changes.assign(word=None, feature=None, threshold=np.nan, before=np.nan, after=np.nan)
+    with_words = changes.assign(word=None, feature=None, threshold=np.nan, before=np.nan, after=np.nan)
     for _, alike in changes.groupby(["old_label", "new_label"]):
         old_text, new_text = alike["old_label"].iloc[0], alike["new_label"].iloc[0]
         old, new = LABELS.get(old_text), LABELS.get(new_text)
@@ -131,9 +131,9 @@ def with_ended_words(
             known = _known_traits(old, sparsity_bounds)
             ended = ended_word(old, new, known, own_values(values), bounds, config, margin, otherwise=otherwise)
         for name in EndedWord._fields:
-            told.loc[alike.index, name] = [getattr(one, name) for one in ended]
-    told = _with_values(told, old_values, new_values)
-    return told[list(COLUMNS)].astype({"word": "str", "feature": "str"})
+            with_words.loc[alike.index, name] = [getattr(one, name) for one in ended]
+    with_words = _with_values(with_words, old_values, new_values)
+    return with_words[list(COLUMNS)].astype({"word": "str", "feature": "str"})
 
 
 def _known_traits(label: Label, sparsity_bounds: Mapping[Words, float]) -> dict[str, Trait]:
@@ -152,24 +152,22 @@ def _of_life(old: Label, new: Label, history_months: "pd.Series[float]", min_mon
     if old.pattern == new.pattern:
         return [EndedWord(f"{old.tier} volume", "mean_demand")] * len(history_months)
     if new.pattern == NEW:
-        return [EndedWord("history shorter than can be judged", "history_months", min_months_history)] * len(
-            history_months
-        )
+        return [EndedWord("history too short to judge", "history_months", min_months_history)] * len(history_months)
     return [
-        EndedWord(f"{months:.0f} months of history by now", "history_months", min_months_history)
+        EndedWord(f"{months:.0f} months of history", "history_months", min_months_history)
         for months in history_months.tolist()
     ]
 
 
-def _with_values(told: pd.DataFrame, old_values: pd.DataFrame, new_values: pd.DataFrame) -> pd.DataFrame:
+def _with_values(with_words: pd.DataFrame, old_values: pd.DataFrame, new_values: pd.DataFrame) -> pd.DataFrame:
     """Return the changes with the value before and after of the feature that each is judged by."""
-    for name in set(told["feature"].dropna()) - {""}:
-        rows = told.index[told["feature"] == name]
-        keys = told.loc[rows, "dfu_ck"]
+    for name in set(with_words["feature"].dropna()) - {""}:
+        rows = with_words.index[with_words["feature"] == name]
+        keys = with_words.loc[rows, "dfu_ck"]
         for when, values in (("before", old_values), ("after", new_values)):
             if name in values:
-                told.loc[rows, when] = values[name].reindex(keys).to_numpy(np.float64)
-    return told
+                with_words.loc[rows, when] = values[name].reindex(keys).to_numpy(np.float64)
+    return with_words
 
 
 def _labels(frame: pd.DataFrame, name: str) -> pd.DataFrame:

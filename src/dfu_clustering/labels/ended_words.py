@@ -52,13 +52,13 @@ def ended_word(
         bounds: Of the volume tiers now.
         config: Thresholds.
         margin: Share of a threshold by which a word may be missed and still held.
-        otherwise: What is told where all words hold and no pattern took over.
+        otherwise: What is said where all words hold and no pattern took over.
     """
-    told = [otherwise] * len(values["mean_demand"])
+    words = [otherwise] * len(values["mean_demand"])
     for ended, flags in reversed(list(_candidates(before, after, traits, values, bounds, config, margin))):
         for at in np.flatnonzero(flags).tolist():
-            told[at] = ended
-    return told
+            words[at] = ended
+    return words
 
 
 def _candidates(

@@ -13,8 +13,8 @@ from dfu_clustering.labels.vocabulary import INACTIVE, NEW, TIERS, Label
 LABEL_COLUMNS: Final = ("dfu_ck", "cluster_id", "cluster_label", "mean_demand", "reason")
 
 _LABELS: Final = (*(Label(NEW, tier) for tier in TIERS), Label(INACTIVE, "low"))
-_NEW_REASON: Final = "new: history shorter than can be judged"
-_INACTIVE_REASON: Final = "inactive: has sold, but not in the window"
+_NEW_REASON: Final = "new: history too short to judge"
+_INACTIVE_REASON: Final = "inactive: sold before, but not in the window"
 
 
 def lifecycle_labels(left_out: pd.DataFrame, bounds: Bounds) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Numbers as readers want them, a column of texts for many DFUs at once, and told apart from what they stand beside."""
+"""Numbers as readers want them, a column of texts for many DFUs at once, and distinct from what they stand beside."""
 
 from collections.abc import Callable, Sequence
 from typing import Final

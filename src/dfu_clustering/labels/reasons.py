@@ -116,8 +116,8 @@ def _all_compared(
 
 def _tested(passed: Flags, texts: tuple[str, str]) -> Column:
     """Return what is said of a test, after a comma, where anything is."""
-    told: Column = looked_up([f", {text}" if text else "" for text in texts], passed.astype(np.int64)).tolist()
-    return told
+    said: Column = looked_up([f", {text}" if text else "" for text in texts], passed.astype(np.int64)).tolist()
+    return said
 
 
 def _pattern_reason(name: str, values: Values, config: LabelingConfig) -> list[Column]:
@@ -135,13 +135,13 @@ def _pattern_reason(name: str, values: Values, config: LabelingConfig) -> list[C
 def _plain_reason(values: Values, config: LabelingConfig) -> Column:
     """Return that no pattern holds; where one does, which, and why."""
     own = own_patterns(values, config)
-    told = [_NO_PATTERN] * len(own)
+    said = [_NO_PATTERN] * len(own)
     for at, pattern in enumerate(PATTERNS):
         rows = np.flatnonzero(own == at)
         of_rows = {name: of_all[rows] for name, of_all in values.items()}
         for row, text in zip(rows.tolist(), _joined(_pattern_reason(pattern.name, of_rows, config)), strict=True):
-            told[row] = f"{_ALTHOUGH}{text}"
-    return told
+            said[row] = f"{_ALTHOUGH}{text}"
+    return said
 
 
 def _tier_reason(
@@ -179,8 +179,8 @@ def _trait_reason(trait: Trait, values: Values, config: LabelingConfig) -> list[
 
 def _peak_reason(quarter: int, peak_month: Floats) -> Column:
     months, place = np.unique(peak_month, return_inverse=True)
-    told: Column = looked_up([_peak(quarter, month) for month in months.tolist()], place).tolist()
-    return told
+    said: Column = looked_up([_peak(quarter, month) for month in months.tolist()], place).tolist()
+    return said
 
 
 def _peak(quarter: int, month: float) -> str:

@@ -1,4 +1,4 @@
-"""Trait words: a closed list of claims about a DFU's own values, by which segments of one pattern are told apart."""
+"""Trait words: a closed list of claims about a DFU's own values, by which segments of one pattern are distinguished."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ FAMILIES: Final = (
 
 
 def density(bound_months: float) -> Family:
-    """Return the words that tell DFUs by how often they sell.
+    """Return the words that distinguish DFUs by how often they sell.
 
     Args:
         bound_months: sparsity_score above which a DFU is sparser, and up to which it is denser.

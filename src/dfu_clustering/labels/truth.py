@@ -1,4 +1,4 @@
-"""Whether the words of labels are true of the DFUs that bear them."""
+"""Whether the words of labels are true of the DFUs that have them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

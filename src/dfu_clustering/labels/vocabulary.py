@@ -56,7 +56,7 @@ class Label:
     Attributes:
         pattern: One of PATTERN_NAMES or LIFECYCLE.
         tier: One of TIERS; of INACTIVE any, it is not written.
-        traits: Up to MOST_TRAITS words of TRAIT_NUMBERS, in that order, that tell it from others of its pattern.
+        traits: Up to MOST_TRAITS words of TRAIT_NUMBERS, in that order, that distinguish it from others of its pattern.
     """
 
     pattern: str

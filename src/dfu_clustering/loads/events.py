@@ -30,9 +30,9 @@ def sales_loaded_event(month: str, load_id: str, *, event_id: UUID, occurred: da
         _LOAD_ID.validate_python(load_id.strip() and load_id)
     except ValidationError as error:
         raise DataError(
-            "A load has a load_id of 1 to 200 characters, all on one line",
+            "A load must have a load_id of 1 to 200 characters on one line",
             found=f"{len(load_id)} characters, {load_id[:20]!r}",
-            remedy="give the loader's own name for the load, the same at every repetition and another for every load",
+            remedy="give the loader's own name for the load: the same when it is repeated, a new one for every load",
         ) from error
     return {
         "id": str(event_id),

@@ -19,7 +19,7 @@ class Publication(Summary):
         run: Name of the run's folder; it ends with the run's id.
         labels: Number of DFUs by label.
         published_at: When, with its time zone.
-        restored: Whether the labels of an earlier run were put back; ``run`` is that earlier run then.
+        restored: Whether the labels of an earlier run were restored; ``run`` is that earlier run then.
         model_sha256: Of the stored model, so that damage is noticed; None where it was not kept.
     """
 
@@ -35,7 +35,7 @@ class Publication(Summary):
 
     def __str__(self) -> str:
         """Return it in the words of a run's state message."""
-        how = "put back from" if self.restored else "by"
+        how = "restored from" if self.restored else "by"
         return f"as of {self.as_of_month} {how} run {self.run} at {self.published_at:%Y-%m-%d %H:%M:%S %Z}"
 
 
@@ -56,7 +56,7 @@ def find_publication(
     """Return the publish in which a load is contained already, if there is one.
 
     That is a publish for the same load_id, or one of the same table state with the same configuration, whatever its
-    load was called. The run's own publish does not count: a run that is resumed after it goes on to its end.
+    load was called. The run's own publish does not count: a run that is resumed after it continues to its end.
     """
     for publication in reversed(publications):
         same_load = load_id is not None and publication.load_id == load_id

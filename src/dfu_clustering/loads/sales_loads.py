@@ -15,7 +15,7 @@ _FINGERPRINT_DIGITS = 12
 
 
 class SalesState(Summary):
-    """What the sales table shows of the months up to one, so that two loads can be told apart.
+    """What the sales table shows of the months up to one, so that two loads can be distinguished.
 
     Attributes:
         as_of_month: Newest month that is looked at, ``2026-10``.
@@ -44,7 +44,7 @@ class SalesState(Summary):
 
     @property
     def load_id(self) -> str:
-        """Return a name for the load that left the table so, for whoever has no name of the loader's."""
+        """Return a name for the load that left the table so, where the loader gave none."""
         return f"{self.as_of_month}-{self.fingerprint}"
 
 

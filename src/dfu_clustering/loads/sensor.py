@@ -1,4 +1,4 @@
-"""When a table that somebody is loading has settled, and what is to be done about it."""
+"""When a table that is being loaded has settled, and what is to be done about it."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -31,7 +31,7 @@ class Watch(Summary):
             now: The time of this look.
             published: Whether a run has published this state.
             settle: How long the table must have shown the same state. The loader's own load_ts cannot say it: it may
-                be the start of a load that is still going on.
+                be the start of a load that has not ended.
             repeat: How long an announced state may stay unpublished before it is announced again.
         """
         if published:
@@ -44,7 +44,7 @@ class Watch(Summary):
 
 
 def look(memory: Watch | None, state: SalesState, now: datetime) -> Watch:
-    """Return the memory after a look at the table: a state that was not there at the last look starts anew."""
+    """Return the memory after a look at the table: a state that was not there at the last look starts from zero."""
     if memory is not None and memory.fingerprint == state.fingerprint:
         return memory
     return Watch(fingerprint=state.fingerprint, since=now)

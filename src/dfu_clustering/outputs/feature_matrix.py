@@ -33,15 +33,15 @@ def read_matrix(files: RunFolder, settings: SpaceSettings) -> pd.DataFrame:
     names = tuple(feature.name for feature in TIME_SERIES_FEATURES)
     require_columns(matrix, ("dfu_ck", *names), rule="A feature matrix must hold every feature", remedy=_REMEDY)
     keys = matrix["dfu_ck"]
-    _require_none(keys.isna(), keys, path, rule="A feature matrix has a dfu_ck in every row")
+    _require_none(keys.isna(), keys, path, rule="A feature matrix must have a dfu_ck in every row")
     if not keys.is_unique:
-        _require_none(keys.duplicated(keep=False), keys, path, rule="A feature matrix holds every dfu_ck once")
+        _require_none(keys.duplicated(keep=False), keys, path, rule="A feature matrix must hold every dfu_ck once")
     texts = [name for name in names if name != "demand_class" and not is_numeric_dtype(matrix[name])]
     if texts:
-        raise DataError("Features are numbers", found=f"text in {path}", keys=texts, remedy=_REMEDY)
-    _require_none(~(matrix["mean_demand"] > 0), keys, path, rule="Every DFU of a feature matrix has demand")
+        raise DataError("Features must be numbers", found=f"text in {path}", keys=texts, remedy=_REMEDY)
+    _require_none(~(matrix["mean_demand"] > 0), keys, path, rule="Every DFU of a feature matrix must have demand")
     return matrix if keys.is_monotonic_increasing else matrix.sort_values("dfu_ck", ignore_index=True)
 
 
 def _require_none(broken: "pd.Series[bool]", keys: "pd.Series[str]", path: Path, *, rule: str) -> None:
-    require_none(broken, keys, rule=rule, found=f"{broken.sum()} rows of {path} that do not", remedy=_REMEDY)
+    require_none(broken, keys, rule=rule, found=f"{broken.sum()} rows of {path} that break it", remedy=_REMEDY)

@@ -40,7 +40,7 @@ def write_stability(
         return None
     moves, limits = files.find_table(RunFile.MOVES), config.stability
     churn, changes = compare_with_published(published.labels(), labelled, moves, unchanged_move=limits.unchanged_move)
-    told = with_ended_words(
+    with_words = with_ended_words(
         changes,
         _also_of_lifecycle(published.own_values(), published.files),
         _also_of_lifecycle(own_values, files),
@@ -52,7 +52,7 @@ def write_stability(
         fitted_again=metadata.continuity is None or metadata.continuity.refit,
     )
     summary = _summary(churn, metadata, published.run)
-    write_table(told, files.path(RunFile.LABEL_CHANGES))
+    write_table(with_words, files.path(RunFile.LABEL_CHANGES))
     write_summary(summary, files.path(RunFile.STABILITY))
     return summary
 

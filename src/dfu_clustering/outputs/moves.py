@@ -25,7 +25,7 @@ def measure_moves(matrix: pd.DataFrame, segmentation: Segmentation, published: P
     columns = ["dfu_ck", *matrix_columns(fitted.preprocessing)]
     old = published.matrix(columns)
     if old is None:
-        logger.warning("without the feature matrix of %s nothing says how far a DFU has moved", published.run)
+        logger.warning("how far DFUs have moved is not known: the feature matrix of %s is missing", published.run)
         return None
     keys = matrix.loc[matrix["dfu_ck"].isin(old["dfu_ck"]).to_numpy(), "dfu_ck"]
     moved = distance_moved(

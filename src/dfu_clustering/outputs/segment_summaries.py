@@ -79,7 +79,7 @@ def segment_summaries(labelled: Labelled, centroids: pd.DataFrame) -> list[Segme
 
 
 def lifecycle_segments(lifecycle: pd.DataFrame) -> list[LifecycleSegment]:
-    """Return how many DFUs bear each label of those that are not clustered, the largest first."""
+    """Return how many DFUs have each label of those that are not clustered, the largest first."""
     counts = Counter(zip(lifecycle["cluster_id"].tolist(), lifecycle["cluster_label"].tolist(), strict=True))
     return [
         LifecycleSegment(cluster_id=cluster_id, label=label, size=size)

@@ -18,7 +18,7 @@ from dfu_clustering.arrays import Floats, Objects
 
 def _rows_of_one_length(rows: list[list[float]]) -> Floats:
     if len({len(row) for row in rows}) != 1:
-        raise ValueError("rows of one length are wanted")
+        raise ValueError("rows must all have the same length")
     return np.array(rows, dtype=np.float64)
 
 

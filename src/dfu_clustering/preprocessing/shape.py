@@ -1,4 +1,4 @@
-"""The columns of feature_set "shape", and how far each can be told from chance.
+"""The columns of feature_set "shape", and how clearly each differs from chance.
 
 A history of two years says little about growth, season or autocorrelation where demand is noisy: sorted by them, such
 DFUs fall into segments that are chance, and change places the next month. So each of these columns counts by as much
@@ -185,7 +185,7 @@ def _strength_error(strength: "pd.Series[float]", n: "pd.Series[float]") -> "pd.
     """Return the standard error of S = 1 - (SSR / (n - 13)) / (SSD / (n - 2)), clipped at 0.
 
     In units of the noise's variance SSR, on n - 13 degrees of freedom, has variance 2 (n - 13), and SSD - SSR, the
-    season's sum of squares on 11, has 2 (11 + 2 l) with the noncentrality l that S tells. The delta method makes of
+    season's sum of squares on 11, has 2 (11 + 2 l) with the noncentrality l that S gives. The delta method makes of
     these the error of S; the clip narrows it near 0, as it does a normal variable of this mean and error.
     """
     residual, total = n - 13, (n - 2) / (1 - strength).clip(lower=_LEAST_NOISE)

@@ -44,7 +44,7 @@ class MatrixColumns(Learner):
             matrix,
             [*self.numeric, *self.categorical],
             rule="The feature matrix must hold every column that the configuration clusters",
-            remedy="build the features again, or set the weight of attributes that are not there to 0",
+            remedy="build the features again, or set the weight of the missing attributes to 0",
         )
         numbers = {name: _numbers(matrix[name]) for name in self.numeric}
         return pd.DataFrame(numbers | {name: _texts(matrix[name]) for name in self.categorical}, index=matrix.index)
@@ -288,7 +288,7 @@ def _numbers(column: "pd.Series[Any]") -> Floats:
 
 def _not_a_number(column: "pd.Series[Any]", found: str) -> DataError:
     return DataError(
-        f"{column.name} must hold finite numbers or nothing",
+        f"{column.name} must hold finite numbers or NULL",
         found=found,
         remedy="build the features again; a matrix made elsewhere must keep their types",
     )

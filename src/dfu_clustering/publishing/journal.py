@@ -19,10 +19,10 @@ class Attempt(Summary):
     """A transaction that has changed labels and is about to be committed.
 
     Attributes:
-        transaction: Its PostgreSQL id, which tells later whether it was committed.
+        transaction: Its PostgreSQL id, which says later whether it was committed.
         report: What it does.
         labels_digest: Of the labels that it publishes; an attempt to publish other labels is none of the same run.
-        after_committed: Whether an earlier attempt with the same labels was committed, so that the labels of before
+        after_committed: Whether an earlier attempt with the same labels was committed, so that the previous labels
             are those of its file.
     """
 
@@ -55,7 +55,7 @@ class PublishJournal:
     def write(self, attempt: Attempt, previous: pd.DataFrame) -> None:
         """Keep an attempt; whole, and on disk when this returns.
 
-        After an attempt that was committed the labels of before the run are those of its file; only rows that are new
+        After an attempt that was committed the labels before the run are those of its file; only rows that are new
         to it are added.
 
         Args:

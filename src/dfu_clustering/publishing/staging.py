@@ -45,14 +45,14 @@ def require_valid_labels(labels: pd.DataFrame) -> None:
     """
     if not set(LABEL_COLUMNS) <= set(map(str, labels.columns)):
         raise DataError(
-            f"A labels file has the columns {', '.join(LABEL_COLUMNS)}",
+            f"A labels file must have the columns {', '.join(LABEL_COLUMNS)}",
             found=f"columns {', '.join(map(str, labels.columns))}",
             remedy="use the file that label_clusters.py writes",
         )
     if labels.empty:
         raise DataError(
             "A labels file must hold labels",
-            found="no row: publishing it would clear every label",
+            found="no rows; publishing them would clear every label",
             remedy="run label_clusters.py again",
         )
     blank = labels["cluster_label"].isna() | (labels["cluster_label"].astype("str").str.strip() == "")
@@ -60,7 +60,7 @@ def require_valid_labels(labels: pd.DataFrame) -> None:
     rules = (
         (keys.isna(), "Every label must belong to a DFU", "rows without a dfu_ck"),
         (blank, "Every DFU of a labels file must have a label", "no label"),
-        (keys.duplicated(keep=False), "A labels file holds every dfu_ck once", "the same dfu_ck in several rows"),
+        (keys.duplicated(keep=False), "A labels file must hold every dfu_ck once", "the same dfu_ck in several rows"),
     )
     for broken, rule, found in rules:
         require_none(broken, keys, rule=rule, found=found, remedy="correct the labels file; nothing was written")
@@ -130,14 +130,14 @@ def was_committed(connection: Connection, attempt: Attempt) -> bool:
         try:
             cursor.execute("SELECT txid_status(%s)", (attempt.transaction,))
             (status,) = cursor.fetchone() or (None,)
-        except pg_errors.InvalidParameterValue:  # an id of the future: the database was put back from a backup
+        except pg_errors.InvalidParameterValue:  # an id of the future: the database was restored from a backup
             cursor.execute("ROLLBACK TO SAVEPOINT before_question")
             return False
     return bool(status == "committed")
 
 
 def transaction_id(connection: Connection) -> int:
-    """Return the id of the transaction under way, by which PostgreSQL tells later whether it was committed."""
+    """Return the id of the transaction under way, by which PostgreSQL knows later whether it was committed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         (transaction,) = cursor.fetchone() or (0,)

@@ -74,7 +74,7 @@ def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None 
     """Make the label column say exactly what ``labels`` says; DFUs that it does not name get NULL.
 
     Only rows that change are written, with modified_ts. A second publisher waits for the first. All statements see
-    one snapshot: where somebody else changes a row meanwhile, nothing is overwritten, and publishing starts anew.
+    one snapshot: where another session changes a row, nothing is overwritten, and publishing starts again.
 
     Args:
         engine: The warehouse; its time limits hold.
@@ -100,10 +100,10 @@ def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None 
         except (pg_errors.SerializationFailure, pg_errors.DeadlockDetected) as error:
             if pause_s is None:
                 raise ConcurrentChangeError(
-                    f"{dfu_table} changed while labels were published, {len(_PAUSES_S) + 1} times: "
+                    f"{dfu_table} changed {len(_PAUSES_S) + 1} times while labels were published: "
                     f"{_first_line(error)}. Nothing was written; publish again when nobody else writes to {dfu_table}."
                 ) from error
-            logger.warning("publish again in %g s: %s", pause_s, _first_line(error))
+            logger.warning("publishing again in %g s: %s", pause_s, _first_line(error))
             time.sleep(pause_s)
         else:
             break
@@ -116,10 +116,14 @@ def _log(report: PublishSummary, dfu_table: str) -> None:
     logger.info("published dry_run=%s %s not_found=%d", report.dry_run, counts, report.not_found)
     if report.not_found:
         keys = ", ".join(report.not_found_keys)
-        logger.warning("not_found=%d DFUs with a label have left %s, the first: %s", report.not_found, dfu_table, keys)
+        logger.warning(
+            "not_found=%d DFUs with a label are no longer in %s, the first: %s", report.not_found, dfu_table, keys
+        )
     if report.appeared:
         keys = ", ".join(report.appeared_keys)
-        logger.warning("appeared=%d DFUs have come into %s since, the first: %s", report.appeared, dfu_table, keys)
+        logger.warning(
+            "appeared=%d DFUs are new in %s since the run read it, the first: %s", report.appeared, dfu_table, keys
+        )
 
 
 def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> PublishSummary:
@@ -134,14 +138,14 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
         last = how.last_attempt if how.last_attempt and how.last_attempt.labels_digest == digest else None
         committed = last is not None and was_committed(connection, last)
         if last is not None and committed and not changes:
-            logger.info("these labels were published before the run was cut off")
+            logger.info("these labels were already published before the run was interrupted")
             return last.report
         if how.keep is not None:
             attempt = Attempt(
                 transaction=transaction_id(connection),
                 report=report,
                 labels_digest=digest,
-                # a committed attempt whose end nobody saw still counts where a later one was rolled back
+                # a committed attempt whose end was not seen still counts where a later one was rolled back
                 after_committed=committed or (last is not None and last.after_committed),
             )
             how.keep(attempt, previous_labels(connection, changes))
@@ -154,7 +158,7 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
 def _require_known_share(report: PublishSummary, n_labels: int, least_share: float, dfu_table: str) -> None:
     if n_labels - report.not_found < least_share * n_labels:
         raise DataError(
-            "Labels go back to the warehouse that they are from",
+            "Labels must be restored to the warehouse that they come from",
             found=f"{report.not_found} of {n_labels} labelled DFUs are not in {dfu_table}",
             keys=report.not_found_keys,
             remedy="name the warehouse of that run in DATABASE_URL, or another run",
@@ -165,7 +169,8 @@ def _require_known_share(report: PublishSummary, n_labels: int, least_share: flo
 def _only_publisher(engine: Engine, connection: Connection) -> Iterator[None]:
     """Hold the advisory lock around one repeatable-read transaction, which is rolled back unless it was committed.
 
-    The lock belongs to the session: a transaction that waited for it would look at the labels of before the wait.
+    The lock belongs to the session: a transaction that waited for it would see the labels as they were
+    before the wait.
     """
     connection.cursor_factory = patient_cursor(engine)
     with connection.cursor() as cursor:
@@ -200,7 +205,7 @@ def _clear_words(connection: Connection, names: WarehouseNames) -> Iterator[None
         ) from error
     except pg_errors.QueryCanceled as error:
         raise SlowStatementError(
-            f"Publishing was ended by PostgreSQL: {_first_line(error)}. Nothing was written; publish again, or raise "
+            f"PostgreSQL cancelled the publish: {_first_line(error)}. Nothing was written; publish again, or raise "
             "warehouse.statement_timeout_s."
         ) from error
 
@@ -211,11 +216,11 @@ def _lock_holders(connection: Connection, names: WarehouseNames) -> str:
         cursor.execute(statement(__package__, "lock_holders", names), values)
         holders = cursor.fetchall()
     connection.rollback()
-    told = [
+    holders_in_words = [
         f"process {pid} of user {user} ({application or 'no application name'}, {state}, for {since or 'unknown time'})"
         for pid, user, application, state, since in holders
     ]
-    return "it is held by " + ", ".join(told) if told else "whoever held it has just finished"
+    return "it is held by " + ", ".join(holders_in_words) if holders else "the process that held it has just finished"
 
 
 def _write(connection: Connection, names: WarehouseNames, changes: int) -> None:
@@ -239,7 +244,7 @@ def _commit(connection: Connection) -> None:
             raise
         raise CommitUnknownError(
             f"The connection was lost while the labels were committed: {_first_line(error)}. Either all of them are "
-            "published or none; publish again, which finds out and sets it right."
+            "published or none; publish again, which finds out which and completes it."
         ) from error
 
 

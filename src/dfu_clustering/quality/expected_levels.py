@@ -13,7 +13,7 @@ from dfu_clustering.months import Month, month_range
 
 Times = NDArray[np.datetime64]
 
-_LATELY_MONTHS = 6
+_RECENT_MONTHS = 6
 _YEAR_MONTHS = 12
 _FEWEST_MONTHS = 3  # of a median
 _FEWEST_DEVIATIONS = 6  # of a past that is trusted to show how noisy the table is
@@ -99,26 +99,26 @@ class Levels(NamedTuple):
     """What the months before each month lead to expect of it; (n_months,), NaN where they do not tell.
 
     Attributes:
-        lately: Median of the six months before, where three of them are known.
+        recent: Median of the six months before, where three of them are known.
         seasonal: Value of the same month a year ago times the growth of that median since then.
     """
 
-    lately: Floats
+    recent: Floats
     seasonal: Floats
 
     @property
     def expected(self) -> Floats:
-        """Return the seasonal level where it is known, else the one of lately."""
-        return np.where(np.isfinite(self.seasonal), self.seasonal, self.lately)
+        """Return the seasonal level where it is known, else the recent one."""
+        return np.where(np.isfinite(self.seasonal), self.seasonal, self.recent)
 
 
 def levels(values: Floats) -> Levels:
     """Return the levels that each month of (n_months,) values is compared with."""
-    lately = np.array([_median(values[max(0, t - _LATELY_MONTHS) : t]) for t in range(len(values))])
-    year_ago, lately_then = (_a_year_later(column) for column in (values, lately))
-    known = (lately > 0) & (year_ago > 0) & (lately_then > 0)
-    growth = np.divide(lately, lately_then, out=np.full(len(values), np.nan), where=known)
-    return Levels(np.where(lately > 0, lately, np.nan), year_ago * growth)
+    recent = np.array([_median(values[max(0, t - _RECENT_MONTHS) : t]) for t in range(len(values))])
+    year_ago, recent_then = (_a_year_later(column) for column in (values, recent))
+    known = (recent > 0) & (year_ago > 0) & (recent_then > 0)
+    growth = np.divide(recent, recent_then, out=np.full(len(values), np.nan), where=known)
+    return Levels(np.where(recent > 0, recent, np.nan), year_ago * growth)
 
 
 def newest_bounds(months: SalesMonths, measure: Measure, *, tolerance: float) -> Bounds | None:
@@ -153,9 +153,9 @@ def odd_months(months: SalesMonths, tolerance: float) -> list[Month]:
     for measure in (ROWS, VOLUME):
         values = measure.of(months)
         allowed = np.maximum(-math.log1p(-tolerance), _chance(months, measure))
-        of_lately, of_season = (np.abs(_deviations(values, level)) for level in levels(values))
+        of_recent, of_season = (np.abs(_deviations(values, level)) for level in levels(values))
         judged = np.isfinite(of_season) | (not measure.seasonal)
-        odd |= judged & (of_lately > allowed) & ~(of_season <= allowed)
+        odd |= judged & (of_recent > allowed) & ~(of_season <= allowed)
     return list(months.month[-_YEAR_MONTHS - 1 : -1][odd[-_YEAR_MONTHS - 1 : -1]])
 
 
@@ -172,17 +172,17 @@ def expected_months(months: SalesMonths) -> Flags:
 
 def usual_share(shares: Floats) -> float | None:
     """Return the larger of the mean of the six months before the last and the share of the same month a year ago."""
-    lately = shares[-_LATELY_MONTHS - 1 : -1]
-    lately = lately[np.isfinite(lately)]
-    if not len(lately):
+    recent = shares[-_RECENT_MONTHS - 1 : -1]
+    recent = recent[np.isfinite(recent)]
+    if not len(recent):
         return None
     year_ago = shares[-_YEAR_MONTHS - 1] if len(shares) > _YEAR_MONTHS else np.nan
-    return float(np.nanmax([lately.mean(), year_ago]))
+    return float(np.nanmax([recent.mean(), year_ago]))
 
 
 def next_month_due(months: SalesMonths) -> np.datetime64 | None:
     """Return the day on which the month after the last is due: the slowest of the last six first loads decides."""
-    delays = (months.first_load - _end(months.month))[-_LATELY_MONTHS:]
+    delays = (months.first_load - _end(months.month))[-_RECENT_MONTHS:]
     delays = delays[~np.isnat(delays)]
     return (_end(months.month[-1:] + 1)[0] + delays.max()).astype("datetime64[D]") if len(delays) else None
 
@@ -205,9 +205,9 @@ def _deviations(values: Floats, expected: Floats) -> Floats:
 def _chance(months: SalesMonths, measure: Measure) -> Floats:
     """Return noise / sqrt(mean rows of the six months before) of every month; infinite where there are none."""
     rows = months.rows
-    lately = np.array([rows[max(0, t - _LATELY_MONTHS) : t].mean() if t else 0.0 for t in range(len(rows))])
+    recent = np.array([rows[max(0, t - _RECENT_MONTHS) : t].mean() if t else 0.0 for t in range(len(rows))])
     with np.errstate(divide="ignore"):
-        chance: Floats = measure.noise / np.sqrt(lately)
+        chance: Floats = measure.noise / np.sqrt(recent)
     return chance
 
 

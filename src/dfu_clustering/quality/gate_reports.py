@@ -1,4 +1,4 @@
-"""What a gate found: checks, reports, whether the run may go on, and the error where it may not."""
+"""What a gate found: checks, reports, whether the run may continue, and the error where it may not."""
 
 import logging
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ class DataQualityError(InputError):
 
 
 class GatePolicy(Summary):
-    """How people let a run through.
+    """When a run continues in spite of failures.
 
     Attributes:
-        accept_warnings: Whether a run goes on where nothing worse than a warning failed.
+        accept_warnings: Whether a run continues where nothing worse than a warning failed.
         skip_suites: Suites that are not judged.
-        override_reason: Why failures are let through; None: they stop the run.
+        override_reason: Why the run continues in spite of failures; None: they stop it.
     """
 
     accept_warnings: bool = True
@@ -49,7 +49,7 @@ class Check(Summary):
     Attributes:
         name: What is expected, in snake_case.
         severity: What its failure means: ``critical`` stops a run, ``warning`` is reported.
-        description: The expectation in plain language.
+        description: A sentence that is true of the data: the expectation where it holds, else what is wrong.
         passed: Whether it holds.
         observed: What was found.
         threshold: What is allowed.
@@ -72,7 +72,7 @@ class GateReport(Summary):
         suite: A table's name, ``features`` or ``assignments``.
         as_of_month: The run's, ``2026-10``.
         outcome: What it means for the run; of the labels of a dry run, what it would mean for their publish.
-        override_reason: Why a person let the failures through.
+        override_reason: Why the run continues in spite of failures, in a person's words.
         checks: Every expectation that was judged.
         not_judged: Expectations for which there is nothing to judge them by.
         facts: Numbers for the gates and runs that follow.
@@ -130,11 +130,11 @@ def worst_severity(checks: Sequence[Check]) -> Severity | None:
 
 
 def require_passed(reports: Sequence[GateReport], *, dry_run: bool = False) -> None:
-    """Check that the run may go on.
+    """Check that the run may continue.
 
     Args:
         reports: What its suites found.
-        dry_run: Whether the gate guards a publish that will not be: what would stop it is logged, and the run goes on.
+        dry_run: Whether nothing will be published: what would stop a publish is logged, and the run continues.
 
     Raises:
         DataQualityError: A suite stops it; suites, expectations, observed values, thresholds and keys are named.
@@ -147,12 +147,12 @@ def require_passed(reports: Sequence[GateReport], *, dry_run: bool = False) -> N
         logger.warning("dry_run=true %s", "; ".join(refusals(reports)))
         return
     raise DataQualityError(
-        f"{', '.join(report.suite for report in stopping)} must meet the expectations of the data-quality gate as of "
+        f"{', '.join(report.suite for report in stopping)} must pass the data-quality gate as of "
         f"{stopping[0].as_of_month}",
         found="; ".join(map(describe, failures)),
         keys=list(dict.fromkeys(key for check in failures for key in check.sample_keys)),
         remedy=(
-            "correct the data and run again; if they are right after all, raise the limit in data_quality, name the "
+            "correct the data and run again; if the data are right, raise the limit in data_quality, name the "
             "suite in skip_suites or give an override_reason. Nothing was published"
         ),
     )
@@ -165,6 +165,6 @@ def refusals(reports: Sequence[GateReport]) -> list[str]:
 
 
 def describe(check: Check) -> str:
-    """Return a check that failed in one line."""
-    description = check.description.rstrip(".")  # an error ends its sentences itself
-    return f"{check.severity} {check.name} (observed {check.observed}, allowed {check.threshold}): {description}"
+    """Return a check that failed in one line: what is wrong, by how much, and the name of the expectation."""
+    wrong = check.description.rstrip(".")  # an error ends its sentences itself
+    return f"{wrong}: observed {check.observed}, allowed {check.threshold} ({check.severity} {check.name})"

@@ -12,9 +12,17 @@ from dfu_clustering.runs.summaries import StabilitySummary
 
 _DFUS_SHOWN = 200
 _MEASURES = (
-    ("churn_share", "DFUs with another label", "of those in a segment in both runs"),
-    ("churn_share_unchanged_history", "Of DFUs whose past did not change", "these should hardly move"),
-    ("held_share", "DFUs that keep a label by the margin", "one of its words is not strictly true of them by now"),
+    ("churn_share", "DFUs with another label", "share of those in a segment in both runs"),
+    (
+        "churn_share_unchanged_history",
+        "DFUs with another label and an unchanged past",
+        "share of those with an unchanged past; should be almost none",
+    ),
+    (
+        "held_share",
+        "DFUs that keep their label within the margin",
+        "one of its words is no longer strictly true of them",
+    ),
     ("far_share", "DFUs far from every segment", "further out than 99% of those fitted on"),
 )
 
@@ -61,10 +69,16 @@ def _measures(stability: StabilitySummary) -> list[Fact]:
     known = [Fact(name=name, value=f"{share:.1%}", hint=hint) for share, name, hint in shares if share is not None]
     facts = [Fact(name="Clusters", value=fitted, hint=stability.refit_reason), *known]
     if stability.lifecycle_changes:
-        hint = "new DFUs that have a segment by now, DFUs that fell silent or sell again; in no share here"
-        facts.append(Fact(name="DFUs that grew up or fell silent", value=f"{stability.lifecycle_changes:,}", hint=hint))
+        hint = "new DFUs that now have a segment, DFUs that stopped selling or sell again; in none of these shares"
+        facts.append(
+            Fact(
+                name="DFUs no longer new, or inactive, or selling again",
+                value=f"{stability.lifecycle_changes:,}",
+                hint=hint,
+            )
+        )
     if stability.ari is not None:
-        hint = "adjusted Rand index, 1 is equal"
+        hint = "adjusted Rand index: 1 means the same groups"
         facts.append(Fact(name="Agreement of the groupings", value=f"{stability.ari:.2f}", hint=hint))
     return facts
 

@@ -1,4 +1,4 @@
-"""What a planner must know about the data: findings of the gates, DFUs left out, oddities of the sales."""
+"""What a planner must know about the data: what the gates found, DFUs that are not clustered, unusual sales rows."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from dfu_clustering.runs.summaries import FeatureSummary
 
 _SALES = (
     ("sales_rows", "Sales rows read", ""),
-    ("negative_qty_rows", "Rows with a negative quantity", "returns; netted within their month"),
-    ("clipped_months", "Months netted below zero", "count as zero demand"),
+    ("negative_qty_rows", "Rows with a negative quantity", "returns; subtracted within their month"),
+    ("clipped_months", "Months of a DFU with more returns than sales", "count as zero demand"),
     ("null_qty_rows", "Rows without a quantity", "count as zero demand"),
-    ("duplicate_rows", "Repeated rows of a DFU and month", "summed"),
+    ("duplicate_rows", "Repeated rows of a DFU and month", "added up"),
 )
 
 

@@ -5,14 +5,14 @@ import numpy as np
 from dfu_clustering.arrays import Floats
 from dfu_clustering.report.model import Band
 
-_LEAST_SHARE_BEGUN = 0.25  # of the DFUs: below it a month tells of too few
+_LEAST_SHARE_BEGUN = 0.25  # of the DFUs: below it a month shows too few
 _DECIMALS = 3
 
 
 def quartile_band(demand: Floats, mean_demand: Floats) -> Band:
     """Return the quartiles and the mean by month of demand divided by each DFU's mean.
 
-    The mean tells the course of a segment whose median is zero, because most of its DFUs pause in any one month.
+    The mean shows the course of a segment whose median is zero, because most of its DFUs pause in any one month.
 
     Args:
         demand: (n_dfus, n_months) units, NaN before a DFU's first sale.

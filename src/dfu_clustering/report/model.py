@@ -35,7 +35,7 @@ class Segment(_Part):
         reason: Why it is called so, a rule each.
         facts: Medians of its DFUs.
         gained: DFUs that came from another label or none; None where nothing was published.
-        lost: DFUs that bore this label and no longer do; None where nothing was published.
+        lost: DFUs that had this label and no longer have it; None where nothing was published.
     """
 
     number: int
@@ -210,7 +210,7 @@ class Headline(_Part):
 
 
 class Mark(_Part):
-    """How a segment is told apart: number, name, colour in light and dark, and a shape where colours repeat."""
+    """How a segment is distinguished: number, name, colour in light and dark, and a shape where colours repeat."""
 
     id: int
     label: str

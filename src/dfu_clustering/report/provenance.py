@@ -10,16 +10,16 @@ from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Fact, KChoice, KCurves, KPoint, Parameters
 
 _CRITERIA = {
-    "elbow": ("Elbow", "where the spread within clusters bends"),
+    "elbow": ("Elbow", "where the curve of the spread within clusters bends"),
     "silhouette": ("Silhouette", "where DFUs lie closest to their own cluster"),
-    "gap": ("Gap", "where more clusters stop beating chance"),
+    "gap": ("Gap", "from where more clusters are no better than chance"),
 }
 _SETTINGS = (
-    ("Who is clustered", tuple(HistorySettings.model_fields)),
+    ("Which DFUs are clustered", tuple(HistorySettings.model_fields)),
     ("How DFUs are compared", tuple(SpaceSettings.model_fields)[len(HistorySettings.model_fields) :]),
     ("How many clusters", tuple(KSelectionSettings.model_fields)),
 )
-_TOLD_ELSEWHERE = {"labeling", "data_quality"}
+_SHOWN_ELSEWHERE = {"labeling", "data_quality"}
 
 
 def k_choice(artifacts: RunArtifacts) -> KChoice:
@@ -53,12 +53,12 @@ def parameters(artifacts: RunArtifacts) -> list[Parameters]:
     parts = [
         Parameters(heading=heading, facts=[_setting(key, settings[key]) for key in keys]) for heading, keys in _SETTINGS
     ]
-    told = {key for _, keys in _SETTINGS for key in keys} | _TOLD_ELSEWHERE
-    further = [_setting(key, value) for key, value in settings.items() if key not in told]
+    shown = {key for _, keys in _SETTINGS for key in keys} | _SHOWN_ELSEWHERE
+    further = [_setting(key, value) for key, value in settings.items() if key not in shown]
     if further:
         parts.append(Parameters(heading="Further settings", facts=further))
     labeling = [_setting(key, value) for key, value in artifacts.profiles.labeling.model_dump(mode="json").items()]
-    return [*parts, Parameters(heading="What segments are called", facts=labeling)]
+    return [*parts, Parameters(heading="How segments are named", facts=labeling)]
 
 
 def provenance(artifacts: RunArtifacts) -> list[Fact]:
@@ -82,7 +82,7 @@ def _explanation(artifacts: RunArtifacts) -> str:
     if continuity and not continuity.refit:
         return (
             f"Kept from the published run {continuity.published_run}: {continuity.reason}. "
-            "Nominations and curves are those of the run in which the number was chosen."
+            "Nominations and curves are from the run that chose the number."
         )
     if not artifacts.metadata.k_selection.feasible:
         return (

@@ -1,4 +1,4 @@
-"""The segments of a run: their cards, the marks that tell them apart, and the heat map of their profiles."""
+"""The segments of a run: their cards, the marks that distinguish them, and the heat map of their profiles."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -37,7 +37,7 @@ _HINTS: Final = {
 
 
 def marks(artifacts: RunArtifacts) -> list[Mark]:
-    """Return how each segment is told apart, by ascending number."""
+    """Return how each segment is distinguished, by ascending number."""
     looks = looks_of(segment.cluster_id for segment in artifacts.segments)
     return [
         Mark(

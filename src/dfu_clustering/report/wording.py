@@ -19,10 +19,10 @@ _SIGNS = {">=": "≥", "<=": "≤"}
 _ALWAYS = 0.005  # share of months without demand that rounds to none
 
 _EXCLUSION_MEANINGS = {
-    "insufficient_history": "sold for fewer months than are needed to judge them: new",
-    "no_demand_in_window": "sold before, but nothing in the months looked at: inactive",
-    "never_sold": "are in {dfu_table} and have never sold: no label",
-    "not_in_dim_dfu": "sell, but are not in {dfu_table}: no label",
+    "insufficient_history": "history too short to judge: labelled new",
+    "no_demand_in_window": "sold before, but not in the months that count: labelled inactive",
+    "never_sold": "in {dfu_table}, but never sold: no label",
+    "not_in_dim_dfu": "have sales, but are not in {dfu_table}: no label",
 }
 
 
@@ -81,7 +81,7 @@ def _rhythm(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
         return "Sells every month"
     if silent <= labeling.zero_demand_threshold:
         return f"Sells in most months, {silent:.0%} without demand"
-    return f"Nothing in {silent:.0%} of the months; a sale every {profile['sparsity_score']:.1f} months"
+    return f"No demand in {silent:.0%} of the months; a sale every {profile['sparsity_score']:.1f} months"
 
 
 def _season(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
@@ -90,7 +90,7 @@ def _season(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
         return "No clear season"
     kind = "Strong" if strength >= labeling.seasonality_threshold else "Some"
     if month is None or profile["peak_agreement"] < PEAK_AGREEMENT:
-        return f"{kind} season, each DFU with a peak of its own"
+        return f"{kind} season, but the peaks of the DFUs differ"
     return f"{kind} season with its peak around {month_name[month_number(month)]}"
 
 
@@ -100,7 +100,7 @@ def _direction(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
         return f"{'Up' if growth > 0 else 'Down'} {abs(growth):.0%} a year"
     if momentum is not None and abs(momentum) >= labeling.momentum_threshold:
         return "Rising recently" if momentum > 0 else "Fading recently"
-    return "Level: neither growing nor declining"
+    return "Level: no growth and no decline"
 
 
 def _steadiness(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:

@@ -64,7 +64,7 @@ class EarlierRun(Run):
         raise DataError(
             "The files of an earlier run must be in its folder or in MLflow",
             found=f"{file} neither in {self.folder} nor in an MLflow run named {self.name}",
-            remedy="put the folder back from a backup, or choose another run",
+            remedy="restore the folder from a backup, or choose another run",
         )
 
     def find(self, file: RunFile) -> Path | None:
@@ -107,7 +107,7 @@ class EarlierRuns:
         try:
             name = self.recorded.champion()
         except TrackingUnavailableError as error:
-            logger.warning("no ledger says what is published, and MLflow cannot: %s", error)
+            logger.warning("what is published is not known: there is no ledger, and MLflow does not answer: %s", error)
             return None
         return self.named(name) if name is not None else None
 
@@ -141,7 +141,7 @@ class EarlierRuns:
             names = [name for name in self.recorded.names(run_id) if _run_id(name) == run_id]
             return next((found for name in names if (found := self.named(name).publication) is not None), None)
         except TrackingUnavailableError as error:
-            unknown = f"the ledger has no publish of {run!r}, and MLflow cannot be asked"
+            unknown = f"the ledger has no publish of {run!r}, and MLflow does not answer"
             raise TrackingUnavailableError(f"{unknown}: {error}") from error
 
     def named(self, name: str) -> EarlierRun:
@@ -153,7 +153,7 @@ class EarlierRuns:
         parts = RunName.parse(name)
         if parts is None:
             raise DataError(
-                "A run's folder is named <as-of>-<digest>-<id>",
+                "A run's folder must be named <as-of>-<digest>-<id>",
                 found=name,
                 remedy="correct the line of the ledger that names it",
             )

@@ -68,7 +68,7 @@ class RunFile(StrEnum):
 
 # what each picture shows, in the order in which they are looked at
 PICTURES: Final = {
-    RunFile.SIZES_PICTURE: "Where the DFUs are and where the volume is",
+    RunFile.SIZES_PICTURE: "Share of DFUs and share of volume",
     RunFile.PROFILES_PICTURE: "What sets the segments apart",
     RunFile.TYPICAL_PICTURE: "What typical DFUs of each segment look like",
     RunFile.MAP_PICTURE: "Map of the DFUs on the first two principal components",
@@ -153,9 +153,9 @@ class RunFolder:
         if (path := self.find(file)) is not None:
             return path
         raise DataError(
-            "A run must have left its files",
+            "A run must have written its files",
             found=f"no {file} of {self.folder.resolve().name}",
-            remedy="name the folder of a run that is whole, or run the step that writes this file",
+            remedy="name the folder of a complete run, or run the step that writes this file",
         )
 
     def remove(self, *files: RunFile) -> None:

@@ -55,24 +55,24 @@ class Ledger:
         try:
             return Publication.model_validate_json(line)
         except ValidationError as error:
-            raise self._broken(f"another line {number}") from error
+            raise self._broken(f"line {number}, which is none,") from error
 
     def _whole_text(self) -> str:
         if not self.path.exists():
             return ""
         whole, newline, cut_off = self.path.read_bytes().rpartition(b"\n")
         if cut_off:
-            logger.warning("the last line of %s was cut off and counts for nothing: %r", self.path, cut_off[:80])
+            logger.warning("the last line of %s is incomplete and is ignored: %r", self.path, cut_off[:80])
         try:
             return (whole + newline).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise self._broken(f"bytes that are no text ({error.reason})") from error
+            raise self._broken(f"bytes that are not text ({error.reason})") from error
 
     def _broken(self, found: str) -> DataError:
         return DataError(
             "Every line of the ledger must be a publish",
             found=f"{found} in {self.path}",
-            remedy="restore the file; or move it away, then the newest load is published once more",
+            remedy="restore the file from a backup; or move it away: then the newest load is published again",
         )
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Which earlier publish somebody means: by its run, by time, or the newest."""
+"""Which earlier publish is meant: by its run, by time, or the newest."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _KEYS_SHOWN = 5
 
 
 def wanted_run_id(text: str) -> str | None:
-    """Return the run id in what somebody typed: a folder's name, the id at its end, or a flow run's UUID.
+    """Return the run id in what a person typed: a folder's name, the id at its end, or a flow run's UUID.
 
     Returns:
         None where it is neither.
@@ -85,5 +85,5 @@ def require_publication_of_run(publications: Sequence[Publication], run: str) ->
         "A run must have published labels",
         found=f"no publish of {run!r} in the ledger" + ("; the newest are" if newest else ""),
         keys=list(dict.fromkeys(newest))[:_KEYS_SHOWN],
-        remedy="name a run by its folder, the id at the folder's end, or its flow run's id",
+        remedy="name a run by its folder, by the id at the end of the folder's name, or by the id of its flow run",
     )

@@ -21,12 +21,12 @@ def note_published(run: Run) -> NotedPublish:
 
 
 def require_not_overtaken(run: Run) -> None:
-    """Check that nobody has published since the run began, but the run itself.
+    """Check that no other run has published since this one began.
 
     It must be asked under the lock under which labels are published.
 
     Raises:
-        OvertakenError: Another run has, or earlier labels were put back.
+        OvertakenError: Another run has, or earlier labels were restored.
     """
     noted, newest = run.find_result(NOTE_PUBLISHED), newest_publication(Ledger(run.runs).publications())
     if noted is None or newest is None or newest == noted.newest:
@@ -34,6 +34,6 @@ def require_not_overtaken(run: Run) -> None:
     if newest.run == run.name and not newest.restored:
         return
     raise OvertakenError(
-        f"not published: since this run began, other labels were published, {newest}; "
-        "run again for labels that continue these"
+        f"not published: other labels were published after this run began, {newest}; "
+        "start a new run, which continues those"
     )

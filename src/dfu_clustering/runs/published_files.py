@@ -33,7 +33,7 @@ class PublishedFiles:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "PublishedFiles":
-        """Return the run that somebody names by its folder."""
+        """Return the run that is named by its folder."""
         return cls(RunFolder(folder.resolve()))
 
     @property
@@ -49,13 +49,13 @@ class PublishedFiles:
             DataError: A file is missing or unreadable, or they do not belong together.
         """
         fitted, labels = self.fitted(), self.labels()
-        rule = "The labels of a published run hold each DFU once"
+        rule = "The labels of a published run must hold each DFU once"
         if not len(labels) or labels["dfu_ck"].duplicated().any() or labels["cluster_label"].isna().any():
             raise DataError(
                 rule,
                 found=f"{labels['dfu_ck'].duplicated().sum()} DFUs again, {labels['cluster_label'].isna().sum()} "
                 f"without a label, in {len(labels)} rows of {self.run}",
-                remedy=f"name the folder of a run that is whole, or {FROM_SCRATCH}",
+                remedy=f"name the folder of a complete run, or {FROM_SCRATCH}",
             )
         texts = labels.set_index("dfu_ck")["cluster_label"]
         return PublishedModel(fitted, self.run, texts, self.files.training_to_continue().k_selection)
@@ -80,7 +80,7 @@ class PublishedFiles:
         """
         labels = self.files.table(RunFile.LABELS)
         rule = "The labels of a published run must have the columns that the next one continues from"
-        remedy = f"name the folder of a run that is whole, or {FROM_SCRATCH}"
+        remedy = f"name the folder of a complete run, or {FROM_SCRATCH}"
         require_columns(labels, ("dfu_ck", "cluster_id", "cluster_label"), rule=rule, remedy=remedy)
         return labels
 
@@ -111,9 +111,9 @@ class PublishedFiles:
         if before is None or as_of_month is None or parse_month(before) <= parse_month(as_of_month):
             return
         raise DataError(
-            "Labels continue those of an earlier month, or of the same",
+            "Labels must continue those of an earlier month, or of the same",
             found=f"features as of {as_of_month} and {self.run} as of {before}",
-            remedy="name a run of an earlier month, or run without it",
+            remedy="name a run of an earlier month, or none",
         )
 
     def _refuse_pickle(self) -> None:
@@ -122,8 +122,8 @@ class PublishedFiles:
         if path.exists() and not self.files.path(RunFile.MODEL).exists():
             raise DataError(
                 f"A published run must have stored its model as data, in {RunFile.MODEL}",
-                found=f"a pickle of an earlier version, {path}, which is not loaded",
-                remedy=f"{FROM_SCRATCH}; runs of later months continue it",
+                found=f"{path}, a pickle of an earlier version, which is never loaded",
+                remedy=f"{FROM_SCRATCH}; later months continue those labels",
             )
 
     def _require_undamaged(self, path: Path, content: bytes) -> None:
@@ -132,5 +132,5 @@ class PublishedFiles:
             raise DataError(
                 "The stored model of a published run must be the one that the ledger names",
                 found=f"{path} with SHA-256 {found} instead of {self.model_sha256}",
-                remedy=f"put it back from a backup, or delete it if MLflow has it undamaged; or {FROM_SCRATCH}",
+                remedy=f"restore it from a backup; or delete it, if MLflow has an undamaged copy; or {FROM_SCRATCH}",
             )

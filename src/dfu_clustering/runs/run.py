@@ -109,7 +109,7 @@ class Run(RunFolder):
         parts = RunName.parse(name)
         if parts is None:
             raise ConfigError(
-                "A run is named by month, configuration and id",
+                "A run must be named by month, configuration and id",
                 found=repr(name),
                 remedy="name a folder of the runs' folder, such as 2026-10-0123456789-0123456789ab",
             )
@@ -172,5 +172,5 @@ class Run(RunFolder):
         return steps
 
     def _add_to_manifest(self, step: Step[Any], summary: Summary, duration_s: float) -> None:
-        told = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
-        write_json({"steps": {**self._manifest(), step.name: told}}, self.path(RunFile.MANIFEST))
+        entry = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
+        write_json({"steps": {**self._manifest(), step.name: entry}}, self.path(RunFile.MANIFEST))

@@ -172,13 +172,13 @@ class SegmentSummary(Summary):
 
     cluster_id: Annotated[int, Field(description="number of the label, the same in every run", examples=[36])]
     label: Annotated[str, Field(description="cluster_assignment", examples=["high_volume_steady"])]
-    base: Annotated[str, Field(description="the label without the traits that tell it from others of its pattern")]
+    base: Annotated[str, Field(description="the label without its traits")]
     traits: list[str]
     pattern: Annotated[
         str | None, Field(description="seasonal, growing, …; plain: none holds", examples=["steady"])
     ] = None
     tier: Annotated[str | None, Field(description="volume tier: high, medium, low", examples=["high"])] = None
-    reason: Annotated[str, Field(description="why it is called so: its medians beside the thresholds")]
+    reason: Annotated[str, Field(description="why it has this label: its medians beside the thresholds")]
     size: Annotated[int, Field(description="DFUs in the run")]
     share: Annotated[float, Field(ge=0, le=1, description="of the clustered DFUs")]
     volume_share: Annotated[float, Field(ge=0, le=1, description="of their demand in the window")]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from dfu_clustering.errors import DataError
 
-_RULE: Final = "Every row of a sales table has the date of a day or month"
+_RULE: Final = "Every row of a sales table must have the date of a day or month"
 
 
 def as_days(column: pa.ChunkedArray, name: str, date_format: str | None, *, source: str) -> pa.ChunkedArray:

@@ -39,7 +39,7 @@ class LongForm:
         """Refuse what cannot name columns."""
         if not 1 <= len(self.keys) <= len(KEYS) or len(set(self.columns)) != len(self.columns):
             raise DataError(
-                "A sales table has one to three key columns, a date and a quantity, all different",
+                "A sales table must have one to three key columns, a date and a quantity, all different",
                 found=f"keys {list(self.keys)}, date {self.date!r}, quantity {self.quantity!r}",
                 remedy="name the columns of item, customer group and location as far as there are any",
             )
@@ -119,7 +119,7 @@ def require_columns(found: Sequence[str], form: LongForm, *, source: str) -> Non
 
 def broken(source: str, *, found: str, remedy: str, keys: Sequence[object] = ()) -> DataError:
     """Return the error that a sales table breaks a rule."""
-    rule = "A sales table is in long form: key columns that name a DFU, a date and a quantity, one row a booking"
+    rule = "A sales table must be in long form: key columns that name a DFU, a date and a quantity, one row a booking"
     return DataError(rule, found=f"{source}: {found}", remedy=remedy, keys=keys)
 
 

@@ -147,7 +147,7 @@ def _chosen(month: _Month, on_fit: Callable[[], None] | None) -> _Choice:
     changed = changed_settings(config, published.fitted.settings)
     if changed and config.refit != "never":
         return _Choice(_fresh(month, on_fit), refit=True, reason=f"settings changed: {', '.join(changed)}")
-    warnings = (f"refit is never: {', '.join(changed)} stay as published",) if changed else ()
+    warnings = (f"refit is never, so {', '.join(changed)} stay as published",) if changed else ()
     kept = _kept(month, warnings)
     drift = Drift.of(kept.space, published.fitted)
     cause, forced = _cause(config, published, drift)
@@ -157,7 +157,7 @@ def _chosen(month: _Month, on_fit: Callable[[], None] | None) -> _Choice:
     fresh = _fresh(month, on_fit)
     gain = _gain(fresh.space, fresh.membership.cluster_id, kept.membership.cluster_id)
     if not forced and gain < config.stability.refit_gain:
-        reason = f"{cause}, but a new fit would explain {gain:+.1%} of the variance more only"
+        reason = f"{cause}, but a new fit would explain only {gain:+.1%} more of the variance"
         return _Choice(kept, refit=False, reason=reason, drift=drift)
     return _Choice(fresh, refit=True, reason=cause, drift=drift)
 
@@ -165,7 +165,7 @@ def _chosen(month: _Month, on_fit: Callable[[], None] | None) -> _Choice:
 def _kept(month: _Month, warnings: tuple[str, ...]) -> Fit:
     """Return the published clusters with this month's DFUs.
 
-    Centroids follow those who bear the words of their cluster, and with refit ``never`` stay where they are published.
+    Centroids follow the DFUs that have the words of their cluster; with refit ``never`` they stay as published.
     """
     fitted, stays = month.published.fitted, month.config.refit == "never"
     space, clusters = fitted.preprocessing.transform(month.matrix), fitted.clusters
@@ -173,8 +173,8 @@ def _kept(month: _Month, warnings: tuple[str, ...]) -> Fit:
     known = cluster != FREE
     if not stays and known.any():
         clusters = replace(clusters, centroids=means(space[known], cluster[known], clusters.centroids))
-    nobody = Membership(clusters, cluster, np.zeros(len(space), dtype=np.bool_))
-    kept = month.settled(Fit(fitted, space, nobody, month.published.k_selection, warnings), clusters)
+    unheld = Membership(clusters, cluster, np.zeros(len(space), dtype=np.bool_))
+    kept = month.settled(Fit(fitted, space, unheld, month.published.k_selection, warnings), clusters)
     if not stays:
         return kept
     still = kept.membership.clusters.with_centroids_of(fitted.clusters)
@@ -194,14 +194,17 @@ def _cause(config: RunSettings, published: PublishedModel, drift: Drift) -> tupl
         return None, False
     k, (low, high) = len(published.fitted.kmeans_centroids), config.k_range
     if k > high or (k < low and published.k_selection.feasible):
-        return f"the published K {k} is outside of k_range {low} to {high}", True
+        return f"the published K {k} is outside k_range {low} to {high}", True
     if config.refit == "always":
         return "refit is always", True
     drifted = drift.drifted(config.stability.refit_psi)
     if drifted:
         return ", ".join(f"PSI of {name} {drift.psi[name]:.2f}" for name in drifted), False
     if drift.far_share > config.stability.refit_far_share:
-        return f"{drift.far_share:.1%} of the DFUs lie further out than 99 % of those fitted on", False
+        return (
+            f"{drift.far_share:.1%} of the DFUs are further from every cluster than 99 % of those fitted on",
+            False,
+        )
     return None, False
 
 

@@ -17,7 +17,7 @@ from dfu_clustering.labels.vocabulary import PATTERN_NAMES
 from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names
 from dfu_clustering.segments.drift import DriftReference
 from dfu_clustering.segments.fitted_model import FittedModel
-from dfu_clustering.segments.meaning import Found, Meaning, tell_apart
+from dfu_clustering.segments.meaning import Found, Meaning, distinguish
 from dfu_clustering.segments.membership import Clusters, Membership, means, settle
 from dfu_clustering.segments.segmentation import Fit, Segmentation, segmentation_of
 
@@ -53,7 +53,7 @@ def fit_from_scratch(
     Args:
         config: The settings.
         matrix: One row a DFU, in ascending order of dfu_ck.
-        known: Published meanings, whose relative words go on meaning the same.
+        known: Published meanings, whose relative words keep their meaning.
         on_fit: As in select_k().
     """
     preprocessing: Pipeline = build_preprocessing(config)
@@ -81,12 +81,12 @@ def _with_words(
     centroids: Floats,
     known: Iterable[Meaning],
 ) -> Membership:
-    """Let the DFUs settle in clusters of patterns, tell those of one pattern apart, and let them settle again."""
+    """Let the DFUs settle in clusters of patterns, distinguish those of one pattern, and let them settle again."""
     least = config.min_cluster_size_pct
     patterns = _patterns_of_medians(values, kmeans_cluster, len(centroids), config.labeling)
     by_pattern = Clusters(tuple(Meaning(pattern) for pattern in patterns), centroids)
     settled = settle(by_pattern, space, values, config.labeling, min_cluster_size_pct=least)
-    clusters = _told_apart(config, settled, space, values, known)
+    clusters = _distinguished(config, settled, space, values, known)
     final = settle(clusters, space, values, config.labeling, min_cluster_size_pct=least)
     return replace(final, added=tuple(dict.fromkeys((*settled.added, *final.added))))
 
@@ -96,14 +96,14 @@ def _patterns_of_medians(values: Values, cluster_id: Integers, n_clusters: int, 
     return [PATTERN_NAMES[pattern] for pattern in own_patterns(own_values(medians), config)]
 
 
-def _told_apart(
+def _distinguished(
     config: RunSettings, settled: Membership, space: Floats, values: Values, known: Iterable[Meaning]
 ) -> Clusters:
     """Return the clusters by their full meaning; those of one meaning are one."""
     patterns = tuple(meaning.pattern for meaning in settled.clusters.meanings)
     found = Found(patterns, settled.cluster_id, settled.clusters.centroids, values)
     most = max(len(PATTERN_NAMES), config.k_range[1])
-    meanings = tell_apart(found, config.labeling, most=most, known=known)
+    meanings = distinguish(found, config.labeling, most=most, known=known)
     different = tuple(sorted(set(meanings)))
     cluster_id = np.array([different.index(meaning) for meaning in meanings])[settled.cluster_id]
     return Clusters(different, means(space, cluster_id, np.zeros((len(different), space.shape[1]))))

@@ -26,8 +26,8 @@ from dfu_clustering.segments.membership import Clusters
 
 SCHEMA_VERSION: Final = 2
 _FORMER_SCHEMES: Final = {1: "whose labels are words of whole clusters, not of each DFU"}
-FROM_SCRATCH: Final = (  # what is left to somebody whose published model cannot be read
-    "have labels made from scratch, with override_reason in a run of the flow, without --published in the programs"
+FROM_SCRATCH: Final = (  # what to do where a published model cannot be read
+    "make labels from scratch: give the flow an override_reason, or leave out --published of the programs"
 )
 _FORMAT: Final = "dfu-clustering model"
 
@@ -91,7 +91,7 @@ class _StoredCluster(BaseModel):
             ValueError: They are none of the closed list.
         """
         if self.pattern not in PATTERN_NAMES or not is_known(Label(self.pattern, "low", tuple(self.traits))):
-            raise ValueError(f"{self.pattern} {' '.join(self.traits)} are no words of labels")
+            raise ValueError(f"{self.pattern} {' '.join(self.traits)} are not words of labels")
         return Meaning(self.pattern, tuple(self.traits), self.sparsity_bound_months)
 
 
@@ -136,9 +136,9 @@ def _parsed(content: bytes, source: str) -> _StoredModel:
     try:
         values = json.loads(content, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise _unreadable(source, "something else than JSON") from error
+        raise _unreadable(source, "text that is not JSON") from error
     if not isinstance(values, dict) or values.get("format") != _FORMAT:
-        raise _unreadable(source, f"JSON of another kind than {_FORMAT!r}")
+        raise _unreadable(source, f"JSON that is not a {_FORMAT!r}")
     written = values.get("schema_version")
     if type(written) is int and written in _FORMER_SCHEMES:
         raise _of_former_scheme(source, written)
@@ -165,7 +165,7 @@ def _require_fit(stored: _StoredModel, preprocessing: Pipeline, centroids: Float
     if centroids.ndim != 2 or not width == centroids.shape[1] == len(stored.columns):
         raise ValueError(f"{width} columns, {len(stored.columns)} names and centroids of shape {centroids.shape}")
     if learned(preprocessing) != stored.preprocessing:
-        raise ValueError("the learned values are more, or others, than the steps know")
+        raise ValueError("the learned values are not those that the steps expect")
     stored.drift_reference.require_valid(stored.columns)
 
 
@@ -173,20 +173,20 @@ def _unreadable(source: str, found: str) -> DataError:
     return DataError(
         f"A stored model must be a {_FORMAT} of schema version {SCHEMA_VERSION}",
         found=f"{source}: {found}",
-        remedy=f"put the file back from a backup or from MLflow, or {FROM_SCRATCH}",
+        remedy=f"restore the file from a backup or from MLflow, or {FROM_SCRATCH}",
     )
 
 
 def _of_former_scheme(source: str, written: int) -> DataError:
     return DataError(
-        "Labels continue those of the same scheme",
+        "Labels must continue labels of the same scheme",
         found=f"{source}: schema_version {written}, {_FORMER_SCHEMES[written]}; this version reads {SCHEMA_VERSION}",
-        remedy=f"look at the report of a run with dry_run=true, then {FROM_SCRATCH}; later months continue that",
+        remedy=f"look at the report of a run with dry_run=true, then {FROM_SCRATCH}; later months continue these",
     )
 
 
 def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _first_line(error: Exception) -> str:

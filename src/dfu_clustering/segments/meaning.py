@@ -1,7 +1,7 @@
-"""What a cluster claims of its members: a pattern and, where clusters of one pattern must be told apart, trait words.
+"""What a cluster claims of its members: a pattern and, where several clusters have one pattern, trait words.
 
 K-means says where DFUs differ; words say how. Clusters of one pattern get the words that keep most of what K-means
-found, and those that no true word tells apart become one.
+found, and those that no true word distinguishes become one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ class Meaning:
 
 
 class Found(NamedTuple):
-    """Clusters of DFUs, before they are told apart.
+    """Clusters of DFUs, before they are distinguished.
 
     Attributes:
         patterns: (k,) words.
@@ -82,7 +82,7 @@ class Found(NamedTuple):
 
 
 class _Question(NamedTuple):
-    """How clusters of one pattern are told apart: by how many words at most, and ``sparser`` than what."""
+    """How clusters of one pattern are distinguished: by how many words at most, and ``sparser`` than what."""
 
     found: Found
     config: LabelingConfig
@@ -107,31 +107,31 @@ class _Split(NamedTuple):
     loss: float
 
 
-def tell_apart(
+def distinguish(
     found: Found, config: LabelingConfig, *, most: int, known: Iterable[Meaning] = ()
 ) -> tuple[Meaning, ...]:
     """Return of each cluster what it means; clusters of one meaning are one segment.
 
     In every group of clusters of one pattern the family of words is taken that leaves least of their sum of squares
     unexplained when clusters of one word are joined; a block that still joins clusters may be parted once more.
-    A cluster bears a word that is true of three quarters of its members. Where that makes too many meanings, clusters
-    are told apart by fewer words, first of the pattern that loses least.
+    A cluster has a word that is true of three quarters of its members. Where that makes too many meanings, clusters
+    are distinguished by fewer words, first of the pattern that loses least.
 
     Args:
         found: The clusters.
         config: Thresholds of the words.
         most: Different meanings that there may be, unless there are more patterns.
-        known: Published meanings: ``sparser`` and ``denser`` go on being measured against what they were.
+        known: Published meanings: ``sparser`` and ``denser`` are still measured against what they were.
     """
     bounds = {meaning.pattern: meaning.sparsity_bound_months for meaning in known if meaning.sparsity_bound_months}
     words = dict.fromkeys(sorted(set(found.patterns)), MOST_TRAITS)
     meanings = _meanings(found, config, words, bounds)
     while len(set(meanings)) > most and any(words.values()):
         fewer = [{**words, pattern: n - 1} for pattern, n in words.items() if n]
-        told = [_meanings(found, config, option, bounds) for option in fewer]
-        losses = [_loss(found, option) for option in told]
+        worded = [_meanings(found, config, option, bounds) for option in fewer]
+        losses = [_loss(found, option) for option in worded]
         best = losses.index(min(losses))
-        words, meanings = fewer[best], told[best]
+        words, meanings = fewer[best], worded[best]
     return meanings
 
 
@@ -141,7 +141,7 @@ def _meanings(
     meanings: dict[int, Meaning] = {}
     for pattern, most in words.items():
         group = tuple(i for i, of in enumerate(found.patterns) if of == pattern)
-        meanings |= _told(_Question(found, config, most, bounds.get(pattern)), group, Meaning(pattern))
+        meanings |= _worded(_Question(found, config, most, bounds.get(pattern)), group, Meaning(pattern))
     return tuple(meanings[i] for i in range(len(found.patterns)))
 
 
@@ -152,7 +152,7 @@ def _loss(found: Found, meanings: tuple[Meaning, ...]) -> float:
     return sum(_sum_of_squares(found, block) for block in blocks.values())
 
 
-def _told(
+def _worded(
     question: _Question, group: Group, meaning: Meaning, asked: frozenset[str] = frozenset()
 ) -> dict[int, Meaning]:
     """Return what the clusters of a group mean; no family is asked twice, so that a word has one bound in a group."""
@@ -162,10 +162,10 @@ def _told(
     if not splits:
         return dict.fromkeys(group, meaning)
     best = min(splits, key=lambda split: split.loss)
-    told: dict[int, Meaning] = {}
+    worded: dict[int, Meaning] = {}
     for word, block in best.blocks.items():
-        told |= _told(question, block, meaning.also(word, best.bound_months), asked | {best.family})
-    return told
+        worded |= _worded(question, block, meaning.also(word, best.bound_months), asked | {best.family})
+    return worded
 
 
 def _splits(question: _Question, group: Group, asked: frozenset[str]) -> Iterator[_Split]:

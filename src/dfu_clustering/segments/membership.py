@@ -124,7 +124,7 @@ def settle(
     held: Integers | None = None,
     least_added_pct: float | None = None,
 ) -> Membership:
-    """Assign and move the centroids to their members until nobody moves and every cluster is large enough.
+    """Assign and move the centroids to their members until no DFU moves and every cluster is large enough.
 
     A pattern gets a cluster where enough DFUs show it and there is none, or none that is open to them. The smallest
     cluster that is too small gives its members to the others.

@@ -1,4 +1,4 @@
-"""The result: which label each DFU bears, and how true, how distinct and how large the segments are."""
+"""The result: which label each DFU has, and how true, how distinct and how large the segments are."""
 
 from dataclasses import dataclass, replace
 

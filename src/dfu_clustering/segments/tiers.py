@@ -22,7 +22,7 @@ def held_tiers(mean_demand: Floats, bounds: Bounds, published: Integers | None, 
     Args:
         mean_demand: (n_dfus,) units a month.
         bounds: Of the tiers.
-        published: (n_dfus,) place of the published tier, -1 where there is none; None: of nobody.
+        published: (n_dfus,) place of the published tier, -1 where there is none; None: of no DFU.
         margin: Share of a bound by which a published tier may be missed.
     """
     own = own_tiers(mean_demand, bounds)

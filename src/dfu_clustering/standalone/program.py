@@ -27,8 +27,8 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 
 def add_setting(arguments: argparse.ArgumentParser, flag: str, name: str, **how: Any) -> None:  # noqa: ANN401
     """Add a flag for a key of the configuration, with its default and description."""
-    told = (RunSettings.model_fields[name].description or "").replace("%", "%%")
-    arguments.add_argument(flag, dest=name, default=getattr(load_config(), name), help=told, **how)
+    meaning = (RunSettings.model_fields[name].description or "").replace("%", "%%")
+    arguments.add_argument(flag, dest=name, default=getattr(load_config(), name), help=meaning, **how)
 
 
 def add_history_settings(arguments: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def published_files(options: argparse.Namespace) -> PublishedFiles | None:
 
 
 def run_program(main: Callable[[], None]) -> None:
-    """Run a program's main function and exit: 0 done, 2 bad input, 1 anything else that was foreseen."""
+    """Run a program's main function and exit: 0 done, 2 bad input, 1 any other error of the project."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("dfu_clustering").setLevel(logging.INFO)
     try:

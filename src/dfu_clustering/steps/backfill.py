@@ -62,7 +62,7 @@ class BackfillSummary(Summary):
 
 
 def require_begun(var: Path, backfill_id: str) -> str:
-    """Return the id of a backfill that is to go on.
+    """Return the id of a backfill that is to be resumed.
 
     Raises:
         DataError: None was begun with it.
@@ -70,9 +70,9 @@ def require_begun(var: Path, backfill_id: str) -> str:
     if _ID.fullmatch(backfill_id) and (backfill_folder(var, backfill_id) / _PLAN).is_file():
         return backfill_id
     raise DataError(
-        "A backfill goes on by the id that it was begun with",
+        "A backfill must be resumed by the id that it printed when it began",
         found=f"no backfill {backfill_id!r} in {var / 'history'}",
-        remedy="give the 12 hex digits that it printed when it began, or begin a new one",
+        remedy="give the 12 hex digits of its id, or begin a new one",
     )
 
 
@@ -100,19 +100,19 @@ def _require_same_settings(config: ClusteringConfig, plan: BackfillPlan) -> None
     other = [name for name, value in settings.items() if plan.settings.get(name) != value]
     if other:
         raise DataError(
-            "A backfill goes on with the settings that it was begun with",
-            found="other values now",
+            "A backfill must be resumed with the settings that it began with",
+            found="other values",
             keys=other,
-            remedy="use the configuration of then, or begin a new backfill",
+            remedy="use the configuration that it began with, or begin a new backfill",
         )
 
 
 def _require_no_months(folder: Path) -> None:
-    """Check that no month lies there without a plan: nobody would know with which settings it was computed."""
+    """Check that no month lies there without a plan: with which settings it was computed is not known."""
     months = sorted(path.name for path in folder.glob("*-*/"))
     if months:
         raise DataError(
-            f"A backfill goes on with the {_PLAN} that it was begun with",
+            f"A backfill must be resumed with the {_PLAN} that it began with",
             found=f"months without one in {folder}",
             keys=months,
             remedy="begin a new backfill",
@@ -136,7 +136,7 @@ def plan_backfill(config: ClusteringConfig, engine: Engine, *, months: int, as_o
     )
     if not plan.months:
         raise DataError(
-            f"A backfill needs {config.min_months_history} months of sales before its newest month",
+            f"A backfill must have at least {config.min_months_history} months of sales up to its newest month",
             found=f"sales from {span.first_month} on, for labels as of {last}",
             remedy="choose a later month, or a smaller min_months_history",
         )

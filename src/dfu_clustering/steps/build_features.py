@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 _PICTURED_MONTHS = 60  # of demand kept beside the features, so that pictures can show it
 _KEYS_KEPT = 5
-_LEFT_OUT: Final = {"dfu_ck": "str", "reason": "str", "mean_demand": "float64"}  # an empty CSV tells no types
+_LEFT_OUT: Final = {"dfu_ck": "str", "reason": "str", "mean_demand": "float64"}  # an empty CSV has no types
 _ODDITIES = ("null_qty_rows", "negative_qty_rows", "duplicate_rows", "clipped_months")
 _COUNTS = ("n_dfus", "clustered", "sales_rows", *_ODDITIES)
 
@@ -120,10 +120,10 @@ def require_own_names(names: WarehouseNames) -> None:
     taken = sorted({"dfu_ck", *(feature.name for feature in TIME_SERIES_FEATURES)} & attributes)
     if taken:
         raise ConfigError(
-            "Attributes are columns of the feature matrix beside the features, under names of their own",
-            found="called like a column that is there",
+            "Attributes must have names that differ from the features",
+            found="attributes with the name of another column of the feature matrix",
             keys=taken,
-            remedy="give them another name in warehouse.attributes; column says what the warehouse calls them",
+            remedy="give them another name in warehouse.attributes; its key column keeps the name in the warehouse",
         )
 
 
@@ -222,15 +222,18 @@ def _report(panel: Panel, summary: FeatureSummary, dfu_table: str) -> None:
     facts = panel.facts
     if facts.duplicate_rows:
         keys = ", ".join(facts.duplicate_keys)
-        logger.warning("duplicate_rows=%d summed into their DFU and month, the first: %s", facts.duplicate_rows, keys)
+        logger.warning("duplicate_rows=%d are added up by DFU and month, the first: %s", facts.duplicate_rows, keys)
     if facts.clipped_months:
-        logger.warning("clipped_months=%d netted below zero by returns count as zero demand", facts.clipped_months)
+        logger.warning("clipped_months=%d with more returns than sales count as zero demand", facts.clipped_months)
     if facts.null_qty_rows:
         logger.warning("null_qty_rows=%d count as zero demand", facts.null_qty_rows)
     if facts.unknown_dfus:
         first = ", ".join(facts.unknown_dfus[:_KEYS_KEPT])
         logger.warning(
-            "not_in_dim_dfu=%d DFUs sell but are not in %s, the first: %s", len(facts.unknown_dfus), dfu_table, first
+            "not_in_dim_dfu=%d DFUs have sales but are not in %s, the first: %s",
+            len(facts.unknown_dfus),
+            dfu_table,
+            first,
         )
 
 

@@ -94,7 +94,7 @@ def _demand(files: RunFolder, metadata: TrainingMetadata, keys: list[str]) -> pd
     there = files.features() if files.find(RunFile.FEATURES) else None
     if there is None or (there.as_of_month, there.keys_digest) != (origin.as_of_month, origin.keys_digest):
         matrix = files.path(RunFile.MATRIX)
-        logger.warning("features=%s were built again since the training, the report leaves their demand out", matrix)
+        logger.warning("features=%s were built again after the training, so the report shows no demand", matrix)
         return None
     wanted = pa.array(keys, type=pa.string())
     # one row group after the other, so that no more than the wanted rows and one group are in memory

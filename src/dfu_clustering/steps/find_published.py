@@ -30,7 +30,7 @@ def find_published(
 
     Labels that nothing connects with the published ones would change their meaning in silence. So a published run
     whose files are gone or cannot be read stops this one, unless a person gives a reason to start from scratch. A dry
-    run publishes nothing: it goes on and says so. A published run of another assortment or database has nothing to
+    run publishes nothing: it continues and says so. A published run of another assortment or database has nothing to
     continue; that is reported.
 
     Args:
@@ -41,7 +41,7 @@ def find_published(
 
     Raises:
         DataError: A file of the published run is missing or unreadable, there is no reason, and it is no dry run.
-        TrackingUnavailableError: Its folder is gone and MLflow does not answer; waiting may heal that.
+        TrackingUnavailableError: Its folder is gone and MLflow does not answer; a retry may succeed.
     """
     errors: list[DataError] = []
     possible = publications_to_continue(Ledger(run.runs).publications(), run.as_of_month)
@@ -59,7 +59,11 @@ def find_published(
     if override_reason is None and not dry_run:
         remedy = first.remedy if FROM_SCRATCH in first.remedy else f"{first.remedy}; or {FROM_SCRATCH}"
         raise DataError(first.rule, found=first.found, keys=first.keys, remedy=remedy) from first
-    reason = f"Reason given: {override_reason}" if override_reason else "This is a dry run; to publish needs a reason."
+    reason = (
+        f"Reason given: {override_reason}"
+        if override_reason
+        else "This is a dry run; a publish needs an override_reason."
+    )
     return _from_scratch(possible[0].run, f"{first} {reason}")
 
 
@@ -70,8 +74,8 @@ def _choice(run: Run, published: str, dfu_ck: "pd.Index[str]") -> PublishedChoic
     shared = float(dfu_ck.isin(known).mean())
     if shared >= _LEAST_SHARED:
         return PublishedChoice(run=published)
-    found = f"only {shared:.0%} of its {len(dfu_ck)} DFUs are among those of this run, less than"
-    return _from_scratch(published, f"{found} {_LEAST_SHARED:.0%}: another assortment or database")
+    found = f"this run has only {shared:.0%} of its {len(dfu_ck)} DFUs, less than"
+    return _from_scratch(published, f"{found} {_LEAST_SHARED:.0%}: it is of another assortment or database")
 
 
 def published_files(run: Run, tracking: TrackingConfig, published: str) -> PublishedFiles:
@@ -82,6 +86,6 @@ def published_files(run: Run, tracking: TrackingConfig, published: str) -> Publi
 
 
 def _from_scratch(published: str, why: str) -> PublishedChoice:
-    problem = f"labels are made from scratch and not matched to those of {published}: {why}"
+    problem = f"labels are made from scratch and do not continue those of {published}: {why}"
     logger.warning("find_published %s", problem)
     return PublishedChoice(run=None, problem=problem)

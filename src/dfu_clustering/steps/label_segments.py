@@ -89,7 +89,9 @@ def _named(
 ) -> list[Named]:
     as_trained = _thresholds(config.labeling) == _thresholds(metadata.config.labeling)
     if not as_trained:
-        logger.warning("other thresholds than in the training: names are by these, who is in a segment is by those")
+        logger.warning(
+            "the thresholds differ from those of the training: they change the names, not the DFUs of a segment"
+        )
     cluster_id = assignments["cluster_id"].to_numpy()
     named = []
     for trained in metadata.segments:
@@ -97,7 +99,7 @@ def _named(
         label = LABELS.get(trained.label)
         if label is None:
             raise DataError(
-                "A training names its segments by words of the label rules",
+                "A training must name its segments by words of the label rules",
                 found=f"{trained.label!r} in the metadata",
                 remedy="run the training again",
             )
@@ -168,7 +170,9 @@ def _require_same_training(
 ) -> None:
     remedy = "give the files of one train_clustering_model.py run"
     for table, columns in ((assignments, _ASSIGNMENT_COLUMNS), (centroids, _CENTROID_COLUMNS)):
-        require_columns(table, columns, rule=f"A training writes the columns {', '.join(columns)}", remedy=remedy)
+        require_columns(
+            table, columns, rule=f"A table of a training must have the columns {', '.join(columns)}", remedy=remedy
+        )
     sizes: dict[RunFile, dict[Any, int]] = {
         RunFile.CENTROIDS: centroids.set_index("cluster_id")["size"].to_dict(),
         RunFile.ASSIGNMENTS: assignments["cluster_id"].value_counts().to_dict(),
@@ -176,10 +180,12 @@ def _require_same_training(
     }
     first, *others = sizes.values()
     if any(other != first for other in others):
-        told = (f"{files.path(file)} has segments of {_listed(counts)} DFUs" for file, counts in sizes.items())
+        sizes_in_words = (
+            f"{files.path(file)} has segments of {_listed(counts)} DFUs" for file, counts in sizes.items()
+        )
         raise DataError(
             "Centroids, assignments and metadata must come from the same training",
-            found="; ".join(told),
+            found="; ".join(sizes_in_words),
             remedy=remedy,
         )
 

@@ -1,4 +1,4 @@
-"""After a publish: its line in the ledger, and what the event says to whoever waits for new labels."""
+"""After a publish: its line in the ledger, and what the event says to those who wait for new labels."""
 
 from datetime import datetime
 from typing import Any
@@ -42,7 +42,7 @@ def record_publication(run: Run, state: SalesState, *, load_id: str | None, publ
 
 
 def published_payload(publication: Publication, published: PublishSummary) -> dict[str, Any]:
-    """Return what the event ``dfu.clusters.published`` says to whoever waits for new labels."""
+    """Return what the event ``dfu.clusters.published`` says to those who wait for new labels."""
     return {
         **publication.model_dump(include={"as_of_month", "load_id", "run", "config_digest", "labels", "restored"}),
         **published.model_dump(include={"transitions", "updated", "cleared", "unchanged"}),

@@ -31,14 +31,14 @@ from dfu_clustering.tracking.writer import record_run as record_in_mlflow
 
 logger = logging.getLogger(__name__)
 
-NO_REPORT = "there is no report.html of this run; scripts/build_report.py makes one from its folder"
+NO_REPORT = "this run has no report.html; scripts/build_report.py makes one from its folder"
 
 
 @once(RECORD_RUN, finished_if=lambda summary: summary.mlflow_run_id is not None)
 def record_run(run: Run, config: ClusteringConfig) -> RunSummary:
-    """Write the run to MLflow and its summary.json; where MLflow is down the run goes on and the summary says so.
+    """Write the run to MLflow and its summary.json; where MLflow is down the run continues and the summary says so.
 
-    The labels are published by now: a file that cannot be read or copied, too, costs the record and not the run. One
+    The labels are already published: a file that cannot be read or copied costs the record, not the run. One
     that MLflow has taken is not recorded again.
 
     Raises:
@@ -58,11 +58,11 @@ def record_run(run: Run, config: ClusteringConfig) -> RunSummary:
 
 
 def record_early(run: Run, file: Path, tracking: TrackingConfig) -> None:
-    """Take a file of a run that is still under way to its MLflow run; where MLflow is down, say so and go on."""
+    """Take a file of a run that is still under way to its MLflow run; where MLflow is down, log it and continue."""
     try:
         record_file(run.name, file, config=tracking, default_folder=var_folder() / "mlflow")
     except (TrackingUnavailableError, OSError) as error:
-        logger.warning("%s is only in the run's folder: %s", file.name, error)
+        logger.warning("%s is only in the run's folder, not in MLflow: %s", file.name, error)
 
 
 def _summary(run: Run, config: RunSettings) -> RunSummary:
@@ -137,11 +137,11 @@ def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
         counts = {"checks": suite.checks, "critical": suite.critical, "warnings": suite.warnings}
         numbers |= {f"data_quality.{suite.suite}.{name}": count for name, count in counts.items()}
     if summary.stability:
-        told = summary.stability
+        stability = summary.stability
         named = ("churn_share", "churn_share_unchanged_history", "ari", "far_share", "held_share", "lifecycle_changes")
-        numbers |= {f"stability.{name}": getattr(told, name) for name in named}
-        numbers |= {f"stability.psi.{column}": psi for column, psi in told.psi.items()}
-        numbers["stability.refit"] = float(told.refit)
+        numbers |= {f"stability.{name}": getattr(stability, name) for name in named}
+        numbers |= {f"stability.psi.{column}": psi for column, psi in stability.psi.items()}
+        numbers["stability.refit"] = float(stability.refit)
     numbers |= {f"duration_s.{step}": seconds for step, seconds in summary.durations_s.items()}
     return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}
 

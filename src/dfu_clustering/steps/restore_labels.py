@@ -41,7 +41,7 @@ class RestoreSummary(Summary):
         replaced_run: The run whose labels were published until then; None: the ledger knows none.
         published: What changed in dim_dfu.
         alias: What became of MLflow's alias ``champion``.
-        folder: Where the labels of before and this summary are kept.
+        folder: Where the previous labels and this summary are kept.
         published_at: When, as the ledger has it; None with dry_run.
     """
 
@@ -68,9 +68,9 @@ FIND_REPLACED: Final = Step("find_replaced", ReplacedRun)
 def find_run_to_restore(
     runs: Path, tracking: TrackingConfig, *, run: str | None, before: datetime | None
 ) -> tuple[EarlierRun, Publication]:
-    """Return the run that somebody wants back, by name or by time, and its publish; a time without zone is in UTC.
+    """Return the run whose labels are wanted back, by name or by time, and its publish; a time without zone is in UTC.
 
-    All that MLflow may have to tell is asked here: once the labels are put back, the ledger hears of it without MLflow.
+    What only MLflow may know is read here: once the labels are restored, the ledger is written without MLflow.
 
     Raises:
         DataError: Not exactly one of run and before is given, nothing was published then, or the labels are nowhere.
@@ -83,7 +83,7 @@ def find_run_to_restore(
         publication = earlier_runs.publication_before(before if before.tzinfo else before.replace(tzinfo=UTC))
     else:
         raise DataError(
-            "A restore names either a run or a time",
+            "A restore must name either a run or a time",
             found="both" if run is not None else "neither",
             remedy="give the run whose labels you want back, or the time before which they were published",
         )
@@ -93,7 +93,7 @@ def find_run_to_restore(
 
 
 def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
-    """Return the folder of a restore, where its steps and the labels of before are kept."""
+    """Return the folder of a restore, where its steps and the previous labels are kept."""
     return Run(runs / _FOLDER / f"restore-{restore_id}", as_of_month=earlier.as_of_month)
 
 
@@ -151,7 +151,7 @@ def record_restore(restore: Run, before: Publication, *, published_at: datetime)
 def replaced_run(restore: Run, *, dry_run: bool) -> str | None:
     """Return the name of the run whose labels are replaced; None where the ledger knows none.
 
-    A restore that is resumed says what it said at first: by now the ledger may name the restored run.
+    A restore that is resumed says what it said at first: meanwhile the ledger may name the restored run.
     """
 
     def work() -> ReplacedRun:
@@ -162,11 +162,11 @@ def replaced_run(restore: Run, *, dry_run: bool) -> str | None:
 
 
 def move_champion(restore: Run, earlier: EarlierRun, tracking: TrackingConfig) -> Alias:
-    """Move MLflow's alias ``champion`` to the earlier run's model; where MLflow is down, say so and go on."""
+    """Move MLflow's alias ``champion`` to the earlier run's model; where MLflow is down, log it and continue."""
     try:
         moved = record_in_mlflow(restore.name, earlier.name, config=tracking, default_folder=var_folder() / "mlflow")
     except TrackingUnavailableError as error:
-        logger.warning("the alias champion still names another run: %s", error)
+        logger.warning("MLflow's alias champion was not moved: %s", error)
         return "MLflow did not answer"
     return "moved" if moved else "no model of this run"
 
@@ -180,7 +180,7 @@ def summarize_restore(
     alias: Alias,
     published_at: datetime | None = None,
 ) -> RestoreSummary:
-    """Return what was done, and keep it beside the labels of before, unless nothing was written."""
+    """Return what was done, and keep it beside the previous labels, unless nothing was written."""
     summary = RestoreSummary(
         run=earlier.name,
         as_of_month=earlier.as_of_month,

@@ -29,7 +29,7 @@ def train_model(
 ) -> TrainingSummary:
     """Choose K, fit the clusters on all DFUs of the matrix and write them, with the picture of the choice.
 
-    The pictures of the segments are drawn once they have names: by the labelling, or by whoever trains alone.
+    The pictures of the segments are drawn once they have names: by the labelling, or by a caller that only trains.
 
     Args:
         files: The feature matrix, and where the model's files are written.
@@ -57,7 +57,7 @@ def train_model(
 
 
 def _as_built(config: RunSettings, origin: FeatureSummary | None) -> RunSettings:
-    """Return the configuration with history and windows as the features were built, whatever this program was told."""
+    """Return the configuration with history and windows as the features were built, whatever the flags say."""
     if origin is None:
         return config
     built = {name: getattr(origin, name) for name in HistorySettings.model_fields}
@@ -112,4 +112,4 @@ def _edge_warning(config: KSelectionSettings, selected: int) -> list[str]:
     low, high = config.k_range
     if low == high or selected < high:
         return []
-    return [f"K {high} is the largest that was tried; a higher end of k_range may describe the DFUs better"]
+    return [f"K {high} is the largest of k_range; a larger K may describe the DFUs better"]

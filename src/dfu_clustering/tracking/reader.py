@@ -11,7 +11,7 @@ from dfu_clustering.tracking.store import CHAMPION, has_store, mlflow_store
 
 @dataclass(frozen=True)
 class RecordedRuns:
-    """The runs in MLflow; an MLflow run bears the name of the run's folder.
+    """The runs in MLflow; an MLflow run has the name of the run's folder.
 
     Attributes:
         config: Names of experiment and registered model.
@@ -53,7 +53,7 @@ class RecordedRuns:
             return [str(recorded.info.run_name) for recorded in store.runs_with_id(run_id)]
 
     def champion(self) -> str | None:
-        """Return the name of the run whose model bears the alias ``champion``; None where no model does.
+        """Return the name of the run whose model has the alias ``champion``; None where no model does.
 
         Raises:
             TrackingUnavailableError: MLflow does not answer or refuses.

@@ -1,6 +1,6 @@
 """MLflow as a record of the runs: parameters, metrics, artifacts and the registered model.
 
-A record, not a dependency: where the tracking server does not answer, the caller hears it within seconds and goes on.
+A record, not a dependency: where the tracking server does not answer, the caller learns it in seconds and continues.
 """
 
 import logging
@@ -79,7 +79,7 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
 
 
 def record_file(name: str, file: Path, *, config: TrackingConfig, default_folder: Path) -> None:
-    """Upload one file of a run before the rest of it: record_run goes on with the same MLflow run.
+    """Upload one file of a run before the rest of it: record_run continues with the same MLflow run.
 
     Until then that run counts as failed, and so it does where the rest never comes.
 
@@ -93,7 +93,7 @@ def record_file(name: str, file: Path, *, config: TrackingConfig, default_folder
 
 
 def record_restore(name: str, run: str, *, config: TrackingConfig, default_folder: Path) -> bool:
-    """Move the alias ``champion`` to the model of an earlier run whose labels were put back, and say so in a run.
+    """Move the alias ``champion`` to the model of an earlier run whose labels were restored, and say so in a run.
 
     Args:
         name: Of the MLflow run that stands for the restore.

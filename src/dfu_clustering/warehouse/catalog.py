@@ -77,7 +77,9 @@ def target_problems(table: FoundTable, names: WarehouseNames, longest_label: int
     width = re.search(r"\((\d+)\)$", table.declared.get(label, ""))
     if width and int(width[1]) < longest_label:
         declared = table.declared[label]
-        problems.append(f"{table.name}.{label} is {declared}, labels have {longest_label} characters: ALTER it to text")
+        problems.append(
+            f"{table.name}.{label} is {declared}, but labels have up to {longest_label} characters: ALTER it to text"
+        )
     return problems
 
 
@@ -90,9 +92,9 @@ def require_target(connection: Connection, names: WarehouseNames, longest_label:
     problems = target_problems(find_table(connection, names, "dfu"), names, longest_label)
     if problems:
         raise WarehouseError(
-            "Labels are written to a table, by keys and into a column of text without padding",
+            "Labels must go to a table, with keys and a label column that are text without padding",
             found="; ".join(problems),
-            remedy="correct that, or name another table or column in the section warehouse of the configuration",
+            remedy="correct it, or name another table or column in the section warehouse of the configuration",
         )
 
 
@@ -102,5 +104,5 @@ def missing_attributes(connection: Connection, names: WarehouseNames, role: Role
     missing = found.missing(names.attributes_of(role))
     if missing:
         listed = ", ".join(one.source for one in missing)
-        logger.warning("%s has no column %s: left out, correct warehouse.attributes", found.name, listed)
+        logger.warning("%s has no column %s: it is left out; correct warehouse.attributes", found.name, listed)
     return missing

@@ -1,4 +1,4 @@
-"""Connections to the warehouse, and what its errors mean: which say what to do, which heal by waiting."""
+"""Connections to the warehouse, and what its errors mean: which say what to do, and after which a retry may succeed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +53,7 @@ def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> En
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
         raise ConfigError(
-            "The warehouse is a PostgreSQL database",
+            "The warehouse must be a PostgreSQL database",
             found=f"an address that starts with {scheme[:20]!r}",
             remedy="use an address of the form postgresql://user:password@host:5432/database",
         )
@@ -99,7 +99,7 @@ def raw_connection(engine: Engine) -> Iterator[Connection]:
 def private_connection(engine: Engine) -> Iterator[Connection]:
     """Lend a connection that is closed afterwards, and its temporary tables with it; it thinks in UTC and UTF-8.
 
-    Its temporary tables come first: a search path may name pg_temp last, and then somebody's table of the same name
+    Its temporary tables come first: a search path may name pg_temp last, and then a table of the same name
     would stand before ours.
     """
     pooled = engine.raw_connection()
@@ -126,8 +126,8 @@ def schema_errors(names: WarehouseNames) -> Iterator[None]:
         tables, columns = names.tables, names.columns.dfu
         found = (error.diag.message_primary or str(error)).strip()
         raise WarehouseError(
-            f"{tables.sales}, {tables.dfu} and {tables.item} must exist with their columns and grant what the project "
-            "does",
+            f"{tables.sales}, {tables.dfu} and {tables.item} must exist with their columns, and this role "
+            "must have its rights",
             found=found,
             remedy="check that the address names the right database and schema, that the section warehouse of the "
             "configuration names the tables and columns, and the role's rights: SELECT on the three tables, UPDATE of "
@@ -136,7 +136,7 @@ def schema_errors(names: WarehouseNames) -> Iterator[None]:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether waiting may heal it: a dropped connection, a busy or restarting server, a deadlock, a timeout."""
+    """Tell whether a retry may succeed: a dropped connection, a busy or restarting server, a deadlock, a timeout."""
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, psycopg2.OperationalError | psycopg2.InterfaceError | ConnectionError):

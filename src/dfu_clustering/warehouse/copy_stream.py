@@ -1,4 +1,4 @@
-"""COPY … TO STDOUT as a stream: PostgreSQL writes into a pipe while somebody reads at its other end."""
+"""COPY … TO STDOUT as a stream: PostgreSQL writes into a pipe while a thread reads at its other end."""
 
 import fcntl
 import os
@@ -27,7 +27,7 @@ class CopyOut:
         return self._stream
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # a COPY that nobody reads any more is ended at both sides; the database's own error then comes before
+        # a COPY that is no longer read is ended at both sides; the database's own error then comes before
         # Arrow's, which only saw the stream end too early
         self._stream.close()
         if error is not None and self._thread.is_alive():

@@ -78,7 +78,7 @@ class SalesSpan:
             return self.last_month
         if not self.first_month <= wanted <= self.last_month:
             raise DataError(
-                "as_of_month must be a month up to which sales are loaded",
+                "as_of_month must be a month within the sales",
                 found=f"{wanted}, while {self.table} runs from {self.first_month} to {self.last_month}",
                 remedy="load that month first, or choose one of these",
             )
@@ -210,7 +210,9 @@ def _open_same(cursor: Cursor, same_as: str) -> None:
     try:
         cursor.execute("SET TRANSACTION SNAPSHOT %s", (same_as,))
     except _GONE_SNAPSHOT as error:
-        raise SnapshotGoneError(f"the shared snapshot {same_as} is gone, and the connection that held it") from error
+        raise SnapshotGoneError(
+            f"the shared snapshot {same_as} is gone, because the connection that held it was lost"
+        ) from error
 
 
 def sales_span(engine: Engine) -> SalesSpan:

@@ -65,7 +65,7 @@ def answer_expected(engine: Engine, connection: Connection) -> Iterator[None]:
     ever. A block holds one statement: several would share its limit.
 
     Raises:
-        psycopg2.OperationalError: The limit has passed; waiting may heal it.
+        psycopg2.OperationalError: The limit has passed; a retry may succeed.
     """
     limit_s = engine.get_execution_options().get(_STATEMENT_TIMEOUT_S)
     if limit_s is None:
@@ -99,7 +99,7 @@ def patient_cursor(engine: Engine) -> type[Cursor]:
 
 
 def _cut(connection: Connection) -> None:
-    logger.warning("the warehouse has not answered for longer than statement_timeout_s: the connection is cut")
+    logger.warning("the warehouse has not answered within statement_timeout_s: the connection is closed")
     # a copy of the descriptor: closing it leaves libpq's own open, which then hears that nothing more comes
     with suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)

@@ -1,10 +1,10 @@
 // The curves behind the number of segments: what nominated which K, and where clusters get too small.
 
 const K_CURVES = [
-  { key: "wcss", criterion: "elbow", title: "Spread within clusters", hint: "the bend counts", format: quantity },
-  { key: "silhouette", criterion: "silhouette", title: "Silhouette", hint: "the highest counts", format: d3.format(".3f") },
-  { key: "gap", criterion: "gap", title: "Gap ± standard error", hint: "the first not beaten by the next counts", format: d3.format(".3f") },
-  { key: "smallest_share", criterion: null, title: "Smallest cluster", hint: "crossed where too small", format: share },
+  { key: "wcss", criterion: "elbow", title: "Spread within clusters", hint: "the bend is nominated", format: quantity },
+  { key: "silhouette", criterion: "silhouette", title: "Silhouette", hint: "the highest is nominated", format: d3.format(".3f") },
+  { key: "gap", criterion: "gap", title: "Gap ± standard error", hint: "the first that the next does not exceed is nominated", format: d3.format(".3f") },
+  { key: "smallest_share", criterion: null, title: "Smallest cluster", hint: "crossed out where too small", format: share },
 ];
 
 function kChart({ key, criterion, title, format }, width) {

@@ -23,7 +23,7 @@ def run(options: Namespace) -> None:
     churn, _ = compare_with_published(before, after, None, unchanged_move=0.0)
     if not churn.shared_dfus:
         raise DataError(
-            "Two runs that are compared have DFUs in common",
+            "Two runs that are compared must have DFUs in common",
             found=f"none of {len(before)} and {len(after)} in a segment of both",
             remedy="name two runs of the same assortment",
         )

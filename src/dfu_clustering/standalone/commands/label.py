@@ -16,7 +16,7 @@ def add_arguments(arguments: ArgumentParser) -> None:
     """Add the arguments."""
     for file in _TRAINED:
         default, flag = _FOLDER / file, f"--{file.name.lower()}"
-        arguments.add_argument(flag, type=Path, default=default, metavar="FILE", help="written by the training")
+        arguments.add_argument(flag, type=Path, default=default, metavar="FILE", help="file that the training wrote")
     arguments.add_argument(
         "--output",
         type=table_path,
@@ -37,8 +37,8 @@ def run(options: Namespace) -> None:
         files = files.placing(file, getattr(options, file.name.lower()))
     summary = label_segments(files, load_config(options.config), published_files(options))
     if summary.stability:
-        told = summary.stability
-        print(f"{told.churn_share:.1%} of {told.shared_dfus} DFUs have another label than in {told.published_run}")
+        found = summary.stability
+        print(f"{found.churn_share:.1%} of {found.shared_dfus} DFUs have another label than in {found.published_run}")
     for segment in summary.segments:
         print(f"{segment.label}: {segment.size} DFUs ({segment.share:.1%}). {segment.reason}")
     for others in summary.lifecycle:

@@ -43,9 +43,9 @@ def run(options: Namespace) -> None:
     labels = {segment.cluster_id: segment.label for segment in summary.segments}
     draw_segments(files, labels, peak_threshold=config.labeling.peak_threshold)
     chosen = summary.k_selection
-    told = summary.figures
+    figures = summary.figures
     print(f"{options.output_dir}: {len(summary.segments)} segments of {summary.n_dfus} DFUs, of {summary.k} clusters")
-    print(f"  words strictly true of {told.true_share:.1%}, within the margin of {told.within_margin_share:.1%}")
+    print(f"  words strictly true of {figures.true_share:.1%}, within the margin of {figures.within_margin_share:.1%}")
     print(f"  nominated: elbow {chosen.elbow}, silhouette {chosen.silhouette}, gap {chosen.gap}")
     if summary.continuity:
         how = "fitted again" if summary.continuity.refit else "kept"
