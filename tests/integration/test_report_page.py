@@ -8,7 +8,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from report_runs import HOSTILE_KEYS, N_MONTHS, make_run, stability_of
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import write_summary
@@ -17,6 +16,7 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_report import write_report
+from tests.report_runs import HOSTILE_KEYS, N_MONTHS, make_run, stability_of
 
 pytestmark = pytest.mark.integration
 
