@@ -13,7 +13,7 @@ from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_report import build_report
 from tests.browser import Visit, headless_chromium
-from tests.report_runs import HOSTILE_KEYS, make_run, stability_of
+from tests.report_runs import CONFIG, HOSTILE_KEYS, make_run, stability_of
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +29,7 @@ def run(tmp_path_factory) -> Run:
     names = ["dfu_ck", "old_label", "new_label", "word", "feature", "before", "after"]
     moved = pd.DataFrame([[key, "a", "b", "rising", "log_growth", 0.1, 0.5] for key in HOSTILE_KEYS], columns=names)
     write_table(moved, run.path(RunFile.LABEL_CHANGES))
-    build_report(run)
+    build_report(run, CONFIG)
     return run
 
 
