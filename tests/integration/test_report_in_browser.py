@@ -68,6 +68,16 @@ def test_page_renders_without_complaint_and_loads_nothing(visit, run, scheme):
     assert ground == {"light": "rgb(251, 250, 248)", "dark": "rgb(22, 23, 26)"}[scheme]
 
 
+def test_heads_stand_as_what_is_below_them(visit):
+    aligned = "heads => heads.map(head => getComputedStyle(head).textAlign)"
+    heads = visit().page.locator(".matrix thead tr")
+    for row in heads.all():
+        first, *others = row.locator("th").evaluate_all(aligned)
+        assert first == "left"
+        assert set(others) == {"right"}
+    assert heads.count() == 2
+
+
 def test_keys_that_look_like_markup_are_shown_as_texts(visit):
     opened = visit()
     assert opened.page.evaluate("window.broken") is None
