@@ -39,8 +39,10 @@ Role = Literal["sales", "dfu", "item"]
 ROLES: tuple[Role, ...] = ("sales", "dfu", "item")
 # of the gates and of a publish; the tests know whether these are all
 TEMPORARY_TABLES: Final = frozenset(
-    ("new_labels", "label_changes", "judged_sales", "judged_dfus", "judged_items")
-    + ("sales_months", "recent_sales", "recent_facts", "vanished_groups", "dfu_facts")
+    [
+        *("new_labels", "label_changes", "judged_sales", "judged_dfus", "judged_items"),
+        *("sales_months", "recent_sales", "recent_facts", "vanished_groups", "dfu_facts"),
+    ]
 )
 OwnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=_LONGEST_NAME)]
 
