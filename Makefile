@@ -47,6 +47,13 @@ test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, a file a c
 test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## the others: workers, loads, outages, the demo and two months with approval, some half an hour
 	$(BIN)/python -m pytest -m slow
 
+# COVERAGE='' measures the integration tests, too
+COVERAGE ?= tests/unit tests/property
+.PHONY: coverage
+coverage: $(INSTALLED) | $(PREFECT_HOME)  ## which lines and branches the unit and property tests reach (COVERAGE='' for all but the slow)
+	@mkdir -p var/coverage
+	$(BIN)/python -m pytest -m 'not slow' $(COVERAGE) --cov
+
 .PHONY: lint
 lint: $(INSTALLED)  ## ruff, mypy, import arrows
 	$(BIN)/ruff check .

@@ -43,6 +43,7 @@ from dfu_clustering.publishing.transaction import publish_labels
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.summaries import Profiles, SegmentSummary
+from dfu_clustering.segments.measures import Figures
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement
 
@@ -255,6 +256,17 @@ def _write_run(runs: Path, n: int) -> None:
         training_digest="0",
         labeling=load_config().labeling,
         segments=segments,
+        figures=Figures(
+            true_share=1.0,
+            within_margin_share=1.0,
+            first_rule_share=1.0,
+            variance_explained_share=0.5,
+            kmeans_variance_explained_share=0.5,
+            added_patterns=(),
+            silhouette=0.1,
+            inertia=1.0,
+            moved_dfus=0,
+        ),
     )
     write_summary(profiles, files.path(RunFile.PROFILES))
     counts = _counts(labels)
@@ -273,9 +285,18 @@ def _write_run(runs: Path, n: int) -> None:
 
 def _segment(number: int, label: str, n: int) -> SegmentSummary:
     profile = {feature.name: 1.0 for feature in TIME_SERIES_FEATURES}
-    shares = {"size": n // len(LABELS), "share": 1 / len(LABELS), "volume_share": 1 / len(LABELS)}
-    named = {"cluster_id": number, "label": label, "base": label, "traits": [], "reason": "made up"}
-    return SegmentSummary(**named, **shares, profile=profile | shares)
+    size, share = n // len(LABELS), 1 / len(LABELS)
+    return SegmentSummary(
+        cluster_id=number,
+        label=label,
+        base=label,
+        traits=[],
+        reason="made up",
+        size=size,
+        share=share,
+        volume_share=share,
+        profile=profile | {"size": size, "share": share, "volume_share": share},
+    )
 
 
 @contextmanager

@@ -28,8 +28,8 @@ from typing import Any
 
 import psutil
 import psycopg2
-from made_up_warehouse import prepare_warehouse, size_arguments
 
+from benchmarks.made_up_warehouse import prepare_warehouse, size_arguments
 from dfu_clustering.demo.server import EmbeddedServer, start_server
 from dfu_clustering.runs.manifest import BUILD_FEATURES
 from dfu_clustering.runs.run import Run

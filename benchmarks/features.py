@@ -26,7 +26,7 @@ from tsfresh.feature_extraction import MinimalFCParameters
 
 from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
-from dfu_clustering.features.panel import month_range
+from dfu_clustering.months import month_range
 
 AS_OF = np.datetime64("2026-10", "M")
 SAMPLE_DFUS = {"groupby_apply": 1_000, "tsfresh_minimal": 1_000, "catch22": 2_000}
@@ -180,7 +180,7 @@ def measure(histories: Histories, repeats: int) -> dict[str, object]:
     samples = {name: _first(histories, min(size, n_dfus)) for name, size in SAMPLE_DFUS.items()}
     frames = {name: long_frame(samples[name]) for name in ("groupby_apply", "tsfresh_minimal")}
     lists = _histories_as_lists(samples["catch22"])
-    runs: dict[str, Callable[[], object]] = {
+    runs: dict[str, Callable[[], Any]] = {
         "ours": lambda: time_series_features(histories),
         "groupby_apply": lambda: frames["groupby_apply"].groupby("dfu_ck")[["month", "qty"]].apply(plain_features),
         "tsfresh_minimal": lambda: _tsfresh(frames["tsfresh_minimal"]),
@@ -220,7 +220,7 @@ def _tsfresh(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _best_of(runs: dict[str, Callable[[], object]], repeats: int) -> tuple[dict[str, float], dict[str, object]]:
+def _best_of(runs: dict[str, Callable[[], Any]], repeats: int) -> tuple[dict[str, float], dict[str, Any]]:
     seconds, results = dict.fromkeys(runs, math.inf), {}
     for _ in range(repeats):
         for name, run in runs.items():
@@ -230,7 +230,7 @@ def _best_of(runs: dict[str, Callable[[], object]], repeats: int) -> tuple[dict[
     return seconds, results
 
 
-def _differences(results: dict[str, object]) -> dict[str, float]:
+def _differences(results: dict[str, Any]) -> dict[str, float]:
     """Return the largest difference, relative where a value exceeds 1, and the DFUs of another demand_class."""
     plain, tsfresh = results["groupby_apply"].sort_index(), results["tsfresh_minimal"].sort_index()
     ours = results["ours"].set_index("dfu_ck").loc[plain.index]

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def _figures(engine: Engine, server: EmbeddedServer, folder: Path, repeats: int)
     scan = "SELECT count(*), sum(qty) FROM fact_sales_monthly"
     scan_s = [_seconds(lambda: _execute(engine, scan)) for _ in range(repeats)]
     with _peak_memory(server) as peak:
-        gate_s = [_seconds(lambda number=number: _judge(engine, folder, number)) for number in range(repeats)]
+        gate_s = [_seconds(partial(_judge, engine, folder, number)) for number in range(repeats)]
     return {
         "sales_rows": _execute(engine, "SELECT count(*) FROM fact_sales_monthly"),
         "gates_first_s": round(gate_s[0], 2),

@@ -24,6 +24,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import psutil
@@ -32,10 +33,10 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from dfu_clustering.clusters.k_selection import KStatistics, nearest_feasible, nominate, select_k
+from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.clusters.model import fit_clusters
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.segments.assignment import nearest
 
 K_RANGE = (3, 12)
 N_REFERENCES = 10
@@ -154,13 +155,13 @@ def sets_figures(n_rows: int, n_sets: int, first_seed: int) -> dict[str, object]
     }
 
 
-def _one_set(known: KnownSet, seed: int) -> dict[str, object]:
+def _one_set(known: KnownSet, seed: int) -> dict[str, Any]:
     config = load_config(seed=seed, k_range=K_RANGE, n_init=10, gap_references=N_REFERENCES)
     start = time.perf_counter()
     ours, _ = select_k(known.points, volume=np.arange(len(known.points), dtype=float), config=config)
     our_s = time.perf_counter() - start
     plain = plain_selection(known.points, seed, config.min_cluster_size_pct)
-    curves = [*ours.curves, ours.one_past]
+    curves = [*ours.curves, *([ours.one_past] if ours.one_past else [])]
     wcss = [a.wcss / b.wcss for a, b in zip(curves, plain.curves, strict=True)]
     gaps = [abs(a.gap - b.gap) for a, b in zip(curves, plain.curves, strict=True)]
     row = {
@@ -190,7 +191,7 @@ def large_figures(n_rows: int, n_columns: int, repeats: int) -> dict[str, object
     before_mb = _resident_mb()
     with _peak_mb() as peak:
         for _ in range(repeats):
-            selection, model, assignment = _our_way(known.points, volume, config, seconds)
+            selection, model, assigned = _our_way(known.points, volume, config, seconds)
     for _ in range(repeats):
         with _timed(seconds, "plain_fit"):
             plain = KMeans(selection.selected, n_init=10, random_state=0).fit(known.points)
@@ -205,7 +206,7 @@ def large_figures(n_rows: int, n_columns: int, repeats: int) -> dict[str, object
         "selected": selection.selected,
         "inertia_over_plain": round(model.inertia / plain.inertia_, 6) if not model.merged_sizes else None,
         "ari": {
-            "ours": round(adjusted_rand_score(known.component, assignment.cluster_id), 4),
+            "ours": round(adjusted_rand_score(known.component, assigned), 4),
             "plain": round(adjusted_rand_score(known.component, plain.labels_), 4),
         },
     }
@@ -226,8 +227,8 @@ def _our_way(points: np.ndarray, volume: np.ndarray, config: ClusteringConfig, s
     with _timed(seconds, "fit_clusters"):
         model = fit_clusters(points, centroids, min_cluster_size_pct=config.min_cluster_size_pct)
     with _timed(seconds, "assign"):
-        assignment = nearest(points, model.centroids)
-    return selection, model, assignment
+        assigned, _distances = nearest_centroids(points, model.centroids)
+    return selection, model, assigned
 
 
 @contextmanager

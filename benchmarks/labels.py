@@ -17,8 +17,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
-from stability import SEED, archetype_panel, matrices, print_panels
 
+from benchmarks.stability import SEED, archetype_panel, matrices, print_panels
 from dfu_clustering.clusters.k_selection import select_k
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.clusters.model import fit_clusters
@@ -30,7 +30,8 @@ from dfu_clustering.features.panel import Panel
 from dfu_clustering.labels.rules import own_values
 from dfu_clustering.segments.continuation import as_published, continue_published
 from dfu_clustering.segments.first_fit import segment_from_scratch
-from dfu_clustering.segments.segmentation import Segmentation, explained_share
+from dfu_clustering.segments.measures import explained_share
+from dfu_clustering.segments.segmentation import Segmentation
 
 LEAST_SEASONAL = 30  # DFUs from which their seasons are looked at
 GROWERS, OTHERS = 60, 930
@@ -150,7 +151,7 @@ def figures(
         known = truth.loc[matrix["dfu_ck"][rows], "after"]
         line["ari"] = adjusted_rand_score(known, patterns(result)[rows])
         line["ari_kmeans"] = adjusted_rand_score(known, result.kmeans_cluster[rows])
-    return rounded(line)
+    return {key: rounded(value) for key, value in line.items()}
 
 
 def least_trait_share(config: ClusteringConfig, matrix: pd.DataFrame, result: Segmentation) -> float:

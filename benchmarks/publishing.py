@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -57,14 +58,14 @@ def _measured(engine: Engine, folder: Path, options: argparse.Namespace) -> dict
         for name, round_ in (("bare", 2 * repeat + 1), ("publish", 2 * repeat + 2), ("unchanged", 2 * repeat + 2)):
             labels = _labels(dfus, round_, every)
             work = _bare if name == "bare" else _journalled(folder / f"{name}-{repeat}")
-            seconds[name].append(_seconds(lambda work=work, labels=labels: work(engine, labels)))
+            seconds[name].append(_seconds(partial(work, engine, labels)))
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("VACUUM dim_dfu")
     best = {f"{name}_s": round(min(taken), 2) for name, taken in seconds.items()}
     ratios = {
         f"{name}_to_bare": round(min(seconds[name]) / min(seconds["bare"]), 2) for name in ("publish", "unchanged")
     }
-    return {"benchmark": "publishing", "dfus": dfus, "every": every, **best, **ratios}  # type: ignore[dict-item]
+    return {"benchmark": "publishing", "dfus": dfus, "every": every, **best, **ratios}
 
 
 def _labels(dfus: int, round_: int, every: int) -> pd.DataFrame:

@@ -94,9 +94,9 @@ def cluster_dfus(
         publication = loads.record_publication(run, state, published, load_id=load_id)
         loads.end_repeats(load_id, publication)
     # labels are already published: a page that cannot be made is a failed task and a warning, not a failed run
-    clustering.build_report(run, return_state=True)
+    clustering.build_report(config, run, return_state=True)
     summary = clustering.record_run(config, run)
-    show_run(summary)
+    show_run(summary, config.warehouse.tables.dfu)
     return summary
 
 

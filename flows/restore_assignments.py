@@ -48,7 +48,7 @@ def restore_assignments(
         published_at = restoring.record_restore(restore, publication, published).published_at
         alias = restoring.move_champion(config, restore, earlier)
     summary = summarize_restore(restore, earlier, published, replaced=replaced, alias=alias, published_at=published_at)
-    show_restore(summary)
+    show_restore(summary, config.warehouse.tables.dfu)
     return summary
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dfu_clustering.config.loading import config_path, load_config
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run, RunName
 from dfu_clustering.standalone.program import run_program
@@ -27,11 +28,14 @@ def main() -> None:
         metavar="FILE",
         help="feature matrix; the demand that the charts show lies beside it",
     )
+    arguments.add_argument(
+        "--config", type=Path, default=config_path(), metavar="FILE", help="YAML with the names of the warehouse"
+    )
     arguments.add_argument("--output", type=Path, metavar="FILE", help="the page; None: report.html in the folder")
     options = arguments.parse_args()
     files = _run(options.run) if options.run else RunFolder(options.input_dir).placing(RunFile.MATRIX, options.features)
     output = (options.output or files.path(RunFile.REPORT)).resolve()
-    summary = write_report(files, output)
+    summary = write_report(files, load_config(options.config), output)
     print(f"{output}: {summary.size_mb} MB, {summary.dfus_shown} DFUs one by one")
     print(f"  open it in a browser: {output.as_uri()}")
 

@@ -73,9 +73,9 @@ def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> 
 
 
 @task(name="build-report", timeout_seconds=_HOUR_S, **RETRY)
-def build_report(run: Run) -> ReportSummary:
+def build_report(config: ClusteringConfig, run: Run) -> ReportSummary:
     """Write the page that people read."""
-    return report.build_report(run)
+    return report.build_report(run, config)
 
 
 @task(name="record-run", timeout_seconds=_HOUR_S, **RETRY)

@@ -52,7 +52,12 @@ def published_summary(labels: LabelSummary) -> PublishSummary:
     """Return what publishing would have said had most DFUs borne their label before."""
     first, second, *others = [segment.label for segment in labels.segments]
     sizes = {segment.label: segment.size for segment in labels.segments}
-    flows = [(first, first, sizes[first] - 12), (second, first, 7), (None, first, 5), ("gone_label", second, 9)]
+    flows: list[tuple[str | None, str | None, int]] = [
+        (first, first, sizes[first] - 12),
+        (second, first, 7),
+        (None, first, 5),
+        ("gone_label", second, 9),
+    ]
     flows += [(second, second, sizes[second] - 9), *((label, label, sizes[label]) for label in others)]
     flows += [("gone_label", None, 3), (None, None, 4)]
     transitions = tuple(Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in flows)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from dfu_clustering.config.loading import load_config
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, Value
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
@@ -17,10 +16,10 @@ REPORT_URL_VARIABLE = "DFU_REPORT_URL"
 _MOVES_SHOWN = 30
 
 
-def show_run(summary: RunSummary) -> None:
+def show_run(summary: RunSummary, dfu_table: str) -> None:
     """Attach summary, segments, pictures and the address of the report to the flow run."""
     create_markdown_artifact(
-        key="cluster-dfus-summary", markdown=summary_markdown(summary), description="What the run did"
+        key="cluster-dfus-summary", markdown=summary_markdown(summary, dfu_table), description="What the run did"
     )
     create_table_artifact(key="cluster-dfus-segments", table=segment_table(summary), description="Segments by size")
     pictures = picture_markdown(Path(summary.run_folder))
@@ -50,19 +49,17 @@ def report_address(summary: RunSummary) -> str | None:
     return address.replace("{run}", folder.name).replace("{mlflow_run_id}", summary.mlflow_run_id or "")
 
 
-def show_restore(summary: RestoreSummary) -> None:
+def show_restore(summary: RestoreSummary, dfu_table: str) -> None:
     """Attach what was restored, and which labels that changed."""
     create_markdown_artifact(
-        key="restore-assignments-summary", markdown=restore_markdown(summary), description="What was restored"
+        key="restore-assignments-summary",
+        markdown=restore_markdown(summary, dfu_table),
+        description="What was restored",
     )
 
 
-def _dfu_table() -> str:
-    return load_config().warehouse.tables.dfu
-
-
-def restore_markdown(summary: RestoreSummary) -> str:
-    """Return the report of a restore."""
+def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
+    """Return the report of a restore; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     published = summary.published
     wrote = "would write (dry run)" if published.dry_run else "wrote"
     moves = [t for t in published.transitions if t.old_label != t.new_label]
@@ -70,7 +67,7 @@ def restore_markdown(summary: RestoreSummary) -> str:
         f"# Labels of run {summary.run} restored",
         f"As of {summary.as_of_month}; published before: {summary.replaced_run or 'unknown'}.",
         (
-            f"{_dfu_table()}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
+            f"{dfu_table}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
             f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs are no longer in it. "
             f"MLflow's alias champion: {summary.alias}."
         ),
@@ -124,8 +121,8 @@ def gate_table(report: GateReport) -> list[dict[str, Value]]:
     ] + [{"expectation": name, "result": "not judged"} for name in report.not_judged]
 
 
-def summary_markdown(summary: RunSummary) -> str:
-    """Return the run in a few lines of Markdown."""
+def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
+    """Return the run in a few lines of Markdown; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     published = summary.published
     wrote = "would write (dry run)" if published.dry_run else "wrote"
     chosen = summary.k_selection
@@ -145,7 +142,7 @@ def summary_markdown(summary: RunSummary) -> str:
             f"{summary.figures.kmeans_variance_explained_share:.0%}."
         ),
         (
-            f"{_dfu_table()}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
+            f"{dfu_table}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
             f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs have left it during the "
             f"run, {published.appeared or 0:,} are new."
         ),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from prefect_server import free_port, wait_until
+from tests.integration.prefect_server import free_port, wait_until
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -68,7 +68,7 @@ class ApiSite:
             self._process.kill()
             self._process.wait()
 
-    def get(self, path: str, method: str = "GET", headers: dict[str, str] | None = None, **query: object) -> Reply:
+    def get(self, path: str, method: str = "GET", headers: dict[str, str] | None = None, **query: Any) -> Reply:
         """Ask for a path, already encoded, with a query that is encoded here."""
         address = f"{self.url}{path}" + (f"?{urlencode(query)}" if query else "")
         request = urllib.request.Request(address, method=method, headers=headers or {})
@@ -81,8 +81,9 @@ class ApiSite:
 
     def page(self, filters: object = None, **query: object) -> Reply:
         """Ask for a page; filters are encoded as JSON."""
-        given = {} if filters is None else {"filters": json.dumps(filters)}
-        return self.get("/domains/dfu/page", **given, **query)
+        if filters is not None:
+            query["filters"] = json.dumps(filters)
+        return self.get("/domains/dfu/page", query=query)
 
     def dfu(self, dfu_ck: str) -> Reply:
         """Ask for a DFU, with everything in its key encoded."""

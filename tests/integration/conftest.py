@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deployed_site import DeployedSite
-from gate_runs import DataQualityEvents, copied_panel, load_clean_panel
 from mlflow import MlflowClient
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import PrefectServer
 
 from dfu_clustering.demo.server import EmbeddedServer, create_database, drop_database
+from tests.integration.deployed_site import DeployedSite
+from tests.integration.gate_runs import DataQualityEvents, copied_panel, load_clean_panel
+from tests.integration.prefect_server import PrefectServer
 
 _PANEL_NUMBERS = itertools.count(1)
 

@@ -12,12 +12,12 @@ from urllib.error import URLError
 from uuid import uuid4
 
 import psycopg2
-from prefect_server import PrefectServer, wait_until
 
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.loads.events import sales_loaded_event
 from dfu_clustering.runs.ledger import Ledger
+from tests.integration.prefect_server import PrefectServer, wait_until
 
 ROOT = Path(__file__).parents[2]
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}

@@ -6,13 +6,11 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
-from cuttable_proxy import CuttableProxy
-from deployed_site import DeployedSite
 from mlflow import MlflowClient
-from prefect_server import wait_until
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
@@ -21,6 +19,9 @@ from dfu_clustering.demo.server import EmbeddedServer, create_database, start_se
 from dfu_clustering.files.tables import read_json
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.run import short_run_id
+from tests.integration.cuttable_proxy import CuttableProxy
+from tests.integration.deployed_site import DeployedSite
+from tests.integration.prefect_server import wait_until
 
 ROOT = Path(__file__).parents[2]
 # every label changes, which the gate of the labels would not let pass
@@ -132,6 +133,11 @@ class FaultRun:
         body = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
         self.faults.site.server.post(f"/flow_runs/{self.id}/set_state", body)
         self.start()
+
+    def summary(self) -> dict[str, Any]:
+        """Return summary.json."""
+        assert self.folder is not None
+        return read_json(self.folder / "summary.json")
 
     def finished_steps(self) -> list[str]:
         return list(read_json(self.folder / "manifest.json")["steps"]) if self.folder else []

@@ -12,18 +12,18 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.events.clients import PrefectEventSubscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.events.schemas.events import Event
-from prefect_server import wait_until
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import EmbeddedServer, create_database
 from flows.cluster_dfus import cluster_dfus
+from tests.integration.prefect_server import wait_until
 
 TEMPLATE = "gates_clean"
 EVENT_SECONDS = 10
 # what a run on good data costs is not what these tests look at
-QUICK = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}
+QUICK: dict[str, Any] = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}
 
 
 def any_change() -> dict[str, Any]:

@@ -8,15 +8,16 @@ import threading
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import psycopg2
 import pytest
-from http_receiver import HttpReceiver
-from prefect_server import wait_until
 
 from deploy.alert_channel import notification_block
 from dfu_clustering.demo.loading import create_tables
+from tests.integration.http_receiver import HttpReceiver
+from tests.integration.prefect_server import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -63,7 +64,7 @@ class AlertReceiver(HttpReceiver):
     """Takes the alerts, but first refuses a few test alerts."""
 
     def __init__(self) -> None:
-        self.messages = []
+        self.messages: list[Any] = []
         self.test_alerts_to_refuse = 0
         super().__init__(self._status)
 
@@ -89,7 +90,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.sender = None
-        self.recipients = []
+        self.recipients: list[str] = []
         self.text = ""
         mailbox = self
 

@@ -6,12 +6,12 @@ from contextlib import closing
 import psycopg2
 import pytest
 import yaml
-from api_site import ApiSite
 from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.settings import ApiSettings
 from dfu_clustering.warehouse.statements import statement
+from tests.integration.api_site import ApiSite
 
 pytestmark = pytest.mark.integration
 

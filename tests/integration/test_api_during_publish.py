@@ -8,11 +8,11 @@ import httpx
 import pandas as pd
 import psycopg2
 import pytest
-from api_site import ApiSite
 
 from dfu_clustering.publishing.transaction import publish_labels
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement
+from tests.integration.api_site import ApiSite
 
 pytestmark = pytest.mark.integration
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from gate_runs import QUICK
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from psycopg2 import errors
 from sqlalchemy import make_url
@@ -13,6 +12,7 @@ from sqlalchemy import make_url
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import create_tables, load_panel
 from flows.cluster_dfus import cluster_dfus
+from tests.integration.gate_runs import QUICK
 
 pytestmark = pytest.mark.integration
 

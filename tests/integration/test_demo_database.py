@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy
+from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from dfu_clustering.demo.database import database_name, prepare_demo_database
 from dfu_clustering.demo.generated import generate_panel
@@ -111,7 +112,7 @@ def test_drivers_sqlalchemy_and_great_expectations_accept_the_url(postgres_url: 
         assert connection.execute(sqlalchemy.text("SELECT count(*) FROM t")).scalar() == 3
     engine.dispose()
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_postgres("demo", connection_string=postgres_url).add_table_asset("t", "t")
     batch = asset.add_batch_definition_whole_table("all").get_batch()
     assert batch.validate(gx.expectations.ExpectTableRowCountToEqual(value=3)).success

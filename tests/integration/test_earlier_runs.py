@@ -64,6 +64,7 @@ def copied(site, tmp_path):
 
 def test_champion_is_the_newest_publish_of_the_ledger(site):
     champion = EarlierRuns.in_folder(site, CONFIG).champion()
+    assert champion is not None
     assert (champion.name, champion.as_of_month) == (SEPTEMBER, "2026-09")
     assert champion.require(RunFile.LABELS) == site / "runs" / SEPTEMBER / "cluster_labels.csv"
 

@@ -5,14 +5,15 @@ import sys
 import tempfile
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
 import pytest
-from fault_site import OLD, ROOT, FaultRun, FaultSite
-from prefect_server import free_port, wait_until
 
 from dfu_clustering.files.tables import read_json, read_table
+from tests.integration.fault_site import OLD, ROOT, FaultRun, FaultSite
+from tests.integration.prefect_server import free_port, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -62,7 +63,7 @@ STEPS = ["read_sales_state", "build_features", "train_model", "label_segments", 
 
 
 def test_killed_after_every_step_in_turn_a_run_goes_on_and_does_none_twice(faults, run):
-    done = {}
+    done: dict[str, Any] = {}
     for number, step in enumerate(STEPS):
         run.retry() if number else run.start()
         run.wait_until(lambda step=step: step in run.finished_steps())
@@ -74,7 +75,7 @@ def test_killed_after_every_step_in_turn_a_run_goes_on_and_does_none_twice(fault
     run.retry()
     completes(run)
     keeps_the_labels_of_before(run)
-    assert read_json(run.folder / "summary.json")["published"]["updated"] > 200
+    assert run.summary()["published"]["updated"] > 200
 
 
 def test_killed_in_the_middle_of_the_update_nothing_is_written(faults, run):
@@ -102,7 +103,7 @@ def test_killed_between_commit_and_manifest_the_rerun_reports_what_was_done(faul
     run.retry()
     completes(run)
     keeps_the_labels_of_before(run)
-    assert read_json(run.folder / "summary.json")["published"]["updated"] > 200
+    assert run.summary()["published"]["updated"] > 200
 
 
 @pytest.mark.parametrize("pattern", [PROFILE, COPY_OUT, UPDATE], ids=["validation", "extraction", "publish"])
@@ -130,7 +131,7 @@ def test_network_cut_while_the_commit_is_answered_is_found_out_by_the_next_try(f
     assert "The connection was lost while the labels were committed" in run.log.read_text()
     assert "these labels were already published before the run was interrupted" in run.log.read_text()
     keeps_the_labels_of_before(run)
-    assert read_json(run.folder / "summary.json")["published"]["updated"] > 200
+    assert run.summary()["published"]["updated"] > 200
 
 
 @pytest.mark.parametrize("pattern", [COPY_OUT, UPDATE], ids=["extraction", "publish"])
@@ -157,7 +158,7 @@ def test_dfus_deleted_and_added_before_the_update_are_reported(faults, run):
     faults.proxy.when(UPDATE, change)
     run.start()
     assert run.wait()["type"] == "COMPLETED", run.log.read_text()[-3000:]
-    published = read_json(run.folder / "summary.json")["published"]
+    published = run.summary()["published"]
     assert published["not_found"] == 3
     assert (published["appeared"], published["appeared_keys"]) == (1, ["new_n_w"])
     faults.execute("DELETE FROM dim_dfu WHERE dfu_ck = 'new_n_w'")
@@ -246,7 +247,7 @@ def test_mlflow_down_from_the_start_costs_the_record_and_not_the_run(faults, tmp
     run = FaultRun(faults, tmp_path, MLFLOW_TRACKING_URI=f"http://user:{SECRET}@127.0.0.1:9")
     run.start()
     completes(run)
-    assert read_json(run.folder / "summary.json")["mlflow_run_id"] is None
+    assert run.summary()["mlflow_run_id"] is None
     assert "previous_labels.parquet is only in the run's folder" in run.log.read_text()
     assert "the run is not in MLflow" in run.log.read_text()
     assert SECRET not in run.log.read_text()
@@ -268,7 +269,7 @@ def test_mlflow_that_goes_away_in_the_middle_costs_the_record_and_not_the_run(fa
     finally:
         end_family(server)
     assert list((tmp_path / "a").rglob("previous_labels.parquet"))  # there before the change
-    assert read_json(run.folder / "summary.json")["mlflow_run_id"] is None
+    assert run.summary()["mlflow_run_id"] is None
     assert "the run is not in MLflow" in run.log.read_text()
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import psycopg2
 import pytest
-from gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
@@ -28,6 +27,7 @@ from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
 from expectations.gate import judge_assignments, judge_features, judge_sources
+from tests.integration.gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
 
 pytestmark = pytest.mark.integration
 
@@ -255,7 +255,12 @@ def test_a_connection_that_drops_while_data_are_judged_is_tried_again(panel):
     # a lock makes the gate wait in the middle of a suite; there its connection is cut
     with closing(psycopg2.connect(panel)) as blocker, blocker.cursor() as cursor:
         cursor.execute("LOCK TABLE dim_item IN ACCESS EXCLUSIVE MODE")
-        cut = threading.Thread(target=lambda: (cut_waiting_connection(panel), blocker.rollback()))
+
+        def cut_and_let_go():
+            cut_waiting_connection(panel)
+            blocker.rollback()
+
+        cut = threading.Thread(target=cut_and_let_go)
         cut.start()
         ran = run_flow(skip_suites=("fact_sales_monthly", "dim_dfu"))
         cut.join()

@@ -5,11 +5,11 @@ import shutil
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import psycopg2
 import pytest
-from gate_runs import execute, fetch, rows_of_dim_dfu
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from dfu_clustering.config.loading import load_config
@@ -31,11 +31,12 @@ from dfu_clustering.steps.backfill import (
 )
 from dfu_clustering.warehouse.connect import connect_engine
 from flows.backfill_history import backfill_history
+from tests.integration.gate_runs import execute, fetch, rows_of_dim_dfu
 
 pytestmark = pytest.mark.integration
 
 DOCS = Path(__file__).parents[2] / "docs" / "history.md"
-QUICK = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}
+QUICK: dict[str, Any] = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}
 MONTHS = ["2026-06", "2026-07", "2026-08"]
 
 

@@ -6,12 +6,12 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
 import psycopg2
 import pytest
-from databases import copied_database
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -21,7 +21,6 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import wait_until
 from sqlalchemy import make_url
 
 from dfu_clustering.config.loading import load_config
@@ -36,10 +35,12 @@ from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
 from flows.cluster_dfus import cluster_dfus
+from tests.databases import copied_database
+from tests.integration.prefect_server import wait_until
 
 pytestmark = pytest.mark.integration
 
-SETTINGS = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
+SETTINGS: dict[str, Any] = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
 FIRST, SECOND = "2026-09", "2026-10"
 
 

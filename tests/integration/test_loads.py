@@ -11,8 +11,6 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from deployed_site import FINAL, ROOT
-from http_receiver import HttpReceiver
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import make_url
 
@@ -26,6 +24,8 @@ from dfu_clustering.runs.run import short_run_id
 from dfu_clustering.warehouse.connect import connect_engine
 from flows.watch_sales_load import watch_sales_load
 from scripts.announce_sales_load import NotAnnouncedError, announce
+from tests.integration.deployed_site import FINAL, ROOT
+from tests.integration.http_receiver import HttpReceiver
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -227,7 +227,7 @@ def test_publish_starts_the_training_downstream_with_labels_and_transitions(site
     assert run["state_type"] == "COMPLETED", run["state"]
     assert run["parameters"]["as_of_month"] == "2026-06"
     assert run["parameters"]["labels"] == publication.labels
-    after = {}
+    after: dict[str | None, int] = {}
     for change in run["parameters"]["transitions"]:
         after[change["new_label"]] = after.get(change["new_label"], 0) + change["dfus"]
     after.pop(None, None)

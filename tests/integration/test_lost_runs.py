@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.events import EventTrigger
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import wait_until
 
 from deploy.register import LOST_RUN, lost_run_automation
+from tests.integration.prefect_server import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -47,11 +48,12 @@ with tags(RUN_TAG):
 def automation(prefect_server):
     """The automation, with less patience."""
     wanted = lost_run_automation()
+    assert isinstance(wanted.trigger, EventTrigger)
     wanted.trigger.within = timedelta(seconds=LOST_AFTER_SECONDS)
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}), get_client(sync_client=True) as client:
-        created = wanted.create()
-        yield created
-        client.delete_automation(created.id)
+        number = client.create_automation(wanted)
+        yield client.read_automation(number)
+        client.delete_automation(number)
 
 
 def start(server, flow):

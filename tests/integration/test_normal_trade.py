@@ -134,7 +134,8 @@ def load_tidy(url, folder, demand):
 
 def critical_failures(url, folder, months):
     """Judge the sources as of each month, as if its load were the newest."""
-    engine, config, found = connect_engine(url), load_config(), {}
+    engine, config = connect_engine(url), load_config()
+    found: dict[tuple[str, str], tuple[object, object]] = {}
     for month in months:
         run = Run.open(folder, as_of_month=str(month), config_digest="d", run_id="x")
         reports = judge_sources(config, engine, run, GatePolicy(), chosen=True)

@@ -1,10 +1,10 @@
 """A run that comes late publishes nothing over newer labels: it is asked under the publish lock, on the real table."""
 
+import inspect
 import shutil
 from datetime import UTC, datetime
 
 import pytest
-from databases import copied_database
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
@@ -21,6 +21,7 @@ from dfu_clustering.steps.publish_labels import publish_run
 from dfu_clustering.steps.record_publication import record_publication
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
+from tests.databases import copied_database
 
 pytestmark = pytest.mark.integration
 
@@ -111,11 +112,11 @@ def test_run_that_was_cut_off_after_its_own_publish_is_not_overtaken_by_itself(e
     first = publish(engine, run)
     # killed before its manifest said so: the same steps in a manifest that lacks them
     again = Run.open(tmp_path / "runs", as_of_month="2026-09", config_digest=CONFIG.digest(), run_id="own")
-    assert publish_run.__wrapped__(again, engine, CONFIG.tracking, dry_run=False).transitions == first.transitions
+    assert inspect.unwrap(publish_run)(again, engine, CONFIG.tracking, dry_run=False).transitions == first.transitions
     assert len(Ledger(run.runs).publications()) == 1
 
 
 def test_dry_run_is_asked_nothing(engine, labelled):
     late = labelled("2026-09", "late")
     publish(engine, labelled("2026-10", "newer"))
-    assert publish_run.__wrapped__(late, engine, CONFIG.tracking, dry_run=True).dry_run
+    assert inspect.unwrap(publish_run)(late, engine, CONFIG.tracking, dry_run=True).dry_run

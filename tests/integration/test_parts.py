@@ -5,14 +5,13 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import psycopg2
 import pytest
-from databases import copied_database
 from prefect import flow, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import wait_until
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
@@ -27,6 +26,8 @@ from dfu_clustering.warehouse.connect import connect_engine, is_transient
 from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
 from tasks import clustering
 from tasks.parts import build_features_in_parts
+from tests.databases import copied_database
+from tests.integration.prefect_server import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -114,6 +115,10 @@ def test_parts_see_one_snapshot_whatever_is_loaded_meanwhile(warehouse, at_once,
     assert content(joined) == content(at_once)
 
 
+def run_id_of(state) -> UUID:
+    return state.state_details.flow_run_id
+
+
 def run_in_parts(prefect_server, config: ClusteringConfig, folder: Path) -> tuple[RunFolder, set[str]]:
     """Build the features in a flow; return the files and the names of the tasks that built the parts."""
     run = Run(folder, as_of_month=AS_OF)
@@ -125,7 +130,7 @@ def run_in_parts(prefect_server, config: ClusteringConfig, folder: Path) -> tupl
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
         state = only_features(return_state=True)
         state.result()
-        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run_id_of(state)]))
         with get_client(sync_client=True) as client:
             names = {task_run.name for task_run in client.read_task_runs(flow_run_filter=wanted)}
     return run, names
@@ -189,7 +194,7 @@ def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(prefect_serv
         state = only_features(return_state=True)
         dropped.result()
         state.result()
-        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run_id_of(state)]))
         with get_client(sync_client=True) as client:
             tries = {task_run.name: task_run.run_count for task_run in client.read_task_runs(flow_run_filter=wanted)}
     assert content(run) == content(at_once)

@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import psycopg2
 import pytest
-from databases import copied_database
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.files.tables import read_json
+from tests.databases import copied_database
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from report_runs import CONFIG, make_run
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
@@ -22,6 +21,7 @@ from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.steps.find_published import find_published
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.tracking.store import TrackingUnavailableError
+from tests.report_runs import CONFIG, make_run
 
 pytestmark = pytest.mark.integration
 
@@ -85,6 +85,7 @@ def test_run_that_is_in_neither_place_stops_the_next_unless_a_reason_is_given(ru
         find_published(run, CONFIG.tracking)
     choice = find_published(run, CONFIG.tracking, override_reason="the disk is lost")
     assert choice.run is None
+    assert choice.problem is not None
     assert f"labels are made from scratch and do not continue those of {name}" in choice.problem
     assert "Reason given: the disk is lost" in choice.problem
 
@@ -150,6 +151,7 @@ def test_dry_run_on_labels_of_the_former_scheme_goes_on_and_tells_the_publishing
     require_refused(run, "schema_version 1, whose labels are words of whole clusters")
     choice = find_published(run, CONFIG.tracking, dry_run=True)
     assert choice.run is None
+    assert choice.problem is not None
     assert "This is a dry run; a publish needs an override_reason" in choice.problem
 
 
@@ -207,6 +209,7 @@ def test_run_of_another_assortment_has_nothing_to_continue_and_that_is_reported(
     write_table(table.assign(dfu_ck="other_" + table["dfu_ck"]), path)
     choice = find_published(run, CONFIG.tracking)
     assert choice.run is None
+    assert choice.problem is not None
     assert f"this run has only 0% of its {len(table)} DFUs" in choice.problem
 
 
@@ -227,11 +230,16 @@ def trained_beside(run, folder):
 
 
 def test_published_clusters_are_read_once_and_of_the_matrix_only_what_is_compared(run, tmp_path, monkeypatch):
-    read, folder = [], CountedFolder(published_folder(run))
-    whole = PublishedFiles.matrix
-    monkeypatch.setattr(
-        PublishedFiles, "matrix", lambda self, columns=None: read.append(whole(self, columns)) or read[-1]
-    )
+    read: list[pd.DataFrame] = []
+    folder, whole = CountedFolder(published_folder(run)), PublishedFiles.matrix
+
+    def noted(self, columns=None):
+        frame = whole(self, columns)
+        assert frame is not None
+        read.append(frame)
+        return frame
+
+    monkeypatch.setattr(PublishedFiles, "matrix", noted)
     train_model(trained_beside(run, tmp_path), CONFIG, PublishedFiles(folder))
     assert [folder.asked.count(file) for file in (RunFile.LABELS, RunFile.MODEL)] == [1, 1]
     assert [list(frame) for frame in read] == [["dfu_ck", *SHAPE_SOURCES]]
@@ -250,4 +258,5 @@ def test_setting_that_never_held_back_is_not_written_as_that_of_the_space(publis
     again = tmp_path / "again"
     allowed = never.model_copy(update={"refit": "auto"})
     told = train_model(trained_beside(published_run, again), allowed, PublishedFiles.in_folder(tmp_path))
+    assert told.continuity is not None
     assert told.continuity.reason == "settings changed: feature_set"

@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 import pandas as pd
 import psycopg2
 import pytest
-from prefect_server import wait_until
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
@@ -20,6 +19,7 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.warehouse import timeouts
 from dfu_clustering.warehouse.connect import connect_engine, is_transient
 from dfu_clustering.warehouse.statements import statement
+from tests.integration.prefect_server import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -160,7 +160,7 @@ def waits_for_the_lock(url):
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        return cursor.fetchone()[0]
+        return cursor.fetchall()[0][0]
 
 
 def test_second_publisher_waits_for_the_first(engine, postgres_url):

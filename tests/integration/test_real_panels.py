@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from databases import copied_database
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.loading import load_panel
@@ -22,6 +21,7 @@ from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.snapshot import newest_month
 from expectations.gate import as_of, judge_assignments, judge_features, judge_sources
+from tests.databases import copied_database
 
 pytestmark = pytest.mark.integration
 

@@ -5,8 +5,6 @@ import re
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import Visit, headless_chromium
-from report_runs import HOSTILE_KEYS, make_run, stability_of
 
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
@@ -14,6 +12,8 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_report import build_report
+from tests.browser import Visit, headless_chromium
+from tests.report_runs import CONFIG, HOSTILE_KEYS, make_run, stability_of
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +29,7 @@ def run(tmp_path_factory) -> Run:
     names = ["dfu_ck", "old_label", "new_label", "word", "feature", "before", "after"]
     moved = pd.DataFrame([[key, "a", "b", "rising", "log_growth", 0.1, 0.5] for key in HOSTILE_KEYS], columns=names)
     write_table(moved, run.path(RunFile.LABEL_CHANGES))
-    build_report(run)
+    build_report(run, CONFIG)
     return run
 
 
@@ -66,6 +66,16 @@ def test_page_renders_without_complaint_and_loads_nothing(visit, run, scheme):
     assert opened.page.title() == "Demand segments as of October 2026"
     ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(251, 250, 248)", "dark": "rgb(22, 23, 26)"}[scheme]
+
+
+def test_heads_stand_as_what_is_below_them(visit):
+    aligned = "heads => heads.map(head => getComputedStyle(head).textAlign)"
+    heads = visit().page.locator(".matrix thead tr")
+    for row in heads.all():
+        first, *others = row.locator("th").evaluate_all(aligned)
+        assert first == "left"
+        assert set(others) == {"right"}
+    assert heads.count() == 2
 
 
 def test_keys_that_look_like_markup_are_shown_as_texts(visit):
@@ -193,7 +203,9 @@ def test_texts_and_tables_do_without_javascript(browser, run):
     opened = Visit(browser, run.path(RunFile.REPORT).as_uri(), java_script_enabled=False)
     try:
         assert opened.page.locator(".heat tbody tr").count() > 0
-        assert opened.page.locator("noscript").text_content().startswith("Charts, filter and search need JavaScript")
+        assert (opened.page.locator("noscript").text_content() or "").startswith(
+            "Charts, filter and search need JavaScript"
+        )
         assert opened.page.locator(".controls").is_hidden()
     finally:
         opened.close()

@@ -1,14 +1,16 @@
 """The page as a file: what it holds, what it leaves out where a run lacks it, how large it may become."""
 
 import re
+import runpy
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from report_runs import HOSTILE_KEYS, N_MONTHS, make_run, stability_of
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import write_summary
@@ -17,10 +19,12 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_report import write_report
+from tests.report_runs import CONFIG, HOSTILE_KEYS, N_MONTHS, make_run, stability_of
 
 pytestmark = pytest.mark.integration
 
 LARGEST_MB = 5
+PROGRAM = Path(__file__).parents[2] / "scripts" / "build_report.py"
 MILLION = 1_000_000
 
 
@@ -38,7 +42,7 @@ def run(finished, tmp_path) -> Run:
 
 
 def page_of(run):
-    write_report(run, run.path(RunFile.REPORT))
+    write_report(run, CONFIG, run.path(RunFile.REPORT))
     return run.path(RunFile.REPORT).read_text(encoding="utf-8")
 
 
@@ -108,6 +112,16 @@ def test_page_does_without_what_a_run_lacks(run, absent):
     assert ('id="members"' in page) == ("panel" not in absent)
 
 
+def test_page_calls_the_dfu_table_as_the_named_configuration_does(run, tmp_path, monkeypatch):
+    names = tmp_path / "names.yaml"
+    names.write_text("clustering: {warehouse: {tables: {dfu: dim_sku}}}")
+    monkeypatch.setattr(sys, "argv", ["build_report", "--run", str(run.folder), "--config", str(names)])
+    runpy.run_path(str(PROGRAM), run_name="__main__")
+    page = run.path(RunFile.REPORT).read_text(encoding="utf-8")
+    assert "Published to dim_sku" in page
+    assert "sell, but are not in dim_sku: no label" in page
+
+
 @pytest.mark.parametrize("other", [{"as_of_month": "2026-11"}, {"keys_digest": "0" * 16}, None])
 def test_demand_of_another_matrix_than_the_trained_one_is_not_shown(run, other):
     metadata = run.path(RunFile.FEATURES)
@@ -121,7 +135,7 @@ def test_demand_of_another_matrix_than_the_trained_one_is_not_shown(run, other):
 def test_programs_without_a_run_get_a_page_that_says_what_it_does_not_know(run):
     shutil.rmtree(run.folder / "data_quality")  # programs leave no reports
     files = RunFolder(run.folder)
-    write_report(files, files.path(RunFile.REPORT))
+    write_report(files, CONFIG, files.path(RunFile.REPORT))
     page = run.path(RunFile.REPORT).read_text(encoding="utf-8")
     assert "Not published by this run" in page
     assert "This run has no reports of the data-quality gates" in page
@@ -141,7 +155,7 @@ def test_missing_model_is_said_and_leaves_the_earlier_page(run):
 @pytest.mark.slow
 def test_page_of_a_million_dfus_stays_small(run):
     enlarge(run, MILLION)
-    summary = write_report(run, run.path(RunFile.REPORT))
+    summary = write_report(run, CONFIG, run.path(RunFile.REPORT))
     assert summary.size_mb < LARGEST_MB
     assert summary.dfus_shown < 5000
     assert f"{MILLION:,}" in run.path(RunFile.REPORT).read_text(encoding="utf-8")

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
-from http_receiver import HttpReceiver
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
@@ -33,6 +31,8 @@ from dfu_clustering.tracking.store import mlflow_store
 from dfu_clustering.warehouse.statements import statement
 from flows.restore_assignments import restore_assignments
 from scripts import announce_sales_load
+from tests.integration.gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
+from tests.integration.http_receiver import HttpReceiver
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +55,7 @@ def recorded(tmp_path_factory):
             rows = [f"{key},0,{label}" for key, label in LABELS[name].items()]
             (folder / "cluster_labels.csv").write_text("\n".join(["dfu_ck,cluster_id,cluster_label", *rows]))
             publication = publish(var, name, NOON + timedelta(hours=hours))
-            Run(folder, as_of_month=name[:7]).once(RECORD_PUBLICATION, lambda publication=publication: publication)
+            Run(folder, as_of_month=name[:7]).once(RECORD_PUBLICATION, partial(lambda found: found, publication))
             run = store.client.create_run(store.experiment_id(), run_name=name)
             store.client.log_artifacts(run.info.run_id, str(folder))
             model = store.client.create_model_version(CONFIG.registered_model, str(folder), run.info.run_id)
@@ -108,7 +108,7 @@ def restore(site, postgres_url, monkeypatch, capsys):
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["restore_assignments", *arguments])
-        ended = 0
+        ended: str | int | None = 0
         try:
             runpy.run_path(str(ROOT / "scripts" / "restore_assignments.py"), run_name="__main__")
         except SystemExit as stop:
@@ -144,6 +144,7 @@ def test_run_that_is_wanted_back_is_published_recorded_and_said(restore, site, p
     ]
     assert champion_in_mlflow(site) == AUGUST
     champion = EarlierRuns.in_folder(site, CONFIG).champion()
+    assert champion is not None
     assert champion.name == AUGUST
     line = Ledger(site / "runs").publications()[-1]
     assert (line.run, line.restored, line.load_id, line.as_of_month) == (AUGUST, True, None, "2026-08")
@@ -323,9 +324,10 @@ def test_flow_restores_an_earlier_run_and_a_repeated_announcement_leaves_it(pane
     expected = labels.set_index("dfu_ck")["cluster_label"].to_dict()
     assert {k: v for k, v in published(panel).items() if v is not None} == expected != wanted
     with get_client(sync_client=True) as client:
+        assert state.state_details.flow_run_id is not None
         of_run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
         (shown,) = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
-    assert f"Labels of run {summary.run} put back" in shown.data
+    assert f"Labels of run {summary.run} put back" in str(shown.data)
 
     rows = rows_of_dim_dfu(panel)
     repeated = run_flow(**load)

@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 import pytest
-from gate_runs import copied_panel, execute, rows_of_dim_dfu, run_flow
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.run import Run
 from dfu_clustering.warehouse.connect import connect_engine
 from expectations.gate import as_of, judge_sources
+from tests.integration.gate_runs import copied_panel, execute, rows_of_dim_dfu, run_flow
 
 pytestmark = pytest.mark.integration
 
@@ -256,7 +256,7 @@ def test_a_bad_load_does_not_pass_the_gate(clean_panel, tmp_path, name):
         chosen = bad.as_of_month is not None
         reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=chosen)
         engine.dispose()
-    failures = {(report.suite, check.name): check for report in reports for check in report.failures}
+    failures = {(str(report.suite), check.name): check for report in reports for check in report.failures}
     _require_noticed(failures[bad.suite, bad.expectation].model_dump(), bad)
 
 

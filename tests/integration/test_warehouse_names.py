@@ -4,13 +4,12 @@ import runpy
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import psycopg2
 import pytest
 import yaml
-from api_site import ApiSite
-from gate_runs import QUICK
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import make_url
 
@@ -30,6 +29,8 @@ from dfu_clustering.warehouse.connect import connect_engine, raw_connection
 from dfu_clustering.warehouse.statements import quoted
 from expectations.gate import judge_sources
 from flows.cluster_dfus import cluster_dfus
+from tests.integration.api_site import ApiSite
+from tests.integration.gate_runs import QUICK
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +39,7 @@ PANEL = generate_panel(400, 36, 11)
 PROOF = next(proof.as_py() for proof in PANEL.dfus["proof"] if proof.is_valid)
 DEFAULTS = load_config(DEFAULTS_PATH).warehouse
 RENAMED = {"brand": "Brand Name", "proof": "proof %", "total_lt": "lead:time", "category": "cat{0}", "region": "area"}
-COMPANY = {
+COMPANY: dict[str, Any] = {
     "schema": "Sales Mart",
     "tables": {"sales": "Sales; DROP TABLE dim_sku", "dfu": "dim_sku", "item": 'the "item"'},
     "columns": {
@@ -141,7 +142,7 @@ def sites(postgres_server, server_of_this_process, tracking_store, tmp_path_fact
         ):
             for name, value in (site.variables() | {"MLFLOW_TRACKING_URI": tracking_store}).items():
                 patch.setenv(name, value)
-            site.summary = cluster_dfus(**QUICK)
+            cluster_dfus(**QUICK)
     yield found
     for site in found.values():
         for role in ("dfu_worker", "dfu_api"):
@@ -308,7 +309,7 @@ def test_keys_that_sales_and_items_pad_with_blanks_are_read_as_sql_compares_them
         execute(postgres_url, f"ALTER TABLE {sales} ALTER customer_group TYPE char(30)")
         execute(postgres_url, f"ALTER TABLE {items} ALTER item_id TYPE char(30)")
     engine.dispose()
-    pd.testing.assert_frame_equal(*matrices)
+    pd.testing.assert_frame_equal(matrices[0], matrices[1])
     assert matrices[1]["category"].notna().any()
 
 

@@ -9,7 +9,8 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import free_port, wait_until
+
+from tests.integration.prefect_server import free_port, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

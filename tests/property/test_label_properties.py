@@ -140,8 +140,8 @@ def test_membership_does_not_depend_on_the_order_of_dfus(values, meanings, seed)
     n = len(values["mean_demand"])
     rng = np.random.default_rng(seed)
     # whole numbers and sums of them are exact, so that no order of rows decides a tie
-    clusters = Clusters(tuple(meanings), rng.permutation(1000)[: len(meanings), None] * 1.0)
-    space, order = rng.permutation(1000)[:n, None] * 1.0, rng.permutation(n)
+    clusters = Clusters(tuple(meanings), rng.permutation(1000)[: len(meanings), None].astype(float))
+    space, order = rng.permutation(1000)[:n, None].astype(float), rng.permutation(n)
     straight = settle(clusters, space, values, CONFIG, min_cluster_size_pct=5)
     shuffled_values = {name: of_all[order] for name, of_all in values.items()}
     shuffled = settle(clusters, space[order], shuffled_values, CONFIG, min_cluster_size_pct=5)

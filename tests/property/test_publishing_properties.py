@@ -189,8 +189,13 @@ def test_no_sequence_leaves_a_mixture_of_old_and_new_labels(postgres_url, tmp_pa
         # the server itself does not crash here, and the disk is waited for often enough
         cursor.execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
     killed: list[str] = []
+
+    class PublishesHere(Publishes):
+        def __init__(self) -> None:
+            super().__init__(postgres_url, tmp_path / "runs", killed)
+
     run_state_machine_as_test(
-        lambda: Publishes(postgres_url, tmp_path / "runs", killed),
+        PublishesHere,
         settings=settings(
             max_examples=sequences,
             stateful_step_count=STEPS,

@@ -1,14 +1,16 @@
 """Alerts as code: what they say, which events they hear, and configurations that are refused with a remedy."""
 
 import ast
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from apprise.plugins.email.base import NotifyEmail
 from prefect.events import Event, RelatedResource, Resource
 from prefect.server.events.actions import SendNotification
 from prefect.server.utilities.user_templates import render_user_template_sync
+from prefect.types._datetime import DateTime
 
 from deploy.alert_channel import notification_block
 from deploy.alerts import TEST_ALERT, read_alerts, switched_off
@@ -47,7 +49,7 @@ def rendered(name, event):
 def event(name, payload, resource=f"prefect.flow-run.{RUN_ID}", resource_name="as of 2026-10", related=()):
     return Event(
         event=name,
-        occurred=datetime(2026, 11, 3, 4, 5, 6, tzinfo=UTC),
+        occurred=DateTime(2026, 11, 3, 4, 5, 6, tzinfo=UTC),
         resource=Resource({"prefect.resource.id": resource, "prefect.resource.name": resource_name}),
         related=[RelatedResource(labels) for labels in related],
         payload=payload,
@@ -172,7 +174,7 @@ def flow_names():
     for file in (ROOT / "flows").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "flow":
-                names |= {keyword.value.value for keyword in node.keywords if keyword.arg == "name"}
+                names |= {ast.literal_eval(keyword.value) for keyword in node.keywords if keyword.arg == "name"}
     return names
 
 
@@ -221,6 +223,7 @@ def test_each_channel_is_a_block_with_one_receiver_that_hides_its_address(enviro
 
 def test_the_e_mail_channel_logs_in_and_encrypts_as_its_address_says():
     (service,) = notification_block(E_MAIL)._apprise_client
+    assert isinstance(service, NotifyEmail)
     assert (service.smtp_host, service.port, service.user, service.password) == (
         "smtp.example.com",
         587,
@@ -229,6 +232,7 @@ def test_the_e_mail_channel_logs_in_and_encrypts_as_its_address_says():
     )
     assert service.secure_mode == "starttls"
     (service,) = notification_block(E_MAIL | {"DFU_ALERT_URL": "smtps://mail.example.com"})._apprise_client
+    assert isinstance(service, NotifyEmail)
     assert (service.port, service.secure_mode) == (465, "ssl")
 
 

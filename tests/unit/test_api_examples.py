@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from api import schemas as models
 from api.app import EXAMPLES, create_app
@@ -15,7 +16,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
 @pytest.fixture(scope="module")
 def schemas(tmp_path_factory):
-    settings = ApiSettings(database_url="postgresql://nobody@nowhere/none", runs=tmp_path_factory.mktemp("runs"))
+    settings = ApiSettings(
+        database_url=SecretStr("postgresql://nobody@nowhere/none"), runs=tmp_path_factory.mktemp("runs")
+    )
     return create_app(settings).openapi()["components"]["schemas"]
 
 

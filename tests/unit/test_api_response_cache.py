@@ -4,6 +4,7 @@ import gzip
 import os
 import sys
 import weakref
+from functools import partial
 
 import pytest
 from fastapi import Request
@@ -65,7 +66,7 @@ def test_kept_answers_are_built_once_and_the_oldest_go_first(monkeypatch):
         return Answer(name.encode() * 4)
 
     for name in ("a", "b", "a", "c", "a", "b"):
-        assert kept.get(name, lambda name=name: build(name)).body == name.encode() * 4
+        assert kept.get(name, partial(build, name)).body == name.encode() * 4
     assert built == ["a", "b", "c", "b"]
 
 
@@ -84,7 +85,7 @@ def test_limit_is_of_all_that_an_answer_takes(monkeypatch, key, answer):
     for at in range(100):
         one = Answer(answer.body)
         held.append(weakref.ref(one))
-        kept.get((key, at), lambda one=one: one).response(request(accept_encoding="gzip"))
+        kept.get((key, at), partial(lambda answer: answer, one)).response(request(accept_encoding="gzip"))
     del one
     left = [one for one in (ref() for ref in held) if one is not None]
     taken = sum(
@@ -96,7 +97,13 @@ def test_limit_is_of_all_that_an_answer_takes(monkeypatch, key, answer):
 
 def test_number_of_answers_is_limited_too(monkeypatch):
     monkeypatch.setattr(response_cache, "_CACHE_ANSWERS", 2)
-    kept, built = Answers(), []
+    kept = Answers()
+    built: list[str] = []
+
+    def build(name):
+        built.append(name)
+        return Answer(b"{}")
+
     for name in ("a", "b", "c", "c", "a"):
-        kept.get(name, lambda name=name: built.append(name) or Answer(b"{}"))
+        kept.get(name, partial(build, name))
     assert built == ["a", "b", "c", "a"]

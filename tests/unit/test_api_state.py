@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api.database import LabelSnapshot
@@ -59,7 +60,7 @@ def clock():
 
 @pytest.fixture
 def views(table, clock, tmp_path):
-    settings = ApiSettings(database_url="postgresql://nobody@nowhere/none", runs=tmp_path, rebuild_s=60)
+    settings = ApiSettings(database_url=SecretStr("postgresql://nobody@nowhere/none"), runs=tmp_path, rebuild_s=60)
     return Views(settings, table, clock)
 
 

@@ -1,6 +1,7 @@
 """Segments continue the published ones: a DFU keeps the words that are nearly true of it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from dfu_clustering.segments.continuation import as_published, continue_publishe
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.published_model import PublishedWords, changed_settings
 
-SETTINGS = {"k_range": (3, 5), "n_init": 5, "gap_references": 2}
+SETTINGS: dict[str, Any] = {"k_range": (3, 5), "n_init": 5, "gap_references": 2}
 CONFIG = load_config(**SETTINGS)
 AS_OF = np.datetime64("2026-10", "M")
 MARGIN = CONFIG.stability.label_margin

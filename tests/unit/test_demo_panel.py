@@ -1,6 +1,7 @@
 """The demo panel is what it says: seeded, of known classes, and dirty in the stated ways."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,13 +73,13 @@ def test_the_same_arguments_give_the_same_bytes(panel: DemoPanel) -> None:
 
 
 @pytest.mark.parametrize("change", [{"seed": 8}, {"last_month": "2026-09"}, {"n_dfus": 2_999}])
-def test_another_argument_gives_another_panel(panel: DemoPanel, change: dict[str, object]) -> None:
+def test_another_argument_gives_another_panel(panel: DemoPanel, change: dict[str, Any]) -> None:
     changed = generate_panel(**({"n_dfus": N_DFUS, "n_months": N_MONTHS, "seed": 7} | change))
     assert panel_digest(changed) != panel_digest(panel)
 
 
 @pytest.mark.parametrize("wrong", [{"n_dfus": 0}, {"n_months": 11}, {"seed": -1}, {"last_month": "October"}])
-def test_arguments_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+def test_arguments_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(DataError):
         generate_panel(**({"n_dfus": 10, "n_months": 12} | wrong))
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from own_values import dfu
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.ended_words import EndedWord, ended_word
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.traits import trait_words
 from dfu_clustering.labels.vocabulary import Label
+from tests.own_values import dfu
 
 CONFIG = load_config().labeling
 BOUNDS = Bounds(20.0, 254.0)

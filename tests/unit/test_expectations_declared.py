@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from test_expected_levels import months
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.archetypes import draw_traits, simulate_demand
@@ -25,6 +24,7 @@ from expectations.suites.attributes import attribute_columns
 from expectations.suites.columns import columns_batches
 from expectations.suites.feature_profile import Broken, FeatureProfile
 from expectations.suites.sales_bounds import sales_bounds
+from tests.unit.test_expected_levels import months
 
 CONFIG = load_config()
 OCTOBER = parse_month("2026-10")
@@ -33,9 +33,9 @@ LABELS_FILE = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_id": [0, 1], "cluster
 
 
 def publishing(*transitions, not_found=0):
-    counts = {"updated": 1, "unchanged": 1, "cleared": 0, "unlabelled": 0, "not_found_keys": [], "dry_run": True}
-    rows = [Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in transitions]
-    return PublishSummary(**counts, not_found=not_found, transitions=rows)
+    counts = {"updated": 1, "unchanged": 1, "cleared": 0, "unlabelled": 0}
+    rows = tuple(Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in transitions)
+    return PublishSummary(**counts, not_found=not_found, not_found_keys=(), transitions=rows, dry_run=True)
 
 
 def histories(n_dfus=300, n_months=36, fewest_months=3):
@@ -74,13 +74,17 @@ def all_batches():
     yield "assignments", [*labels, assignments.publishing_batch(CONFIG, publishing())]
 
 
+def meta(expectation):
+    return expectation.meta
+
+
 DECLARED = [(suite, e) for suite, batches in all_batches() for batch in batches for e in batch.expectations]
 
 
 @pytest.mark.parametrize(("refit", "severity"), [("auto", "critical"), ("always", "critical"), ("never", "warning")])
 def test_small_segment_stops_a_run_only_where_clusters_may_be_fitted_again(refit, severity):
     batches = assignments.label_batches(load_config(refit=refit), LABELS_FILE, LABELS_FILE["dfu_ck"])
-    by_name = {e.meta["name"]: e.severity.value for batch in batches for e in batch.expectations}
+    by_name = {meta(e)["name"]: e.severity.value for batch in batches for e in batch.expectations}
     assert by_name["segment_is_large_enough"] == severity
 
 
@@ -90,7 +94,7 @@ def test_every_suite_is_declared_and_has_a_name_that_may_be_skipped():
 
 def test_every_expectation_has_a_name_a_severity_and_a_sentence():
     for _, expectation in DECLARED:
-        assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", expectation.meta["name"])
+        assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", meta(expectation)["name"])
         assert expectation.severity.value in ("critical", "warning")
         assert re.fullmatch(r"\w.{15,}\.", expectation.description)
 
@@ -102,7 +106,7 @@ def test_every_expectation_says_in_words_of_its_own_what_is_wrong_where_it_fails
 
 
 def test_an_expectation_is_declared_once_a_severity():
-    names = [(suite, e.meta["name"], e.severity.value) for suite, e in DECLARED]
+    names = [(suite, meta(e)["name"], e.severity.value) for suite, e in DECLARED]
     assert len(names) == len(set(names)) > 100
 
 
@@ -113,11 +117,11 @@ def test_an_essential_batch_is_critical():
 
 
 def test_graded_expectations_warn_before_they_stop():
-    limits = {}
+    limits: dict[tuple[str, str], dict[str, float]] = {}
     for suite, e in DECLARED:
         high = getattr(e, "max_value", None)
         if isinstance(high, int | float) and high < sys.float_info.max:
-            limits.setdefault((suite, e.meta["name"]), {})[e.severity.value] = high
+            limits.setdefault((suite, meta(e)["name"]), {})[e.severity.value] = high
     graded = {name: found for name, found in limits.items() if len(found) == 2}
     assert len(graded) >= 6
     assert [name for name, found in graded.items() if found["warning"] > found["critical"]] == []
@@ -198,7 +202,7 @@ def test_a_domain_of_a_column_that_nobody_reads_is_a_configuration_error():
 
 def test_a_domain_may_be_switched_off():
     config = load_config(data_quality={"domains": {"dim_dfu.abc_vol": []}})
-    names = [e.meta["name"] for batch in dim_dfu.batches(config, MOMENT) for e in batch.expectations]
+    names = [meta(e)["name"] for batch in dim_dfu.batches(config, MOMENT) for e in batch.expectations]
     assert "abc_vol_is_known" not in names
 
 
@@ -214,7 +218,7 @@ def test_changed_share_counts_labels_that_change_or_go_among_those_that_were_the
     moves = publishing(("a", "a", 6), (None, "b", 5), ("a", "b", 3), ("c", None, 1))
     batch = assignments.publishing_batch(CONFIG, moves)
     assert facts(batch)["changed_share"] == 0.4
-    assert batch.expectations[0].meta["keys"] == ["a -> b: 3", "c -> no label: 1"]
+    assert meta(batch.expectations[0])["keys"] == ["a -> b: 3", "c -> no label: 1"]
 
 
 def test_a_label_that_disappears_counts_with_the_dfus_that_bore_it():
@@ -222,7 +226,7 @@ def test_a_label_that_disappears_counts_with_the_dfus_that_bore_it():
     moves = publishing(("a", "a", 6), ("gone", "b", 3), ("small", None, 1), (None, "b", 5))
     batch = assignments.publishing_batch(CONFIG, moves)
     assert facts(batch)["vanished_label_share"] == 0.3
-    keys = {e.meta["name"]: e.meta["keys"] for e in batch.expectations}["labels_do_not_disappear"]
+    keys = {meta(e)["name"]: meta(e)["keys"] for e in batch.expectations}["labels_do_not_disappear"]
     assert keys == ["gone: 3", "small: 1"]
 
 
@@ -246,15 +250,17 @@ def test_labels_of_dfus_that_are_not_clustered_are_no_segment_and_not_strange():
     others = {"dfu_ck": ["n", "i"], "cluster_id": [81, 9], "cluster_label": ["new_low_volume", "inactive"]}
     labels = pd.concat([LABELS_FILE, pd.DataFrame(others)], ignore_index=True)
     _, segments, coverage = assignments.label_batches(CONFIG, labels, LABELS_FILE["dfu_ck"], 0.99)
-    assert segments.source["cluster_label"].tolist() == ["high_volume", "low_volume"]
-    assert segments.source["share"].tolist() == [0.5, 0.5]
+    source = segments.source
+    assert isinstance(source, pd.DataFrame)
+    assert source["cluster_label"].tolist() == ["high_volume", "low_volume"]
+    assert source["share"].tolist() == [0.5, 0.5]
     assert facts(coverage) == {"unlabelled_dfus": 0, "strange_dfus": 0, "within_margin_share": 0.99}
 
 
 def test_words_must_be_true_of_nine_dfus_in_ten_within_the_margin():
     *_, coverage = assignments.label_batches(CONFIG, LABELS_FILE, LABELS_FILE["dfu_ck"], 0.89)
-    (truth,) = (e for e in coverage.expectations if e.meta["name"] == "words_are_true")
-    assert (truth.severity.value, truth.min_value) == ("critical", 0.9)
+    (truth,) = (e for e in coverage.expectations if meta(e)["name"] == "words_are_true")
+    assert (truth.severity.value, vars(truth)["min_value"]) == ("critical", 0.9)
 
 
 def test_features_account_for_every_dfu():

@@ -6,6 +6,7 @@ import pickle
 import pytest
 from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import ConfigError
@@ -162,7 +163,9 @@ def test_the_last_run_that_published_to_this_warehouse_is_remembered(tmp_path):
         run.write_gate_report(report(outcome="passed", warehouse=warehouse, name=run_id))
         os.utime(run.folder / "data_quality" / "dim_dfu.json", (1000 - age, 1000 - age))
     open_run(tmp_path, "unpublished").write_gate_report(report(outcome="passed", warehouse="w1", name="unpublished"))
-    assert report_of_last_publish(this, "dim_dfu", "w1").facts["name"] == "newest"
+    newest = report_of_last_publish(this, "dim_dfu", "w1")
+    assert newest is not None
+    assert newest.facts["name"] == "newest"
     assert report_of_last_publish(this, "dim_item", "w1") is None
 
 
@@ -199,7 +202,7 @@ def finding(kind, result, *, success=False, exceptions=None, meta=None, failure=
         kwargs=settings,
         meta={"name": "a_name", "failure": failure, "keys": None} if meta is None else meta,
         description="As many rows as usual.",
-        severity="critical",
+        severity=FailureSeverity.CRITICAL,
     )
     return Finding.of(
         ExpectationValidationResult(

@@ -21,7 +21,7 @@ from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_fea
 INTEGER_FEATURES = ["trend_direction", "peak_month", "season_months", "outlier_count", "history_months"]
 
 
-def histories_of(series: Sequence[Sequence[float]], as_of: str = "2024-12") -> Histories:
+def histories_of(series: Sequence[Sequence[float] | np.ndarray], as_of: str = "2024-12") -> Histories:
     """Right-align histories of any lengths."""
     window = max(len(y) for y in series)
     demand = np.zeros((len(series), window))
@@ -31,7 +31,7 @@ def histories_of(series: Sequence[Sequence[float]], as_of: str = "2024-12") -> H
     return Histories(keys, demand, np.array([len(y) for y in series]), np.datetime64(as_of, "M"))
 
 
-def features_of(y: Sequence[float], as_of: str = "2024-12") -> pd.Series:
+def features_of(y: Sequence[float] | np.ndarray, as_of: str = "2024-12") -> pd.Series:
     return time_series_features(histories_of([y], as_of)).iloc[0]
 
 
@@ -477,8 +477,8 @@ def _clarity(means: Sequence[float]) -> float:
 def _same_four_months(y: np.ndarray, calendar: Sequence[int]) -> bool:
     if len(y) < 36:
         return False
-    years = [pd.Series(y[len(y) - back : len(y) - back + 12], calendar[:12]) for back in (36, 24, 12)]
-    largest = sum(years).nlargest(4).index
+    years = [pd.Series(y[len(y) - back : len(y) - back + 12], list(calendar[:12])) for back in (36, 24, 12)]
+    largest = pd.concat(years, axis=1).sum(axis=1).nlargest(4).index
     return all(year.sum() > 0 and year[largest].sum() >= 0.8 * year.sum() for year in years)
 
 

@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from dfu_clustering.segments.fitted_model import parse_model
 
 RUNS = Path(__file__).parents[1] / "stored_runs"  # never written again, see its README.md
 STORED = RUNS / "schema_2"
-SETTINGS = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
+SETTINGS: dict[str, Any] = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
 MODEL = (STORED / "cluster_model.json").read_bytes()
 BLOCK = ("preprocessing", "space", "time_series", "block", "parts")
 LEVELS = (*BLOCK, "levels")

@@ -8,7 +8,7 @@ from prefect import flow
 
 from flows.cli import run_by_hand
 
-CALLS = []
+CALLS: list[tuple[str | None, bool, tuple[int, int]]] = []
 
 
 @flow

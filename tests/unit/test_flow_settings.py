@@ -64,7 +64,7 @@ def test_each_default_is_that_of_the_configuration(name):
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_docstring_and_form_say_what_each_parameter_means(name):
     field = RunSettings.model_fields.get(name)
-    (line,) = [line for line in cluster_dfus.fn.__doc__.splitlines() if line.startswith(f"    {name}: ")]
+    (line,) = [line for line in (cluster_dfus.fn.__doc__ or "").splitlines() if line.startswith(f"    {name}: ")]
     told = line.removeprefix(f"    {name}: ")
     assert len(told) > 20
     assert field is None or told == field.description
@@ -72,7 +72,7 @@ def test_docstring_and_form_say_what_each_parameter_means(name):
 
 
 def test_docstring_begins_with_what_the_flow_does():
-    first, *_ = cluster_dfus.fn.__doc__.splitlines()
+    first, *_ = (cluster_dfus.fn.__doc__ or "").splitlines()
     assert first.startswith("Group DFUs by how their demand behaves")
     assert cluster_dfus.description == cluster_dfus.fn.__doc__
 

@@ -3,6 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+from prefect import flow
+from prefect.events import EventTrigger
+from prefect.states import Completed
 
 from deploy.register import lost_run_automation
 from tasks.support import heartbeat
@@ -16,14 +19,20 @@ def said(monkeypatch):
     return events
 
 
+@flow
+def quick():
+    """Never run: hooks are handed their flow."""
+
+
 def run(*tags):
     return SimpleNamespace(id="4711", name="as of 2026-10", tags=list(tags))
 
 
 def test_a_watched_run_says_that_it_is_over_in_the_words_that_the_automation_expects(said):
-    heartbeat.say_over(None, run("dfu-clustering", "other"), None)
+    heartbeat.say_over(quick, run("dfu-clustering", "other"), Completed())
     ((event, facts),) = said
     trigger = lost_run_automation().trigger
+    assert isinstance(trigger, EventTrigger)
     assert event in trigger.expect
     assert facts["resource"]["prefect.resource.id"] == "prefect.flow-run.4711"
     assert facts["related"] == [{"prefect.resource.id": "prefect.tag.dfu-clustering", "prefect.resource.role": "tag"}]
@@ -31,5 +40,5 @@ def test_a_watched_run_says_that_it_is_over_in_the_words_that_the_automation_exp
 
 
 def test_other_runs_say_nothing(said):
-    heartbeat.say_over(None, run(), None)
+    heartbeat.say_over(quick, run(), Completed())
     assert said == []

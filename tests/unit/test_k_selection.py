@@ -1,5 +1,6 @@
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from dfu_clustering.errors import DataError
 
 
 def config(**overrides) -> ClusteringConfig:
-    return load_config(**{"n_init": 5, "gap_references": 4, "k_range": (2, 7)} | overrides)
+    usual: dict[str, Any] = {"n_init": 5, "gap_references": 4, "k_range": (2, 7)}
+    return load_config(**usual | overrides)
 
 
 def statistics(k, *, wcss=1.0, silhouette=0.0, gap=0.0, error=0.0, feasible=True) -> KStatistics:
@@ -123,6 +125,7 @@ class TestSelectK:
             rng = np.random.default_rng(np.random.SeedSequence(9, spawn_key=(1, b)))
             box = uniform_reference(np.ptp(turned, axis=0), len(space), rng)
             references.append((box + turned.min(axis=0)) @ axes + mean)
+        assert selection.one_past is not None
         for at in (*selection.curves, selection.one_past):
             of_data = log_dispersion(space, at.k, n_starts=5, stream=(0, at.k))
             logs = [
@@ -170,6 +173,7 @@ class TestSelectK:
         selection, _centroids = select_k(space, volume=np.ones(101), config=config(min_cluster_size_pct=5.0))
         assert selection.feasible == ()
         assert selection.selected == 2
+        assert selection.warning is not None
         assert "no K from 2 to 7 gives every cluster 5 % of the DFUs" in selection.warning
 
     def test_feasible_k_are_those_whose_smallest_cluster_is_large_enough(self):

@@ -237,7 +237,7 @@ class TestOrder:
 
 class TestTiers:
     def test_bounds_are_the_quantiles_in_units(self):
-        bounds = volume_bounds([10.0, 20.0, 30.0, 40.0, 50.0], VolumeThresholds(high=0.75, low=0.25))
+        bounds = volume_bounds(np.array([10.0, 20.0, 30.0, 40.0, 50.0]), VolumeThresholds(high=0.75, low=0.25))
         assert bounds == (20.0, 40.0)
 
     @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from own_values import ALIKE
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.segments.meaning import Meaning
 from dfu_clustering.segments.membership import FREE, Clusters, admissible, means, nearest_of, settle
+from tests.own_values import ALIKE
 
 CONFIG = load_config(labeling={"membership_margin": 0.1}).labeling
 STEADY, PLAIN, VOLATILE = Meaning("steady"), Meaning("plain"), Meaning("volatile")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from test_continuation import FRESH, MATRIX
 
 from dfu_clustering.segments.movement import distance_moved
+from tests.unit.test_continuation import FRESH, MATRIX
 
 PREPROCESSING, CENTROIDS = FRESH.fitted.preprocessing, FRESH.fitted.kmeans_centroids
 

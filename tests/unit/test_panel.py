@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -166,7 +167,7 @@ def test_no_history_long_enough_is_an_error_that_says_how_many_there_are():
 def test_errors_call_tables_and_columns_as_the_company_does():
     columns = {"sales": {"qty": "units"}, "dfu": {"dfu_ck": "sku", "dmdunit": "item", "loc": "site"}}
     names = load_config(warehouse={"tables": {"sales": "fct", "dfu": "skus"}, "columns": columns}).warehouse
-    span = {"first_month": JANUARY, "as_of_month": JANUARY + 2, "names": names}
+    span: dict[str, Any] = {"first_month": JANUARY, "as_of_month": JANUARY + 2, "names": names}
     with pytest.raises(WarehouseError, match=r"skus must hold one row for each item, dmdgroup and site.*several sku"):
         PanelBuilder(dims(A, A), **span)
     builder = PanelBuilder(dims(A), **span)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from own_values import dfu
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.number_texts import as_text
@@ -10,6 +9,7 @@ from dfu_clustering.labels.reasons import reasons, tier_reason
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.traits import trait_words
 from dfu_clustering.labels.vocabulary import Label
+from tests.own_values import dfu
 
 CONFIG = load_config().labeling
 BOUNDS = Bounds(20.0, 254.0)

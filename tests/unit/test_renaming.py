@@ -1,12 +1,12 @@
 """Segments of one training under other thresholds: named by what most of their DFUs are by themselves."""
 
 import pytest
-from own_values import members
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.renaming import renamed
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.vocabulary import Label
+from tests.own_values import members
 
 CONFIG = load_config().labeling
 BOUNDS = Bounds(20.0, 640.0)

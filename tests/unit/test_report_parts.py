@@ -1,14 +1,15 @@
 """The parts of a report: words, bands, selections and flows hold what the run's numbers say."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from report_runs import FIGURES, stability_of
 
 from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.report.changes import changes
@@ -21,6 +22,7 @@ from dfu_clustering.report.segments import pattern_matrix
 from dfu_clustering.report.wording import exclusion_meaning, label_title, month_in_words, profile_words, reason_lines
 from dfu_clustering.runs.summaries import Profiles, SegmentSummary, TrainingMetadata
 from dfu_clustering.segments.continuation import Continuity
+from tests.report_runs import FIGURES, stability_of
 
 CONFIG = load_config(min_cluster_size_pct=1.0)
 LABELING = CONFIG.labeling
@@ -70,7 +72,7 @@ def artifacts_of(*, continuity=None, **artifacts):
         feature_scales={},
         features=None,
         config=CONFIG.of_the_run(),
-        volume_bounds=(10.0, 100.0),
+        volume_bounds=Bounds(10.0, 100.0),
         map_explained_variance=(0.5, 0.5),
     )
     return RunArtifacts(profiles, metadata, pd.DataFrame(), **artifacts)
@@ -314,7 +316,14 @@ def test_choice_of_k_says_when_the_published_number_is_kept(continuity, told):
 
 def segment_of(label, **told):
     words = LABELS[label]
-    usual = {"size": 10, "share": 0.1, "volume_share": 0.2, "true_share": 1.0, "reason": "", "profile": {}}
+    usual: dict[str, Any] = {
+        "size": 10,
+        "share": 0.1,
+        "volume_share": 0.2,
+        "true_share": 1.0,
+        "reason": "",
+        "profile": {},
+    }
     return SegmentSummary(
         **(usual | told),
         cluster_id=words.segment_id,
@@ -336,4 +345,6 @@ def test_segments_are_a_matrix_of_pattern_and_tier_from_high_to_low_volume():
         "Seasonal, peak in Q4": [None, None, [1]],
         "Seasonal": [None, [3], None],
     }
-    assert (rows[0].cells[0].dfus, rows[0].cells[0].share, rows[0].cells[0].volume_share) == (10, 0.1, 0.2)
+    cell = rows[0].cells[0]
+    assert cell is not None
+    assert (cell.dfus, cell.share, cell.volume_share) == (10, 0.1, 0.2)

@@ -2,6 +2,8 @@
 
 import psycopg2
 import pytest
+from prefect import task
+from prefect.client.schemas.objects import TaskRun
 from prefect.states import Failed
 from sqlalchemy.exc import OperationalError
 
@@ -11,6 +13,14 @@ from dfu_clustering.tracking.store import TrackingUnavailableError
 from tasks.support.retries import RETRY, may_succeed
 
 REFUSED = psycopg2.OperationalError("connection refused")
+
+
+@task
+def a_task():
+    """Never run: the condition is handed its task."""
+
+
+ITS_RUN = TaskRun(task_key="a-task", dynamic_key="0")
 
 
 def wrapped(cause):
@@ -32,7 +42,7 @@ def wrapped(cause):
     ],
 )
 def test_what_may_succeed_is_tried_again(error):
-    assert may_succeed(None, None, Failed(data=error))
+    assert may_succeed(a_task, ITS_RUN, Failed(data=error))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +58,7 @@ def test_what_may_succeed_is_tried_again(error):
     ],
 )
 def test_what_will_not_heal_is_not(error):
-    assert not may_succeed(None, None, Failed(data=error))
+    assert not may_succeed(a_task, ITS_RUN, Failed(data=error))
 
 
 def test_delays_grow_exponentially_with_jitter():

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from report_runs import FIGURES
 
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.files.summary import Summary
@@ -22,6 +21,7 @@ from dfu_clustering.runs.summaries import (
     TrainingSummary,
 )
 from dfu_clustering.segments.continuation import Continuity
+from tests.report_runs import FIGURES
 
 NAME = "2026-10-0123456789-0123456789ab"
 FOLDER = Path("runs") / NAME

@@ -17,7 +17,9 @@ OF_THE_SEASON = [
 DECEMBER = np.datetime64("2024-12", "M")
 
 
-def features_of(series: Sequence[Sequence[float]], *, history: int, of_season: int) -> pd.DataFrame:
+def features_of(
+    series: Sequence[Sequence[float] | np.ndarray] | np.ndarray, *, history: int, of_season: int
+) -> pd.DataFrame:
     """Return features of DFUs whose demand is known for the same months, up to December."""
     keys = np.array([f"dfu{i:03d}" for i in range(len(series))], dtype=object)
     lengths = (np.full(len(series), months) for months in (history, of_season))

@@ -1,16 +1,20 @@
 """Configured names become identifiers in SQL and nothing else, and come from the file alone."""
 
 import inspect
+import re
 from contextlib import closing
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.config.warehouse_names import TEMPORARY_TABLES
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.warehouse.statements import literal, quoted, sales_condition
 from flows.cluster_dfus import cluster_dfus
 
+ROOT = Path(__file__).parents[2]
 NAMES = [
     'a "quoted" name',
     "x; DROP TABLE dim_dfu; --",
@@ -77,3 +81,18 @@ def test_value_of_the_filter_that_is_no_constant_is_refused(value):
 def test_yes_and_no_stay_what_they_are_in_the_filter():
     names = load_config(warehouse={"sales_filter": {"type": None, "is_actual": True}}).warehouse
     assert sales_condition(names) == '("is_actual" = true)'
+
+
+@pytest.mark.parametrize(("role", "name"), [("dfu", "new_labels"), ("sales", "judged_sales")])
+def test_a_table_that_a_temporary_one_would_hide_needs_its_schema(role, name):
+    with pytest.raises(ConfigError, match=rf"give warehouse\.schema, or rename {name}"):
+        load_config(warehouse={"tables": {role: name}})
+    config = load_config(warehouse={"tables": {role: name}, "schema": "mart"})
+    assert getattr(config.warehouse.tables, role) == name
+
+
+def test_all_temporary_tables_are_known_to_the_configuration():
+    places = (ROOT / "src", ROOT / "expectations")
+    sources = [path.read_text() for place in places for ending in ("py", "sql") for path in place.rglob(f"*.{ending}")]
+    named = {name for source in sources for name in re.findall(r"pg_temp\.([a-z_]+)", source)}
+    assert named == TEMPORARY_TABLES

@@ -1,12 +1,12 @@
 """All words of a label are true of a DFU, or nearly so."""
 
 import numpy as np
-from own_values import members
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.truth import Claim, claims_are_true
 from dfu_clustering.labels.vocabulary import Label
+from tests.own_values import members
 
 CONFIG = load_config().labeling
 BOUNDS = Bounds(20.0, 640.0)

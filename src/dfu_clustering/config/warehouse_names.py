@@ -3,7 +3,7 @@
 Read from the configuration file alone: no parameter of a run can name other tables.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -37,6 +37,13 @@ Identifier = Annotated[str, AfterValidator(_as_identifier)]
 FilterValue = StrictBool | StrictInt | Annotated[StrictStr, Field(pattern=r"^[^\x00]*$")]
 Role = Literal["sales", "dfu", "item"]
 ROLES: tuple[Role, ...] = ("sales", "dfu", "item")
+# of the gates and of a publish; the tests know whether these are all
+TEMPORARY_TABLES: Final = frozenset(
+    [
+        *("new_labels", "label_changes", "judged_sales", "judged_dfus", "judged_items"),
+        *("sales_months", "recent_sales", "recent_facts", "vanished_groups", "dfu_facts"),
+    ]
+)
 OwnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=_LONGEST_NAME)]
 
 
@@ -179,6 +186,16 @@ class WarehouseNames(Section):
                     f"names of attributes are used once and differ from {', '.join(dict.fromkeys(keys))};"
                     f" found again: {', '.join(twice)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _tables_are_not_hidden(self) -> Self:
+        hidden = sorted(TEMPORARY_TABLES & set(self.tables.model_dump().values()))
+        if hidden and self.schema_name is None:
+            raise ValueError(
+                "without a schema, a temporary table of the gates or of a publish hides a table of the same name;"
+                f" give warehouse.schema, or rename {', '.join(hidden)}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -81,7 +81,7 @@ def _candidates(
             yield from _ended_trait(traits[word], values, config, margin)
     if before.tier != after.tier:
         yield from _ended_tier(before.tier, values["mean_demand"], bounds, margin)
-    if other_pattern:
+    if other_pattern and before.pattern in PATTERN_OF:
         yield from _took_over(before.pattern, after.pattern, values, config, margin)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.months import parse_month
@@ -96,8 +97,9 @@ def open_backfill(
 
 
 def _require_same_settings(config: ClusteringConfig, plan: BackfillPlan) -> None:
-    settings = config.of_the_result()
-    other = [name for name, value in settings.items() if plan.settings.get(name) != value]
+    # a section that the version of then did not know: it did what is now the default
+    then = load_config(DEFAULTS_PATH).of_the_result() | plan.settings
+    other = [name for name, value in config.of_the_result().items() if value != then[name]]
     if other:
         raise DataError(
             "A backfill must be resumed with the settings that it began with",

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.parquet as parquet
 
-from dfu_clustering.config.loading import load_config
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.files.tables import atomic_path
 from dfu_clustering.report.builder import assemble
 from dfu_clustering.report.inputs import RunArtifacts
@@ -23,21 +23,22 @@ logger = logging.getLogger(__name__)
 
 
 @once(BUILD_REPORT)
-def build_report(run: RunFolder) -> ReportSummary:
+def build_report(run: RunFolder, config: ClusteringConfig) -> ReportSummary:
     """Write the report of a run into its folder.
 
     Raises:
         DataError: A file that the report needs is missing or unreadable.
     """
-    return write_report(run, run.path(RunFile.REPORT))
+    return write_report(run, config, run.path(RunFile.REPORT))
 
 
-def write_report(files: RunFolder, output: Path) -> ReportSummary:
+def write_report(files: RunFolder, config: ClusteringConfig, output: Path) -> ReportSummary:
     """Write the report of a run as one self-contained HTML file, also where it was written before.
 
     Args:
         files: The run. Files of the demand, the map, the gates and the comparison with the published run may be absent;
             the page says so or leaves the part out. Of a run of the flow it also says what was published.
+        config: What the warehouse calls the table of the DFUs.
         output: The page.
 
     Raises:
@@ -45,7 +46,8 @@ def write_report(files: RunFolder, output: Path) -> ReportSummary:
     """
     members, points = _members(files), files.find_table(RunFile.MAP)
     selection = select_dfus(members, None if points is None else points["dfu_ck"])
-    report = assemble(_artifacts(files, members, points, selection), selection)
+    artifacts = _artifacts(files, members, points, selection, config.warehouse.tables.dfu)
+    report = assemble(artifacts, selection)
     page = render(report).encode()
     with atomic_path(output) as draft:
         draft.write_bytes(page)
@@ -64,7 +66,7 @@ def _members(files: RunFolder) -> pd.DataFrame:
 
 
 def _artifacts(
-    files: RunFolder, members: pd.DataFrame, points: pd.DataFrame | None, selection: Selection
+    files: RunFolder, members: pd.DataFrame, points: pd.DataFrame | None, selection: Selection, dfu_table: str
 ) -> RunArtifacts:
     metadata = files.metadata()
     keys = members["dfu_ck"].iloc[selection.needed].tolist()
@@ -82,7 +84,7 @@ def _artifacts(
         not_continued=choice.problem if choice else None,
         label_changes=files.find_table(RunFile.LABEL_CHANGES),
         run_name=run.name if run else None,
-        dfu_table=load_config().warehouse.tables.dfu,
+        dfu_table=dfu_table,
     )
 
 

@@ -3,7 +3,7 @@
 No row becomes a Python object: PostgreSQL writes CSV into a pipe while Arrow parses it on the other side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -134,7 +134,7 @@ class Snapshot:
             cursor.execute(query)
             return SalesSpan.of(self._names.tables.sales, *(cursor.fetchone() or (None, None, 0)))
 
-    def sales(self, as_of_month: Month) -> Iterator[pa.RecordBatch]:
+    def sales(self, as_of_month: Month) -> Generator[pa.RecordBatch, None, None]:
         """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
         last = last_day(as_of_month).isoformat()
         query = statement(__package__, "select_sales", self._names, last_day=last, condition=self._part.condition)
