@@ -3,9 +3,10 @@
 What others may rely on is listed in ``__all__``; every other module may move. A name is imported when it is first asked
 for, so that ``import dfu_clustering`` costs next to nothing.
 
-    from dfu_clustering import history
+    from dfu_clustering import history, segment
 
-    labels = history.load("2026-08", features=["mean_demand"])
+    result = segment(sales)  # a table of sales, without a database
+    labels = history.load("2026-08", features=["mean_demand"])  # what the flow knew as of a month
 """
 
 from importlib import import_module
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from dfu_clustering.runs import history
     from dfu_clustering.segments.first_fit import segment_from_scratch
     from dfu_clustering.segments.segmentation import Segmentation
+    from dfu_clustering.standalone.result import SegmentResult
+    from dfu_clustering.standalone.segment import segment
 
     __version__: str
 
@@ -37,11 +40,13 @@ __all__ = [
     "Histories",
     "InputError",
     "Label",
+    "SegmentResult",
     "Segmentation",
     "WarehouseError",
     "generate_panel",
     "history",
     "load_config",
+    "segment",
     "segment_from_scratch",
     "select_k",
     "time_series_features",
@@ -59,6 +64,8 @@ _MODULES: Final = {
     "runs.history": ("history",),
     "segments.first_fit": ("segment_from_scratch",),
     "segments.segmentation": ("Segmentation",),
+    "standalone.result": ("SegmentResult",),
+    "standalone.segment": ("segment",),
 }
 
 
@@ -68,7 +75,7 @@ def __getattr__(name: str) -> object:
     for module, names in _MODULES.items():
         if name in names:
             found = import_module(f"{__name__}.{module}")
-            return found if module.endswith(f".{name}") else getattr(found, name)
+            return getattr(found, name, found)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

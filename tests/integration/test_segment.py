@@ -96,6 +96,7 @@ def test_the_next_month_continues_a_result_or_the_folder_where_it_was_saved(sale
     pd.testing.assert_frame_equal(continued.labels, from_folder.labels)
     both = continued.labels.merge(earlier.labels, on="dfu_ck")
     changed = both.loc[both["cluster_label_x"] != both["cluster_label_y"], "dfu_ck"]
+    assert continued.changes is not None
     assert continued.changes["dfu_ck"].tolist() == changed.tolist()
     assert earlier.changes is None
 

@@ -12,8 +12,9 @@ import dfu_clustering
 
 NAMES = [
     *("LABELS", "TIME_SERIES_FEATURES", "ClusteringConfig", "ConfigError", "DataError", "DfuClusteringError"),
-    *("Histories", "InputError", "Label", "Segmentation", "WarehouseError", "generate_panel", "history"),
-    *("load_config", "segment_from_scratch", "select_k", "time_series_features"),
+    *("Histories", "InputError", "Label", "SegmentResult", "Segmentation", "WarehouseError"),
+    *("generate_panel", "history", "load_config", "segment", "segment_from_scratch", "select_k"),
+    "time_series_features",
 ]
 HEAVY = {"matplotlib", "mlflow", "numpy", "pandas", "prefect", "psycopg2", "pydantic", "scipy", "sklearn", "sqlalchemy"}
 

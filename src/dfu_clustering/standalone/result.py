@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import pyarrow as pa
-from matplotlib.figure import Figure
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.figures.segment_figures import plot_k_selection
-from dfu_clustering.outputs.pictures import segment_figures
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.sales.long_form import KEYS, LongForm
-from dfu_clustering.steps.build_report import write_report
 
 if TYPE_CHECKING:
     import tempfile
+
+    from matplotlib.figure import Figure
 
 _SHOWN: Final = ("label", "size", "share", "volume_share", "true_share", "reason")
 
@@ -89,8 +87,12 @@ class SegmentResult:
         return table.assign(nominated_by=nominated, selected=table.index == selection.selected)
 
     @cached_property
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> "dict[str, Figure]":
         """The pictures by name, as matplotlib figures."""
+        # late: a result that shows no picture needs no matplotlib
+        from dfu_clustering.figures.segment_figures import plot_k_selection
+        from dfu_clustering.outputs.pictures import segment_figures
+
         metadata = self.files.metadata()
         labels = {one.cluster_id: one.label for one in metadata.segments}
         drawn = segment_figures(self.files, labels, peak_threshold=self.config.labeling.peak_threshold)
@@ -100,7 +102,9 @@ class SegmentResult:
 
     def report(self, path: Path | str) -> Path:
         """Write the report, one HTML page, and return its path."""
-        write_report(self.files, Path(path))
+        from dfu_clustering.steps.build_report import write_report  # late, as above
+
+        write_report(self.files, self.config, Path(path))
         return Path(path)
 
     def save(self, folder: Path | str) -> Path:

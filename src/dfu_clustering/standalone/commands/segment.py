@@ -27,7 +27,7 @@ def run(options: Namespace) -> None:
     config = load_config(min_months_history=options.min_months_history, time_window_months=options.time_window_months)
     sold, files = sales_of(options), RunFolder(options.output_dir)
     segment_months(sold, files, config, as_of_month=options.as_of, previous=published_files(options), pictures=True)
-    write_report(files, files.path(RunFile.REPORT))
+    write_report(files, config, files.path(RunFile.REPORT))
     profiles, features = files.profiles(), files.features()
     console().print(segment_table(profiles.segments, features.as_of_month))
     labelled = features.clustered + sum(others.size for others in profiles.lifecycle)
