@@ -13,6 +13,8 @@ export PREFECT_LOGGING_EXTRA_LOGGERS ?= dfu_clustering
 export DO_NOT_TRACK ?= 1
 
 SALES ?=
+# how that file is written, as in: make demo SALES=sales.csv FORM='--keys sku,store --date day --quantity units'
+FORM ?=
 AS_OF ?=
 DFUS ?= 5000
 MONTHS ?= 48
@@ -36,8 +38,8 @@ $(PREFECT_HOME):
 	@mkdir -p $@
 
 .PHONY: demo
-demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=file.parquet AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
-	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(if $(AS_OF),--as-of $(AS_OF))
+demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=file.csv AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
+	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(FORM) $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: test
 test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, a file a core at a time, those of whole runs first

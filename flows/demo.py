@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
+from dfu_clustering.demo.database import DemoDatabase, database_name, prepare_demo_database
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
 from dfu_clustering.demo.server import stop_server
 from dfu_clustering.errors import InputError
@@ -16,6 +16,8 @@ from dfu_clustering.months import parse_month
 from dfu_clustering.quality.gate_reports import describe
 from dfu_clustering.runs.run import var_folder
 from dfu_clustering.runs.summaries import RunSummary
+from dfu_clustering.sales.long_form import MonthlySales
+from dfu_clustering.standalone.commands.sales_options import add_form_arguments, sales_of
 from dfu_clustering.standalone.segment_table import console, segment_table
 from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
 
@@ -29,10 +31,12 @@ def main() -> None:
         return
     terminal = console()
     try:
+        sold = sales_of(options) if options.sales else None
         terminal.print("Preparing the demo's PostgreSQL …")
         database = prepare_demo_database(
             _postgres_folder(),
-            sales=options.sales,
+            sales=sold,
+            name=database_name(options.sales),
             n_dfus=options.dfus,
             n_months=options.months,
             seed=options.seed,
@@ -44,7 +48,7 @@ def main() -> None:
         # imported late: Prefect reads its settings at import, and bad input should not wait for it
         from flows.cluster_dfus import cluster_dfus
 
-        summary = cluster_dfus(as_of_month=options.as_of)
+        summary = cluster_dfus(as_of_month=options.as_of or _whole_month(sold))
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from error
@@ -58,13 +62,11 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--dfus", type=int, default=DEFAULT_N_DFUS, help="DFUs of the made-up panel")
     parser.add_argument("--months", type=int, default=DEFAULT_N_MONTHS, help="months of the made-up panel")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the made-up panel")
+    parser.add_argument("--sales", type=Path, metavar="FILE", help="real sales instead, .csv, .tsv or .parquet")
+    add_form_arguments(parser)
     parser.add_argument(
-        "--sales",
-        type=Path,
-        metavar="PARQUET",
-        help="real sales instead: a tidy parquet file with dmdunit, dmdgroup, loc, startdate, qty",
+        "--as-of", type=_month, metavar="YYYY-MM", help="newest month that counts; None: the newest whole one"
     )
-    parser.add_argument("--as-of", type=_month, metavar="YYYY-MM", help="newest month that counts; None: the newest")
     parser.add_argument("--stop", action="store_true", help="only stop the demo's PostgreSQL; its data are kept")
     return parser
 
@@ -74,6 +76,11 @@ def _month(text: str) -> str:
         return str(parse_month(text))
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _whole_month(sold: MonthlySales | None) -> str | None:
+    """Return the as-of month of sales whose newest month has not ended; None: the newest month of the table."""
+    return None if sold is None or sold.whole_month == sold.newest_month else str(sold.whole_month)
 
 
 def _postgres_folder() -> Path:

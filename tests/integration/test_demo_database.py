@@ -27,6 +27,7 @@ from dfu_clustering.demo.loading import create_tables, load_panel
 from dfu_clustering.demo.rows import WarehouseTables
 from dfu_clustering.demo.server import EmbeddedServer, create_database, start_server, stop_server
 from dfu_clustering.demo.tidy import read_tidy_sales
+from dfu_clustering.sales.files import read_sales
 
 pytestmark = pytest.mark.integration
 
@@ -312,7 +313,7 @@ def test_a_load_that_was_cut_off_is_done_again(postgres_server: EmbeddedServer, 
     columns = {"dmdunit": ["u"], "dmdgroup": ["g"], "loc": ["l"], "startdate": [_first_of("2026-01")], "qty": [3]}
     pq.write_table(pa.table(columns), path)
     create_database(postgres_server.url(), "dfu_cut")  # as a load leaves it that died before its commit
-    summary = prepare_demo_database(postgres_server.folder, sales=path)
+    summary = prepare_demo_database(postgres_server.folder, sales=read_sales(path), name=database_name(path))
     assert (summary.database, summary.loaded) == ("dfu_cut", True)
     assert fetch(summary.url, "SELECT dfu_ck, qty FROM fact_sales_monthly JOIN dim_dfu USING (dmdunit)") == [
         ("u_g_l", 3)
@@ -342,7 +343,7 @@ def test_real_panels_load_whole(postgres_server: EmbeddedServer, name: str, n_df
     if not path.exists():
         pytest.skip(f"no real panel at {path}")
     source = pq.read_table(path)
-    summary = prepare_demo_database(postgres_server.folder, sales=path)
+    summary = prepare_demo_database(postgres_server.folder, sales=read_sales(path), name=database_name(path))
     found = fetch(summary.url, "SELECT count(*), count(DISTINCT startdate), sum(qty) FROM fact_sales_monthly")
     assert (summary.n_dfus, found[0][0], found[0][1]) == (n_dfus, len(source), n_months)
     rounding = 0.5e-4 * len(source)  # numeric(18,4) rounds every row

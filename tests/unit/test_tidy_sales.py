@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from dfu_clustering.demo.tidy import _nth_of_its_kind, read_tidy_sales
-from dfu_clustering.errors import DataError
 
 JAN, FEB, MAR = (dt.date(2026, month, 1) for month in (1, 2, 3))
 
@@ -85,47 +84,6 @@ def test_timestamps_at_midnight_are_dates(tmp_path: Path, unit: str) -> None:
 def test_keys_may_be_of_any_text_type(tmp_path: Path, kind: pa.DataType) -> None:
     path = written(tmp_path, dmdunit=pa.array(COLUMNS["dmdunit"], pa.string()).cast(kind))
     assert read_tidy_sales(path).dfus["dmdunit"].to_pylist() == ["A", "B_2", "Ö"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"loc": None}, "'loc'"),
-        ({"qty": ["1"] * 6}, "qty is string"),
-        ({"qty": [True] * 6}, "qty is bool"),
-        ({"qty": [2**60 + 1] * 6}, "not in range"),
-        ({"dmdunit": [1] * 6}, "dmdunit is int64"),
-        ({"startdate": ["2026-01-01"] * 6}, "startdate is string"),
-        ({"startdate": [dt.datetime(2026, 1, 1, tzinfo=dt.UTC)] * 6}, "startdate is timestamp"),
-        ({"startdate": [dt.datetime(2026, 1, 1, 5)] * 6}, "time of day"),  # noqa: DTZ001
-        ({"startdate": [JAN, dt.date(2026, 1, 2), JAN, JAN, JAN, dt.date(2026, 2, 28)]}, "2: 'A_G_L1_2026-01-02'"),
-        ({"dmdunit": [None, "A", "A", "Ö", "A", "A"]}, "rows without dmdunit (1: 'NULL_G_L1_2026-02-01')"),
-        ({"startdate": [None, JAN, JAN, JAN, JAN, JAN]}, "rows without startdate (1: 'B_2_G_L1_NULL')"),
-        ({"qty": [1.0, float("inf"), -1e14, 1.0, 1.0, 1.0]}, "2: 'A_G_L1_2026-01-01', 'A_G_L1_2026-01-01'"),
-        ({"dmdunit": ["A_G", "A"] * 3, "dmdgroup": ["L", "G"] * 3, "loc": ["1", "L_1"] * 3}, "1: 'A_G_L_1'"),
-    ],
-)
-def test_a_broken_rule_is_named_with_what_breaks_it(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(DataError) as caught:
-        read_tidy_sales(written(tmp_path, **changes))
-    assert told in str(caught.value)
-    assert "panel.parquet" in str(caught.value)
-
-
-def test_an_empty_panel_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path)
-    pq.write_table(pq.read_table(path).slice(0, 0), path)
-    with pytest.raises(DataError, match="no rows"):
-        read_tidy_sales(path)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"dmdunit,dmdgroup\n"])
-def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "panel.csv"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(DataError, match="readable parquet file"):
-        read_tidy_sales(path)
 
 
 def test_rows_of_one_dfu_and_month_are_numbered_like_a_plain_count() -> None:

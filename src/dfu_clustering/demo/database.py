@@ -12,7 +12,8 @@ from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFA
 from dfu_clustering.demo.loading import load_panel, panel_digest
 from dfu_clustering.demo.rows import WarehouseTables
 from dfu_clustering.demo.server import DEFAULT_FOLDER, create_database, start_server
-from dfu_clustering.demo.tidy import read_tidy_sales
+from dfu_clustering.demo.tidy import warehouse_tables
+from dfu_clustering.sales.long_form import MonthlySales
 
 _GENERATED = "dfu_demo"
 _LONGEST_NAME = 63  # bytes of a PostgreSQL identifier
@@ -40,7 +41,8 @@ class DemoDatabase:
 def prepare_demo_database(
     folder: Path = DEFAULT_FOLDER,
     *,
-    sales: Path | None = None,
+    sales: MonthlySales | None = None,
+    name: str = _GENERATED,
     n_dfus: int = DEFAULT_N_DFUS,
     n_months: int = DEFAULT_N_MONTHS,
     seed: int = DEFAULT_SEED,
@@ -53,16 +55,16 @@ def prepare_demo_database(
 
     Args:
         folder: Data folder of the embedded server.
-        sales: A tidy parquet panel, database ``dfu_<stem>``; None: the generated one, database ``dfu_demo``.
+        sales: Sales of a file; None: the generated ones.
+        name: The database; of a file's sales its database_name().
         n_dfus: DFUs of the generated panel.
         n_months: Months of the generated panel.
         seed: Seed of the generated panel.
 
     Raises:
-        DataError: The parquet file breaks a rule, or a size is out of range.
+        DataError: A size is out of range.
     """
-    panel: WarehouseTables = generate_panel(n_dfus, n_months, seed) if sales is None else read_tidy_sales(sales)
-    name = _GENERATED if sales is None else database_name(sales)
+    panel: WarehouseTables = generate_panel(n_dfus, n_months, seed) if sales is None else warehouse_tables(sales)
     server = start_server(folder)
     digest = panel_digest(panel)
     wanted = not _holds(server.url(), name, digest)
@@ -72,8 +74,10 @@ def prepare_demo_database(
     return DemoDatabase(server.url(name), name, len(panel.dfus), len(panel.sales), loaded=wanted)
 
 
-def database_name(sales: Path) -> str:
-    """Return ``dfu_<stem>`` in lower-case ASCII letters, digits and underscores, never the generated panel's name."""
+def database_name(sales: Path | None) -> str:
+    """Return ``dfu_<stem>`` in lower-case ASCII letters, digits and underscores; ``dfu_demo`` is of generated sales."""
+    if sales is None:
+        return _GENERATED
     plain = re.sub(r"[^a-z0-9]+", "_", sales.stem.lower()).strip("_")
     name = f"dfu_{plain or 'sales'}"[:_LONGEST_NAME]
     return f"{name}_sales" if name == _GENERATED else name

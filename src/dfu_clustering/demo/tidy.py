@@ -1,130 +1,55 @@
-"""Reads a tidy parquet panel of real sales: columns dmdunit, dmdgroup, loc, startdate, qty, one row a sale."""
+"""Sales of a file as the rows of the three warehouse tables."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dfu_clustering.arrays import Integers
-from dfu_clustering.demo.rows import Bookings, WarehouseTables, dfu_keys, load_timestamps, sales_table
-from dfu_clustering.errors import DataError
+from dfu_clustering.demo.rows import Bookings, WarehouseTables, load_timestamps, sales_table
+from dfu_clustering.sales.files import read_sales
+from dfu_clustering.sales.long_form import KEYS, MonthlySales
 
-KEYS = ("dmdunit", "dmdgroup", "loc")
-_COLUMNS = (*KEYS, "startdate", "qty")
-_QTY_LIMIT = 1e14  # numeric(18,4) holds no more
 _UNKNOWN = "UNKNOWN"  # in the columns of dim_item that may not be NULL
 _DESCRIPTIONS = ("brand_name", "category", "class", "sub_class", "country")
 
 
 def read_tidy_sales(path: Path) -> WarehouseTables:
-    """Return the warehouse tables of a tidy panel; attributes that the file does not have are NULL.
-
-    startdate is a date or a timestamp at midnight, the first of its month; qty is an integer, float or decimal, where
-    NaN means the same as NULL. Rows that repeat a DFU and month are all kept. Other columns are ignored.
+    """Return the warehouse tables of a file with the columns dmdunit, dmdgroup, loc, startdate, qty.
 
     Raises:
-        DataError: The file is not parquet, lacks a column, has one of a wrong type, has null keys, dates that do not
-            start a month, a qty out of range, no rows, or two DFUs whose joined keys are the same.
+        DataError: As read_sales().
     """
-    table = _typed(_read(path), path)
-    _require_clean(table, path)
-    keys, dfu = _distinct_dfus(table)
-    _require_distinct_names(keys, path)
-    month = table.column("startdate").to_numpy().astype("datetime64[M]")
+    return warehouse_tables(read_sales(path))
+
+
+def warehouse_tables(sold: MonthlySales) -> WarehouseTables:
+    """Return the warehouse tables of sales by month; attributes that nobody knows are NULL."""
+    dfu = _positions(sold)
+    month = sold.rows.column("startdate").to_numpy().astype("datetime64[M]")
     order = np.argsort(month, kind="stable")
     dfu, month = dfu[order], month[order]
-    qty = table.column("qty").combine_chunks().take(pa.array(order))
+    qty = sold.rows.column("qty").combine_chunks().take(pa.array(order))
     bookings = Bookings(dfu, month, qty, _nth_of_its_kind(dfu, month), load_month=month)
     newest = month[-1]
-    items = _loaded(_described_items(keys), newest)
-    return WarehouseTables(items, _loaded(keys, newest), sales_table(keys, bookings))
+    items = _loaded(_described_items(sold.dfus), newest)
+    return WarehouseTables(items, _loaded(sold.dfus, newest), sales_table(sold.dfus, bookings))
 
 
-def _read(path: Path) -> pa.Table:
-    try:
-        schema = pq.read_schema(path)
-        absent = [name for name in _COLUMNS if schema.names.count(name) != 1]
-        if absent:
-            raise _broken(path, f"columns {schema.names}, {absent} not once each", "rename or add the columns")
-        return pq.read_table(path, columns=list(_COLUMNS))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _broken(path, str(error), "give the path of a readable parquet file") from error
-
-
-def _typed(table: pa.Table, path: Path) -> pa.Table:
-    """Return the columns as string, date32 and float64."""
-    found = {name: table.schema.field(name).type for name in _COLUMNS}
-    wrong = [f"{name} is {kind}" for name, kind in found.items() if not _fits(name, kind)]
-    if wrong:
-        remedy = "write keys as text, startdate as a date or a timestamp without zone, qty as a number"
-        raise _broken(path, ", ".join(wrong), remedy)
-    if pa.types.is_timestamp(found["startdate"]):
-        midnight = pc.floor_temporal(table.column("startdate"), unit="day")
-        later = pc.not_equal(table.column("startdate"), midnight)
-        _require_none(later, table, path, "a startdate with a time of day", "write plain dates")
-    types = {**dict.fromkeys(KEYS, pa.string()), "startdate": pa.date32(), "qty": pa.float64()}
-    try:
-        typed = table.select(_COLUMNS).cast(pa.schema([pa.field(name, types[name]) for name in _COLUMNS]))
-    except pa.ArrowInvalid as error:
-        raise _broken(path, str(error), "write numbers that a double can hold") from error
-    qty = typed.column("qty")
-    return typed.set_column(_COLUMNS.index("qty"), "qty", pc.if_else(pc.is_nan(qty), None, qty))
-
-
-def _fits(name: str, kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if name == "qty":
-        return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-    if name == "startdate":
-        return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None))
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _require_clean(table: pa.Table, path: Path) -> None:
-    if not len(table):
-        raise _broken(path, "no rows", "give a file with sales")
-    for name in (*KEYS, "startdate"):
-        _require_none(pc.is_null(table.column(name)), table, path, f"rows without {name}", f"fill {name}")
-    other_day = pc.not_equal(pc.day(table.column("startdate")), 1)
-    _require_none(other_day, table, path, "a startdate that is not the first of its month", "sum the sales by month")
-    excess = pc.fill_null(pc.greater_equal(pc.abs(table.column("qty")), _QTY_LIMIT), fill_value=False)
-    _require_none(excess, table, path, f"a qty of {_QTY_LIMIT:.0e} or more", "correct these rows")
-
-
-def _require_none(broken: pa.ChunkedArray, table: pa.Table, path: Path, found: str, remedy: str) -> None:
-    rows = table.filter(broken)
-    if len(rows):
-        parts = [rows.column(name).cast(pa.string()) for name in (*KEYS, "startdate")]
-        named = pc.binary_join_element_wise(*parts, "_", null_handling="replace", null_replacement="NULL")
-        raise _broken(path, found, remedy, named.to_pylist())
-
-
-def _broken(path: Path, found: str, remedy: str, keys: Sequence[str] = ()) -> DataError:
-    rule = f"A sales panel must be a parquet file with the columns {', '.join(_COLUMNS)}, one row a sale"
-    return DataError(rule, found=f"{path.name}: {found}", remedy=remedy, keys=keys)
-
-
-def _distinct_dfus(table: pa.Table) -> tuple[pa.Table, Integers]:
-    """Return the keys of the DFUs in ascending order, and the position among them of every row's DFU."""
-    values = [pc.unique(table.column(name)).sort() for name in KEYS]
-    codes = [pc.index_in(table.column(name), v).to_numpy() for name, v in zip(KEYS, values, strict=True)]
-    sizes = tuple(len(v) for v in values)
-    distinct, dfu = np.unique(np.ravel_multi_index(codes, sizes), return_inverse=True)
-    parts = np.unravel_index(distinct, sizes)
-    return dfu_keys(*(v.take(pa.array(part)) for v, part in zip(values, parts, strict=True))), dfu
-
-
-def _require_distinct_names(keys: pa.Table, path: Path) -> None:
-    counts = pc.value_counts(keys.column("dfu_ck").combine_chunks())
-    shared = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
-    if shared:
-        remedy = "rename one of the parts so that dmdunit_dmdgroup_loc is different for each DFU"
-        raise _broken(path, "different DFUs with the same joined key", remedy, shared)
+def _positions(sold: MonthlySales) -> Integers:
+    """Return the place of each row's DFU among the DFUs."""
+    values = [pc.unique(sold.dfus.column(name)) for name in KEYS]
+    sizes = tuple(len(of_column) for of_column in values)
+    of_dfus, of_rows = (
+        np.ravel_multi_index(
+            [pc.index_in(table.column(name), v).to_numpy() for name, v in zip(KEYS, values, strict=True)], sizes
+        )
+        for table in (sold.dfus, sold.rows)
+    )
+    order = np.argsort(of_dfus)
+    return np.asarray(order[np.searchsorted(of_dfus, of_rows, sorter=order)], dtype=np.int64)
 
 
 def _nth_of_its_kind(dfu: Integers, month: NDArray[np.datetime64]) -> Integers:

@@ -67,6 +67,11 @@ class MonthlySales:
     whole_month: Month
     notes: tuple[str, ...]
 
+    @property
+    def newest_month(self) -> Month:
+        """Return the newest month of a row, whole or not."""
+        return np.datetime64(pc.max(self.rows.column("startdate")).as_py(), "M")
+
 
 def monthly_sales(table: pa.Table, form: LongForm, *, source: str) -> MonthlySales:
     """Return the sales of a table by month; rows of a day or a week count for the month of their date.

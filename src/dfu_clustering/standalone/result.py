@@ -88,7 +88,7 @@ class SegmentResult:
 
     @cached_property
     def figures(self) -> "dict[str, Figure]":
-        """The pictures by name, as matplotlib figures."""
+        """The pictures by name, as matplotlib figures; a notebook shows them after ``%matplotlib inline``."""
         # late: a result that shows no picture needs no matplotlib
         from dfu_clustering.figures.segment_figures import plot_k_selection
         from dfu_clustering.outputs.pictures import segment_figures

@@ -10,8 +10,14 @@ _DEFAULTS, _CSV = LongForm(), CsvForm()
 
 
 def add_sales_arguments(arguments: ArgumentParser) -> None:
-    """Add the file and its form."""
+    """Add the file, how it is written, and the newest month."""
     arguments.add_argument("sales", type=Path, metavar="FILE", help="sales in long form, .csv, .tsv or .parquet")
+    add_form_arguments(arguments)
+    arguments.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest whole month")
+
+
+def add_form_arguments(arguments: ArgumentParser) -> None:
+    """Add how the file is written."""
     arguments.add_argument(
         "--keys",
         type=lambda text: tuple(text.split(",")),
@@ -27,7 +33,6 @@ def add_sales_arguments(arguments: ArgumentParser) -> None:
     arguments.add_argument("--decimal", default=_CSV.decimal, metavar="MARK", help="decimal mark of a CSV file")
     arguments.add_argument("--delimiter", metavar="MARK", help="of a CSV file; None: found by the header")
     arguments.add_argument("--encoding", default=_CSV.encoding, help="of a CSV file")
-    arguments.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest whole month")
 
 
 def sales_of(options: Namespace) -> MonthlySales:
