@@ -1,4 +1,4 @@
-# Everything a newcomer types. Targets that need packages make .venv first.
+# All commands for daily work. Targets that need packages make .venv first.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -18,6 +18,7 @@ FORM ?=
 AS_OF ?=
 DFUS ?= 5000
 MONTHS ?= 48
+PANELS ?=
 
 .DEFAULT_GOAL := help
 
@@ -42,11 +43,11 @@ demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=fil
 	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(FORM) $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: test
-test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, a file a core at a time, those of whole runs first
+test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, in parallel by file, tests of whole runs first
 	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-slow
-test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## the others: workers, loads, outages, the demo and two months with approval, some half an hour
+test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## the slow tests: workers, loads, outages, the demo and two months with approval; about half an hour
 	$(BIN)/python -m pytest -m slow
 
 # COVERAGE='' measures the integration tests, too
@@ -64,12 +65,12 @@ lint: $(INSTALLED)  ## ruff, mypy, import arrows
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(INSTALLED)  ## all benchmarks, one JSON line each; over an hour and 20 GB of disk (benchmarks/README.md)
+bench: $(INSTALLED)  ## all benchmarks, one JSON line each (PANELS='a.parquet b.parquet'); over an hour and 20 GB of disk (benchmarks/README.md)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[bench]'
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/k_selection.py sets
 	$(BIN)/python benchmarks/k_selection.py large
-	$(BIN)/python benchmarks/stability.py $(wildcard ../shared/data/*.parquet)
+	$(BIN)/python benchmarks/stability.py $(PANELS)
 	$(BIN)/python benchmarks/gates.py
 	$(BIN)/python benchmarks/publishing.py
 	$(BIN)/python benchmarks/publishing.py --every 1 --repeats 1
@@ -90,12 +91,12 @@ cluster-label: $(INSTALLED)  ## program 3: labels
 cluster-update: $(INSTALLED)  ## program 4: labels to the DFU table; keeps them in data/published, which the next month continues
 	$(BIN)/python scripts/update_cluster_assignments.py
 	@rm -rf $(PUBLISHED).new && cp -R data/clustering $(PUBLISHED).new && rm -rf $(PUBLISHED) && mv $(PUBLISHED).new $(PUBLISHED)
-cluster-report: $(INSTALLED)  ## one page of what they made: data/clustering/report.html
+cluster-report: $(INSTALLED)  ## the report of what they made: data/clustering/report.html
 	$(BIN)/python scripts/build_report.py
-cluster-all: cluster-features cluster-train cluster-label cluster-update cluster-report  ## the four programs in a row, and the page
+cluster-all: cluster-features cluster-train cluster-label cluster-update cluster-report  ## the four programs in a row, and the report
 
 .PHONY: restore backfill
-restore: $(INSTALLED)  ## put the labels of an earlier run back (RUN=id or BEFORE=2026-10-05T08:00, DRY_RUN=1)
+restore: $(INSTALLED)  ## publish the labels of an earlier run again (RUN=id or BEFORE=2026-10-05T08:00, DRY_RUN=1)
 	$(BIN)/python scripts/restore_assignments.py $(if $(RUN),--run '$(RUN)') $(if $(BEFORE),--before '$(BEFORE)') $(if $(DRY_RUN),--dry-run)
 
 MONTHS_BACK ?= 12
@@ -107,7 +108,7 @@ prefect-ui: $(INSTALLED) | $(PREFECT_HOME)  ## the runs of the demo in the Prefe
 	$(BIN)/prefect server start
 mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}
-demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data stay
+demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data are kept
 	$(BIN)/python -m flows.demo --stop
 
 .PHONY: api
@@ -117,7 +118,7 @@ api: $(INSTALLED)  ## the segments over HTTP, http://127.0.0.1:8000 (PORT=8000);
 .PHONY: deploy worker
 deploy: $(INSTALLED)  ## put deployments, schedules and the event trigger on the server at PREFECT_API_URL (docs/loads.md)
 	$(BIN)/python -m deploy.register
-worker: $(INSTALLED)  ## take runs from the server at PREFECT_API_URL; the warehouse is DATABASE_URL
+worker: $(INSTALLED)  ## execute runs of the server at PREFECT_API_URL; the warehouse is DATABASE_URL
 	$(BIN)/python -m deploy.worker --pool $(or $(DFU_WORK_POOL),dfu-process)
 
 .PHONY: alerts-apply alerts-test
@@ -130,15 +131,15 @@ alerts-test: $(INSTALLED) | $(PREFECT_HOME)  ## send one marked test alert and s
 COMPOSE ?= docker compose
 STACK = DFU_CLUSTERING_REVISION=$(or $(shell git describe --always --dirty 2>/dev/null),local) \
 	$(COMPOSE) --file deploy/compose.yaml $(if $(DEMO),--profile demo)
-# builds and runs the image where there is no container engine
-CONTAINER_SMOKE ?= $(wildcard ../shared/tools/container-smoke)
+# a program that builds and runs the image where there is no container engine
+CONTAINER_SMOKE ?=
 UNPRIVILEGED := --network none --read-only --tmpfs /tmp:size=2g,mode=1777 --cap-drop ALL --security-opt no-new-privileges
 
 .PHONY: up down image-smoke
 up:  ## build and start the stack in containers; DEMO=1 with a warehouse of made-up sales (docs/operations.md)
 	deploy/secrets.sh deploy/secrets
 	$(STACK) up --build --detach
-down:  ## stop the stack; its data stay
+down:  ## stop the stack; its data are kept
 	$(STACK) --profile demo down
 image-smoke:  ## build the image and run the demo in it: no network, read-only root, no rights
 ifneq ($(CONTAINER_SMOKE),)
@@ -166,6 +167,6 @@ lock:  ## pin the newest versions that fit together
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-annotate --no-header --upgrade --output-file requirements.lock
 
 .PHONY: clean
-clean:  ## remove what runs and tools left behind, but not .venv
+clean:  ## remove the files of runs and tools, but not .venv
 	@if [ -d var/postgres ] && [ -x $(BIN)/python ]; then $(BIN)/python -m flows.demo --stop; fi
 	rm -rf var data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -130,7 +130,7 @@ class SpaceSettings(HistorySettings):
 
     feature_set: Annotated[
         Literal["shape", "all"],
-        Field(description="shape: eleven scale-free columns, scaled robustly. all: every numeric time-series feature."),
+        Field(description="shape: ten scale-free columns, scaled robustly. all: every numeric time-series feature."),
     ]
     discount_noise: Annotated[
         bool,
