@@ -305,6 +305,7 @@ def test_server_that_does_not_take_it_is_explained(receiver, kind, tries):
     ("address", "arguments", "message"),
     [
         ("", ("--month", "2026-10", "--load-id", "x"), "PREFECT_API_URL names the Prefect server"),
+        ("http://server:api", ("--month", "2026-10", "--load-id", "x"), "PREFECT_API_URL names the Prefect server"),
         ("http://127.0.0.1:9/api", ("--month", "10/2026", "--load-id", "x"), "A month is written as YYYY-MM"),
         ("http://127.0.0.1:9/api", ("--month", "2026-10", "--load-id", ""), "A load has a load_id"),
     ],

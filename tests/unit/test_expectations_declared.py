@@ -2,6 +2,7 @@
 
 import re
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ LABELS_FILE = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_id": [0, 1], "cluster
 
 
 def publishing(*transitions, not_found=0):
-    counts = {"updated": 1, "unchanged": 1, "cleared": 0, "unlabelled": 0}
+    counts: dict[str, Any] = {"updated": 1, "unchanged": 1, "cleared": 0, "unlabelled": 0}
     rows = tuple(Transition(old_label=old, new_label=new, dfus=dfus) for old, new, dfus in transitions)
     return PublishSummary(**counts, not_found=not_found, not_found_keys=(), transitions=rows, dry_run=True)
 
