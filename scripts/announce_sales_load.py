@@ -1,16 +1,14 @@
 """Tell the Prefect server that a month of sales is loaded, so that the DFUs are clustered as of that month."""
 
 import argparse
-import base64
-import json
 import logging
 import os
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
+
+import httpx
 
 from dfu_clustering.errors import ConfigError, DataError, DfuClusteringError
 from dfu_clustering.loads.events import sales_loaded_event
@@ -21,8 +19,6 @@ API_AUTH_VARIABLE = "PREFECT_API_AUTH_STRING"
 
 _TIMEOUT_SECONDS = 15
 _PAUSES_SECONDS = (1, 2, 4, 8)
-_BUSY = 429
-_REFUSED = (401, 403)
 
 logger = logging.getLogger("dfu_clustering.announce")
 
@@ -61,46 +57,52 @@ def announce(event: dict[str, object], *, pauses_seconds: Sequence[float] = _PAU
         DataError: The server does not know such events.
         NotAnnouncedError: The server did not take it.
     """
-    request = _request(event)
+    url, auth = _server()
     for pause in (*pauses_seconds, None):
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310  (the scheme was checked)
-                return
-        except OSError as error:
+            httpx.post(url, json=[event], auth=auth, timeout=_TIMEOUT_SECONDS).raise_for_status()
+        except httpx.HTTPError as error:
             _require_healing(error)
             if pause is None:
-                raise NotAnnouncedError(f"{request.full_url} did not accept the announcement: {error}") from error
+                raise NotAnnouncedError(f"{url} did not accept the announcement: {error}") from error
             logger.warning("trying again in %g s: %s", pause, error)
             time.sleep(pause)
+        else:
+            return
 
 
-def _request(event: dict[str, object]) -> urllib.request.Request:
+def _server() -> tuple[httpx.URL, tuple[str, str] | None]:
+    """Return where events are posted, and user and password where there is one."""
     address = os.environ.get(API_URL_VARIABLE, "")
-    if not address.startswith(("http://", "https://")):
+    try:
+        url = httpx.URL(f"{address.rstrip('/')}/events")
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
         raise ConfigError(
             f"{API_URL_VARIABLE} must name the Prefect server",
             found=repr(address) if address else "nothing",
             remedy="set it, for example to http://127.0.0.1:4200/api",
         )
-    headers = {"Content-Type": "application/json"}
-    if password := os.environ.get(API_AUTH_VARIABLE):
-        headers["Authorization"] = f"Basic {base64.b64encode(password.encode()).decode()}"
-    body = json.dumps([event]).encode()
-    return urllib.request.Request(f"{address.rstrip('/')}/events", data=body, headers=headers, method="POST")  # noqa: S310
+    user, _, password = os.environ.get(API_AUTH_VARIABLE, "").partition(":")
+    return url, (user, password) if user else None
 
 
-def _require_healing(error: OSError) -> None:
-    if not isinstance(error, urllib.error.HTTPError) or error.code >= 500 or error.code == _BUSY:
+def _require_healing(error: httpx.HTTPError) -> None:
+    if not isinstance(error, httpx.HTTPStatusError):
         return
-    if error.code in _REFUSED:
+    status = error.response.status_code
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
+        return
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise ConfigError(
             f"{API_AUTH_VARIABLE} must be what the server asks for",
-            found=f"HTTP {error.code}",
+            found=f"HTTP {status}",
             remedy="set it to user:password; the operator of the server knows them",
         ) from error
     raise DataError(
         f"{API_URL_VARIABLE} must be the API of a Prefect 3 server",
-        found=f"HTTP {error.code} {error.reason} at {error.url}",
+        found=f"HTTP {status} {error.response.reason_phrase} at {error.request.url}",
         remedy="check the address; it ends in /api",
     ) from error
 

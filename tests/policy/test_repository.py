@@ -50,6 +50,12 @@ def test_every_declared_package_is_pinned():
     assert declared - pinned == {"dfu-clustering"}
 
 
+def test_the_changelog_begins_with_the_version_that_runs_record():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    newest, *_ = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest == version
+
+
 def test_modules_hold_one_idea():
     long = {
         str(path.relative_to(ROOT)): lines

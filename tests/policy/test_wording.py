@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from test_repository import ROOT, tracked
+
+from tests.policy.test_repository import ROOT, tracked
 
 # each has a plain word: previous, recently, again or from scratch, continue or resume, restore, have, say or report
 ODD = re.compile(

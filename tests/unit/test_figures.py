@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
 from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_dfus
-from dfu_clustering.figures.looks import PALETTE, SHAPES, looks_of
+from dfu_clustering.figures.looks import PALETTE, SHAPES, looks_of, places_of
 from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes
 from dfu_clustering.figures.style import short, text_color_on
 from dfu_clustering.labels.profiles import COMPARED_FEATURES
@@ -191,8 +191,18 @@ def test_colour_and_shape_together_tell_45_clusters_apart(cluster_ids) -> None:
     assert len(set(looks_of(cluster_ids).values())) == len(cluster_ids)
 
 
-def test_look_of_a_segment_is_its_own_whatever_other_segments_there_are() -> None:
-    assert looks_of([22])[22] == looks_of([11, 22, 1304])[22]
+def test_hues_come_before_signs() -> None:
+    one_pattern = (32, 42, 43, 4109, 4209, 4210, 4310, 410810, 420810, 430810)  # a real panel of intermittent demand
+    hues = Counter(look.color for look in looks_of(one_pattern).values())
+    assert sorted(hues.values()) == [1] * 8 + [2]
+
+
+def test_a_segment_keeps_its_look_whatever_segments_come_and_go() -> None:
+    before = places_of([32, 42, 4109, 4209], {})
+    after = places_of([11, 22, 32, 4109, 4209, 4210], before)
+    assert {number: after[number] for number in (32, 4109, 4209)} == {n: before[n] for n in (32, 4109, 4209)}
+    assert len({place % len(PALETTE) for place in after.values()}) == 6
+    assert looks_of([32, 11], before)[32] == looks_of([32, 4109, 42], before)[32]
 
 
 def test_more_than_45_segments_share_looks_evenly() -> None:

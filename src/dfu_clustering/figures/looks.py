@@ -1,6 +1,7 @@
-"""How segments are distinguished in pictures: a colour and a shape that follow their number, month after month."""
+"""How segments are distinguished in pictures: a colour and a shape, which a segment keeps month after month."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,22 +36,35 @@ class Look:
         return SHAPES[self.shape]
 
 
-def looks_of(cluster_ids: Iterable[int]) -> dict[int, Look]:
-    """Return a look for each segment, which follows its number and not its size, so that it stays the same.
+def places_of(cluster_ids: Iterable[int], kept: Mapping[int, int]) -> dict[int, int]:
+    """Return the number of each segment's look, 0 to 44: hue ``number mod 9``, shape ``number mod 5``.
 
-    The look is number ``cluster_id mod 45``, and the next free one where two segments share it. All differ up to 45.
+    A segment keeps the look that it has. Another gets one that no other has, first of a hue that fewest others have,
+    then the next from its own number on: nine segments have nine hues, 45 have 45 looks.
 
     Args:
         cluster_ids: Of the segments that are seen together.
+        kept: Looks of segments before, by their number.
     """
-    looks: dict[int, Look] = {}
-    free = set(range(N_LOOKS))
-    for cluster_id in sorted(cluster_ids):
-        free = free or set(range(N_LOOKS))
-        place = min(free, key=lambda place: (place - cluster_id) % N_LOOKS)
-        free.discard(place)
-        looks[cluster_id] = _look(place)
-    return looks
+    wanted = sorted(cluster_ids)
+    places = {cluster_id: kept[cluster_id] for cluster_id in wanted if cluster_id in kept}
+    for cluster_id in wanted:
+        if cluster_id not in places:
+            places[cluster_id] = _free_place(cluster_id, Counter(places.values()))
+    return places
+
+
+def _free_place(cluster_id: int, taken: Counter[int]) -> int:
+    hues: Counter[int] = Counter()
+    for place, segments in taken.items():
+        hues[place % len(PALETTE)] += segments
+    order = [(cluster_id + step) % N_LOOKS for step in range(N_LOOKS)]
+    return min(order, key=lambda place: (taken[place], hues[place % len(PALETTE)]))
+
+
+def looks_of(cluster_ids: Iterable[int], kept: Mapping[int, int] | None = None) -> dict[int, Look]:
+    """Return a look for each segment; see places_of()."""
+    return {cluster_id: _look(place) for cluster_id, place in places_of(cluster_ids, kept or {}).items()}
 
 
 def _look(place: int) -> Look:

@@ -11,6 +11,7 @@ from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_df
 from dfu_clustering.figures.looks import looks_of
 from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes
 from dfu_clustering.files.tables import atomic_path
+from dfu_clustering.outputs.segment_looks import LOOK, read_looks
 from dfu_clustering.runs.folder import RunFile, RunFolder
 
 _DPI = 130
@@ -40,7 +41,7 @@ def segment_figures(
     table, metadata = files.table(RunFile.CENTROIDS), files.metadata()
     number = {cluster_id: at for at, cluster_id in enumerate(table["cluster_id"].tolist())}
     names = {at: labels[cluster_id] for cluster_id, at in number.items()}
-    profiles = table.drop(columns=["cluster_id", "cluster_label"])
+    profiles = table.drop(columns=["cluster_id", "cluster_label", LOOK], errors="ignore")
     yield RunFile.SIZES_PICTURE, plot_sizes(profiles, names)
     heatmap = plot_profile_heatmap(profiles, metadata.scales(), names, peak_threshold=peak_threshold)
     yield RunFile.PROFILES_PICTURE, heatmap
@@ -48,7 +49,7 @@ def segment_figures(
     if points is not None:
         xy, segment = points[["x", "y"]].to_numpy(), points["cluster_id"].map(number).to_numpy()
         n_dfus, shares = int(profiles["size"].sum()), metadata.map_explained_variance
-        looks = {number[cluster_id]: look for cluster_id, look in looks_of(number).items()}
+        looks = {number[cluster_id]: look for cluster_id, look in looks_of(number, read_looks(files)).items()}
         yield RunFile.MAP_PICTURE, plot_cluster_map(xy, segment, names, looks, shares, n_dfus=n_dfus)
     typical = files.find_table(RunFile.TYPICAL)
     if typical is not None and metadata.features is not None:

@@ -13,6 +13,7 @@ from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.labels.reasons import reasons
 from dfu_clustering.labels.rules import Bounds, Values
 from dfu_clustering.labels.truth import Claim
+from dfu_clustering.outputs.segment_looks import LOOK
 from dfu_clustering.outputs.training_files import SPACE_PREFIX
 from dfu_clustering.runs.summaries import LifecycleSegment, SegmentSummary, TrainedSegment
 
@@ -117,5 +118,5 @@ def _profile(profile: Mapping[Hashable, Any]) -> dict[str, Any]:
     return {
         str(name): value
         for name, value in profile.items()
-        if not str(name).startswith(SPACE_PREFIX) and name != "cluster_label"
+        if not str(name).startswith(SPACE_PREFIX) and name not in ("cluster_label", LOOK)
     }

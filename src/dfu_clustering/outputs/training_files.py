@@ -1,5 +1,6 @@
 """The files of a training: the model as data, tables under the names that the user gave, and how they came about."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,10 +10,12 @@ import pyarrow.parquet as parquet
 from sklearn.decomposition import PCA
 
 from dfu_clustering.config.clustering import RunSettings
+from dfu_clustering.figures.looks import places_of
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_json, write_table
 from dfu_clustering.labels.profiles import feature_scales, profile_clusters
 from dfu_clustering.labels.rules import JUDGED_FEATURES
+from dfu_clustering.outputs.segment_looks import LOOK
 from dfu_clustering.preprocessing.determinism import single_threaded
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import code_version
@@ -37,6 +40,7 @@ class Training:
         summary: What the step says of them.
         left_out: dfu_ck, reason, mean_demand of the DFUs that are not clustered; None where that is not known.
         moves: How far DFUs moved since they were published; None where that is not known.
+        looks: How the published segments look, by their number.
     """
 
     config: RunSettings
@@ -46,6 +50,7 @@ class Training:
     summary: TrainingSummary
     left_out: pd.DataFrame | None
     moves: pd.DataFrame | None
+    looks: Mapping[int, int]
 
 
 def write_training(files: RunFolder, training: Training) -> None:
@@ -90,7 +95,12 @@ def _centroid_table(training: Training) -> pd.DataFrame:
     segmentation = training.segmentation
     labels = segmentation.labels
     profiles = profile_clusters(training.matrix, segmentation.segment).reset_index(drop=True)
-    of_label = {"cluster_id": [one.segment_id for one in labels], "cluster_label": [one.text for one in labels]}
+    looks = places_of((one.segment_id for one in labels), training.looks)
+    of_label = {
+        "cluster_id": [one.segment_id for one in labels],
+        "cluster_label": [one.text for one in labels],
+        LOOK: [looks[one.segment_id] for one in labels],
+    }
     columns = [f"{SPACE_PREFIX}{name}" for name in segmentation.columns]
     centroids = means(segmentation.space, segmentation.segment, np.zeros((len(labels), len(columns))))
     return pd.concat([pd.DataFrame(of_label), profiles, pd.DataFrame(centroids, columns=columns)], axis="columns")

@@ -1,6 +1,6 @@
 """What a report is made from: the files of a run, as read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -28,6 +28,7 @@ class RunArtifacts:
         label_changes: dfu_ck, old_label, new_label, word, feature, before, after of DFUs that changed their label.
         run_name: Name of the run folder.
         dfu_table: What the table is called to which labels are published.
+        looks: Number of each segment's look, by its cluster_id.
     """
 
     profiles: Profiles
@@ -42,6 +43,7 @@ class RunArtifacts:
     label_changes: pd.DataFrame | None = None
     run_name: str | None = None
     dfu_table: str = "dim_dfu"
+    looks: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def segments(self) -> list[SegmentSummary]:

@@ -38,7 +38,7 @@ _HINTS: Final = {
 
 def marks(artifacts: RunArtifacts) -> list[Mark]:
     """Return how each segment is distinguished, by ascending number."""
-    looks = looks_of(segment.cluster_id for segment in artifacts.segments)
+    looks = looks_of((segment.cluster_id for segment in artifacts.segments), artifacts.looks)
     return [
         Mark(
             id=number,

@@ -10,6 +10,7 @@ import pyarrow.parquet as parquet
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.files.tables import atomic_path
+from dfu_clustering.outputs.segment_looks import read_looks
 from dfu_clustering.report.builder import assemble
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.page import render
@@ -85,6 +86,7 @@ def _artifacts(
         label_changes=files.find_table(RunFile.LABEL_CHANGES),
         run_name=run.name if run else None,
         dfu_table=dfu_table,
+        looks=read_looks(files),
     )
 
 

@@ -10,6 +10,7 @@ from dfu_clustering.files.progress import progress
 from dfu_clustering.outputs.feature_matrix import read_matrix
 from dfu_clustering.outputs.moves import measure_moves
 from dfu_clustering.outputs.pictures import draw_k_selection
+from dfu_clustering.outputs.segment_looks import read_looks
 from dfu_clustering.outputs.training_files import Training, write_training
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import TRAIN_MODEL, once
@@ -50,7 +51,8 @@ def train_model(
         logger.warning("train_model %s", warning)
     moves = measure_moves(matrix, segmentation, published) if published else None
     left_out = files.find_table(RunFile.EXCLUDED) if origin else None
-    write_training(files, Training(config, matrix, origin, segmentation, summary, left_out, moves))
+    looks = read_looks(published.files) if published else {}
+    write_training(files, Training(config, matrix, origin, segmentation, summary, left_out, moves, looks))
     if pictures:
         draw_k_selection(files, segmentation.k_selection, min_cluster_size_pct=config.min_cluster_size_pct)
     return summary
