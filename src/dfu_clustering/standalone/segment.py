@@ -45,7 +45,7 @@ def segment(
         ConfigError: A setting is unknown or out of range.
         DataError: The table breaks a rule, or no DFU has a history that is long enough.
     """
-    # late: what finds clusters takes seconds to load, and whoever imports the function may not call it
+    # late: what finds clusters takes seconds to load, and an import should not
     from dfu_clustering.config.loading import load_config
     from dfu_clustering.runs.folder import RunFolder
     from dfu_clustering.sales.long_form import LongForm, monthly_sales
