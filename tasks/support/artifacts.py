@@ -1,6 +1,7 @@
 """What a run shows in the Prefect UI: a summary in Markdown, the segments, the pictures, and the way to the report."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
@@ -11,6 +12,7 @@ from dfu_clustering.quality.gate_reports import GateReport, Value
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
 from dfu_clustering.steps.backfill import BackfillSummary
 from dfu_clustering.steps.restore_labels import RestoreSummary
+from tasks.support.markdown import code, text
 from tasks.support.pictures import picture_markdown
 
 REPORT_URL_VARIABLE = "DFU_REPORT_URL"
@@ -22,7 +24,7 @@ def show_run(summary: RunSummary) -> None:
     create_markdown_artifact(
         key="cluster-dfus-summary", markdown=summary_markdown(summary), description="What the run did"
     )
-    create_table_artifact(key="cluster-dfus-segments", table=segment_table(summary), description="Segments by size")
+    _attach_table("cluster-dfus-segments", segment_table(summary), "Segments by size")
     pictures = picture_markdown(Path(summary.run_folder))
     if pictures:
         create_markdown_artifact(key="cluster-dfus-pictures", markdown=pictures, description="The segments in pictures")
@@ -67,19 +69,19 @@ def restore_markdown(summary: RestoreSummary) -> str:
     wrote = "would write (dry run)" if published.dry_run else "wrote"
     moves = [t for t in published.transitions if t.old_label != t.new_label]
     lines = [
-        f"# Labels of run {summary.run} put back",
-        f"As of {summary.as_of_month}; published until then: {summary.replaced_run or 'unknown'}.",
+        f"# Labels of run {text(summary.run)} put back",
+        f"As of {text(summary.as_of_month)}; published until then: {text(summary.replaced_run or 'unknown')}.",
         (
-            f"{_dfu_table()}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
+            f"{text(_dfu_table())}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
             f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs have left it since. "
-            f"MLflow's alias champion: {summary.alias}."
+            f"MLflow's alias champion: {text(summary.alias)}."
         ),
         "",
         "| until then | put back | DFUs |",
         "| --- | --- | ---: |",
-        *(f"| {t.old_label or 'no label'} | {t.new_label or 'no label'} | {t.dfus:,} |" for t in moves),
+        *(f"| {text(t.old_label or 'no label')} | {text(t.new_label or 'no label')} | {t.dfus:,} |" for t in moves),
         "",
-        f"- Labels of before: `{summary.folder}`",
+        f"- Labels of before: {code(summary.folder)}",
     ]
     return "\n".join(lines)
 
@@ -95,16 +97,22 @@ def show_backfill(summary: BackfillSummary) -> None:
         }
         for month in summary.months
     ]
-    create_table_artifact(key="backfill-history", table=rows, description=f"Labels by month, in {summary.folder}")
+    _attach_table("backfill-history", rows, f"Labels by month, in {code(summary.folder)}")
 
 
 def show_gate(report: GateReport) -> None:
     """Attach what a suite found, every expectation in a row, the failed ones first."""
-    create_table_artifact(
-        key=f"data-quality-{report.suite.replace('_', '-')}",
-        table=gate_table(report),
-        description=f"Expectations of {report.suite} as of {report.as_of_month}: {report.outcome}",
+    _attach_table(
+        f"data-quality-{report.suite.replace('_', '-')}",
+        gate_table(report),
+        f"Expectations of {report.suite} as of {report.as_of_month}: {report.outcome}",
     )
+
+
+def _attach_table(key: str, rows: Sequence[Mapping[str, object]], description: str) -> None:
+    # the Prefect UI reads every text of a table as Markdown
+    table = [{name: text(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in rows]
+    create_table_artifact(key=key, table=table, description=description)
 
 
 def gate_table(report: GateReport) -> list[dict[str, Value]]:
@@ -133,7 +141,7 @@ def summary_markdown(summary: RunSummary) -> str:
     nominated = f"elbow {chosen.elbow}, silhouette {chosen.silhouette}, gap {chosen.gap}"
     number = "the published number" if kept else f"nominated: {nominated}"
     lines = [
-        f"# DFU segments as of {summary.as_of_month}",
+        f"# DFU segments as of {text(summary.as_of_month)}",
         (
             f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs in **{len(summary.clusters)}** segments, of "
             f"{summary.k} clusters ({number}); {_lifecycle(summary)}."
@@ -145,7 +153,7 @@ def summary_markdown(summary: RunSummary) -> str:
             f"{summary.figures.kmeans_variance_explained_share:.0%}."
         ),
         (
-            f"{_dfu_table()}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
+            f"{text(_dfu_table())}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
             f"{published.unchanged:,} unchanged; {published.not_found:,} have left it meanwhile, "
             f"{published.appeared or 0:,} have come."
         ),
@@ -153,13 +161,13 @@ def summary_markdown(summary: RunSummary) -> str:
         "",
         "| left out because | DFUs |",
         "| --- | ---: |",
-        *(f"| {reason} | {count:,} |" for reason, count in summary.excluded.items()),
+        *(f"| {text(reason)} | {count:,} |" for reason, count in summary.excluded.items()),
         "",
-        *(f"- Note: {warning}" for warning in summary.warnings),
-        f"- Report: `{report_address(summary) or 'could not be made'}`",
-        f"- Files: `{summary.run_folder}`",
-        f"- MLflow run: `{summary.mlflow_run_id or 'not recorded, MLflow did not answer'}`",
-        f"- Configuration `{summary.config_digest}`, code {summary.code_version}, seed {summary.seed}",
+        *(f"- Note: {text(warning)}" for warning in summary.warnings),
+        f"- Report: {code(report_address(summary) or 'could not be made')}",
+        f"- Files: {code(summary.run_folder)}",
+        f"- MLflow run: {code(summary.mlflow_run_id or 'not recorded, MLflow did not answer')}",
+        f"- Configuration {code(summary.config_digest)}, code {text(summary.code_version)}, seed {summary.seed}",
     ]
     return "\n".join(lines)
 
@@ -168,7 +176,7 @@ def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSu
     """Return what would be written, for a person who is asked."""
     moves = [t for t in changes.transitions if t.old_label != t.new_label]
     lines = [
-        f"# Publish the labels as of {as_of_month}?",
+        f"# Publish the labels as of {text(as_of_month)}?",
         (
             f"{changes.updated:,} DFUs would get another label, {changes.cleared:,} would lose theirs, "
             f"{changes.unchanged:,} would keep it. Resume the run to answer."
@@ -177,7 +185,10 @@ def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSu
         "",
         "| label now | label then | DFUs |",
         "| --- | --- | ---: |",
-        *(f"| {t.old_label or '(none)'} | {t.new_label or '(none)'} | {t.dfus:,} |" for t in moves[:_MOVES_SHOWN]),
+        *(
+            f"| {text(t.old_label or '(none)')} | {text(t.new_label or '(none)')} | {t.dfus:,} |"
+            for t in moves[:_MOVES_SHOWN]
+        ),
     ]
     if len(moves) > _MOVES_SHOWN:
         lines.append(f"| … | {len(moves) - _MOVES_SHOWN} more | {sum(t.dfus for t in moves[_MOVES_SHOWN:]):,} |")
@@ -194,14 +205,14 @@ def stability_lines(told: StabilitySummary | None) -> list[str]:
     return [
         "",
         (
-            f"Against `{told.published_run}`: {told.churn_share:.1%} of {told.shared_dfus:,} DFUs have another label"
-            f"{calm}{ari}. Clusters {'fitted again' if told.refit else 'kept'}: {told.refit_reason}."
+            f"Against {code(told.published_run)}: {told.churn_share:.1%} of {told.shared_dfus:,} DFUs have another "
+            f"label{calm}{ari}. Clusters {'fitted again' if told.refit else 'kept'}: {text(told.refit_reason)}."
         ),
     ]
 
 
 def _lifecycle(summary: RunSummary) -> str:
-    counts = ", ".join(f"{one.size:,} {one.label}" for one in summary.lifecycle)
+    counts = ", ".join(f"{one.size:,} {text(one.label)}" for one in summary.lifecycle)
     return f"not clustered but labelled: {counts}" if counts else "no others have a label"
 
 
