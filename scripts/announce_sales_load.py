@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from dfu_clustering.addresses import UNREADABLE, described
 from dfu_clustering.errors import ConfigError, DataError, DfuClusteringError
 from dfu_clustering.loads.events import sales_loaded_event
 from scripts.program import HelpFormatter, run_program
@@ -69,18 +70,19 @@ def announce(event: dict[str, object], *, pauses_seconds: Sequence[float] = _PAU
         except OSError as error:
             _require_healing(error)
             if pause is None:
-                raise NotAnnouncedError(f"{request.full_url} did not take the announcement: {error}") from error
+                server = described(request.full_url)
+                raise NotAnnouncedError(f"{server} did not take the announcement: {error}") from error
             logger.warning("try again in %g s: %s", pause, error)
             time.sleep(pause)
 
 
 def _request(event: dict[str, object]) -> urllib.request.Request:
     address = os.environ.get(API_URL_VARIABLE, "")
-    if not address.startswith(("http://", "https://")):
+    if not address.startswith(("http://", "https://")) or "@" in address or described(address) == UNREADABLE:
         raise ConfigError(
             f"{API_URL_VARIABLE} names the Prefect server",
-            found=repr(address) if address else "nothing",
-            remedy="set it, for example to http://127.0.0.1:4200/api",
+            found="another address, which is not shown, it may hold a password" if address else "nothing",
+            remedy=f"set it, for example to http://127.0.0.1:4200/api; a login goes into {API_AUTH_VARIABLE}",
         )
     headers = {"Content-Type": "application/json"}
     if password := os.environ.get(API_AUTH_VARIABLE):
@@ -100,7 +102,7 @@ def _require_healing(error: OSError) -> None:
         ) from error
     raise DataError(
         f"{API_URL_VARIABLE} must be the API of a Prefect 3 server",
-        found=f"HTTP {error.code} {error.reason} at {error.url}",
+        found=f"HTTP {error.code} {error.reason} at {described(error.url)}",
         remedy="check the address; it ends in /api",
     ) from error
 
