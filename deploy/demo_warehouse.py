@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from contextlib import closing
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
@@ -29,10 +30,7 @@ def main() -> None:
     owner, *addresses = map(_address, (OWNER_URL_VARIABLE, DATABASE_URL_VARIABLE, API_URL_VARIABLE))
     names = load_config().warehouse
     # one transaction: the tables are there with all that belongs to them, or not at all
-    with (
-        closing(psycopg2.connect(**owner.translate_connect_args(database="dbname", username="user"))) as connection,
-        connection,
-    ):
+    with closing(psycopg2.connect(**_arguments(owner))) as connection, connection:
         with connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass(%s) IS NULL", (table(names, "dfu"),))
             (empty,) = cursor.fetchone() or (None,)
@@ -44,6 +42,11 @@ def main() -> None:
                 role, password = sql.Identifier(address.username or ""), sql.Literal(address.password)
                 cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, password))
     logger.info("The demo warehouse %s", "has been loaded" if empty else "was loaded before")
+
+
+def _arguments(address: URL) -> dict[str, Any]:
+    # not the address itself: an error of the driver may repeat it
+    return {**address.translate_connect_args(database="dbname", username="user"), **address.query}
 
 
 def _address(variable: str) -> URL:
