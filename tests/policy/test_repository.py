@@ -22,6 +22,14 @@ def tracked(*patterns: str) -> list[Path]:
     return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).exists()]
 
 
+def test_lines_of_files_end_at_the_newline_only():
+    # splitlines() also ends a line at U+2028, U+2029 and U+0085, which names and keys may hold
+    programs = tracked(
+        "src/*.py", "expectations/*.py", "tasks/*.py", "flows/*.py", "scripts/*.py", "api/*.py", "deploy/*.py"
+    )
+    assert [str(path.relative_to(ROOT)) for path in programs if "splitlines(" in path.read_text(encoding="utf-8")] == []
+
+
 def texts() -> list[tuple[str, str]]:
     own = Path(__file__)
     files = [path for path in tracked() if path != own and path.suffix not in (".png", ".parquet")]
