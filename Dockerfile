@@ -32,7 +32,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PREFECT_SERVER_ANALYTICS_ENABLED=false \
     GX_ANALYTICS_ENABLED=false \
     GIT_PYTHON_REFRESH=quiet \
-    DO_NOT_TRACK=1
+    MLFLOW_DISABLE_TELEMETRY=true \
+    DO_NOT_TRACK=true
 
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin dfu \
     && install --directory --owner=dfu --group=dfu /var/lib/dfu-clustering /var/lib/mlflow

@@ -5,12 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# The demo's own Prefect profile and database, so that it touches nothing in the user's home
+# The demo's own Prefect profile and database, so that it touches nothing in the user's home; prefect.toml has the rest
 export PREFECT_HOME ?= $(CURDIR)/var/prefect
-export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS ?= 90
-export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
-export PREFECT_LOGGING_EXTRA_LOGGERS ?= dfu_clustering
-export DO_NOT_TRACK ?= 1
+export DO_NOT_TRACK ?= true
+export MLFLOW_DISABLE_TELEMETRY ?= true
 
 SALES ?=
 # how that file is written, as in: make demo SALES=sales.csv FORM='--keys sku,store --date day --quantity units'
@@ -34,20 +32,21 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
 	@touch $@
 
-# Prefect makes the folder, but not the one above it
-$(PREFECT_HOME):
-	@mkdir -p $@
+# Prefect makes the folder, but not the one above it. No target of the folder's own name, which may hold blanks
+.PHONY: prefect-home
+prefect-home:
+	@mkdir -p "$$PREFECT_HOME"
 
 .PHONY: demo
-demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=file.csv AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
+demo: $(INSTALLED) | prefect-home  ## embedded PostgreSQL, a panel (SALES=file.csv AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
 	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(FORM) $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: test
-test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, in parallel by file, tests of whole runs first
+test: $(INSTALLED) | prefect-home  ## all tests but the slow ones, in parallel by file, tests of whole runs first
 	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-slow
-test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## the slow tests: workers, loads, outages, the demo and two months with approval; about half an hour
+test-slow: $(INSTALLED) | prefect-home  ## the slow tests: workers, loads, outages, the demo and two months with approval; about half an hour
 	$(BIN)/python -m pytest -m slow
 
 # COVERAGE='' measures the integration tests, too
@@ -104,10 +103,10 @@ backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 mon
 	$(BIN)/python scripts/backfill_history.py --months $(MONTHS_BACK)
 
 .PHONY: prefect-ui mlflow-ui demo-stop
-prefect-ui: $(INSTALLED) | $(PREFECT_HOME)  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
+prefect-ui: $(INSTALLED) | prefect-home  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
 	$(BIN)/prefect server start
 mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}
+	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}"
 demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data are kept
 	$(BIN)/python -m flows.demo --stop
 
@@ -124,7 +123,7 @@ worker: $(INSTALLED)  ## execute runs of the server at PREFECT_API_URL; the ware
 .PHONY: alerts-apply alerts-test
 alerts-apply: $(INSTALLED)  ## put the alerts on the Prefect server at PREFECT_API_URL (docs/alerts.md)
 	$(BIN)/python -m deploy.alerts apply
-alerts-test: $(INSTALLED) | $(PREFECT_HOME)  ## send one marked test alert and say whether it was delivered
+alerts-test: $(INSTALLED) | prefect-home  ## send one marked test alert and say whether it was delivered
 	$(BIN)/python -m deploy.alerts test
 
 # The stack's containers, tagged with the revision they are built from
@@ -155,10 +154,10 @@ PLOT := 0.6.17
 VENDOR := src/dfu_clustering/report/assets/vendor
 .PHONY: vendor-charts
 vendor-charts:  ## fetch the chart library of the report (needs npm)
-	@folder=$$(mktemp -d) && cd $$folder && npm pack --silent d3@$(D3) @observablehq/plot@$(PLOT) \
+	@folder=$$(mktemp -d) && cd "$$folder" && npm pack --silent d3@$(D3) @observablehq/plot@$(PLOT) \
 		&& tar -xzf d3-$(D3).tgz package/dist/d3.min.js \
 		&& tar -xzf observablehq-plot-$(PLOT).tgz package/dist/plot.umd.min.js \
-		&& cp package/dist/d3.min.js package/dist/plot.umd.min.js $(CURDIR)/$(VENDOR)/ && rm -r $$folder
+		&& cp package/dist/d3.min.js package/dist/plot.umd.min.js "$(CURDIR)/$(VENDOR)/" && rm -r "$$folder"
 
 .PHONY: lock
 lock:  ## pin the newest versions that fit together

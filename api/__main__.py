@@ -3,10 +3,12 @@
 import argparse
 import logging
 import sys
+from functools import partial
 
 import uvicorn
 from pydantic import ValidationError
 
+from api.protocol import PunctualProtocol
 from api.settings import ApiSettings
 from dfu_clustering.errors import ConfigError
 
@@ -25,7 +27,8 @@ def main() -> None:
     try:
         from api.app import create_app  # imported late: it reads the configuration file, which may be wrong
 
-        app = create_app()
+        settings = ApiSettings()  # type: ignore[call-arg]  # from the environment
+        app = create_app(settings)
     except ValidationError as error:
         _fail("; ".join(f"{_variable(found['loc'])}: {found['msg']}" for found in error.errors()))
     except ConfigError as error:
@@ -34,6 +37,7 @@ def main() -> None:
         app,
         host=options.host,
         port=options.port,
+        http=partial(PunctualProtocol, request_timeout_s=settings.request_timeout_s),  # type: ignore[arg-type]
         log_config=None,
         access_log=False,  # api.middleware writes it
         server_header=False,

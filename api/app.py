@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
-from api.middleware import AccessMiddleware
+from api.middleware import AccessMiddleware, HostMiddleware
 from api.problem_details import ProblemRoute, documented, foreseen, problem, response
 from api.router import NOT_MODIFIED, Service, router
 from api.schemas import Health, Readiness
@@ -21,6 +21,8 @@ from dfu_clustering.runs.run import RUN_NAME, code_version
 # answers on the demo's made-up sales, by the name of their model
 EXAMPLES: Final[dict[str, dict[str, Any]]] = json.loads((files("api") / "examples.json").read_text(encoding="utf-8"))
 HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "The report"}}
+
+_USUAL_DOCS: Final = ("/docs", "/redoc")
 
 pages = APIRouter(route_class=ProblemRoute)
 
@@ -106,14 +108,18 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET"], expose_headers=["ETag"]
         )
+    app.add_middleware(HostMiddleware, allowed=settings.allowed_hosts)
     app.add_middleware(AccessMiddleware)
     return app
 
 
 def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  (what it is registered for)
+    no_page = "; there is no page for browsers, which would load scripts from elsewhere" * (
+        request.url.path in _USUAL_DOCS
+    )
     details = {
-        404: "There is nothing at this address; /openapi.json lists all.",
+        404: f"There is nothing at this address; /openapi.json lists all{no_page}.",
         405: "This address is only read: GET.",
     }
     answer = response(problem(error.status_code, details.get(error.status_code, str(error.detail))), request)

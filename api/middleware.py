@@ -3,19 +3,25 @@
 import logging
 import re
 import time
+from collections.abc import Collection
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 from uuid import uuid4
 
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problem_details import failed, response
+from api.problem_details import failed, problem, response
 
 logger = logging.getLogger(__name__)
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PORT: Final = re.compile(r":\d+$")
+# as the service is called on its own machine, and in the stack of containers (deploy/compose.yaml)
+_OWN_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]", "api")
+_HEALTH: Final = ("/healthz", "/readyz")
 _SAFE: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -37,6 +43,31 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         await _Exchange(self._app, scope, receive, send).run()
+
+
+class HostMiddleware:
+    """Refuses requests that name another host: a page elsewhere whose name was pointed at this machine (DNS rebinding).
+
+    Health is answered under any name: platforms ask for it by an address.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
+        self._app = app
+        self._allowed = {*_OWN_HOSTS, *(name.lower() for name in allowed)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on or refuse it."""
+        if scope["type"] != "http" or scope["path"] in _HEALTH or self._knows(Headers(scope=scope).getlist("host")):
+            await self._app(scope, receive, send)
+            return
+        refusal = problem(
+            HTTPStatus.BAD_REQUEST, "The service is not known by this Host; DFU_API_ALLOWED_HOSTS names more."
+        )
+        await response(refusal, Request(scope))(scope, receive, send)
+
+    def _knows(self, hosts: list[str]) -> bool:
+        named = {_PORT.sub("", host).lower() for host in hosts}
+        return "*" in self._allowed or (len(hosts) == 1 and named <= self._allowed)
 
 
 class _Exchange:

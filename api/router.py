@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from api.problem_details import ProblemRoute, documented
 from api.schemas import Changes, Clusters, Dfu, DfuPage, Pictures, Profiles, SegmentMembers
@@ -38,6 +39,15 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     if hasattr(app.state, "dfu_segments"):
         app.state.dfu_segments.close()
+
+
+class _KeyConvertor(PathConvertor):
+    """A key or label in a path: slashes, as the convertor ``path`` takes them, and line breaks, which it does not."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("key", _KeyConvertor())
 
 
 class PageParameters(BaseModel):
@@ -138,7 +148,7 @@ def picture(
 
 
 @router.get(
-    "/clusters/{label:path}/dfus", response_model=SegmentMembers, responses=NOT_MODIFIED | documented(404, 422, 503)
+    "/clusters/{label:key}/dfus", response_model=SegmentMembers, responses=NOT_MODIFIED | documented(404, 422, 503)
 )
 def members(
     request: Request,
@@ -156,7 +166,7 @@ def members(
     return segments.members(label, asked.limit).response(request)
 
 
-@router.get("/{dfu_ck:path}", response_model=Dfu, responses=NOT_MODIFIED | documented(404, 422, 503))
+@router.get("/{dfu_ck:key}", response_model=Dfu, responses=NOT_MODIFIED | documented(404, 422, 503))
 def dfu(
     request: Request,
     segments: Service,

@@ -33,6 +33,7 @@ from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.run import Run
 
 _LABEL_MONTHS: Final = 24
+_READY_WITHIN_S: Final = 3.0  # health checks wait 5 s (deploy/compose.yaml)
 # besides the policy in the page itself, which allows the scripts that it was written with and no other: what a page
 # cannot say of itself, or should not alone
 _REPORT_HEADERS: Final = {
@@ -78,11 +79,12 @@ class Segments:
 
     def close(self) -> None:
         """Close the connections to the database."""
+        self._views.close()
         self._database.close()
 
     def readiness(self) -> Readiness:
         """Return that the service can answer; an error says that it cannot."""
-        return Readiness(as_of_month=self._views.current().as_of_month)
+        return Readiness(as_of_month=self._views.current_soon(_READY_WITHIN_S).as_of_month)
 
     def clusters(self) -> Answer:
         """Return the segments: counts of dim_dfu, numbers of the published run."""

@@ -30,9 +30,12 @@ class ApiSettings(BaseSettings):
         connect_timeout_s: How long a new connection may take.
         statement_timeout_s: How long a statement may take.
         snapshot_timeout_s: How long the one statement may take that reads the labels of all DFUs.
+        request_timeout_s: How long a request may take to arrive; a connection on which none does is ended.
         refresh_s: How old an answer may be before the service looks whether dim_dfu or the ledger has changed.
         grace_s: How long the last known numbers are shown while the database does not answer.
         rebuild_s: After how long the labels are read again, although no change of dim_dfu was counted.
+        allowed_hosts: Names under which clients may ask for the service besides those of this machine and ``api``,
+            comma-separated, without ports; ``*``: any.
         cors_origins: Origins whose pages may read the service, comma-separated; none by default.
         root_path: Path under which a reverse proxy shows the service, ``/segments``.
         log_level: Of the service's own log lines.
@@ -47,9 +50,11 @@ class ApiSettings(BaseSettings):
     connect_timeout_s: Annotated[int, Field(ge=1, le=60)] = 3
     statement_timeout_s: Seconds = 5.0
     snapshot_timeout_s: Seconds = 60.0
+    request_timeout_s: Seconds = 10.0
     refresh_s: Seconds = 1.0
     grace_s: Seconds = 10.0
     rebuild_s: Seconds = 60.0
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     root_path: str = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,8 @@ class Views:
         self._marks: _Marks | None = None
         self._reading_labels = False
         self._read_at = self._confirmed_at = float("-inf")
+        self._prober = ThreadPoolExecutor(1, thread_name_prefix="readiness")
+        self._probe: Future[View] | None = None
 
     def current(self) -> View:
         """Return a view that was right at most ``refresh_s`` ago.
@@ -111,6 +114,23 @@ class Views:
             return view
         acceptable_s = self._settings.grace_s + (self._settings.snapshot_timeout_s if self._reading_labels else 0.0)
         return self._refreshed(view if self._age_s() < acceptable_s else None)
+
+    def current_soon(self, limit_s: float) -> View:
+        """Return what current() does, within a time limit; after it one thread continues the work.
+
+        Raises:
+            UnavailableError: The table lets the service wait.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = self._prober.submit(self.current)
+        try:
+            return self._probe.result(limit_s)
+        except TimeoutError as error:
+            raise UnavailableError(f"the labels could not be confirmed within {limit_s:g} s") from error
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._prober.shutdown(wait=False, cancel_futures=True)
 
     def _refreshed(self, usable: View | None) -> View:
         patience_s = 0.0 if usable else self._settings.connect_timeout_s + 2 * self._settings.statement_timeout_s

@@ -34,6 +34,9 @@ TEST_EVENT = "dfu.alert.test"
 
 _DEFINITIONS = Path(__file__).with_name("alerts.yaml")
 _BLOCK_TYPES = (SlackWebhook, MicrosoftTeamsWebhook)
+# A chat reads an alert as markup of its own kind: no value becomes a mention (<!channel>, <@U1>, @here), a link or HTML
+# there, in whichever channel. Jinja's filters, because the Prefect server renders an alert.
+_NEUTRAL = {"<=": "≤", ">=": "≥", "<": "‹", ">": "›", "@": "＠", "](": "] ("}
 _DONE = "prefect.automation.action.executed"
 _FAILED = "prefect.automation.action.failed"
 # covers the channel's own tries and the seconds for which the server holds events back before it stores them
@@ -62,6 +65,7 @@ class Alert(BaseModel):
     def automation(self, block_id: UUID, *, ui_url: str, enabled: bool) -> Automation:
         """Return the automation that sends this alert through a block."""
         known = f"{{% set ui_url = {json.dumps(ui_url)} %}}"
+        subject, body = neutral(self.subject), known + neutral(self.body)
         return Automation(
             name=self.name,
             description=self.description,
@@ -72,8 +76,14 @@ class Alert(BaseModel):
                 match_related=self.match_related,
                 within=timedelta(minutes=self.at_most_every_minutes),
             ),
-            actions=[SendNotification(block_document_id=block_id, subject=self.subject, body=known + self.body)],
+            actions=[SendNotification(block_document_id=block_id, subject=subject, body=body)],
         )
+
+
+def neutral(template: str) -> str:
+    """Return a template of which all that it renders is plain text for the channel."""
+    filters = " | ".join(f"replace({json.dumps(markup)}, {json.dumps(plain)})" for markup, plain in _NEUTRAL.items())
+    return f"{{% filter {filters} %}}{template.rstrip()}{{% endfilter %}}"
 
 
 def read_alerts() -> list[Alert]:

@@ -81,8 +81,21 @@ def register(settings: Mapping[str, str], environment: Mapping[str, str]) -> Non
         for name, limit in QUEUES.items():
             _put_queue(client, pool, name, limit)
         put_automation(client, lost_run_automation())
+    _deploy_all({**environment, **settings})
+    worker = "make worker" if kind == "process" else f"prefect worker start --pool {pool} --type docker"
+    sys.stdout.write(f"The deployments of prefect.yaml are on the server. Their runs are taken by a worker: {worker}\n")
+
+
+def _deploy_all(environment: Mapping[str, str]) -> None:
+    # its last words name a worker that does not hand its run back when it is stopped (docs/loads.md)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    subprocess.run(command, cwd=_ROOT, env={**environment, **settings}, check=True)  # noqa: S603  (our own words)
+    try:
+        subprocess.run(  # noqa: S603  (our own words)
+            command, cwd=_ROOT, env=environment, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(error.stdout)
+        raise
 
 
 def lost_run_automation() -> Automation:

@@ -15,6 +15,13 @@ secret() {
 }
 
 mkdir -p -m 700 "$folder"
+case $(ls -ld "$folder/.") in
+    d???------*) ;;
+    *)
+        chmod go= "$folder"
+        echo "closed $folder, which others could open: change the passwords in it if somebody may have read them"
+        ;;
+esac
 secret postgres_password "$(random)"
 secret prefect_password "$(random)"
 secret mlflow_password "$(random)"

@@ -11,12 +11,13 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
+from dfu_clustering.addresses import described
 from dfu_clustering.errors import ConfigError, DfuClusteringError, InputError
 
 
 @contextmanager
 def server_program(what: str) -> Iterator[str]:
-    """Lend the server's address; exit with 2 where the configuration is wrong, with 1 where the server is.
+    """Lend the server's address without a login; exit with 2 where the configuration is wrong, 1 where the server is.
 
     Args:
         what: Lives on a server, for the message where there is none.
@@ -29,7 +30,7 @@ def server_program(what: str) -> Iterator[str]:
                 found="nothing",
                 remedy="set PREFECT_API_URL, for example to http://127.0.0.1:4200/api",
             )
-        yield address
+        yield described(address)
     except InputError as error:
         _fail(str(error), 2)
     except DfuClusteringError as error:
@@ -37,7 +38,7 @@ def server_program(what: str) -> Iterator[str]:
     except subprocess.CalledProcessError as error:
         _fail(f"prefect deploy failed with exit code {error.returncode}; the lines above say why", 1)
     except (httpx.TransportError, PrefectHTTPStatusError) as error:
-        _fail(f"The Prefect server at {address} failed or does not answer: {error}", 1)
+        _fail(f"The Prefect server at {described(address or '')} failed or does not answer: {error}", 1)
 
 
 def put_automation(client: SyncPrefectClient, wanted: Automation, *, dry_run: bool = False) -> str:

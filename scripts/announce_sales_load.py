@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 
+from dfu_clustering.addresses import UNREADABLE, described
 from dfu_clustering.errors import ConfigError, DataError, DfuClusteringError
 from dfu_clustering.loads.events import sales_loaded_event
 from dfu_clustering.standalone.program import HelpFormatter, run_program
@@ -74,18 +75,14 @@ def announce(event: dict[str, object], *, pauses_seconds: Sequence[float] = _PAU
 def _server() -> tuple[httpx.URL, tuple[str, str] | None]:
     """Return where events are posted, and user and password where there is one."""
     address = os.environ.get(API_URL_VARIABLE, "")
-    try:
-        url = httpx.URL(f"{address.rstrip('/')}/events")
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host:
+    if not address.startswith(("http://", "https://")) or "@" in address or described(address) == UNREADABLE:
         raise ConfigError(
             f"{API_URL_VARIABLE} must name the Prefect server",
-            found=repr(address) if address else "nothing",
-            remedy="set it, for example to http://127.0.0.1:4200/api",
+            found="another address, not shown because it may hold a password" if address else "nothing",
+            remedy=f"set it, for example to http://127.0.0.1:4200/api; a login belongs in {API_AUTH_VARIABLE}",
         )
     user, _, password = os.environ.get(API_AUTH_VARIABLE, "").partition(":")
-    return url, (user, password) if user else None
+    return httpx.URL(f"{address.rstrip('/')}/events"), (user, password) if user else None
 
 
 def _require_healing(error: httpx.HTTPError) -> None:

@@ -1,42 +1,33 @@
-"""Great Expectations' Data Docs as a site that can be read anywhere: without scripts, without anything from elsewhere.
+"""Great Expectations' Data Docs as a site that can be read anywhere: no scripts, nothing from elsewhere."""
 
-As they come, styles, icons and the table of the start page are loaded from five hosts, so that where these cannot be
-reached the site begins with an empty page, and where they can each reader is made known to them.
-"""
-
-import html
 import json
 import re
 import shutil
 from collections.abc import Sequence
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dfu_clustering.files.tables import atomic_path
+from expectations.engine.page_view import POLICY, STYLE, TEMPLATES
 
-_STYLE = "style.css"
-# scripts, whatever is loaded from elsewhere, and the advertisement at the end
-_FOREIGN = re.compile(
-    r"<script\b.*?</script>|<footer\b.*?</footer>|<(?:link|img)\b[^>]*?(?:href|src)=\"https?:[^>]*>"
-    r"|<link\b[^>]*static/images[^>]*>|url\('https?:[^)]*\)",
-    re.DOTALL,
-)
-_START = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="UTF-8"><title>{title}</title><link rel="stylesheet" href="{style}"></head>
-<body><main class="container-fluid"><h4>{title}</h4>
-<p>What was expected of the tables, the features and the labels of this run, in the order of the gates.</p>
-<table class="table"><thead><tr><th>result</th><th>judged</th><th>expectations</th><th>failed</th><th>when (UTC)</th>
-</tr></thead><tbody>
-{rows}
-</tbody></table></main></body></html>
-"""
+_END = "</html>"
+
+
+@dataclass(frozen=True)
+class _Row:
+    word: str
+    batch: str
+    page: str | None
+    expectations: int
+    failed: int
+    when: str
 
 
 def is_done(site: Path, section: str, page: Sequence[str]) -> bool:
-    """Return whether a site has a page already, whole and self-contained.
+    """Return whether a site has a page already, and whole: Great Expectations writes its files in place.
 
     Args:
         site: Folder of the site.
@@ -44,43 +35,42 @@ def is_done(site: Path, section: str, page: Sequence[str]) -> bool:
         page: The steps of its path within the section, without the ending of the last.
     """
     path = site.joinpath(section, *page[:-1], f"{page[-1]}.html")
-    return path.exists() and _STYLE in path.read_text(encoding="utf-8")
+    return path.exists() and path.read_text(encoding="utf-8").rstrip().endswith(_END)
 
 
-def make_self_contained(site: Path, results: Path, title: str) -> None:
-    """Rewrite a site in place: pages need nothing but one style sheet of the site's own, and the start page is a table.
+def write_start_page(site: Path, results: Path, title: str) -> None:
+    """Write the start page, a table of all that was judged, and remove what Great Expectations lays beside its pages.
 
     Args:
-        site: Folder of the site that Great Expectations built.
+        site: Folder of the site.
         results: Folder of its validation results; their paths are those of their pages.
         title: Of the start page.
     """
     shutil.rmtree(site / "static", ignore_errors=True)  # pictures, fonts, and a film of three megabytes
-    (site / _STYLE).write_text((files(__package__) / _STYLE).read_text(encoding="utf-8"), encoding="utf-8")
-    for page in site.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        if _STYLE not in text:  # else it is one of an earlier gate, and done
-            up = "../" * (len(page.relative_to(site).parts) - 1)
-            link = f'<link rel="stylesheet" href="{up}{_STYLE}">\n  </head>'
-            with atomic_path(page) as draft:
-                draft.write_text(_FOREIGN.sub("", text).replace("</head>", link, 1), encoding="utf-8")
-    index = _START.format(title=html.escape(title), style=_STYLE, rows="\n".join(_rows(site, results)))
-    (site / "index.html").write_text(index, encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template("index.j2")
+    text = page.render(title=title, policy=POLICY, style=STYLE, rows=_rows(site, results))
+    with atomic_path(site / "index.html") as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
-def _rows(site: Path, results: Path) -> list[str]:
-    # <results>/<batch>/<run>/<time>/<source>.json; the time sorts as text
+def _rows(site: Path, results: Path) -> list[_Row]:
+    # <results>/<batch>/<run>/<time>/<source>.json, a folder for each part of a batch's name between points; the time
+    # sorts as text
     found = sorted(results.rglob("*.json"), key=lambda path: path.parent.name)
     return [_row(site, path.relative_to(results), json.loads(path.read_text(encoding="utf-8"))) for path in found]
 
 
-def _row(site: Path, path: Path, result: dict[str, Any]) -> str:
+def _row(site: Path, path: Path, result: dict[str, Any]) -> _Row:
     failed = [answer["expectation_config"]["severity"] for answer in result["results"] if not answer["success"]]
-    word = "failed" if "critical" in failed else "warned" if failed else "passed"
     page = Path("validations") / path.with_suffix(".html")
-    batch = html.escape(path.parts[0])
-    if (site / page).exists():
-        batch = f'<a href="{quote(page.as_posix())}">{batch}</a>'
-    when = re.sub(r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d).*", r"\1-\2-\3 \4:\5:\6", path.parent.name)
-    cells = (word, batch, len(result["results"]), len(failed), when)
-    return f'<tr class="{word}">{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    return _Row(
+        word="failed" if "critical" in failed else "warned" if failed else "passed",
+        batch=".".join(path.parts[:-3]),
+        page=page.as_posix() if (site / page).exists() else None,
+        expectations=len(result["results"]),
+        failed=len(failed),
+        when=re.sub(r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d).*", r"\1-\2-\3 \4:\5:\6", path.parent.name),
+    )

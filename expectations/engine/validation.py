@@ -23,7 +23,8 @@ from sqlalchemy import StaticPool, event
 from dfu_clustering.quality.gate_reports import Check
 from dfu_clustering.runs.run import Run
 from expectations.engine.checks import PARAMETER, Batch
-from expectations.engine.data_docs import is_done, make_self_contained
+from expectations.engine.data_docs import is_done, write_start_page
+from expectations.engine.page_view import EscapedPageView
 from expectations.engine.results import KEYS_KEPT, ExpectationError, Finding, names, one_a_name
 
 logger = logging.getLogger(__name__)
@@ -103,11 +104,13 @@ class Validator:
         suites: list[Any] = self._context.expectations_store.list_keys()
         judged: list[Any] = self._context.validation_results_store.list_keys()
         lacking = [key for key in judged if not is_done(site, "validations", key.to_tuple())]
-        lacking += [key for key in suites if key.name in self._judged or not is_done(site, "expectations", [key.name])]
+        lacking += [
+            key for key in suites if key.name in self._judged or not is_done(site, "expectations", key.to_tuple())
+        ]
         if lacking:
             # no index: the site has a start page of its own
             self._context.build_data_docs(resource_identifiers=lacking, build_index=False)
-        make_self_contained(site, results, f"Data quality as of {self._run.as_of_month}")
+        write_start_page(site, results, f"Data quality as of {self._run.as_of_month}")
 
     def _judge(self, batch: Batch, parameters: Parameters) -> Judgement:
         known = [e for e in batch.expectations if _is_known(e, parameters)]
@@ -202,10 +205,12 @@ def _context_config(folder: Path) -> DataContextConfig:
         ("ValidationResultsStore", defaults.validation_results_store_name, _RESULTS),
     ):
         defaults.stores[name] = {"class_name": kind, "store_backend": on_disk(*path)}
+    view = {"module_name": EscapedPageView.__module__, "class_name": EscapedPageView.__name__}
     site = {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "site_section_builders": {"expectations": {"view": view}, "validations": {"view": view}},
         "store_backend": on_disk(_SITE),
     }
     return DataContextConfig(

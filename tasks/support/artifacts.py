@@ -1,6 +1,7 @@
 """What a run shows in the Prefect UI: a summary in Markdown, the segments, the pictures, and the way to the report."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
@@ -10,6 +11,7 @@ from dfu_clustering.quality.gate_reports import GateReport, Value
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
 from dfu_clustering.steps.backfill import BackfillSummary
 from dfu_clustering.steps.restore_labels import RestoreSummary
+from tasks.support.markdown import code, text
 from tasks.support.pictures import picture_markdown
 
 REPORT_URL_VARIABLE = "DFU_REPORT_URL"
@@ -21,7 +23,7 @@ def show_run(summary: RunSummary, dfu_table: str) -> None:
     create_markdown_artifact(
         key="cluster-dfus-summary", markdown=summary_markdown(summary, dfu_table), description="What the run did"
     )
-    create_table_artifact(key="cluster-dfus-segments", table=segment_table(summary), description="Segments by size")
+    _attach_table("cluster-dfus-segments", segment_table(summary), "Segments by size")
     pictures = picture_markdown(Path(summary.run_folder))
     if pictures:
         create_markdown_artifact(key="cluster-dfus-pictures", markdown=pictures, description="The segments in pictures")
@@ -64,19 +66,19 @@ def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
     wrote = "would write (dry run)" if published.dry_run else "wrote"
     moves = [t for t in published.transitions if t.old_label != t.new_label]
     lines = [
-        f"# Labels of run {summary.run} restored",
-        f"As of {summary.as_of_month}; published before: {summary.replaced_run or 'unknown'}.",
+        f"# Labels of run {text(summary.run)} restored",
+        f"As of {text(summary.as_of_month)}; published before: {text(summary.replaced_run or 'unknown')}.",
         (
-            f"{dfu_table}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
+            f"{text(dfu_table)}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
             f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs are no longer in it. "
-            f"MLflow's alias champion: {summary.alias}."
+            f"MLflow's alias champion: {text(summary.alias)}."
         ),
         "",
         "| before | restored | DFUs |",
         "| --- | --- | ---: |",
-        *(f"| {t.old_label or 'no label'} | {t.new_label or 'no label'} | {t.dfus:,} |" for t in moves),
+        *(f"| {text(t.old_label or 'no label')} | {text(t.new_label or 'no label')} | {t.dfus:,} |" for t in moves),
         "",
-        f"- Previous labels: `{summary.folder}`",
+        f"- Previous labels: {code(summary.folder)}",
     ]
     return "\n".join(lines)
 
@@ -92,16 +94,22 @@ def show_backfill(summary: BackfillSummary) -> None:
         }
         for month in summary.months
     ]
-    create_table_artifact(key="backfill-history", table=rows, description=f"Labels by month, in {summary.folder}")
+    _attach_table("backfill-history", rows, f"Labels by month, in {code(summary.folder)}")
 
 
 def show_gate(report: GateReport) -> None:
     """Attach what a suite found, every expectation in a row, the failed ones first."""
-    create_table_artifact(
-        key=f"data-quality-{report.suite.replace('_', '-')}",
-        table=gate_table(report),
-        description=f"Expectations of {report.suite} as of {report.as_of_month}: {report.outcome}",
+    _attach_table(
+        f"data-quality-{report.suite.replace('_', '-')}",
+        gate_table(report),
+        f"Expectations of {report.suite} as of {report.as_of_month}: {report.outcome}",
     )
+
+
+def _attach_table(key: str, rows: Sequence[Mapping[str, object]], description: str) -> None:
+    # the Prefect UI reads every text of a table as Markdown
+    table = [{name: text(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in rows]
+    create_table_artifact(key=key, table=table, description=description)
 
 
 def gate_table(report: GateReport) -> list[dict[str, Value]]:
@@ -130,7 +138,7 @@ def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
     nominated = f"elbow {chosen.elbow}, silhouette {chosen.silhouette}, gap {chosen.gap}"
     number = "the published number" if kept else f"nominated: {nominated}"
     lines = [
-        f"# DFU segments as of {summary.as_of_month}",
+        f"# DFU segments as of {text(summary.as_of_month)}",
         (
             f"**{summary.clustered:,}** of {summary.n_dfus:,} DFUs in **{len(summary.clusters)}** segments, of "
             f"{summary.k} clusters ({number}); {_lifecycle(summary)}."
@@ -142,7 +150,7 @@ def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
             f"{summary.figures.kmeans_variance_explained_share:.0%}."
         ),
         (
-            f"{dfu_table}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
+            f"{text(dfu_table)}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
             f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs have left it during the "
             f"run, {published.appeared or 0:,} are new."
         ),
@@ -150,13 +158,13 @@ def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
         "",
         "| not clustered because | DFUs |",
         "| --- | ---: |",
-        *(f"| {reason} | {count:,} |" for reason, count in summary.excluded.items()),
+        *(f"| {text(reason)} | {count:,} |" for reason, count in summary.excluded.items()),
         "",
-        *(f"- Note: {warning}" for warning in summary.warnings),
-        f"- Report: `{report_address(summary) or 'could not be made'}`",
-        f"- Files: `{summary.run_folder}`",
-        f"- MLflow run: `{summary.mlflow_run_id or 'not recorded, MLflow did not answer'}`",
-        f"- Configuration `{summary.config_digest}`, code {summary.code_version}, seed {summary.seed}",
+        *(f"- Note: {text(warning)}" for warning in summary.warnings),
+        f"- Report: {code(report_address(summary) or 'could not be made')}",
+        f"- Files: {code(summary.run_folder)}",
+        f"- MLflow run: {code(summary.mlflow_run_id or 'not recorded, MLflow did not answer')}",
+        f"- Configuration {code(summary.config_digest)}, code {text(summary.code_version)}, seed {summary.seed}",
     ]
     return "\n".join(lines)
 
@@ -165,7 +173,7 @@ def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSu
     """Return what would be written, for the person who is asked."""
     moves = [t for t in changes.transitions if t.old_label != t.new_label]
     lines = [
-        f"# Publish the labels as of {as_of_month}?",
+        f"# Publish the labels as of {text(as_of_month)}?",
         (
             f"{changes.updated:,} DFUs would get another label, {changes.cleared:,} would lose their label, "
             f"{changes.unchanged:,} would keep it. Resume the run to answer."
@@ -174,7 +182,10 @@ def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSu
         "",
         "| label now | new label | DFUs |",
         "| --- | --- | ---: |",
-        *(f"| {t.old_label or '(none)'} | {t.new_label or '(none)'} | {t.dfus:,} |" for t in moves[:_MOVES_SHOWN]),
+        *(
+            f"| {text(t.old_label or '(none)')} | {text(t.new_label or '(none)')} | {t.dfus:,} |"
+            for t in moves[:_MOVES_SHOWN]
+        ),
     ]
     if len(moves) > _MOVES_SHOWN:
         lines.append(f"| … | {len(moves) - _MOVES_SHOWN} more | {sum(t.dfus for t in moves[_MOVES_SHOWN:]):,} |")
@@ -191,15 +202,15 @@ def stability_lines(stability: StabilitySummary | None) -> list[str]:
     return [
         "",
         (
-            f"Compared with `{stability.published_run}`: {stability.churn_share:.1%} of {stability.shared_dfus:,} DFUs "
-            f"have another label{calm}{ari}. Clusters {'fitted again' if stability.refit else 'kept'}: "
-            f"{stability.refit_reason}."
+            f"Compared with {code(stability.published_run)}: {stability.churn_share:.1%} of {stability.shared_dfus:,} "
+            f"DFUs have another label{calm}{ari}. Clusters {'fitted again' if stability.refit else 'kept'}: "
+            f"{text(stability.refit_reason)}."
         ),
     ]
 
 
 def _lifecycle(summary: RunSummary) -> str:
-    counts = ", ".join(f"{one.size:,} {one.label}" for one in summary.lifecycle)
+    counts = ", ".join(f"{one.size:,} {text(one.label)}" for one in summary.lifecycle)
     return f"not clustered, but labelled: {counts}" if counts else "no other DFU has a label"
 
 

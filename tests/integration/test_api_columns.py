@@ -85,7 +85,9 @@ def test_two_names_may_show_one_column_and_a_column_may_have_any_name(execute, s
 @pytest.fixture
 def client(postgres_url, execute, tmp_path):
     """Asks the service in this process, which reads the table first with the first request."""
-    with TestClient(create_app(ApiSettings(database_url=postgres_url, runs=tmp_path, refresh_s=0.01))) as client:
+    with TestClient(
+        create_app(ApiSettings(database_url=postgres_url, runs=tmp_path, refresh_s=0.01)), base_url="http://localhost"
+    ) as client:
         yield client
 
 

@@ -127,7 +127,7 @@ def test_locked_table_is_not_waited_for_and_what_is_known_is_shown(warehouse, tm
 
 
 def test_no_publish_yet_is_no_error(settings):
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
         answer = client.get("/domains/dfu/clusters").json()
         assert (answer["as_of_month"], answer["total_assigned"], answer["unassigned"]) == (None, 1, 1)
         assert answer["clusters"][0]["avg_demand"] is None
@@ -144,7 +144,7 @@ def test_no_publish_yet_is_no_error(settings):
 
 def test_run_folder_that_was_cleared_away_takes_only_its_own_answers_with_it(settings):
     (settings.runs / "published.jsonl").write_text(json.dumps(LINE) + "\n")
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
         answer = client.get("/domains/dfu/clusters").json()
         assert (answer["as_of_month"], answer["clusters"][0]["count"]) == ("2026-10", 1)
         assert client.get("/domains/dfu/clusters/one/dfus").json()["typical"] == []
@@ -167,7 +167,7 @@ def test_dfu_is_told_from_what_is_left_of_a_run_folder(settings, left):
     (settings.runs / "published.jsonl").write_text(json.dumps(LINE) + "\n")
     (settings.runs / LINE["run"]).mkdir()
     (settings.runs / LINE["run"] / left).write_text(LEFT[left])
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
         told = client.get("/domains/dfu/a").json()
     found = {name: told[name] for name in ("label", "reason", "distance", "excluded_reason", "features", "history")}
     known: dict[str, dict[str, object]] = {
@@ -196,7 +196,7 @@ def test_labels_may_take_longer_to_read_than_any_other_statement(settings, monke
 def test_ledger_that_cannot_be_read_is_a_503_until_it_can(settings):
     ledger = settings.runs / "published.jsonl"
     ledger.write_text("no ledger\n" + json.dumps(LINE) + "\n")
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
         assert client.get("/domains/dfu/clusters").status_code == 503
         ledger.write_text(json.dumps(LINE) + "\n")
         assert client.get("/domains/dfu/clusters").status_code == 200
@@ -205,7 +205,9 @@ def test_ledger_that_cannot_be_read_is_a_503_until_it_can(settings):
 def test_table_that_may_not_be_read_is_a_503_that_does_not_tell(warehouse, tmp_path):
     with closing(psycopg2.connect(warehouse)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("ALTER TABLE dim_dfu RENAME TO another")
-    with TestClient(create_app(ApiSettings(database_url=warehouse, runs=tmp_path))) as client:
+    with TestClient(
+        create_app(ApiSettings(database_url=warehouse, runs=tmp_path)), base_url="http://localhost"
+    ) as client:
         reply = client.get("/domains/dfu/clusters")
         assert (reply.status_code, "dim_dfu" in reply.text) == (503, False)
 
@@ -217,7 +219,7 @@ def test_fault_of_its_own_is_a_500_that_does_not_tell(settings, caplog):
     def broken() -> None:
         raise RuntimeError("the inside")
 
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         reply = client.get("/broken", headers={"X-Request-ID": "fault-1"})
     assert (reply.status_code, reply.headers["content-type"]) == (500, "application/problem+json")
     assert (reply.json()["request_id"], "inside" in reply.text) == ("fault-1", False)
@@ -230,7 +232,7 @@ def test_router_serves_in_an_application_of_its_users(warehouse, tmp_path, monke
     monkeypatch.setenv("DFU_API_RUNS", str(tmp_path))
     app = FastAPI()
     app.include_router(router)
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         assert client.get("/domains/dfu/clusters").json()["total_assigned"] == 1
         problem = client.get("/domains/dfu/page?sort=nope")
         assert (problem.status_code, problem.headers["content-type"]) == (422, "application/problem+json")

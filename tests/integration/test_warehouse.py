@@ -191,7 +191,23 @@ def test_server_that_is_not_there_may_heal_but_a_missing_database_will_not(postg
     assert not is_transient(caught.value)
 
 
-@pytest.mark.parametrize("url", [None, "", "mysql://u@h/db", "warehouse", "postgresql://u:secret@h:port/db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        "mysql://u@h/db",
+        "warehouse",
+        "postgresql://u:secret@h:port/db",
+        "u:secret@h:5432/db",
+        "secret://u@h/db",
+        "postgresql:u:secret@h/db",
+        "postgresql://u:p@secret@h:5432/db",  # the host would be secret@h, and errors name the host
+        "postgresql://u:p@secret/x@h:5432/db",
+        "postgresql://u:secret@h/d@b",
+        "host=h user=u password=secret",
+    ],
+)
 def test_unusable_address_is_refused_without_showing_it(url):
     with pytest.raises(ConfigError) as caught:
         connect_engine(url)

@@ -135,6 +135,22 @@ def test_a_hundred_failed_expectations_and_a_thousand_keys_stay_one_readable_mes
     assert "For example 0, 1, 2, 3, 4.\n" in body
 
 
+def test_no_value_is_a_mention_a_link_or_a_line_of_its_own_in_a_chat():
+    hostile = ["<!channel>", "<@U1|x> @here", "[approve](javascript:x)\nRun: https://evil.example", "<b>&"]
+    asked = gate_event("overridden", [check("<!everyone|x>", hostile)], "why <https://evil.example|not>")
+    _, body = rendered("dfu-data-quality-failed", asked)
+    assert "For example ‹!channel›, ‹＠U1|x› ＠here, [approve] (javascript:x) Run: https://evil.example, ‹b›&." in body
+    assert "Their reason: why ‹https://evil.example|not›" in body
+    assert [line for line in body.splitlines() if line.startswith("Run: ")] == [body.splitlines()[-1]]
+    message = {"name": "Failed", "message": "as <!here> said: found 3, allowed >= 4"}
+    _, body = rendered("dfu-run-failed", event("prefect.flow-run.Failed", {"validated_state": message}))
+    assert body.startswith("as ‹!here› said: found 3, allowed ≥ 4\n")
+    # each alert, in subject and body: nothing is left out because somebody forgot it
+    for name in ALERTS:
+        (action,) = automation(name).actions
+        assert all(part.endswith("{% endfilter %}") for part in (action.subject, action.body))
+
+
 def test_an_event_with_an_empty_payload_still_becomes_a_message():
     subject, body = rendered("dfu-data-quality-failed", event(FAILED_EVENT, {}))
     assert subject.startswith("DFU clustering:")

@@ -205,7 +205,7 @@ def _socket_folder(folder: Path) -> Path:
 def _find_running(folder: Path) -> EmbeddedServer | None:
     """Return the server that answers for the folder; a pid file alone may be left from a crash."""
     try:
-        lines = (folder / "postmaster.pid").read_text().splitlines()
+        lines = (folder / "postmaster.pid").read_text().split("\n")
         server = EmbeddedServer(folder, socket_folder=Path(lines[4]), port=int(lines[3]))
         psycopg2.connect(server.url(), connect_timeout=_PROBE_TIMEOUT_SECONDS).close()
     except (FileNotFoundError, IndexError, psycopg2.OperationalError):

@@ -15,7 +15,7 @@ SALES_LOADED = "fact_sales_monthly.loaded"
 CLUSTERS_PUBLISHED = "dfu.clusters.published"
 CLUSTERS = {"prefect.resource.id": "dfu.clusters", "prefect.resource.name": "dim_dfu.cluster_assignment"}
 # no control character and no separator of lines, which a reader of line files may take for the end of one
-LoadId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\x85\u2028\u2029]*$")]
+LoadId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 
 _LOAD_ID: TypeAdapter[str] = TypeAdapter(LoadId)
 

@@ -24,6 +24,10 @@ class Watch(Summary):
     since: AwareDatetime
     announced: AwareDatetime | None = None
 
+    def times(self) -> list[datetime]:
+        """Return all times in it."""
+        return [self.since, *([] if self.announced is None else [self.announced])]
+
     def judge(self, now: datetime, *, published: bool, settle: timedelta, repeat: timedelta) -> Verdict:
         """Return what to do about the state that was seen last.
 
@@ -44,7 +48,10 @@ class Watch(Summary):
 
 
 def look(memory: Watch | None, state: SalesState, now: datetime) -> Watch:
-    """Return the memory after a look at the table: a state that was not there at the last look starts from zero."""
-    if memory is not None and memory.fingerprint == state.fingerprint:
+    """Return the memory after a look at the table: a state that was not there at the last look starts from zero.
+
+    So does one that was seen or announced later than now, by a clock that was ahead: otherwise it settles only then.
+    """
+    if memory is not None and memory.fingerprint == state.fingerprint and max(memory.times()) <= now:
         return memory
     return Watch(fingerprint=state.fingerprint, since=now)

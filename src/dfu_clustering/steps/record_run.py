@@ -25,7 +25,7 @@ from dfu_clustering.runs.manifest import (
 )
 from dfu_clustering.runs.run import Run, code_version, var_folder
 from dfu_clustering.runs.summaries import RunSummary
-from dfu_clustering.tracking.store import TrackingUnavailableError
+from dfu_clustering.tracking.store import TrackingUnavailableError, has_store
 from dfu_clustering.tracking.writer import SIGNATURE_ROWS, RunRecord, record_file
 from dfu_clustering.tracking.writer import record_run as record_in_mlflow
 
@@ -58,9 +58,15 @@ def record_run(run: Run, config: ClusteringConfig) -> RunSummary:
 
 
 def record_early(run: Run, file: Path, tracking: TrackingConfig) -> None:
-    """Take a file of a run that is still under way to its MLflow run; where MLflow is down, log it and continue."""
+    """Take a file of a run that is still under way to its MLflow run, within seconds; otherwise log it and continue.
+
+    A local store that does not exist yet is not created here, which takes longer: it would lie beside the run's folder.
+    """
+    default_folder = var_folder() / "mlflow"
+    if not has_store(default_folder):
+        return
     try:
-        record_file(run.name, file, config=tracking, default_folder=var_folder() / "mlflow")
+        record_file(run.name, file, config=tracking, default_folder=default_folder)
     except (TrackingUnavailableError, OSError) as error:
         logger.warning("%s is only in the run's folder, not in MLflow: %s", file.name, error)
 

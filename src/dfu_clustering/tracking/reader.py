@@ -2,11 +2,16 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from dfu_clustering.config.operations import TrackingConfig
-from dfu_clustering.tracking.store import CHAMPION, has_store, mlflow_store
+from dfu_clustering.tracking.deadline import READ_S, ask_mlflow
+from dfu_clustering.tracking.store import CHAMPION, MlflowStore, has_store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,19 +32,7 @@ class RecordedRuns:
         Raises:
             TrackingUnavailableError: MLflow does not answer or refuses.
         """
-        if not has_store(self.default_folder):
-            return False
-        with mlflow_store(self.config, self.default_folder) as store:
-            for recorded in store.runs_named(run):
-                mlflow_run_id = recorded.info.run_id
-                folder = name.rpartition("/")[0] or None
-                if name not in {file.path for file in store.client.list_artifacts(mlflow_run_id, folder)}:
-                    continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as draft:
-                    shutil.move(store.client.download_artifacts(mlflow_run_id, name, draft), target)
-                return True
-        return False
+        return self._ask(lambda store: _fetch(store, run, name, target), default=False)
 
     def names(self, run_id: str) -> list[str]:
         """Return the names of the runs whose folder's name ends with an id, the newest first.
@@ -47,10 +40,9 @@ class RecordedRuns:
         Raises:
             TrackingUnavailableError: MLflow does not answer or refuses.
         """
-        if not has_store(self.default_folder):
-            return []
-        with mlflow_store(self.config, self.default_folder) as store:
-            return [str(recorded.info.run_name) for recorded in store.runs_with_id(run_id)]
+        return self._ask(
+            lambda store: [str(recorded.info.run_name) for recorded in store.runs_with_id(run_id)], default=[]
+        )
 
     def champion(self) -> str | None:
         """Return the name of the run whose model has the alias ``champion``; None where no model does.
@@ -58,11 +50,31 @@ class RecordedRuns:
         Raises:
             TrackingUnavailableError: MLflow does not answer or refuses.
         """
+        return self._ask(_champion, default=None)
+
+    def _ask(self, work: Callable[[MlflowStore], T], *, default: T) -> T:
         if not has_store(self.default_folder):
-            return None
-        with mlflow_store(self.config, self.default_folder) as store:
-            models = store.client.search_registered_models(f"name = '{self.config.registered_model}'")
-            if not models or CHAMPION not in models[0].aliases:
-                return None
-            version = store.client.get_model_version(self.config.registered_model, models[0].aliases[CHAMPION])
-            return str(store.client.get_run(str(version.run_id)).info.run_name)
+            return default
+        return ask_mlflow(work, config=self.config, default_folder=self.default_folder, limit_s=READ_S)
+
+
+def _fetch(store: MlflowStore, run: str, name: str, target: Path) -> bool:
+    for recorded in store.runs_named(run):
+        mlflow_run_id = recorded.info.run_id
+        folder = name.rpartition("/")[0] or None
+        if name not in {file.path for file in store.client.list_artifacts(mlflow_run_id, folder)}:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as draft:
+            shutil.move(store.client.download_artifacts(mlflow_run_id, name, draft), target)
+        return True
+    return False
+
+
+def _champion(store: MlflowStore) -> str | None:
+    name = store.config.registered_model
+    models = store.client.search_registered_models(f"name = '{name}'")
+    if not models or CHAMPION not in models[0].aliases:
+        return None
+    version = store.client.get_model_version(name, models[0].aliases[CHAMPION])
+    return str(store.client.get_run(str(version.run_id)).info.run_name)

@@ -2,12 +2,14 @@
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dfu_clustering.addresses import UNREADABLE, is_ambiguous
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DfuClusteringError
 
@@ -20,11 +22,13 @@ CHAMPION = "champion"
 _DATABASE = "mlflow.db"
 # the defaults of the MLflow client let a dead server cost four minutes
 _PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
 }
-_CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address in an error's text
+_SQLITE = "sqlite:///"
+_SQLITE_LOCK_S = 2.0
+_CREDENTIALS = re.compile(r"//\S*@")  # of an address in an error's text
 _RUN_NAME = re.compile(r"[\w.-]+")
 
 
@@ -77,16 +81,19 @@ def mlflow_store(config: TrackingConfig, default_folder: Path) -> Iterator[Mlflo
         TrackingUnavailableError: MLflow does not answer or refuses, also while the block works with it.
         OSError: A file of this machine cannot be read or written; MLflow has no part in it.
     """
-    uri, artifacts = _address(default_folder)
+    uri, artifacts = tracking_address(default_folder)
+    _require_usable(uri)
     with _environment_of_mlflow():
         import mlflow
-        import requests  # of MLflow, whose client lets some of its errors through
+        import requests  # of MLflow, whose client lets some errors of the libraries below it through
+        from alembic.util import CommandError
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         mlflow.set_tracking_uri(uri)
         try:
             yield MlflowStore(mlflow.MlflowClient(), config, artifacts)
-        except (MlflowException, requests.RequestException) as error:
+        except (MlflowException, requests.RequestException, SQLAlchemyError, CommandError) as error:
             reason = _CREDENTIALS.sub("//", str(error).partition("\n")[0])[:300]
             raise TrackingUnavailableError(f"MLflow did not answer or refused: {reason}") from None
 
@@ -96,7 +103,27 @@ def has_store(default_folder: Path) -> bool:
     return bool(os.environ.get(TRACKING_URI_VARIABLE)) or (default_folder / _DATABASE).exists()
 
 
-def _address(default_folder: Path) -> tuple[str, str | None]:
+def _require_usable(uri: str) -> None:
+    """Check what MLflow itself tries again and again, or repeats in an error.
+
+    Raises:
+        TrackingUnavailableError: The address cannot be read for certain, or a local store is damaged or locked.
+    """
+    if is_ambiguous(uri):
+        raise TrackingUnavailableError(f"{TRACKING_URI_VARIABLE} is {UNREADABLE}: it holds several @")
+    path = Path(uri.removeprefix(_SQLITE))
+    if not uri.startswith(_SQLITE) or not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=_SQLITE_LOCK_S, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("SELECT count(*) FROM sqlite_master")
+            database.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise TrackingUnavailableError(f"the MLflow store {path} cannot be used: {error}") from None
+
+
+def tracking_address(default_folder: Path) -> tuple[str, str | None]:
     """Return the tracking URI and where artifacts go: MLFLOW_TRACKING_URI and its server's choice, else the folder."""
     configured = os.environ.get(TRACKING_URI_VARIABLE)
     if configured:

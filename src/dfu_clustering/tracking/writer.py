@@ -16,7 +16,8 @@ import pandas as pd
 from dfu_clustering import mlflow_loader
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.preprocessing.pipeline import matrix_columns
-from dfu_clustering.tracking.store import CHAMPION, MlflowStore, mlflow_store
+from dfu_clustering.tracking.deadline import EARLY_S, READ_S, RECORD_S, ask_mlflow
+from dfu_clustering.tracking.store import CHAMPION, MlflowStore
 
 logger = logging.getLogger(__name__)
 
@@ -64,32 +65,26 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
     Raises:
         TrackingUnavailableError: MLflow does not answer or refuses.
     """
-    with mlflow_store(config, default_folder) as store:
-        import mlflow
-
-        with mlflow.start_run(run_id=_open_run(store, record.name), tags=dict(record.tags)) as run:
-            mlflow.log_params(dict(record.params))
-            mlflow.log_metrics(dict(record.metrics))
-            mlflow.log_artifacts(str(record.artifacts))
-            model_version = _log_model(record, config.registered_model)
-        if record.champion:
-            store.client.set_registered_model_alias(config.registered_model, CHAMPION, model_version)
-    logger.info("recorded mlflow_run=%s model_version=%s champion=%s", run.info.run_id, model_version, record.champion)
-    return str(run.info.run_id)
+    return ask_mlflow(
+        lambda store: _record(store, record), config=config, default_folder=default_folder, limit_s=RECORD_S
+    )
 
 
 def record_file(name: str, file: Path, *, config: TrackingConfig, default_folder: Path) -> None:
-    """Upload one file of a run before the rest of it: record_run continues with the same MLflow run.
+    """Upload one file of a run before the rest of it, within seconds: record_run continues with the same MLflow run.
 
     Until then that run counts as failed, and so it does where the rest never comes.
 
     Raises:
         TrackingUnavailableError: MLflow does not answer or refuses.
     """
-    with mlflow_store(config, default_folder) as store:
+
+    def upload(store: MlflowStore) -> None:
         mlflow_run_id = _open_run(store, name)
         store.client.log_artifact(mlflow_run_id, str(file))
         store.client.set_terminated(mlflow_run_id, "FAILED")
+
+    ask_mlflow(upload, config=config, default_folder=default_folder, limit_s=EARLY_S)
 
 
 def record_restore(name: str, run: str, *, config: TrackingConfig, default_folder: Path) -> bool:
@@ -107,15 +102,34 @@ def record_restore(name: str, run: str, *, config: TrackingConfig, default_folde
     Raises:
         TrackingUnavailableError: MLflow does not answer or refuses.
     """
-    with mlflow_store(config, default_folder) as store:
+
+    def restore(store: MlflowStore) -> str | None:
         model_version = _newest_model(store, run)
         if model_version is not None:
             store.client.set_registered_model_alias(config.registered_model, CHAMPION, model_version)
         mlflow_run_id = _open_run(store, name)
         store.client.set_tag(mlflow_run_id, "restored_run", run)
         store.client.set_terminated(mlflow_run_id)
+        return model_version
+
+    model_version = ask_mlflow(restore, config=config, default_folder=default_folder, limit_s=READ_S)
     logger.info("champion=%s model_version=%s", run, model_version)
     return model_version is not None
+
+
+def _record(store: MlflowStore, record: RunRecord) -> str:
+    import mlflow
+
+    registered_model = store.config.registered_model
+    with mlflow.start_run(run_id=_open_run(store, record.name), tags=dict(record.tags)) as run:
+        mlflow.log_params(dict(record.params))
+        mlflow.log_metrics(dict(record.metrics))
+        mlflow.log_artifacts(str(record.artifacts))
+        model_version = _log_model(record, registered_model)
+    if record.champion:
+        store.client.set_registered_model_alias(registered_model, CHAMPION, model_version)
+    logger.info("recorded mlflow_run=%s model_version=%s champion=%s", run.info.run_id, model_version, record.champion)
+    return str(run.info.run_id)
 
 
 def _newest_model(store: MlflowStore, run: str) -> str | None:

@@ -7,10 +7,11 @@ from typing import Any
 import psycopg2
 from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from dfu_clustering.addresses import PERCENT_ENCODED, is_ambiguous
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.config.operations import WarehouseConfig
 from dfu_clustering.config.warehouse_names import WarehouseNames
@@ -42,7 +43,7 @@ def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> En
             server does, and the names of the configuration file.
 
     Raises:
-        ConfigError: No URL is given, or it does not name PostgreSQL.
+        ConfigError: No URL is given, or one that read_address() refuses.
     """
     if not url:
         raise ConfigError(
@@ -50,23 +51,33 @@ def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> En
             found=f"no {DATABASE_URL_VARIABLE} and no warehouse.connection_block",
             remedy=f"set {DATABASE_URL_VARIABLE}=postgresql://user:password@host:5432/database",
         )
+    # a step holds one connection for a while and then none: a pool would keep it open through the training
+    return configure_engine(create_engine(read_address(url), poolclass=NullPool), limits)
+
+
+def read_address(url: str) -> URL:
+    """Return the parts of a PostgreSQL address.
+
+    Raises:
+        ConfigError: It is none, or not certain where its password ends; nothing of it is shown.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgresql", "postgres"):
-        raise ConfigError(
-            "The warehouse must be a PostgreSQL database",
-            found=f"an address that starts with {scheme[:20]!r}",
-            remedy="use an address of the form postgresql://user:password@host:5432/database",
-        )
+        raise _unreadable("one that does not begin with postgresql://")
+    if is_ambiguous(rest):
+        raise _unreadable("one with several @")
     try:
-        # a step holds one connection for a while and then none: a pool would keep it open through the training
-        engine = create_engine(f"postgresql+psycopg2://{rest}", poolclass=NullPool)
-    except (ArgumentError, ValueError) as error:
-        raise ConfigError(
-            "The warehouse's address must be a URL",
-            found=f"one that cannot be parsed ({type(error).__name__}); it is not shown, it may hold a password",
-            remedy="use an address of the form postgresql://user:password@host:5432/database",
-        ) from None
-    return configure_engine(engine, limits)
+        return make_url(f"postgresql+psycopg2://{rest}")
+    except (ArgumentError, ValueError):
+        raise _unreadable("one that cannot be parsed") from None
+
+
+def _unreadable(found: str) -> ConfigError:
+    return ConfigError(
+        "The warehouse's address must name a PostgreSQL database",
+        found=f"{found}; not shown because it may hold a password",
+        remedy=f"use the form postgresql://user:password@host:5432/database; {PERCENT_ENCODED}",
+    )
 
 
 def configure_engine(engine: Engine, config: WarehouseConfig | None) -> Engine:
