@@ -3,6 +3,7 @@
 import socket
 import time
 from contextlib import closing
+from typing import Any
 from urllib.parse import quote
 
 import psycopg2
@@ -36,7 +37,10 @@ def warehouse(postgres_server):
 @pytest.fixture(scope="module")
 def service(warehouse, tmp_path_factory):
     folder = tmp_path_factory.mktemp("api")
-    settings = {"allowed_hosts": "segments.example, other.example", "request_timeout_s": REQUEST_TIMEOUT_S}
+    settings: dict[str, Any] = {
+        "allowed_hosts": "segments.example, other.example",
+        "request_timeout_s": REQUEST_TIMEOUT_S,
+    }
     # the labels are read again and again, and shown for seconds only where that cannot be done
     site = ApiSite(folder, warehouse, folder, **settings, rebuild_s=1, grace_s=2)
     yield site.start()

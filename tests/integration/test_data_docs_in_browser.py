@@ -1,17 +1,19 @@
 """The Data Docs in a real browser: whatever a value, key, column or name of a table holds is text."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import great_expectations.expectations as gxe
 import pandas as pd
 import pytest
-from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.runs.run import Run
 from expectations.engine.checks import Batch, declare, parameter
 from expectations.engine.validation import Validator
 from tests.browser import Visit, headless_chromium
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
 
 pytestmark = pytest.mark.integration
 
