@@ -3,14 +3,19 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pandas as pd
 import psycopg2
 import pytest
+from fastapi.testclient import TestClient
 
+from api.app import create_app
+from api.settings import ApiSettings
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.server import start_server
 from dfu_clustering.files.tables import read_json, read_table
@@ -131,6 +136,27 @@ def test_summary_agrees_with_the_database_and_itself(demo):
     assert set(summary["durations_s"]) >= {"build_features", "train_model", "label_segments", "update_assignments"}
     assert summary["peak_memory_mb"] > 50
     assert demo.run.name.startswith(f"{summary['as_of_month']}-{summary['config_digest']}-")
+
+
+def calls_in_the_documentation():
+    """Return path, query and answer of each call in docs/api.md, the answer without blanks and line ends."""
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for call, answer in re.findall(r"^\$ curl (.+)\n((?:[^$`\n].*\n|\n)+)", page, re.MULTILINE):
+        words = shlex.split(call)
+        address = urlsplit(next(word for word in words if word.startswith("$api")).replace("$api", "/domains/dfu"))
+        given = [words[at + 1] for at, word in enumerate(words) if word in ("-d", "--data-urlencode")]
+        query = dict(parse_qsl(address.query)) | dict(one.split("=", 1) for one in given)
+        yield address.path, query, re.sub(r"\s", "", answer)
+
+
+def test_answers_in_the_documentation_are_those_of_this_run(demo):
+    calls = list(calls_in_the_documentation())
+    assert len(calls) == 6
+    settings = ApiSettings(database_url=demo.url, runs=demo.run.parent)
+    with TestClient(create_app(settings)) as client:
+        for path, query, shown in calls:
+            answer = re.sub(r"\s", "", client.get(path, params=query).text)
+            assert re.fullmatch(".*".join(map(re.escape, shown.split("…"))), answer), answer[:2000]
 
 
 def test_everything_that_a_run_leaves_lies_under_its_two_folders(demo):
