@@ -14,6 +14,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, read_table, sha256, write_json, write_table
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.outputs.segment_looks import read_looks
 from dfu_clustering.preprocessing.shape import SHAPE_SOURCES
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
@@ -246,6 +247,16 @@ def test_published_clusters_are_read_once_and_of_the_matrix_only_what_is_compare
     moves = read_table(tmp_path / "dfu_moves.parquet")
     assert len(moves) == len(read[0])
     assert moves["move"].max() == 0.0
+
+
+def test_segments_that_go_on_keep_their_look(run, tmp_path):
+    published = published_files(run)
+    centroids = published.table(RunFile.CENTROIDS)
+    looks = {number: 7 * at for at, number in enumerate(centroids["cluster_id"])}  # other than a first run gives them
+    assert read_looks(published) != looks
+    write_table(centroids.assign(look=list(looks.values())), published.path(RunFile.CENTROIDS))
+    train_model(trained_beside(run, tmp_path), CONFIG, PublishedFiles(published))
+    assert read_looks(RunFolder(tmp_path)) == looks
 
 
 def test_setting_that_never_held_back_is_not_written_as_that_of_the_space(published_run, tmp_path):
