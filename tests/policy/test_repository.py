@@ -27,7 +27,7 @@ def test_lines_of_files_end_at_the_newline_only():
     programs = tracked(
         "src/*.py", "expectations/*.py", "tasks/*.py", "flows/*.py", "scripts/*.py", "api/*.py", "deploy/*.py"
     )
-    assert [str(path.relative_to(ROOT)) for path in programs if "splitlines(" in path.read_text(encoding="utf-8")] == []
+    assert [str(path.relative_to(ROOT)) for path in programs if ".splitlines(" in path.read_text(encoding="utf-8")] == []
 
 
 def texts() -> list[tuple[str, str]]:
