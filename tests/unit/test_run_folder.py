@@ -180,7 +180,7 @@ class TestSteps:
             run.once(COUNT, lambda: Counted(times=1 // 0))
         assert not run.has_finished(COUNT)
         assert run.find_result(COUNT) is None
-        with pytest.raises(KeyError, match="count"):
+        with pytest.raises(DataError, match=r"nothing of count in .*manifest.json.*retry the run"):
             run.result(COUNT)
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from dfu_clustering.errors import ConfigError
+from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.files.summary import Summary, parse_summary
 from dfu_clustering.files.tables import read_json, write_json
 from dfu_clustering.runs.folder import RunFile, RunFolder
@@ -155,11 +155,15 @@ class Run(RunFolder):
         """Return the summary of a step that has finished.
 
         Raises:
-            KeyError: It has not.
+            DataError: It has not, or the run's folder was removed meanwhile.
         """
         done = self.find_result(step)
         if done is None:
-            raise KeyError(step.name)
+            raise DataError(
+                "A step of a run goes on from what the steps before it have left in its folder",
+                found=f"nothing of {step.name} in {self.path(RunFile.MANIFEST)}",
+                remedy="retry the run, which does again what is missing; see that nobody removes its folder meanwhile",
+            )
         return done
 
     def durations_s(self) -> dict[str, float]:

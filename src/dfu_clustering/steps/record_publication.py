@@ -21,7 +21,7 @@ def record_publication(run: Run, state: SalesState, *, load_id: str | None, publ
     A run that was killed after it had done so finds its own line there and writes no second one.
 
     Raises:
-        KeyError: A step before this one has not finished.
+        DataError: A step before this one has not finished.
     """
     ledger = Ledger(run.runs)
     own = publication_of_run([line for line in ledger.publications() if not line.restored], run.name)

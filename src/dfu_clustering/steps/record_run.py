@@ -42,7 +42,7 @@ def record_run(run: Run, config: ClusteringConfig) -> RunSummary:
     that MLflow has taken is not recorded again.
 
     Raises:
-        KeyError: A step before this one has not finished.
+        DataError: A step before this one has not finished.
     """
     summary = _summary(run, config)
     write_summary(summary, run.path(RunFile.SUMMARY))
