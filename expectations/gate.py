@@ -35,6 +35,7 @@ from expectations.suites import assignments, dim_dfu, dim_item, fact_sales_month
 from expectations.suites.attributes import attribute_columns
 from expectations.suites.columns import columns_batches, target_batch
 from expectations.suites.feature_profile import profile_features
+from expectations.suites.texts import texts_batch
 from expectations.suites.views import create_views
 from expectations.suites.words import in_words_of
 
@@ -91,6 +92,10 @@ def judge_sources(
         readable = all(judgement.complete for judgement in columns.values())
         if readable:
             create_views(connection, names, found)
+            for suite in wanted:
+                role = _SOURCES[suite].ROLE
+                columns[suite] += validator.judge([texts_batch(connection, names, role, found[role].name)], {})
+            readable = all(judgement.complete for judgement in columns.values())
         reports = []
         for suite in wanted:
             started = time.perf_counter()

@@ -10,10 +10,11 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from dfu_clustering.months import last_day
-from dfu_clustering.quality.expected_levels import SalesMonths
+from dfu_clustering.quality.expected_levels import SalesMonths, stray_months
 from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
 from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
-from expectations.suites.sales_bounds import FEWEST_ROWS, sales_bounds
+from expectations.suites.sales_bounds import FEWEST_ROWS, as_day, sales_bounds
+from expectations.suites.sales_dates import OF_THE_DATES, UNTIL
 
 TABLE = "fact_sales_monthly"
 ROLE: Role = "sales"
@@ -25,9 +26,6 @@ _PROFILES = ("sales_months", "recent_sales", "vanished_groups", "recent_facts")
 _SUM, _MEAN = gxe.ExpectColumnSumToBeBetween, gxe.ExpectColumnMeanToBeBetween
 
 # keys of what breaks an expectation
-_SALES = (
-    "SELECT concat_ws('_', dmdunit, dmdgroup, loc) || coalesce(' ' || startdate, '') FROM pg_temp.judged_sales WHERE "
-)
 _DFUS = "SELECT concat_ws('_', dmdunit, dmdgroup, loc) FROM pg_temp.recent_sales WHERE "
 _GROUPS = "SELECT kind || ' ' || name FROM pg_temp.vanished_groups ORDER BY share DESC, 1"
 
@@ -55,9 +53,14 @@ def profile(connection: Connection, config: ClusteringConfig, moment: Moment) ->
     }
     create_profiles(connection, __package__, config.warehouse, _PROFILES, values)
     rows = fetch_rows(connection, config.warehouse, "SELECT * FROM pg_temp.sales_months")
-    months = SalesMonths.of(rows, as_of)
-    facts = {"last_day": values["last_day"], "sales_rows": sum(int(row["rows"]) for row in rows)}
-    if months is None:
+    stray = [as_day(month) for month in stray_months(rows, config.data_quality.longest_gap_months)]
+    months = SalesMonths.of([row for row in rows if row["month"] not in stray], as_of)
+    facts = {
+        "last_day": values["last_day"],
+        "sales_rows": sum(int(row["rows"]) for row in rows),
+        "stray_months": stray,
+    }
+    if months is None or as_day(as_of) in stray:
         return facts
     changes = "SELECT typical_change, typical_change_of_year FROM pg_temp.recent_facts"
     (typical,) = fetch_rows(connection, config.warehouse, changes)
@@ -85,8 +88,6 @@ _FILLED = declare(
     min_value=1,
 )
 
-_UNTIL = f"{_SALES}startdate <= %(last_day)s AND "
-
 # name, description, what sales_months counts, which rows those are
 _NO_ROW = (
     (
@@ -109,25 +110,6 @@ _NO_ROW = (
     ),
 )
 
-_OF_ALL_ROWS = (
-    declare(
-        gxe.ExpectColumnValuesToNotBeNull,
-        "startdate_is_filled",
-        "critical",
-        "Every sale has a month.",
-        column="month",
-        keys=f"{_SALES}startdate IS NULL",
-    ),
-    bounded(
-        "startdate_not_after_load",
-        "critical",
-        "No sale was loaded more than a day before its month began (days).",
-        "loaded_early_days",
-        high=1,
-        keys=f"{_UNTIL}load_ts < startdate - interval '1 day'",
-    ),
-)
-
 
 def _of_all_rows(names: WarehouseNames) -> list[Expectation]:
     conditions = [f"{column} {value}" for column, value in names.sales_filter.items()]
@@ -136,10 +118,10 @@ def _of_all_rows(names: WarehouseNames) -> list[Expectation]:
     rules = [*_NO_ROW, *([(name, sentence, "other_type_rows", "other")] if conditions else [])]
     return [
         *(
-            bounded(name, "critical", description, column, high=0, of=_SUM, keys=_UNTIL + rows)
+            bounded(name, "critical", description, column, high=0, of=_SUM, keys=UNTIL + rows)
             for name, description, column, rows in rules
         ),
-        *_OF_ALL_ROWS,
+        *OF_THE_DATES,
     ]
 
 
@@ -152,7 +134,7 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
             "Few rows have no qty (share of a month's rows, mean of the months).",
             "null_share",
             of=_MEAN,
-            keys=f"{_UNTIL}qty IS NULL",
+            keys=f"{UNTIL}qty IS NULL",
         ),
         *graded(
             "qty_is_rarely_negative",
@@ -160,7 +142,7 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
             "Few rows have a negative qty, as returns do (share of a month's rows, mean of the months).",
             "negative_share",
             of=_MEAN,
-            keys=f"{_UNTIL}qty < 0",
+            keys=f"{UNTIL}qty < 0",
         ),
         *(
             bounded(
@@ -169,7 +151,7 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
                 "No month's largest quantity is absurd beside that of the other months.",
                 "largest_qty",
                 high=parameter(f"largest_qty_{severity}"),
-                keys=f"{_UNTIL}abs(qty) > %(largest_qty_{severity})s",
+                keys=f"{UNTIL}abs(qty) > %(largest_qty_{severity})s",
             )
             for severity in SEVERITIES
         ),

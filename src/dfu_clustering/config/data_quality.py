@@ -81,6 +81,14 @@ class DataQualityConfig(Section):
     orphan_share: Annotated[ShareLimits, Field(description="Recent sales rows whose DFU is not in dim_dfu.")]
     without_item_share: Annotated[ShareLimits, Field(description="DFUs of dim_dfu whose item is not in dim_item.")]
     dfu_rows_drop: Annotated[ShareLimits, Field(description="Rows that dim_dfu lost since the run before.")]
+    longest_gap_months: Annotated[
+        int,
+        Field(
+            ge=6,
+            le=240,
+            description="Months without any sale that a history may have; sales beyond such a gap bear a wrong date.",
+        ),
+    ]
     early_close_days: Annotated[
         int, Field(ge=0, le=31, description="Days before its end from which a month's last load may count as complete.")
     ]

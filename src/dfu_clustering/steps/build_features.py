@@ -143,6 +143,8 @@ def _require_own_names(attributes: list[str]) -> None:
 
 def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part, names: WarehouseNames) -> Panel:
     span = source.sales_span()
+    if span.undated_rows:
+        logger.warning("undated_rows=%d have no month from year 1 to 9998 and count for nothing", span.undated_rows)
     as_of_month = span.as_of(wanted)
     keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
     builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month, names=names)
