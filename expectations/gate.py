@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as parquet
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
@@ -129,7 +128,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
         return []
     started = time.perf_counter()
     labels = run.table(RunFile.LABELS)
-    clustered = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
+    clustered = run.table(RunFile.MATRIX, ["dfu_ck"])["dfu_ck"]
     validator = Validator(run)
     figures = run.result(LABEL_SEGMENTS).figures
     batches = assignments.label_batches(config, labels, clustered, figures.within_margin_share)

@@ -16,6 +16,8 @@ from dfu_clustering.errors import DataError
 KEYS = ("dmdunit", "dmdgroup", "loc")
 _COLUMNS = (*KEYS, "startdate", "qty")
 _QTY_LIMIT = 1e14  # numeric(18,4) holds no more
+_QTY_DECIMALS = 4
+_LEAST_KEPT = 0.005  # of a quantity this small four decimals still keep 99 %
 _UNKNOWN = "UNKNOWN"  # in the columns of dim_item that may not be NULL
 _DESCRIPTIONS = ("brand_name", "category", "class", "sub_class", "country")
 
@@ -24,7 +26,9 @@ def read_tidy_sales(path: Path) -> WarehouseTables:
     """Return the warehouse tables of a tidy panel; attributes that the file does not have are NULL.
 
     startdate is a date or a timestamp at midnight, the first of its month; qty is an integer, float or decimal, where
-    NaN means the same as NULL. Rows that repeat a DFU and month are all kept. Other columns are ignored.
+    NaN means the same as NULL. The warehouse keeps four decimals: a file of which a quantity would lose more than a
+    hundredth by that is refused, with the factor that helps. Rows that repeat a DFU and month are all kept. Other
+    columns are ignored.
 
     Raises:
         DataError: The file is not parquet, lacks a column, has one of a wrong type, has null keys, dates that do not
@@ -94,6 +98,30 @@ def _require_clean(table: pa.Table, path: Path) -> None:
     _require_none(other_day, table, path, "a startdate that is not the first of its month", "sum the sales by month")
     excess = pc.fill_null(pc.greater_equal(pc.abs(table.column("qty")), _QTY_LIMIT), fill_value=False)
     _require_none(excess, table, path, f"a qty of {_QTY_LIMIT:.0e} or more", "correct these rows")
+    _require_kept(table, path)
+
+
+def _require_kept(table: pa.Table, path: Path) -> None:
+    """Check that four decimals leave of every quantity what it is."""
+    qty = table.column("qty").to_numpy()
+    size = np.abs(qty)
+    lost = np.abs(np.round(qty, _QTY_DECIMALS) - qty) > 0.01 * size  # NaN, no quantity, loses nothing
+    if not lost.any():
+        return
+    with np.errstate(over="ignore"):
+        factor = np.power(10.0, np.ceil(np.log10(_LEAST_KEPT / size[lost].min())))
+    helps = np.nanmax(size) * factor < _QTY_LIMIT
+    remedy = (
+        f"write qty in a smaller unit: multiply it by {factor:,.0f}"
+        if helps
+        else "no unit holds both the largest and the smallest qty: set those that are next to nothing to 0"
+    )
+    gone = int(np.count_nonzero(lost & (np.round(size, _QTY_DECIMALS) == 0)))
+    found = (
+        f"{np.count_nonzero(lost):,} of {np.count_nonzero(size > 0):,} quantities that {_QTY_DECIMALS} decimals, as "
+        f"the warehouse keeps them, would change by more than 1 %, {gone:,} of them to 0"
+    )
+    _require_none(pa.chunked_array([pa.array(lost)]), table, path, found, remedy)
 
 
 def _require_none(broken: pa.ChunkedArray, table: pa.Table, path: Path, found: str, remedy: str) -> None:

@@ -21,7 +21,10 @@ from dfu_clustering.features.dfu_keys import KeyIndex, natural_keys
 from dfu_clustering.months import Month, month_range
 
 MOST_MONTHS = 600  # of a grid: beyond it a date is wrong, and the grid would take gigabytes
-_QTY_DECIMALS = 4  # of numeric(18,4): rounding here makes sums independent of the order of the rows
+# Sums are rounded so that they do not depend on the order of the rows: to the four decimals of numeric(18,4), and where
+# a column holds finer numbers, tonnes as double precision, to so many significant digits of the DFU's largest month
+_QTY_DECIMALS = 4
+_QTY_DIGITS = 14
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class PanelBuilder:
 
     def build(self) -> Panel:
         """Return the panel, finished for good; months netted below zero are clipped to zero and counted."""
-        demand = np.round(self._demand, _QTY_DECIMALS, out=self._demand)
+        demand = _rounded(self._demand)
         clipped = int(np.count_nonzero(demand < 0))
         np.maximum(demand, 0.0, out=demand)
         facts = SalesFacts(
@@ -138,6 +141,20 @@ class PanelBuilder:
         cells = np.flatnonzero(self._rows_of_cell.T > 1)[:most]
         dfu, month = np.divmod(cells, len(self._rows_of_cell))
         return tuple(f"{self._dfu_ck[d]} {self._first_month + m}" for d, m in zip(dfu, month, strict=True))
+
+
+def _rounded(demand: Floats) -> Floats:
+    """Round (n_months, n_dfus) sums in place, each DFU's to decimals of its own."""
+    largest = np.zeros(demand.shape[1])
+    for month in demand:
+        np.maximum(largest, np.abs(month), out=largest)
+    digits_before = np.floor(np.log10(largest, out=np.zeros_like(largest), where=largest > 0)) + 1
+    steps_a_unit = np.power(10.0, np.clip(_QTY_DIGITS - digits_before, _QTY_DECIMALS, 300))
+    for month in demand:
+        month *= steps_a_unit
+        np.rint(month, out=month)
+        month /= steps_a_unit
+    return demand
 
 
 def _require_keys(dims: pa.Table, names: WarehouseNames) -> None:
