@@ -52,7 +52,7 @@ test-slow: $(INSTALLED) | prefect-home  ## the slow tests: workers, loads, outag
 # COVERAGE='' measures the integration tests, too
 COVERAGE ?= tests/unit tests/property
 .PHONY: coverage
-coverage: $(INSTALLED) | $(PREFECT_HOME)  ## which lines and branches the unit and property tests reach (COVERAGE='' for all but the slow)
+coverage: $(INSTALLED) | prefect-home  ## which lines and branches the unit and property tests reach (COVERAGE='' for all but the slow)
 	@mkdir -p var/coverage
 	$(BIN)/python -m pytest -m 'not slow' $(COVERAGE) --cov
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as parquet
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
@@ -35,6 +34,7 @@ from expectations.suites import assignments, dim_dfu, dim_item, fact_sales_month
 from expectations.suites.attributes import attribute_columns
 from expectations.suites.columns import columns_batches, target_batch
 from expectations.suites.feature_profile import profile_features
+from expectations.suites.texts import texts_batch
 from expectations.suites.views import create_views
 from expectations.suites.words import in_words_of
 
@@ -91,6 +91,10 @@ def judge_sources(
         readable = all(judgement.complete for judgement in columns.values())
         if readable:
             create_views(connection, names, found)
+            for suite in wanted:
+                role = _SOURCES[suite].ROLE
+                columns[suite] += validator.judge([texts_batch(connection, names, role, found[role].name)], {})
+            readable = all(judgement.complete for judgement in columns.values())
         reports = []
         for suite in wanted:
             started = time.perf_counter()
@@ -124,7 +128,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
         return []
     started = time.perf_counter()
     labels = run.table(RunFile.LABELS)
-    clustered = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
+    clustered = run.table(RunFile.MATRIX, ["dfu_ck"])["dfu_ck"]
     validator = Validator(run)
     figures = run.result(LABEL_SEGMENTS).figures
     batches = assignments.label_batches(config, labels, clustered, figures.within_margin_share)

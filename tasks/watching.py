@@ -9,7 +9,7 @@ from prefect.client.orchestration import get_client
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.tables import read_json, write_json
+from dfu_clustering.files.summary import read_summary, write_summary
 from dfu_clustering.loads.events import sales_loaded_event
 from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
 from dfu_clustering.loads.sensor import Verdict, Watch, look
@@ -61,8 +61,8 @@ def end_late_looks() -> None:
 
 def _recall(runs: Path) -> Watch | None:
     path = runs / _MEMORY
-    return Watch.model_validate(read_json(path)) if path.exists() else None
+    return read_summary(Watch, path) if path.exists() else None
 
 
 def _remember(watch: Watch, runs: Path) -> None:
-    write_json(watch.model_dump(mode="json"), runs / _MEMORY)
+    write_summary(watch, runs / _MEMORY)

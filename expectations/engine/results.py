@@ -1,5 +1,6 @@
 """What Great Expectations answers, as checks that people read."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.quality.gate_reports import Check, Severity, Value
+from dfu_clustering.rounding import significant
 
 KEYS_KEPT = 5
 
@@ -146,5 +148,13 @@ def _plain(value: object) -> Value:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal | float):
-        return int(value) if value == int(value) else round(float(value), 4)
+        return _number(float(value))
     return value if isinstance(value, int | str) or value is None else str(value)
+
+
+def _number(value: float) -> Value:
+    if not math.isfinite(value):
+        return str(value)
+    if value == int(value):
+        return int(value)
+    return round(value, 4) if abs(value) >= 1 else significant(value, 4)

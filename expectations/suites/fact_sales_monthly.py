@@ -10,10 +10,11 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from dfu_clustering.months import last_day
-from dfu_clustering.quality.expected_levels import SalesMonths
+from dfu_clustering.quality.expected_levels import SalesMonths, stray_months
 from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
 from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
-from expectations.suites.sales_bounds import FEWEST_ROWS, sales_bounds
+from expectations.suites.sales_bounds import FEWEST_ROWS, as_day, sales_bounds
+from expectations.suites.sales_dates import OF_THE_DATES, UNTIL
 from expectations.suites.selling_dfus import groups_and_rows, levels
 
 TABLE = "fact_sales_monthly"
@@ -24,11 +25,6 @@ _FEWEST_DFUS = 100  # of a share that a few DFUs would move
 _PROFILES = ("sales_months", "recent_sales", "vanished_groups", "recent_facts")
 
 _SUM, _MEAN = gxe.ExpectColumnSumToBeBetween, gxe.ExpectColumnMeanToBeBetween
-
-# keys of what breaks an expectation
-_SALES = (
-    "SELECT concat_ws('_', dmdunit, dmdgroup, loc) || coalesce(' ' || startdate, '') FROM pg_temp.judged_sales WHERE "
-)
 
 
 def columns(names: WarehouseNames) -> dict[str, str]:
@@ -54,9 +50,14 @@ def profile(connection: Connection, config: ClusteringConfig, moment: Moment) ->
     }
     create_profiles(connection, __package__, config.warehouse, _PROFILES, values)
     rows = fetch_rows(connection, config.warehouse, "SELECT * FROM pg_temp.sales_months")
-    months = SalesMonths.of(rows, as_of)
-    facts = {"last_day": values["last_day"], "sales_rows": sum(int(row["rows"]) for row in rows)}
-    if months is None:
+    stray = [as_day(month) for month in stray_months(rows, config.data_quality.longest_gap_months)]
+    months = SalesMonths.of([row for row in rows if row["month"] not in stray], as_of)
+    facts = {
+        "last_day": values["last_day"],
+        "sales_rows": sum(int(row["rows"]) for row in rows),
+        "stray_months": stray,
+    }
+    if months is None or as_day(as_of) in stray:
         return facts
     changes = "SELECT typical_change, typical_change_of_year FROM pg_temp.recent_facts"
     (typical,) = fetch_rows(connection, config.warehouse, changes)
@@ -85,8 +86,6 @@ _FILLED = declare(
     min_value=1,
 )
 
-_UNTIL = f"{_SALES}startdate <= %(last_day)s AND "
-
 # name, description, failure, what sales_months counts, which rows those are
 _NO_ROW = (
     (
@@ -112,27 +111,6 @@ _NO_ROW = (
     ),
 )
 
-_OF_ALL_ROWS = (
-    declare(
-        gxe.ExpectColumnValuesToNotBeNull,
-        "startdate_is_filled",
-        "critical",
-        "Every sale has a month.",
-        "Sales have no month.",
-        column="month",
-        keys=f"{_SALES}startdate IS NULL",
-    ),
-    bounded(
-        "startdate_not_after_load",
-        "critical",
-        "No sale was loaded more than a day before its month began.",
-        "A sale was loaded long before its month began (days).",
-        "loaded_early_days",
-        high=1,
-        keys=f"{_UNTIL}load_ts < startdate - interval '1 day'",
-    ),
-)
-
 
 def _of_all_rows(names: WarehouseNames) -> list[Expectation]:
     conditions = [f"{column} {value}" for column, value in names.sales_filter.items()]
@@ -142,10 +120,10 @@ def _of_all_rows(names: WarehouseNames) -> list[Expectation]:
     rules = [*_NO_ROW, *([filtered] if conditions else [])]
     return [
         *(
-            bounded(name, "critical", description, failure, column, high=0, of=_SUM, keys=_UNTIL + rows)
+            bounded(name, "critical", description, failure, column, high=0, of=_SUM, keys=UNTIL + rows)
             for name, description, failure, column, rows in rules
         ),
-        *_OF_ALL_ROWS,
+        *OF_THE_DATES,
     ]
 
 
@@ -159,7 +137,7 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
             "Too many rows have no qty (share of a month's rows, mean of the months).",
             "null_share",
             of=_MEAN,
-            keys=f"{_UNTIL}qty IS NULL",
+            keys=f"{UNTIL}qty IS NULL",
         ),
         *graded(
             "qty_is_rarely_negative",
@@ -168,7 +146,7 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
             "Too many rows have a negative qty (share of a month's rows, mean of the months).",
             "negative_share",
             of=_MEAN,
-            keys=f"{_UNTIL}qty < 0",
+            keys=f"{UNTIL}qty < 0",
         ),
         *(
             bounded(
@@ -178,7 +156,7 @@ def _of_every_qty(config: ClusteringConfig) -> list[Expectation]:
                 "The largest quantity of a month is far too large beside the other months.",
                 "largest_qty",
                 high=parameter(f"largest_qty_{severity}"),
-                keys=f"{_UNTIL}abs(qty) > %(largest_qty_{severity})s",
+                keys=f"{UNTIL}abs(qty) > %(largest_qty_{severity})s",
             )
             for severity in SEVERITIES
         ),

@@ -9,7 +9,7 @@ FROM (
         sum(usual_rows) / nullif(sum(sum(usual_rows)) OVER (PARTITION BY kind), 0) AS share,
         sum(sum(year_ago_rows)) OVER (PARTITION BY kind) > 0 AS sold_a_year_ago
     FROM pg_temp.recent_sales
-    CROSS JOIN LATERAL (VALUES ('location', loc), ('customer group', dmdgroup), ('region', region::text)) AS g (kind, name)
+    CROSS JOIN LATERAL (VALUES ('location', loc), ('customer group', dmdgroup), ('region', region::text COLLATE "C")) AS g (kind, name)
     WHERE name IS NOT NULL
     GROUP BY kind, name
 ) AS grouped

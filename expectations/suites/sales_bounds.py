@@ -19,6 +19,7 @@ from dfu_clustering.quality.expected_levels import (
     odd_months,
     usual_share,
 )
+from dfu_clustering.rounding import significant
 from expectations.engine.checks import SEVERITIES
 
 FEWEST_ROWS = 20  # of a month, a group or a share: where there are fewer, chance decides
@@ -50,10 +51,10 @@ def sales_bounds(
     expected = months.month[-window:][expected_months(months)[-window:]]
     dense = np.median(months.rows[-window:]) >= FEWEST_ROWS
     return {
-        "as_of": _day(as_of),
-        "latest_first_month": _day(as_of - (config.min_months_history - 1)),
-        "months_of_window": [_day(month) for month in expected] if dense else None,
-        "odd_months": [_day(month) for month in odd_months(months, limits.earlier_months)],
+        "as_of": as_day(as_of),
+        "latest_first_month": as_day(as_of - (config.min_months_history - 1)),
+        "months_of_window": [as_day(month) for month in expected] if dense else None,
+        "odd_months": [as_day(month) for month in odd_months(months, limits.earlier_months)],
         "before_next_month": None if chosen or due is None else _time(due - np.timedelta64(1, "s")),
         "complete_from": _time(complete_from),
         **_levels(limits, months, uneven=_is_uneven(typical_changes)),
@@ -77,8 +78,8 @@ def _levels(limits: DataQualityConfig, months: SalesMonths, *, uneven: bool) -> 
     for name, measure, deviation in measures:
         for severity in SEVERITIES:
             found = newest_bounds(months, measure, tolerance=getattr(deviation, severity))
-            bounds[f"{name}_low_{severity}"] = found and round(found.low, 1)
-            bounds[f"{name}_high_{severity}"] = found and round(found.high, 1)
+            bounds[f"{name}_low_{severity}"] = found and significant(found.low)
+            bounds[f"{name}_high_{severity}"] = found and significant(found.high)
     return bounds
 
 
@@ -94,7 +95,8 @@ def _largest(limits: DataQualityConfig, months: SalesMonths, window: int) -> Par
     return {f"largest_qty_{name}": getattr(factors, name) * next_to_it or None for name in SEVERITIES}
 
 
-def _day(month: Month) -> date:
+def as_day(month: Month) -> date:
+    """Return the first day of a month."""
     day: date = month.astype("datetime64[D]").astype(object)
     return day
 

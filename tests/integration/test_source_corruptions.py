@@ -179,6 +179,16 @@ CORRUPTIONS = {
     ),
 }
 
+
+NO_DATE_RULE = f"ALTER TABLE {FACT} DROP CONSTRAINT fact_sales_monthly_startdate_check"
+
+
+def dated(*dates: str) -> tuple[str, ...]:
+    """Return the statements that give some rows a date each, whatever the table's own rules say of it."""
+    rows = (f"UPDATE {FACT} SET startdate = '{day}' WHERE sales_sk = {5000 + place}" for place, day in enumerate(dates))
+    return (NO_DATE_RULE, *rows)
+
+
 # more of the same kinds, without the minutes that a flow for each would take
 MORE_CORRUPTIONS = {
     "the load of the newest month broke off": Corruption(
@@ -234,6 +244,51 @@ MORE_CORRUPTIONS = {
         (
             f"ALTER TABLE {FACT} ALTER qty TYPE double precision",
             f"UPDATE {FACT} SET qty = '-Infinity' WHERE sales_sk = 5000",
+        ),
+    ),
+    "dates stand for unknown ones": Corruption(
+        FACT,
+        "startdate_is_plausible",
+        dated("0001-01-01", "0215-06-01", "1900-01-01", "1980-01-01"),
+        observed="4 of 40 wrong",
+        sample=" 0001-01-01",
+    ),
+    "a date near the last year that there is": Corruption(
+        FACT, "startdate_is_plausible", dated("9998-12-01"), sample=" 9998-12-01"
+    ),
+    "days that only PostgreSQL knows": Corruption(
+        FACT,
+        "startdate_is_filled",
+        dated("infinity", "-infinity", "0044-03-01 BC", "12026-10-01", "9999-12-31"),
+        sample=" infinity",
+        as_of_month="2026-10",
+    ),
+    "no date is of the calendar": Corruption(
+        FACT,
+        "startdate_is_filled",
+        (NO_DATE_RULE, f"UPDATE {FACT} SET startdate = 'infinity'"),
+        sample=" infinity",
+    ),
+    "dates have a time zone": Corruption(
+        FACT,
+        "columns_and_types",
+        (NO_DATE_RULE, f"ALTER TABLE {FACT} ALTER startdate TYPE timestamptz"),
+        sample="startdate date, found startdate timestamp",
+    ),
+    "dates are text": Corruption(
+        FACT,
+        "columns_and_types",
+        (NO_DATE_RULE, f"ALTER TABLE {FACT} ALTER startdate TYPE text"),
+        sample="startdate date, found startdate text",
+    ),
+    "keys are of collations that do not compare, and a quantity is NaN": Corruption(
+        FACT,
+        "qty_is_finite",
+        (
+            f'ALTER TABLE {FACT} ALTER loc TYPE text COLLATE "POSIX"',
+            f'ALTER TABLE {DFU} ALTER loc TYPE text COLLATE "C", ALTER region TYPE text COLLATE "POSIX"',
+            f'ALTER TABLE {ITEM} ALTER item_no TYPE text COLLATE "POSIX"',
+            f"UPDATE {FACT} SET qty = 'NaN' WHERE sales_sk = 5000",
         ),
     ),
     "a key of DFUs was dropped": Corruption(

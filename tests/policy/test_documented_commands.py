@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
@@ -17,13 +17,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from cyclopts import CycloptsError
+from fastapi.routing import APIRoute
 from prefect.cli._app import _app
 from prefect.server.api.events import router as prefect_events
-from test_repository import ROOT
+from pydantic import SecretStr
 
 from api.app import create_app
 from api.settings import ApiSettings
 from flows.cli import _parameters, _parser
+from tests.policy.test_repository import ROOT
 
 PROGRAMS = Path(sys.executable).parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md", *(ROOT / "docs").rglob("*.md")]
@@ -137,13 +139,13 @@ def compose(*arguments: str) -> None:
 
 
 def curl(*arguments: str) -> None:
-    settings = ApiSettings(database_url="postgresql://nobody@nowhere/none", runs=ROOT / "var")
+    settings = ApiSettings(database_url=SecretStr("postgresql://nobody@nowhere/none"), runs=ROOT / "var")
     addresses = [urlsplit(word.replace("$api", "http://127.0.0.1:8000/domains/dfu")) for word in arguments]
     for address in (one for one in addresses if one.netloc):
         if address.port == 8000:
             paths = [*create_app(settings).openapi()["paths"], "/domains/dfu"]
         else:
-            paths = [f"/api{route.path}" for route in prefect_events.routes]
+            paths = [f"/api{route.path}" for route in prefect_events.routes if isinstance(route, APIRoute)]
         patterns = [re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)) for path in paths]
         assert any(re.fullmatch(pattern, address.path) for pattern in patterns), address.path
 
@@ -171,7 +173,7 @@ def elsewhere(*arguments: str) -> None:
     """Check nothing: the program is one of the reader's machine, and the command names nothing of ours."""
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[..., object]] = {
     "make": make,
     "python": python,
     ".venv/bin/python": python,

@@ -234,3 +234,39 @@ def test_the_mean_so_far_of_a_new_dfu_counts_the_months_without_demand():
     panel = build(dims(A, B), [(*A, month(3), 6.0), (*A, month(5), 2.0), (*B, month(1), 1.0), (*B, month(6), 1.0)])
     _, exclusions = select_histories(panel, window_months=6, season_window_months=24, min_months_history=5)
     assert dict(zip(exclusions.dfu_ck, exclusions.mean_demand, strict=True)) == {"a_g_x": 2.0}  # 6 0 2 0
+
+
+# Numbers of any size, dates of any century
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-6, 1.0, 1e9])
+def test_demand_keeps_its_digits_in_any_unit(unit):
+    panel = build(dims(A), [(*A, month(2), 1.6789 * unit), (*A, month(3), 0.1 * unit), (*A, month(3), 0.2 * unit)])
+    assert panel.demand[0] == pytest.approx(np.array([0, 1.6789, 0.3, 0, 0, 0]) * unit, rel=1e-13, abs=0)
+
+
+def test_sums_of_four_decimals_are_exact_whatever_the_order_of_the_rows():
+    rows = [(*A, month(2), qty) for qty in (0.1, 0.2, 123.4567, -0.3, 1e6)]
+    sums = {build(dims(A), random.Random(seed).sample(rows, len(rows))).demand[0, 1] for seed in range(20)}
+    assert sums == {1000123.4567}
+
+
+def test_grid_of_more_than_fifty_years_is_refused():
+    last = JANUARY + 599
+    assert PanelBuilder(dims(A), first_month=JANUARY, as_of_month=last).build().demand.shape == (1, 600)
+    with pytest.raises(DataError, match="601 months, from 2024-01 to 2074-01") as refused:
+        PanelBuilder(dims(A), first_month=JANUARY, as_of_month=last + 1)
+    assert refused.value.remedy.startswith("correct the rows with the oldest startdate")
+
+
+def test_sales_without_a_key_are_of_no_known_dfu():
+    panel = build(dims(A), [(*A, month(2), 5.0), (None, "g", None, month(2), 7.0), ("a", None, "x", month(3), 1.0)])
+    assert panel.facts.unknown_dfus == ("_g_", "a__x")
+    assert panel.demand.sum() == 5
+
+
+def test_dfu_without_its_key_is_refused_by_what_it_has():
+    table = dims(A, B).set_column(0, "dfu_ck", pa.array(["a_g_x", None], pa.string()))
+    with pytest.raises(WarehouseError, match="must have its dfu_ck") as refused:
+        build(table, [])
+    assert refused.value.keys == ("b_g_x",)

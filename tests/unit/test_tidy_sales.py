@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dfu_clustering.demo.tidy import _nth_of_its_kind, read_tidy_sales
+from dfu_clustering.errors import DataError
 
 JAN, FEB, MAR = (dt.date(2026, month, 1) for month in (1, 2, 3))
 
@@ -96,3 +97,33 @@ def test_rows_of_one_dfu_and_month_are_numbered_like_a_plain_count() -> None:
         seen[key] += 1
         expected.append(seen[key])
     assert _nth_of_its_kind(dfu, month).tolist() == expected
+
+
+# Quantities that four decimals would not keep
+
+
+@pytest.mark.parametrize(("unit", "factor"), [(1e-3, "10,000"), (1e-6, "10,000,000")])
+def test_file_in_a_large_unit_is_refused_with_the_factor_that_helps(tmp_path: Path, unit: float, factor: str) -> None:
+    tonnes = [1.5 * unit, 10 * unit, -2 * unit, 4 * unit, None, 7 * unit]
+    with pytest.raises(DataError, match="quantities that would change by more than 1 %") as refused:
+        read_tidy_sales(written(tmp_path, qty=[*tonnes[:5], 0.00123 * unit]))
+    assert refused.value.remedy == f"write the quantity in a smaller unit: multiply it by {factor}"
+    assert "A_G_L1_2026-03-01" in refused.value.keys
+
+
+def test_file_in_the_unit_that_was_named_is_taken(tmp_path: Path) -> None:
+    kilotonnes = [0.0015, 0.01, -0.002, 0.004, None, 0.00123]
+    with pytest.raises(DataError, match=r"1 of 5 quantities .*, 0 of them to 0") as refused:
+        read_tidy_sales(written(tmp_path, qty=kilotonnes))
+    assert refused.value.remedy == "write the quantity in a smaller unit: multiply it by 10"
+    as_told = [qty and qty * 10 for qty in kilotonnes]
+    assert read_tidy_sales(written(tmp_path, qty=as_told)).sales["qty"].to_pylist()[-1] == pytest.approx(0.0123)
+
+
+def test_no_unit_holds_a_quantity_next_to_nothing_beside_an_enormous_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no unit holds both the largest and the smallest quantity"):
+        read_tidy_sales(written(tmp_path, qty=[1e12, 10.0, -2.0, 4.0, None, 5e-324]))
+
+
+def test_a_third_keeps_what_matters_of_it(tmp_path: Path) -> None:
+    assert len(read_tidy_sales(written(tmp_path, qty=[1 / 3, 0.0, -2.0, 4.0, float("nan"), 2 / 3])).sales) == 6

@@ -97,6 +97,14 @@ class DataQualityConfig(Section):
     dfu_rows_drop: Annotated[
         ShareLimits, Field(description="Share of its rows that dim_dfu lost since the last publish.")
     ]
+    longest_gap_months: Annotated[
+        int,
+        Field(
+            ge=6,
+            le=240,
+            description="Months without any sale that a history may have; sales before such a gap have a wrong date.",
+        ),
+    ]
     early_close_days: Annotated[
         int, Field(ge=0, le=31, description="Days before its end from which a month's last load may count as complete.")
     ]

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from dfu_clustering.arrays import Integers
 from dfu_clustering.demo.rows import Bookings, WarehouseTables, load_timestamps, sales_table
+from dfu_clustering.errors import DataError
 from dfu_clustering.sales.files import read_sales
-from dfu_clustering.sales.long_form import KEYS, MonthlySales
+from dfu_clustering.sales.long_form import KEYS, QTY_LIMIT, MonthlySales, named_rows
 
+_QTY_DECIMALS = 4
+_LEAST_KEPT = 0.005  # of a quantity this small four decimals still keep 99 %
 _UNKNOWN = "UNKNOWN"  # in the columns of dim_item that may not be NULL
 _DESCRIPTIONS = ("brand_name", "category", "class", "sub_class", "country")
 
@@ -26,7 +29,13 @@ def read_tidy_sales(path: Path) -> WarehouseTables:
 
 
 def warehouse_tables(sold: MonthlySales) -> WarehouseTables:
-    """Return the warehouse tables of sales by month; attributes that nobody knows are NULL."""
+    """Return the warehouse tables of sales by month; attributes that nobody knows are NULL.
+
+    Raises:
+        DataError: A quantity would lose more than a hundredth by the four decimals that the warehouse keeps; the error
+            names the factor that helps.
+    """
+    _require_kept(sold.rows)
     dfu = _positions(sold)
     month = sold.rows.column("startdate").to_numpy().astype("datetime64[M]")
     order = np.argsort(month, kind="stable")
@@ -36,6 +45,28 @@ def warehouse_tables(sold: MonthlySales) -> WarehouseTables:
     newest = month[-1]
     items = _loaded(_described_items(sold.dfus), newest)
     return WarehouseTables(items, _loaded(sold.dfus, newest), sales_table(sold.dfus, bookings))
+
+
+def _require_kept(rows: pa.Table) -> None:
+    """Check that four decimals leave of every quantity what it is."""
+    qty = rows.column("qty").to_numpy()
+    size = np.abs(qty)
+    lost = np.abs(np.round(qty, _QTY_DECIMALS) - qty) > 0.01 * size  # NaN, no quantity, loses nothing
+    if not lost.any():
+        return
+    with np.errstate(over="ignore"):
+        factor = np.power(10.0, np.ceil(np.log10(_LEAST_KEPT / size[lost].min())))
+    helps = np.nanmax(size) * factor < QTY_LIMIT
+    gone = int(np.count_nonzero(lost & (np.round(size, _QTY_DECIMALS) == 0)))
+    raise DataError(
+        f"The quantities of a warehouse must keep their size with {_QTY_DECIMALS} decimals",
+        found=f"{np.count_nonzero(lost):,} of {np.count_nonzero(size > 0):,} quantities that would change by more than "
+        f"1 %, {gone:,} of them to 0",
+        keys=named_rows(rows.filter(pa.array(lost))),
+        remedy=f"write the quantity in a smaller unit: multiply it by {factor:,.0f}"
+        if helps
+        else "no unit holds both the largest and the smallest quantity: set those that are next to nothing to 0",
+    )
 
 
 def _positions(sold: MonthlySales) -> Integers:

@@ -56,10 +56,13 @@ def _codes(column: pa.Array, values: pa.Array) -> Integers:
 
 
 def natural_keys(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
-    """Return the distinct keys as they are: joined by underscores, different DFUs may read the same."""
+    """Return the distinct keys as they are: joined by underscores, different DFUs may read the same.
+
+    A key that is missing is an empty text: where the gate lets such rows through, they are of no DFU of the table.
+    """
     if not batch.num_rows:
         return []
-    columns = {name: batch.column(name).cast(pa.string()) for name in KEY_COLUMNS}
+    columns = {name: batch.column(name).cast(pa.string()).fill_null("") for name in KEY_COLUMNS}
     distinct = pa.table(columns).group_by(list(columns)).aggregate([])
     return list(zip(*(distinct.column(name).to_pylist() for name in columns), strict=True))
 

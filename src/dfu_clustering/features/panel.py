@@ -10,16 +10,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dfu_clustering.arrays import Floats, Objects
 from dfu_clustering.config.warehouse_names import WarehouseNames
-from dfu_clustering.errors import DataError
+from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.features.attributes import PROJECT_NAMES
 from dfu_clustering.features.dfu_keys import KeyIndex, natural_keys
 from dfu_clustering.months import Month, month_range
 
-_QTY_DECIMALS = 4  # of numeric(18,4): rounding here makes sums independent of the order of the rows
+MOST_MONTHS = 600  # of a grid: beyond it a date is wrong, and the grid would take gigabytes
+# Sums are rounded so that they do not depend on the order of the rows: to the four decimals of numeric(18,4), and where
+# a column holds finer numbers, tonnes as double precision, to so many significant digits of the DFU's largest month
+_QTY_DECIMALS = 4
+_QTY_DIGITS = 14
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,17 @@ class PanelBuilder:
         names: What errors call tables and columns.
 
     Raises:
-        WarehouseError: Two DFUs share dmdunit, dmdgroup and loc, so that their sales cannot be distinguished.
+        WarehouseError: A DFU has no dfu_ck, or two share dmdunit, dmdgroup and loc, so that their sales cannot be
+            distinguished.
+        DataError: The months are more than MOST_MONTHS.
     """
 
     def __init__(
         self, dims: pa.Table, *, first_month: Month, as_of_month: Month, names: WarehouseNames = PROJECT_NAMES
     ) -> None:
         self._names = names
+        _require_keys(dims, names)
+        _require_plausible_span(first_month, as_of_month, names)
         dims = dims.sort_by("dfu_ck")
         self._dfu_ck: Objects = dims.column("dfu_ck").to_numpy(zero_copy_only=False).astype(object)
         self._keys = KeyIndex(dims, self._dfu_ck, names)
@@ -102,7 +111,7 @@ class PanelBuilder:
 
     def build(self) -> Panel:
         """Return the panel, finished for good; months netted below zero are clipped to zero and counted."""
-        demand = np.round(self._demand, _QTY_DECIMALS, out=self._demand)
+        demand = _rounded(self._demand)
         clipped = int(np.count_nonzero(demand < 0))
         np.maximum(demand, 0.0, out=demand)
         facts = SalesFacts(
@@ -132,6 +141,44 @@ class PanelBuilder:
         cells = np.flatnonzero(self._rows_of_cell.T > 1)[:most]
         dfu, month = np.divmod(cells, len(self._rows_of_cell))
         return tuple(f"{self._dfu_ck[d]} {self._first_month + m}" for d, m in zip(dfu, month, strict=True))
+
+
+def _rounded(demand: Floats) -> Floats:
+    """Round (n_months, n_dfus) sums in place, each DFU's to decimals of its own."""
+    largest = np.zeros(demand.shape[1])
+    for month in demand:
+        np.maximum(largest, np.abs(month), out=largest)
+    digits_before = np.floor(np.log10(largest, out=np.zeros_like(largest), where=largest > 0)) + 1
+    steps_a_unit = np.power(10.0, np.clip(_QTY_DIGITS - digits_before, _QTY_DECIMALS, 300))
+    for month in demand:
+        month *= steps_a_unit
+        np.rint(month, out=month)
+        month /= steps_a_unit
+    return demand
+
+
+def _require_keys(dims: pa.Table, names: WarehouseNames) -> None:
+    without = dims.filter(pc.is_null(dims.column("dfu_ck")))
+    if len(without):
+        table, own = names.tables.dfu, names.columns.dfu
+        raise WarehouseError(
+            f"Every DFU of {table} must have its {own.dfu_ck}: labels are written by it",
+            found=f"{len(without)} rows without",
+            keys=["_".join(key) for batch in without.to_batches() for key in natural_keys(batch)],
+            remedy=f"fill {own.dfu_ck} or remove these rows",
+        )
+
+
+def _require_plausible_span(first_month: Month, as_of_month: Month, names: WarehouseNames) -> None:
+    n_months = int((as_of_month - first_month).astype(int)) + 1
+    if n_months > MOST_MONTHS:
+        table, own = names.tables.sales, names.columns.sales
+        raise DataError(
+            f"Sales of {table} must lie within {MOST_MONTHS} months up to the as-of month",
+            found=f"{n_months:,} months, from {first_month} to {as_of_month}",
+            remedy=f"correct the rows with the oldest {own.startdate}, or leave them out in a view; such dates often "
+            "stand for an unknown one",
+        )
 
 
 def _column_of_day(first_month: Month, as_of_month: Month) -> NDArray[np.intp]:

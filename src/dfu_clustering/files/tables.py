@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.csv as csv
 import pyarrow.parquet as parquet
 
@@ -54,24 +55,56 @@ def read_table(
         DataError: The file is missing, unreadable, or of another ending.
     """
     require_known_ending(path)
-    try:
+    with readable_table(path):
         table = _read_csv(path, text_columns) if path.suffix == ".csv" else parquet.read_table(path, columns=columns)
-    except (OSError, pa.ArrowInvalid) as error:
+        frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def read_first_rows(path: Path, rows: int) -> pd.DataFrame:
+    """Read the first rows of a parquet file and no more.
+
+    Raises:
+        DataError: The file is missing or unreadable; so for those below.
+    """
+    with readable_table(path), parquet.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        frame: pd.DataFrame = pa.Table.from_batches(islice(file.iter_batches(rows), 1), schema=schema).to_pandas()
+    return frame
+
+
+def read_rows_of(path: Path, key: str, values: Sequence[str]) -> pd.DataFrame:
+    """Read the rows of a parquet file with one of these texts as key; no more than they and one group are in memory."""
+    wanted = pa.array(values, type=pa.string())
+    with readable_table(path), parquet.ParquetFile(path, pre_buffer=False) as file:
+        groups = (file.read_row_group(group) for group in range(file.num_row_groups))
+        found = [group.filter(compute.is_in(group[key], value_set=wanted)) for group in groups]
+        frame: pd.DataFrame = pa.concat_tables([file.schema_arrow.empty_table(), *found]).to_pandas()
+    return frame
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """Return the columns of a parquet file."""
+    with readable_table(path):
+        names: list[str] = parquet.read_schema(path).names
+    return names
+
+
+@contextmanager
+def readable_table(path: Path) -> Iterator[None]:
+    """Turn what Arrow says of a file that is no table, or not the one that was wanted, into an error with its name.
+
+    Raises:
+        DataError: In place of Arrow's error.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise DataError(
             "A table must be a readable .csv or .parquet file",
             found=f"{path}: {error}",
             remedy="check the path, or run the step that writes this file",
         ) from error
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
-def read_first_rows(path: Path, rows: int) -> pd.DataFrame:
-    """Read the first rows of a parquet file and no more."""
-    with parquet.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        frame: pd.DataFrame = pa.Table.from_batches(islice(file.iter_batches(rows), 1), schema=schema).to_pandas()
-    return frame
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], *, rule: str, remedy: str) -> None:

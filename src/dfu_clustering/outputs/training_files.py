@@ -6,13 +6,12 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as parquet
 from sklearn.decomposition import PCA
 
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.figures.looks import places_of
 from dfu_clustering.files.summary import write_summary
-from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.files.tables import read_rows_of, write_json, write_table
 from dfu_clustering.labels.profiles import feature_scales, profile_clusters
 from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.outputs.segment_looks import LOOK
@@ -156,8 +155,7 @@ def _typical(files: RunFolder, assignments: pd.DataFrame) -> pd.DataFrame | None
     near = members[rank <= TYPICAL_MEMBERS]  # a few of a million, and more only where distances tie
     nearest = near.sort_values(["cluster_id", "distance", "dfu_ck"]).groupby("cluster_id").head(TYPICAL_MEMBERS)
     nearest["rank"] = nearest.groupby("cluster_id").cumcount()
-    wanted = [("dfu_ck", "in", nearest["dfu_ck"].tolist())]
-    demand = parquet.read_table(panel, filters=wanted).to_pandas()
+    demand = read_rows_of(panel, "dfu_ck", nearest["dfu_ck"].tolist())
     tidy = _since_first_sale(demand).melt(id_vars="dfu_ck", var_name="month", value_name="demand").dropna()
     typical = nearest[["cluster_id", "rank", "dfu_ck"]].merge(tidy, on="dfu_ck")
     return typical.sort_values(["cluster_id", "rank", "month"], ignore_index=True)

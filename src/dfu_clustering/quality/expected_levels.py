@@ -76,6 +76,27 @@ class SalesMonths:
         return cls(**columns)
 
 
+def stray_months(rows: Iterable[dict[str, Any]], longest_gap_months: int) -> list[Month]:
+    """Return the months that lie apart from the history, with no sale in between: their rows bear a wrong date.
+
+    Months with fewer than that many empty ones between them belong together, and those with the most rows are the
+    history: a date that stands for an unknown one, as January 1900 often does, has few.
+
+    Args:
+        rows: As SalesMonths.of() takes them.
+        longest_gap_months: Months without any sale that a history may have.
+    """
+    counts = {np.datetime64(row["month"], "M"): int(row["rows"]) for row in rows if row["month"] is not None}
+    together: list[list[Month]] = []
+    for month in sorted(counts):
+        if together and int(month.astype(int) - together[-1][-1].astype(int)) - 1 <= longest_gap_months:
+            together[-1].append(month)
+        else:
+            together.append([month])
+    history = max(together, key=lambda months: sum(counts[month] for month in months), default=[])
+    return [month for months in together if months is not history for month in months]
+
+
 @dataclass(frozen=True)
 class Measure:
     """Something that a month has more or less of.

@@ -13,7 +13,7 @@ import pandas as pd
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
-from dfu_clustering.files.tables import read_table
+from dfu_clustering.files.tables import read_table, require_columns
 from dfu_clustering.quality.gate_reports import SUITES, GateReport, Suite
 from dfu_clustering.runs.manifest import Step
 from dfu_clustering.runs.summaries import (
@@ -88,6 +88,22 @@ TEXT_COLUMNS: Final = frozenset(
         "feature",
     }
 )
+# without these columns a table is another one; the rest differs by version
+_COLUMNS: Final[Mapping[RunFile, tuple[str, ...]]] = {
+    RunFile.MATRIX: ("dfu_ck",),
+    RunFile.PANEL: ("dfu_ck",),
+    RunFile.EXCLUDED: ("dfu_ck", "reason", "mean_demand"),
+    RunFile.ASSIGNMENTS: ("dfu_ck", "cluster_id", "distance"),
+    RunFile.CENTROIDS: ("cluster_id", "size"),
+    RunFile.MAP: ("dfu_ck", "cluster_id", "x", "y"),
+    RunFile.TYPICAL: ("cluster_id", "rank", "dfu_ck", "month", "demand"),
+    RunFile.MOVES: ("dfu_ck",),
+    RunFile.LEFT_OUT: ("dfu_ck", "reason", "mean_demand"),
+    RunFile.LABELS: ("dfu_ck", "cluster_id", "cluster_label"),
+    RunFile.LABEL_HISTORY: ("dfu_ck", "as_of_month", "label", "distance", "margin"),
+    RunFile.LABEL_CHANGES: ("dfu_ck", "old_label", "new_label"),
+    RunFile.PREVIOUS_LABELS: ("dfu_ck", "cluster_assignment"),
+}
 _PARTS: Final = "parts"
 _GATES: Final = "data_quality"
 _BESIDE: Final[Mapping[RunFile, tuple[RunFile, ...]]] = {
@@ -171,9 +187,14 @@ class RunFolder:
             columns: Of parquet, those to read; None: all.
 
         Raises:
-            DataError: It is missing or unreadable.
+            DataError: It is missing or unreadable, or lacks a column by which it is known.
         """
-        return read_table(self.require(file), text_columns=TEXT_COLUMNS, columns=columns)
+        path = self.require(file)
+        table = read_table(path, text_columns=TEXT_COLUMNS, columns=columns)
+        wanted = [column for column in _COLUMNS.get(file, ()) if columns is None or column in columns]
+        rule = f"{path.name} must hold the columns {', '.join(_COLUMNS.get(file, ()))}"
+        require_columns(table, wanted, rule=rule, remedy=f"run the step that writes {path} again, with this version")
+        return table
 
     def find_table(self, file: RunFile) -> pd.DataFrame | None:
         """Read a table that not every run has."""

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as parquet
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary
+from dfu_clustering.files.tables import require_columns
 from dfu_clustering.months import parse_month
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.folder import RunFile, RunFolder
@@ -128,5 +128,6 @@ def _month(source: MonthSource, features: Sequence[str]) -> pd.DataFrame:
     frame = frame.assign(run=pd.Series(source.name, index=frame.index, dtype="str"))
     if not features:
         return frame
-    matrix = parquet.read_table(source.files.require(RunFile.MATRIX), columns=["dfu_ck", *features]).to_pandas()
+    matrix = source.files.table(RunFile.MATRIX, ["dfu_ck", *features])
+    require_columns(matrix, features, rule="Features are columns of the feature matrix", remedy="name others")
     return frame.merge(matrix, how="left", on="dfu_ck", validate="one_to_one")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, Final, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.loads.publication import Publication
@@ -38,6 +38,20 @@ class Step(Generic[S]):
 
     name: str
     kind: type[S]
+
+
+class FinishedStep(Summary):
+    """What the manifest keeps of a step: how long it took, by which version, and the record that it left."""
+
+    duration_s: float
+    code_version: str
+    summary: dict[str, Any]
+
+
+class Manifest(Summary):
+    """The finished steps of a run by name, in the order in which they finished: manifest.json."""
+
+    steps: dict[str, FinishedStep]
 
 
 READ_SALES_STATE: Final = Step("read_sales_state", SalesState)

@@ -7,10 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from pyarrow.parquet import read_schema
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.tables import require_columns
+from dfu_clustering.files.tables import parquet_columns, require_columns
 from dfu_clustering.months import parse_month
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.segments.fitted_model import FROM_SCRATCH, FittedModel, parse_model
@@ -97,7 +96,7 @@ class PublishedFiles:
             columns: Those to read; None: all.
         """
         path = self.files.find(RunFile.MATRIX)
-        if path is None or (columns and path.suffix == ".parquet" and set(columns) - set(read_schema(path).names)):
+        if path is None or (columns and path.suffix == ".parquet" and set(columns) - set(parquet_columns(path))):
             return None
         return self.files.table(RunFile.MATRIX, columns)
 

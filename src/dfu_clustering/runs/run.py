@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from dfu_clustering.errors import ConfigError, DataError
-from dfu_clustering.files.summary import Summary, parse_summary
-from dfu_clustering.files.tables import read_json, write_json
+from dfu_clustering.files.summary import Summary, parse_summary, read_summary, write_summary
 from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.runs.manifest import Step
+from dfu_clustering.runs.manifest import FinishedStep, Manifest, Step
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +148,7 @@ class Run(RunFolder):
     def find_result(self, step: Step[S]) -> S | None:
         """Return the summary of a step; None where it has not finished."""
         entry = self._manifest().get(step.name)
-        return parse_summary(step.kind, entry["summary"], self.path(RunFile.MANIFEST)) if entry else None
+        return parse_summary(step.kind, entry.summary, self.path(RunFile.MANIFEST)) if entry else None
 
     def result(self, step: Step[S]) -> S:
         """Return the summary of a step that has finished.
@@ -168,13 +167,14 @@ class Run(RunFolder):
 
     def durations_s(self) -> dict[str, float]:
         """Return the seconds that each finished step took, in the order in which they finished."""
-        return {name: float(entry["duration_s"]) for name, entry in self._manifest().items()}
+        return {name: entry.duration_s for name, entry in self._manifest().items()}
 
-    def _manifest(self) -> dict[str, dict[str, Any]]:
+    def _manifest(self) -> dict[str, FinishedStep]:
         path = self.find(RunFile.MANIFEST)
-        steps: dict[str, dict[str, Any]] = read_json(path)["steps"] if path else {}
-        return steps
+        return read_summary(Manifest, path).steps if path else {}
 
     def _add_to_manifest(self, step: Step[Any], summary: Summary, duration_s: float) -> None:
-        entry = {"duration_s": duration_s, "code_version": code_version(), "summary": summary.model_dump(mode="json")}
-        write_json({"steps": {**self._manifest(), step.name: entry}}, self.path(RunFile.MANIFEST))
+        entry = FinishedStep(
+            duration_s=duration_s, code_version=code_version(), summary=summary.model_dump(mode="json")
+        )
+        write_summary(Manifest(steps={**self._manifest(), step.name: entry}), self.path(RunFile.MANIFEST))

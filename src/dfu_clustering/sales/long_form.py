@@ -14,7 +14,7 @@ from dfu_clustering.sales.dates import as_days
 
 KEYS = ("dmdunit", "dmdgroup", "loc")
 _ALL = "ALL"  # in the place of a key column that the table does not have
-_QTY_LIMIT = 1e14  # numeric(18,4) of the warehouse holds no more
+QTY_LIMIT = 1e14  # numeric(18,4) of the warehouse holds no more
 _USUAL_GAPS = 0.95  # share of the gaps between days with sales that are usual: weekends are, a holiday is not
 _WEEK_DAYS = 7
 
@@ -128,6 +128,13 @@ def broken(source: str, *, found: str, remedy: str, keys: Sequence[object] = ())
     return DataError(rule, found=f"{source}: {found}", remedy=remedy, keys=keys)
 
 
+def named_rows(rows: pa.Table) -> list[str]:
+    """Return what errors call rows of a sales table: keys and date."""
+    parts = [rows.column(name).cast(pa.string()) for name in rows.column_names if name != "qty"]
+    named = pc.binary_join_element_wise(*parts, "_", null_handling="replace", null_replacement="NULL")
+    return list(named.to_pylist())
+
+
 def _key(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     textual = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
@@ -151,16 +158,14 @@ def _quantity(column: pa.ChunkedArray, form: LongForm, source: str) -> pa.Chunke
 def _require_clean(typed: pa.Table, named: dict[str, str], source: str) -> None:
     for name, own in named.items():
         _require_none(pc.is_null(typed.column(name)), typed, source, f"rows without {own!r}", f"fill {own!r}")
-    excess = pc.fill_null(pc.greater_equal(pc.abs(typed.column("qty")), _QTY_LIMIT), fill_value=False)
-    _require_none(excess, typed, source, f"quantities of {_QTY_LIMIT:.0e} or more", "correct these rows")
+    excess = pc.fill_null(pc.greater_equal(pc.abs(typed.column("qty")), QTY_LIMIT), fill_value=False)
+    _require_none(excess, typed, source, f"quantities of {QTY_LIMIT:.0e} or more", "correct these rows")
 
 
 def _require_none(rule_broken: pa.ChunkedArray, typed: pa.Table, source: str, found: str, remedy: str) -> None:
     rows = typed.filter(rule_broken)
     if len(rows):
-        parts = [rows.column(name).cast(pa.string()) for name in rows.column_names if name != "qty"]
-        named = pc.binary_join_element_wise(*parts, "_", null_handling="replace", null_replacement="NULL")
-        raise broken(source, found=found, remedy=remedy, keys=named.to_pylist())
+        raise broken(source, found=found, remedy=remedy, keys=named_rows(rows))
 
 
 def _summed(rows: pa.Table) -> pa.Table:

@@ -31,7 +31,8 @@ def segment(
         sales: A row a booking, day, week or month of a DFU: a pandas, pyarrow or polars table.
         keys: One to three columns that together name a DFU: item, customer group, location.
         date: The column with a day of each row's month; a month without a row is zero demand.
-        quantity: The column with the demand, in units; monthly sums are kept to four decimals.
+        quantity: The column with the demand, in units; monthly sums are rounded to four decimals, or to 14 digits
+            where they are small.
         date_format: Of dates that are text, as ``strptime`` reads it; None: ISO 8601.
         as_of_month: Newest month that counts, ``2026-10``; None: the newest whole one.
         previous: The result of an earlier month, or the folder where it was saved: labels change only where demand did.

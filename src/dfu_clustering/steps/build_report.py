@@ -4,12 +4,9 @@ import logging
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as compute
-import pyarrow.parquet as parquet
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.files.tables import atomic_path
+from dfu_clustering.files.tables import atomic_path, read_rows_of
 from dfu_clustering.outputs.segment_looks import read_looks
 from dfu_clustering.report.builder import assemble
 from dfu_clustering.report.inputs import RunArtifacts
@@ -100,10 +97,4 @@ def _demand(files: RunFolder, metadata: TrainingMetadata, keys: list[str]) -> pd
         matrix = files.path(RunFile.MATRIX)
         logger.warning("features=%s were built again after the training, so the report shows no demand", matrix)
         return None
-    wanted = pa.array(keys, type=pa.string())
-    # one row group after the other, so that no more than the wanted rows and one group are in memory
-    with parquet.ParquetFile(panel, pre_buffer=False) as file:
-        groups = (file.read_row_group(group) for group in range(file.num_row_groups))
-        found = [group.filter(compute.is_in(group["dfu_ck"], value_set=wanted)) for group in groups]
-    frame: pd.DataFrame = pa.concat_tables(found).to_pandas()
-    return frame.set_index("dfu_ck")
+    return read_rows_of(panel, "dfu_ck", keys).set_index("dfu_ck")

@@ -3,7 +3,6 @@
 import logging
 
 import pandas as pd
-import pyarrow.parquet as parquet
 
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
@@ -68,7 +67,7 @@ def find_published(
 
 
 def _choice(run: Run, published: str, dfu_ck: "pd.Index[str]") -> PublishedChoice:
-    clustered = parquet.read_table(run.path(RunFile.MATRIX), columns=["dfu_ck"]).to_pandas()["dfu_ck"]
+    clustered = run.table(RunFile.MATRIX, ["dfu_ck"])["dfu_ck"]
     left_out = run.find_table(RunFile.EXCLUDED)
     known = clustered if left_out is None else pd.concat([clustered, left_out["dfu_ck"]])
     shared = float(dfu_ck.isin(known).mean())

@@ -1,5 +1,6 @@
 """Where sales come from, and how they become the panel that features are built from."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,8 @@ from dfu_clustering.features.panel import Panel, PanelBuilder
 from dfu_clustering.files.progress import progress
 from dfu_clustering.months import Month, parse_month
 from dfu_clustering.warehouse.snapshot import WHOLE, Part, SalesSpan
+
+logger = logging.getLogger(__name__)
 
 
 class SalesSource(Protocol):
@@ -61,6 +64,8 @@ def read_source(
     """
     items, dfus = source.items(), source.dfus()
     span = source.sales_span()
+    if span.undated_rows:
+        logger.warning("undated_rows=%d have no month from year 1 to 9998 and count for nothing", span.undated_rows)
     month = span.as_of(parse_month(as_of_month) if as_of_month else None)
     keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
     builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=month, names=names)

@@ -1,6 +1,6 @@
 """Connections to the warehouse, and what its errors mean: which say what to do, and after which a retry may succeed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,8 +30,11 @@ _SCHEMA_ERRORS = (
     pg_errors.UndefinedColumn,
     pg_errors.UndefinedFunction,
     pg_errors.DatatypeMismatch,
+    pg_errors.IndeterminateCollation,
     pg_errors.InsufficientPrivilege,
 )
+# values that PostgreSQL cannot hand out, or that are no text, number or day of this process
+_VALUE_ERRORS = (psycopg2.DataError, UnicodeDecodeError)
 
 
 def connect_engine(url: str | None, limits: WarehouseConfig | None = None) -> Engine:
@@ -130,7 +133,11 @@ def private_connection(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def schema_errors(names: WarehouseNames) -> Iterator[None]:
-    """Turn PostgreSQL's word for a missing table, column or right into a WarehouseError that says what to do."""
+    """Turn PostgreSQL's word for a missing table, column or right, or a value that it cannot hand out, into a remedy.
+
+    Raises:
+        WarehouseError: In place of PostgreSQL's own error.
+    """
     try:
         yield
     except _SCHEMA_ERRORS as error:
@@ -144,6 +151,24 @@ def schema_errors(names: WarehouseNames) -> Iterator[None]:
             "configuration names the tables and columns, and the role's rights: SELECT on the three tables, UPDATE of "
             f"{columns.cluster_assignment} and {columns.modified_ts}, TEMPORARY on the database",
         ) from error
+    except _VALUE_ERRORS as error:
+        raise unreadable_values(", ".join(names.tables.model_dump().values()), str(error).strip()) from error
+
+
+def unreadable_values(tables: str, found: str, keys: Sequence[str] = ()) -> WarehouseError:
+    """Return the error for values that are not what their column says.
+
+    Args:
+        tables: Where they are.
+        found: What could not be read.
+        keys: Of the rows, as far as they are known.
+    """
+    return WarehouseError(
+        f"What {tables} hold must be readable: texts as UTF-8, numbers and dates as such",
+        found=found,
+        keys=keys,
+        remedy="correct these values in the source; texts of a database with encoding SQL_ASCII are written as UTF-8",
+    )
 
 
 def is_transient(error: BaseException) -> bool:

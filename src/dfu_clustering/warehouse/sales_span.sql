@@ -1,1 +1,1 @@
-SELECT min(startdate), max(startdate), count(*) FROM {sales} AS s
+SELECT min(startdate), max(startdate), count(*), count(*) - count(startdate) FROM {sales} AS s

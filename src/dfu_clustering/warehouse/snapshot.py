@@ -24,6 +24,7 @@ from dfu_clustering.warehouse.connect import names_of, raw_connection, schema_er
 from dfu_clustering.warehouse.copy_stream import CopyOut
 from dfu_clustering.warehouse.statements import quoted, statement
 from dfu_clustering.warehouse.timeouts import answer_expected
+from dfu_clustering.warehouse.unreadable_rows import readable_rows
 
 _BLOCK_BYTES = 16 << 20  # each block looks the keys that occur in it up once; larger ones are no faster
 
@@ -46,27 +47,30 @@ class SnapshotGoneError(ConnectionError):
 
 @dataclass(frozen=True)
 class SalesSpan:
-    """Oldest and newest month of the sales table, and its number of rows."""
+    """Oldest and newest month of the sales table, its number of rows, and how many of them have no month."""
 
     table: str
     first_month: Month
     last_month: Month
     rows: int
+    undated_rows: int = 0
 
     @classmethod
-    def of(cls, table: str, oldest: date | None, newest: date | None, rows: int) -> "SalesSpan":
+    def of(cls, table: str, oldest: date | None, newest: date | None, rows: int, undated_rows: int = 0) -> "SalesSpan":
         """Return the span from the oldest startdate to the newest.
 
         Raises:
-            DataError: There is none: the table is empty.
+            DataError: There is none: the table is empty, or no row has a date of the calendar.
         """
-        if oldest is None:
+        if oldest is None or newest is None:
             raise DataError(
                 f"{table} must hold sales",
-                found="an empty table",
-                remedy="load the sales first",
+                found=f"{undated_rows} rows, none with a date from year 1 to 9998" if rows else "an empty table",
+                remedy="correct the dates" if rows else "load the sales first",
             )
-        return cls(table, np.datetime64(oldest, "M"), np.datetime64(newest, "M"), rows)
+        # texts: where the gate lets a column of times through, they have a time zone, of which numpy knows nothing
+        first, last = (np.datetime64(day.isoformat()[: len("2026-10")], "M") for day in (oldest, newest))
+        return cls(table, first, last, rows, undated_rows)
 
     def as_of(self, wanted: Month | None) -> Month:
         """Return the wanted as-of month, by default the newest.
@@ -132,7 +136,7 @@ class Snapshot:
         errors = schema_errors(self._names)
         with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor, errors:
             cursor.execute(query)
-            return SalesSpan.of(self._names.tables.sales, *(cursor.fetchone() or (None, None, 0)))
+            return SalesSpan.of(self._names.tables.sales, *(cursor.fetchone() or (None, None, 0, 0)))
 
     def sales(self, as_of_month: Month) -> Generator[pa.RecordBatch, None, None]:
         """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
@@ -163,7 +167,8 @@ class Snapshot:
 
     def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         copy = CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)")
-        with schema_errors(self._names), answer_expected(self._engine, self._connection), copy as stream:
+        errors = readable_rows(self._connection, self._names, query, types)
+        with schema_errors(self._names), errors, answer_expected(self._engine, self._connection), copy as stream:
             stream.peek(1)  # waits for a lock where a time limit can interrupt it: Arrow's own reading cannot be
             yield from csv.open_csv(
                 stream,

@@ -18,10 +18,13 @@ from dfu_clustering.warehouse.connect import schema_errors
 # a role that reads DFUs needs no right to these; who counts or writes labels names the table itself
 _NOT_READ = ("dfu_sk", "load_ts", "cluster_assignment", "modified_ts")
 _NULLS = {"numeric": "NULL::double precision", "categorical": "NULL::text"}
-# SQL compares char(n) without its padding, the programs compare bytes: all see these without
+# SQL compares char(n) without its padding and texts by their collations, of which two do not compare at all; the
+# programs compare bytes. So all see these without padding, as bytes
 _KEYS = ("dmdunit", "dmdgroup", "loc", "dfu_ck", "item_ck", "item_no")
 # only what asks for the state of the sales needs these
 _TIMES = ("load_ts", "modified_ts")
+# PostgreSQL knows days that Python does not: infinity, years before Christ and beyond 9999. Such a sale has no month
+_FIRST_DAY, _LAST_DAY = "0001-01-01", "9998-12-31"
 
 
 class _Columns:
@@ -93,23 +96,32 @@ def rows(names: WarehouseNames, role: Role, missing: Collection[Attribute] = (),
 
 
 def judged_sales(names: WarehouseNames) -> str:
-    """Return the SELECT of all sales rows that the gate looks at; ``other`` is true of those that do not count."""
+    """Return the SELECT of all sales rows that the gate looks at; ``other`` is true of those that do not count.
+
+    ``written_date`` is the date as the table has it, also where that is no day of the calendar and startdate NULL.
+    """
     condition = sales_condition(names)
     judged = "true" if names.other_sales == "refuse" else condition
-    columns = f"{_columns(names, 'sales', times=True)}, {condition} IS NOT TRUE AS other"
+    written = f"{quoted(names.columns.sales.startdate)}::text AS written_date"
+    columns = f"{_columns(names, 'sales', times=True)}, {written}, {condition} IS NOT TRUE AS other"
     return f"SELECT {columns} FROM {table(names, 'sales')} WHERE {judged}"  # noqa: S608  (quoted)
 
 
 def _columns(names: WarehouseNames, role: Role, missing: Collection[Attribute] = (), *, times: bool = False) -> str:
     unread = {"dfu": _NOT_READ, "sales": () if times else _TIMES}.get(role, ())
-    columns = {
-        key: f"{quoted(column)}::text" if key in _KEYS else quoted(column)
-        for key, column in names.columns_of(role).items()
-        if key not in unread
-    }
+    columns = {key: _read(key, quoted(column)) for key, column in names.columns_of(role).items() if key not in unread}
     for one in names.attributes_of(role):
         columns[one.name] = _NULLS[one.kind] if one in missing else quoted(one.source)
     return ", ".join(f"{column} AS {quoted(name)}" for name, column in columns.items())
+
+
+def _read(key: str, column: str) -> str:
+    """Return a column as the project reads it."""
+    if key in _KEYS:
+        return f'{column}::text COLLATE "C"'
+    if key == "startdate":
+        return f"CASE WHEN {column} BETWEEN date '{_FIRST_DAY}' AND date '{_LAST_DAY}' THEN {column} END"
+    return column
 
 
 def _placeholders(names: WarehouseNames, missing: Collection[Attribute]) -> dict[str, Any]:
