@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.settings import ApiSettings
+from dfu_clustering.standalone.command import _arguments as command_arguments
 from flows.cli import _parameters, _parser
 from tests.policy.test_repository import ROOT
 
@@ -169,6 +170,10 @@ def psql(*arguments: str) -> None:
     assert [name for name in arguments if name.startswith("deploy/") and not (ROOT / name).is_file()] == []
 
 
+def segments(*arguments: str) -> None:
+    command_arguments().parse_args(arguments)
+
+
 def elsewhere(*arguments: str) -> None:
     """Check nothing: the program is one of the reader's machine, and the command names nothing of ours."""
 
@@ -185,6 +190,8 @@ CHECKS: dict[str, Callable[..., object]] = {
     "prefect": prefect,
     "dask": dask,
     "deploy/secrets.sh": lambda *_: run("bash", "-n", "deploy/secrets.sh"),  # test_container_files.py runs it
+    ".venv/bin/dfu-clustering": segments,
+    "cat": elsewhere,
     "git": elsewhere,
     "cp": elsewhere,
     "printf": elsewhere,

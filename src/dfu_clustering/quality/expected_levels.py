@@ -77,7 +77,7 @@ class SalesMonths:
 
 
 def stray_months(rows: Iterable[dict[str, Any]], longest_gap_months: int) -> list[Month]:
-    """Return the months that lie apart from the history, with no sale in between: their rows bear a wrong date.
+    """Return the months that lie apart from the history, with no sale in between: their rows have a wrong date.
 
     Months with fewer than that many empty ones between them belong together, and those with the most rows are the
     history: a date that stands for an unknown one, as January 1900 often does, has few.

@@ -129,5 +129,5 @@ def _month(source: MonthSource, features: Sequence[str]) -> pd.DataFrame:
     if not features:
         return frame
     matrix = source.files.table(RunFile.MATRIX, ["dfu_ck", *features])
-    require_columns(matrix, features, rule="Features are columns of the feature matrix", remedy="name others")
+    require_columns(matrix, features, rule="Features must be columns of the feature matrix", remedy="name others")
     return frame.merge(matrix, how="left", on="dfu_ck", validate="one_to_one")

@@ -159,7 +159,7 @@ class Run(RunFolder):
         done = self.find_result(step)
         if done is None:
             raise DataError(
-                "A step of a run goes on from what the steps before it have left in its folder",
+                "A step of a run must find what earlier steps have left in its folder",
                 found=f"nothing of {step.name} in {self.path(RunFile.MANIFEST)}",
                 remedy="retry the run, which does again what is missing; see that nobody removes its folder meanwhile",
             )

@@ -44,9 +44,9 @@ def readable_rows(connection: Connection, names: WarehouseNames, query: str, typ
         with CopyOut(connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv)") as stream:
             found = list(unreadable_rows(stream, types))
         values = list(dict.fromkeys(value for row in found for value in row.values))
-        told = ", ".join(values[:_VALUES_SHOWN]) or str(error)
+        shown = ", ".join(values[:_VALUES_SHOWN]) or str(error)
         tables = ", ".join(names.tables.model_dump().values())
-        raise unreadable_values(tables, told, [row.key for row in found]) from error
+        raise unreadable_values(tables, shown, [row.key for row in found]) from error
 
 
 class UnreadableRow(NamedTuple):
@@ -66,22 +66,22 @@ def unreadable_rows(stream: BinaryIO, types: Types) -> Iterator[UnreadableRow]:
     rows = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""))
     n_keys = 3 if "startdate" in types else 1
     for row in rows:
-        told = [_as_bytes_say(value) for value in row]
+        texts = [_as_bytes_say(value) for value in row]
         wrong = [
             f"{name} {text!r}"
-            for (name, kind), value, text in zip(types.items(), row, told, strict=True)
+            for (name, kind), value, text in zip(types.items(), row, texts, strict=True)
             if value and (text != value or not _fits(value, kind))
         ]
         if wrong:
-            yield UnreadableRow("_".join(told[:n_keys]), wrong)
+            yield UnreadableRow("_".join(texts[:n_keys]), wrong)
 
 
 def unreadable_texts(stream: BinaryIO) -> Iterator[str]:
     """Return the rows of texts, CSV without a header, that are no UTF-8; bytes that are none are written as numbers."""
     for row in csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")):
-        told = [_as_bytes_say(value) for value in row]
-        if told != row:
-            yield "_".join(told)
+        texts = [_as_bytes_say(value) for value in row]
+        if texts != row:
+            yield "_".join(texts)
 
 
 def _as_bytes_say(value: str) -> str:
