@@ -129,8 +129,8 @@ def _line_and_rest(y: np.ndarray, calendar: Sequence[int]) -> tuple[Any, np.ndar
     with warnings.catch_warnings(action="ignore"):
         line = scipy.stats.linregress(np.arange(n), y)
     d = y - (line.intercept + line.slope * np.arange(n))
-    seasonal = np.array([np.mean([d[s] for s in range(n) if calendar[s] == calendar[t]]) for t in range(n)])
-    return line, d, d - seasonal
+    means = {month: np.mean([d[t] for t in range(n) if calendar[t] == month]) for month in set(calendar)}
+    return line, d, d - np.array([means[month] for month in calendar])
 
 
 def _share(ssd: float, ssr: float, n: int) -> float:
