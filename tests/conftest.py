@@ -1,32 +1,30 @@
 """Fixtures that more than one test folder needs."""
 
-import itertools
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from databases import fresh_database, temporary_server
 
-from dfu_clustering.demo.server import EmbeddedServer, create_database, drop_database, start_server
+from dfu_clustering.demo.server import EmbeddedServer
 
-_DATABASE_NUMBERS = itertools.count(1)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of a file to one worker; files that share what takes long to make name a group of their own."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedServer]:
-    """A PostgreSQL server of this test session's own, in a folder with a short path."""
-    folder = Path(tempfile.mkdtemp(prefix="dfu-pg-"))
-    server = start_server(folder / "data")
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+    """A PostgreSQL server of this test session's own."""
+    with temporary_server() as server:
+        yield server
 
 
 @pytest.fixture
 def postgres_url(postgres_server: EmbeddedServer) -> Iterator[str]:
     """The URL of a fresh, empty database, dropped afterwards."""
-    name = f"test_{next(_DATABASE_NUMBERS)}"
-    create_database(postgres_server.url(), name)
-    yield postgres_server.url(name)
-    drop_database(postgres_server.url(), name)
+    with fresh_database(postgres_server) as url:
+        yield url

@@ -44,9 +44,10 @@ LABELS = {AUGUST: {"a": "low", "b": "high", "gone": "low"}, SEPTEMBER: {"a": "hi
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded(empty_mlflow, tmp_path_factory):
     """A var folder with two published runs, in MLflow too, each with a model; September is the champion."""
     var = tmp_path_factory.mktemp("recorded") / "var"
+    shutil.copytree(empty_mlflow, var / "mlflow")
     with mlflow_store(CONFIG, var / "mlflow") as store:
         store.client.create_registered_model(CONFIG.registered_model)
         for hours, name in enumerate(LABELS):

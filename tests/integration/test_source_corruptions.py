@@ -254,7 +254,7 @@ def test_a_bad_load_does_not_pass_the_gate(clean_panel, tmp_path, name):
         engine = connect_engine(url)
         run = Run.open(tmp_path, as_of_month=as_of(engine, bad.as_of_month), config_digest="d", run_id="x")
         chosen = bad.as_of_month is not None
-        reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=chosen)
+        reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=chosen, docs=False)
         engine.dispose()
     failures = {(report.suite, check.name): check for report in reports for check in report.failures}
     _require_noticed(failures[bad.suite, bad.expectation].model_dump(), bad)
