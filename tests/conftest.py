@@ -1,11 +1,17 @@
 """Fixtures that more than one test folder needs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from databases import fresh_database, temporary_server
+from matplotlib.figure import Figure
+from PIL import Image
 
 from dfu_clustering.demo.server import EmbeddedServer
+from dfu_clustering.outputs import pictures
+from dfu_clustering.runs.folder import RunFile, RunFolder
+
+Save = Callable[[Figure, RunFolder, RunFile], None]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -14,6 +20,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+@pytest.fixture(scope="module")
+def blank_pictures() -> Iterator[Save]:
+    """Let the runs of a file leave blank pictures: painting is most of a small run, and here nobody looks at them.
+
+    Figures are made of the data as ever, but not painted. What is lent is the way to paint them.
+    """
+
+    def save(_: Figure, files: RunFolder, picture: RunFile) -> None:
+        Image.new("RGB", (12, 6), "white").save(files.path(picture))
+
+    painted = pictures._save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "_save", save)
+        yield painted
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,11 @@ from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
 from expectations.gate import judge_assignments, judge_features, judge_sources
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("blank_pictures"),
+    pytest.mark.xdist_group("published run"),
+]
 
 SUITES = ["fact_sales_monthly", "dim_dfu", "dim_item", "features", "assignments"]
 HALF_LOADED = "DELETE FROM fact_sales_monthly WHERE startdate = '2026-10-01' AND abs(hashtext(sales_ck)) % 2 = 0"

@@ -37,7 +37,7 @@ from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
 from flows.cluster_dfus import cluster_dfus
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 SETTINGS = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
 FIRST, SECOND = "2026-09", "2026-10"

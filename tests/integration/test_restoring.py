@@ -34,7 +34,7 @@ from dfu_clustering.warehouse.statements import statement
 from flows.restore_assignments import restore_assignments
 from scripts import announce_sales_load
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)

@@ -31,7 +31,11 @@ from dfu_clustering.warehouse.statements import quoted
 from expectations.gate import judge_sources
 from flows.cluster_dfus import cluster_dfus
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("blank_pictures"),
+    pytest.mark.xdist_group("published run"),
+]
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 PROOF = next(proof.as_py() for proof in PANEL.dfus["proof"] if proof.is_valid)
