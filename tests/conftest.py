@@ -1,17 +1,12 @@
 """Fixtures that more than one test folder needs."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from databases import fresh_database, temporary_server
-from matplotlib.figure import Figure
-from PIL import Image
 
 from dfu_clustering.demo.server import EmbeddedServer
-from dfu_clustering.outputs import pictures
-from dfu_clustering.runs.folder import RunFile, RunFolder
-
-Save = Callable[[Figure, RunFolder, RunFile], None]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,13 +18,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def blank_pictures() -> Iterator[Save]:
+def blank_pictures() -> Iterator[Callable[..., None]]:
     """Let the runs of a file leave blank pictures: painting is most of a small run, and here nobody looks at them.
 
     Figures are made of the data as ever, but not painted. What is lent is the way to paint them.
     """
 
-    def save(_: Figure, files: RunFolder, picture: RunFile) -> None:
+    from PIL import Image  # late: most files need neither this nor matplotlib
+
+    from dfu_clustering.outputs import pictures
+
+    def save(_: Any, files: Any, picture: Any) -> None:
         Image.new("RGB", (12, 6), "white").save(files.path(picture))
 
     painted = pictures._save
