@@ -83,7 +83,7 @@ def test_clusters_with_words_explain_nearly_what_kmeans_does(seed):
 
 @functools.cache
 def matrix_and_segments():
-    """Return a panel's feature matrix and its segments, of fewer starts: these claims are not about how good they are."""
+    """Return a panel's feature matrix and its segments, of fewer starts: no claim on them is about how good they are."""
     _, matrix, _ = segmented(HELD_OUT_SEEDS[0])
     return matrix, segment_from_scratch(FEWER_STARTS, matrix)
 
