@@ -18,7 +18,7 @@ from dfu_clustering.segments.first_fit import segment_from_scratch
 HELD_OUT_SEEDS = (1001, 1002, 1003)
 SEEDS = [HELD_OUT_SEEDS[0], *(pytest.param(seed, marks=pytest.mark.slow) for seed in HELD_OUT_SEEDS[1:])]
 N_DFUS = 2500
-FEWER_STARTS = load_config(n_init=3, gap_references=2)
+FEWER_STARTS = load_config(n_init=5, gap_references=2)
 
 
 def matrix_and_truth(seed):
@@ -83,7 +83,7 @@ def test_clusters_with_words_explain_nearly_what_kmeans_does(seed):
 
 @functools.cache
 def matrix_and_segments():
-    """Return a panel's feature matrix and its segments, of fewer starts: no claim on them is about how good they are."""
+    """Return a panel's feature matrix and its segments, of fewer starts: no claim is about how good they are."""
     _, matrix, _ = segmented(HELD_OUT_SEEDS[0])
     return matrix, segment_from_scratch(FEWER_STARTS, matrix)
 
