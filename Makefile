@@ -43,7 +43,7 @@ demo: $(INSTALLED) | prefect-home  ## embedded PostgreSQL, a panel (SALES=file.c
 
 .PHONY: test
 test: $(INSTALLED) | prefect-home  ## all tests but the slow ones, in parallel by file, tests of whole runs first
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test-slow
 test-slow: $(INSTALLED) | prefect-home  ## the slow tests: workers, loads, outages, the demo and two months with approval; about half an hour

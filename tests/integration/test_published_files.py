@@ -24,7 +24,7 @@ from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.tracking.store import TrackingUnavailableError
 from tests.report_runs import CONFIG, make_run
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from dfu_clustering.steps.build_report import build_report
 from tests.browser import Visit, headless_chromium
 from tests.report_runs import CONFIG, HOSTILE_KEYS, make_run, stability_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 SCHEMES = ("light", "dark")
 PHONE = {"width": 390, "height": 844}

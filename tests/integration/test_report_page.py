@@ -21,7 +21,7 @@ from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_report import write_report
 from tests.report_runs import CONFIG, HOSTILE_KEYS, N_MONTHS, make_run, stability_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 LARGEST_MB = 5
 PROGRAM = Path(__file__).parents[2] / "scripts" / "build_report.py"
