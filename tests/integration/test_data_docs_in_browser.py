@@ -1,15 +1,23 @@
 """The Data Docs in a real browser: whatever a value, key, column or name of a table holds is text."""
 
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import great_expectations.expectations as gxe
 import pandas as pd
+import psycopg2
 import pytest
 
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.run import Run
+from dfu_clustering.warehouse.connect import connect_engine
 from expectations.engine.checks import Batch, declare, parameter
 from expectations.engine.validation import Validator
+from expectations.gate import judge_sources
 from tests.browser import Visit, headless_chromium
 
 if TYPE_CHECKING:
@@ -55,6 +63,32 @@ def docs(tmp_path_factory):
     assert [check.name for check in judgement.checks if check.passed] == []
     validator.write_docs()
     return run.folder / "data_docs"
+
+
+def judged_warehouse(url, folder):
+    """The site of the source gate on a warehouse whose attributes hold markup."""
+    load_panel(url, generate_panel(200, 30, 3))
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE dim_dfu ALTER abc_vol TYPE text")
+        cursor.execute("ALTER TABLE dim_item ALTER item_status TYPE text")
+        cursor.execute("UPDATE dim_dfu SET abc_vol = %s WHERE dfu_sk %% 2 = 0", (HOSTILE,))
+        cursor.execute("UPDATE dim_item SET item_status = %s", (LINK,))
+    run = Run.open(folder, as_of_month="2026-10", config_digest="d", run_id="x")
+    engine = connect_engine(url)
+    judge_sources(load_config(), engine, run, GatePolicy(), chosen=False)
+    engine.dispose()
+    return run.folder / "data_docs"
+
+
+def test_attributes_of_the_warehouse_are_text(browser, postgres_url, tmp_path):
+    docs = judged_warehouse(postgres_url, tmp_path)
+    for batch, value in (("dim_dfu rows", HOSTILE), ("dim_item rows", LINK)):
+        (path,) = docs.glob(f"validations/{batch}/**/*.html")
+        opened = Visit(browser, path.as_uri())
+        assert value in opened.page.inner_text("body")
+        assert opened.page.evaluate("window.hacked") is None
+        assert (opened.complaints, opened.requests) == ([], [path.as_uri()])
+        opened.close()
 
 
 @pytest.fixture(scope="module")
