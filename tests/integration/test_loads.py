@@ -304,7 +304,7 @@ def test_server_that_does_not_take_it_is_explained(receiver, kind, tries):
 @pytest.mark.parametrize(
     ("address", "arguments", "message"),
     [
-        ("", ("--month", "2026-10", "--load-id", "x"), "PREFECT_API_URL names the Prefect server"),
+        ("", ("--month", "2026-10", "--load-id", "x"), "PREFECT_API_URL must name the Prefect server"),
         ("http://127.0.0.1:9/api", ("--month", "10/2026", "--load-id", "x"), "A month must be written as YYYY-MM"),
         ("http://127.0.0.1:9/api", ("--month", "2026-10", "--load-id", ""), "A load must have a load_id"),
     ],
