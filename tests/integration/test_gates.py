@@ -225,7 +225,7 @@ def test_a_failed_gate_is_never_retried_and_says_everything(panel, data_quality_
     tried = ran.tasks()
     assert tried["validate-sources"] == 1
     assert "build-features" not in tried
-    assert "fact_sales_monthly must meet the expectations of the data-quality gate as of 2026-10" in ran.state.message
+    assert "fact_sales_monthly must pass the data-quality gate as of 2026-10" in ran.state.message
     assert "What to do: correct the data and run again" in ran.state.message
     payload = data_quality_events.wait_for(ran.flow_run_id, "fact_sales_monthly").payload
     failed = {check["name"]: check for check in payload["failed_expectations"]}["newest_month_rows"]

@@ -102,7 +102,7 @@ def test_labels_that_were_put_back_meanwhile_stay(engine, labelled):
     ledger = Ledger(first.runs)
     ledger.append(ledger.publications()[0].model_copy(update={"restored": True}))
     before = rows(engine)
-    with pytest.raises(OvertakenError, match="put back from run"):
+    with pytest.raises(OvertakenError, match="restored from run"):
         publish(engine, late)
     assert rows(engine) == before
 

@@ -197,7 +197,10 @@ def test_features_are_not_made_of_half_a_load_unless_somebody_says_why(program, 
 
     code, out, _ = program(FEATURES, "--override-reason", "half of the customers closed")
     assert (code, "DFUs as of 2026-10" in out) == (0, True)
-    assert "suite=fact_sales_monthly overridden, the reason: half of the customers closed" in caplog.text
+    assert (
+        "suite=fact_sales_monthly continues in spite of failures, the reason: half of the customers closed"
+        in caplog.text
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
     assert program(FEATURES, "--as-of", "2026-09")[0] == 0  # the month before was whole
 

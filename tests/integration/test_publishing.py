@@ -131,7 +131,7 @@ def test_dry_run_reports_the_same_and_writes_nothing(engine):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (labels(a="new").drop(columns="cluster_id"), r"has the columns dfu_ck, cluster_id, cluster_label"),
+        (labels(a="new").drop(columns="cluster_id"), r"must have the columns dfu_ck, cluster_id, cluster_label"),
         (pd.concat([labels(a="new"), labels(a="other")]), r"must hold every dfu_ck once.*\(1: 'a'\)"),
         (labels(a="new", zz="new", z="new"), r"must be in dim_dfu.*\(2: 'z', 'zz'\)"),
         (labels(a="new").assign(cluster_label=None), r"must have a label.*'a'"),

@@ -136,7 +136,7 @@ def champion_in_mlflow(site):
 def test_run_that_is_wanted_back_is_published_recorded_and_said(restore, site, postgres_url):
     shown, events = restore("--run", "aaaaaaaaaaaa")
     assert published(postgres_url) == {"a": "low", "b": "high", "c": None, "d": None}
-    assert f"labels of run {AUGUST} are put back for those of {SEPTEMBER}" in shown
+    assert f"labels of run {AUGUST} replace those of {SEPTEMBER}" in shown
     assert "updated 1, cleared 1, unchanged 1" in shown
     assert "not found in dim_dfu: 1" in shown
     assert fetch(postgres_url, f"SELECT dfu_ck FROM dim_dfu WHERE modified_ts <> '{NOON}' ORDER BY 1") == [
@@ -328,7 +328,7 @@ def test_flow_restores_an_earlier_run_and_a_repeated_announcement_leaves_it(pane
         assert state.state_details.flow_run_id is not None
         of_run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
         (shown,) = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
-    assert f"Labels of run {summary.run} put back" in str(shown.data)
+    assert f"Labels of run {summary.run} restored" in str(shown.data)
 
     rows = rows_of_dim_dfu(panel)
     repeated = run_flow(**load)

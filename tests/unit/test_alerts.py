@@ -256,5 +256,5 @@ def test_alerts_can_be_switched_off_by_name_only():
     alerts = read_alerts()
     assert switched_off({}, alerts) == set()
     assert switched_off({"DFU_ALERT_OFF": "dfu-run-failed, dfu-alert-test"}, alerts) == {"dfu-run-failed", TEST_ALERT}
-    with pytest.raises(ConfigError, match=r"dfu-run-faild.*use names out of dfu-data-quality-failed"):
+    with pytest.raises(ConfigError, match=r"dfu-run-faild.*use names of dfu-data-quality-failed"):
         switched_off({"DFU_ALERT_OFF": "dfu-run-faild"}, alerts)

@@ -71,7 +71,7 @@ def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
     Run(tmp_path / RUN, as_of_month="2026-09").once(PUBLISH_LABELS, lambda: publish_summary(3))
     write_restore(tmp_path, "earlier", of=RUN, dfus=4, published_at=DONE - timedelta(days=30))
     restored = PublishedRun(tmp_path, publication(restored=True))
-    with pytest.raises(NotFoundError, match="were put back"):
+    with pytest.raises(NotFoundError, match="were restored"):
         _ = restored.changes
     write_restore(tmp_path, "this", of=RUN, dfus=5, published_at=DONE)
     write_restore(tmp_path, "later", of=RUN, dfus=6, published_at=DONE + timedelta(microseconds=1))

@@ -241,4 +241,4 @@ def test_load_that_was_published_before_a_restore_is_still_published():
     lines = [older, newer, restored]
     assert found(lines, OCTOBER, "load-1") is newer
     assert month_to_publish("2026-10", lines) == "2026-10"
-    assert "put back from run" in str(restored)
+    assert "restored from run" in str(restored)

@@ -173,7 +173,7 @@ def test_errors_call_tables_and_columns_as_the_company_does():
     builder = PanelBuilder(dims(A), **span)
     with pytest.raises(DataError, match=r"units must be a finite number.* in fct"):
         builder.add(sales_batch([(*A, month(1), float("nan"))]))
-    with pytest.raises(DataError, match=r"one DFU of skus.*0 DFUs of theirs not in skus"):
+    with pytest.raises(DataError, match=r"one DFU of skus.*0 of their DFUs not in skus"):
         select_histories(builder.build(), window_months=3, season_window_months=24, min_months_history=3)
 
 

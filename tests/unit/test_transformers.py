@@ -47,7 +47,7 @@ class TestMatrixColumns:
 
     @pytest.mark.parametrize(("values", "found"), [(["1", "x"], "'x'"), ([1.0, np.inf], "1 infinite values")])
     def test_numeric_columns_hold_finite_numbers_only(self, values, found):
-        with pytest.raises(DataError, match=f"n must hold finite numbers or nothing.*{found}"):
+        with pytest.raises(DataError, match=f"n must hold finite numbers or NULL.*{found}"):
             MatrixColumns(["n"]).fit_transform(pd.DataFrame({"n": values}))
 
 
