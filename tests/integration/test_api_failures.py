@@ -251,7 +251,7 @@ def test_router_serves_in_an_application_of_its_users(warehouse, tmp_path, monke
     ("environment", "message"),
     [
         ({}, "DATABASE_URL: Field required"),
-        ({"DATABASE_URL": "mysql://u:secret-word@h/d"}, "The warehouse must be a PostgreSQL database"),
+        ({"DATABASE_URL": "mysql://u:secret-word@h/d"}, "The warehouse's address must name a PostgreSQL database"),
         ({"DATABASE_URL": "postgresql://u@h/d", "DFU_API_POOL_SIZE": "0"}, "DFU_API_POOL_SIZE: Input should be"),
     ],
 )

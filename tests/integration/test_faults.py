@@ -1,7 +1,5 @@
 """Faults during a run, with real processes: after each the labels are all old or all new, and the rerun succeeds."""
 
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -181,60 +179,8 @@ def small_disk(folder, size):
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def execute_alone(url, statement):
-    """Execute what no transaction may hold."""
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-
-
 def remount(folder, option):
     subprocess.run(["mount", "-o", f"remount,{option}", str(folder)], check=True)
-
-
-def test_full_disk_of_postgres_is_waited_for_and_heals_by_itself(faults, run):
-    with tempfile.TemporaryDirectory(prefix="dfu-full-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        disk = Path(name) / "disk"
-        with small_disk(disk, "300k"):
-            owner = faults.postgres.folder.stat()
-            (disk / "space").mkdir()
-            os.chown(disk / "space", owner.st_uid, owner.st_gid)
-            execute_alone(faults.direct, f"CREATE TABLESPACE small LOCATION '{disk / 'space'}'")
-            execute_alone(faults.direct, "ALTER DATABASE faults SET temp_tablespaces = 'small'")
-            run.start()
-            run.wait_until(lambda: "No space left on device" in run.log.read_text())
-            assert all_old(faults)
-            remount(disk, "size=500m")
-            completes(run)
-            keeps_the_labels_of_before(run)
-            execute_alone(faults.direct, "ALTER DATABASE faults RESET temp_tablespaces")
-            execute_alone(faults.direct, "DROP TABLESPACE small")
-
-
-@pytest.mark.parametrize("step", ["train_model", "label_segments"])
-def test_run_whose_folder_is_deleted_under_it_says_so_and_retry_begins_it_again(faults, run, step):
-    run.start()
-    run.wait_until(lambda: step in run.finished_steps())
-    shutil.rmtree(run.folder)
-    state = run.wait()
-    assert state["type"] == "FAILED"
-    assert all_old(faults)
-    assert any(told in state["message"] for told in ("retry the run", "run the step that writes")), state
-    run.retry()
-    completes(run)
-    keeps_the_labels_of_before(run)
-
-
-def test_run_whose_folder_is_deleted_while_it_publishes_is_published_all_the_same(faults, run):
-    faults.proxy.when(UPDATE, lambda: shutil.rmtree(run.folder))
-    run.start()
-    state = run.wait()
-    assert OLD not in faults.labels()
-    if state["type"] != "COMPLETED":  # without the summaries of its steps there is nothing to record
-        run.retry()
-    completes(run)
 
 
 def test_full_disk_stops_the_run_before_anything_is_published(faults, tmp_path):
