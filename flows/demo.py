@@ -15,10 +15,11 @@ from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFA
 from dfu_clustering.demo.server import stop_server
 from dfu_clustering.errors import InputError
 from dfu_clustering.months import parse_month
-from dfu_clustering.quality.gate_reports import describe
+from dfu_clustering.quality.gate_reports import DataQualityError, describe
 from dfu_clustering.runs.run import var_folder
 from dfu_clustering.runs.summaries import RunSummary
-from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, connect_engine
+from dfu_clustering.warehouse.snapshot import newest_month
 
 _PLAIN_WIDTH = 110  # of output that goes to a file
 
@@ -46,12 +47,29 @@ def main() -> None:
         console.print("Starting Prefect (some 20 seconds) …")
         # imported late: Prefect reads its settings at import, and bad input should not wait for it
         from flows.cluster_dfus import cluster_dfus
+        from flows.demo_refusal import bad_input_said_once
 
-        summary = cluster_dfus(as_of_month=options.as_of)
+        with bad_input_said_once():
+            summary = cluster_dfus(as_of_month=options.as_of)
+    except DataQualityError as error:
+        sys.stderr.write(f"error: {error}\n")
+        _show_ways_out(database, options.as_of)
+        raise SystemExit(2) from error
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from error
     show(summary, database, console)
+
+
+def _show_ways_out(database: DemoDatabase, as_of_month: str | None) -> None:
+    """Print who is missing, the newest month that is complete, and where the tables are."""
+    from flows.demo_refusal import ways_out
+
+    config = load_config()
+    engine = connect_engine(database.url, config.warehouse)
+    for line in ways_out(config, engine, parse_month(newest_month(engine, as_of_month))):
+        sys.stderr.write(f"  {line}\n")
+    sys.stderr.write(f"  The tables           export {DATABASE_URL_VARIABLE}='{database.url}'\n")
 
 
 def _arguments() -> argparse.ArgumentParser:
