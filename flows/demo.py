@@ -14,6 +14,7 @@ from dfu_clustering.demo.database import DemoDatabase, prepare_demo_database
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
 from dfu_clustering.demo.server import stop_server
 from dfu_clustering.errors import InputError
+from dfu_clustering.files.refusals import as_bad_input
 from dfu_clustering.months import parse_month
 from dfu_clustering.quality.gate_reports import DataQualityError, describe
 from dfu_clustering.runs.run import var_folder
@@ -57,6 +58,11 @@ def main() -> None:
         raise SystemExit(2) from error
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from error
+    except OSError as error:
+        if (bad_input := as_bad_input(error)) is None:
+            raise
+        sys.stderr.write(f"error: {bad_input}\n")
         raise SystemExit(2) from error
     show(summary, database, console)
 
