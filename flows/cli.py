@@ -12,6 +12,7 @@ from prefect import Flow
 from prefect.exceptions import ParameterTypeError
 
 from dfu_clustering.errors import InputError
+from dfu_clustering.files.refusals import as_bad_input
 
 
 def run_by_hand(flow: Flow[..., Any], arguments: Sequence[str] | None = None) -> None:
@@ -27,6 +28,11 @@ def run_by_hand(flow: Flow[..., Any], arguments: Sequence[str] | None = None) ->
         flow(**_parameters(flow, given, parser))
     except (InputError, ParameterTypeError) as error:
         sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from error
+    except OSError as error:
+        if (bad_input := as_bad_input(error)) is None:
+            raise
+        sys.stderr.write(f"error: {bad_input}\n")
         raise SystemExit(2) from error
 
 

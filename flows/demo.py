@@ -12,14 +12,16 @@ from dfu_clustering.demo.database import DemoDatabase, database_name, prepare_de
 from dfu_clustering.demo.generated import DEFAULT_N_DFUS, DEFAULT_N_MONTHS, DEFAULT_SEED
 from dfu_clustering.demo.server import stop_server
 from dfu_clustering.errors import InputError
+from dfu_clustering.files.refusals import as_bad_input
 from dfu_clustering.months import parse_month
-from dfu_clustering.quality.gate_reports import describe
+from dfu_clustering.quality.gate_reports import DataQualityError, describe
 from dfu_clustering.runs.run import var_folder
 from dfu_clustering.runs.summaries import RunSummary
 from dfu_clustering.sales.long_form import MonthlySales
 from dfu_clustering.standalone.commands.sales_options import add_form_arguments, sales_of
 from dfu_clustering.standalone.segment_table import console, segment_table
-from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, connect_engine
+from dfu_clustering.warehouse.snapshot import newest_month
 
 
 def main() -> None:
@@ -47,12 +49,34 @@ def main() -> None:
         terminal.print("Starting Prefect (about 20 seconds) …")
         # imported late: Prefect reads its settings at import, and bad input should not wait for it
         from flows.cluster_dfus import cluster_dfus
+        from flows.demo_refusal import bad_input_said_once
 
-        summary = cluster_dfus(as_of_month=options.as_of or _whole_month(sold))
+        with bad_input_said_once():
+            summary = cluster_dfus(as_of_month=options.as_of or _whole_month(sold))
+    except DataQualityError as error:
+        sys.stderr.write(f"error: {error}\n")
+        _show_ways_out(database, options.as_of)
+        raise SystemExit(2) from error
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from error
+    except OSError as error:
+        if (bad_input := as_bad_input(error)) is None:
+            raise
+        sys.stderr.write(f"error: {bad_input}\n")
+        raise SystemExit(2) from error
     show(summary, database, terminal)
+
+
+def _show_ways_out(database: DemoDatabase, as_of_month: str | None) -> None:
+    """Print who is missing, the newest month that is complete, and where the tables are."""
+    from flows.demo_refusal import ways_out
+
+    config = load_config()
+    engine = connect_engine(database.url, config.warehouse)
+    for line in ways_out(config, engine, parse_month(newest_month(engine, as_of_month))):
+        sys.stderr.write(f"  {line}\n")
+    sys.stderr.write(f"  The tables           export {DATABASE_URL_VARIABLE}='{database.url}'\n")
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -103,7 +103,7 @@ def random_panel(seed: int, months: int | None = None) -> RandomPanel:
 def _random_config(rng: np.random.Generator) -> ClusteringConfig:
     low = int(rng.integers(2, 4))
     least = int(rng.choice([3, 6, 12]))
-    return _config(
+    return settings(
         min_months_history=least,
         time_window_months=[24, "all", max(12, least)][int(rng.integers(0, 3))],
         k_range=(low, low + int(rng.integers(0, 3))),
@@ -115,8 +115,8 @@ def _random_config(rng: np.random.Generator) -> ClusteringConfig:
     )
 
 
-def _config(**settings: object) -> ClusteringConfig:
-    return ClusteringConfig.model_validate(_DEFAULTS | settings)
+def settings(**changes: object) -> ClusteringConfig:
+    return ClusteringConfig.model_validate(_DEFAULTS | changes)
 
 
 def _history(kind: str, size: float, n_months: int, rng: np.random.Generator) -> np.ndarray:

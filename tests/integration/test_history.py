@@ -193,13 +193,16 @@ def test_example_of_the_docs_trains_on_what_was_known(backfilled, warehouse, mon
     )
     sales = pd.DataFrame(fetch(warehouse, query), columns=["dfu_ck", "month", "qty"]).astype({"month": "str"})
     rows = example["training_rows"](sales)
-    assert rows[["as_of_month", "month"]].drop_duplicates().to_numpy().tolist()[:2] == [
+    # three months are backfilled; what follows the newest, 2026-08, is not known and not 0
+    assert rows[["as_of_month", "month"]].drop_duplicates().to_numpy().tolist() == [
         ["2026-06", "2026-07"],
         ["2026-07", "2026-08"],
     ]
-    known = rows[rows["month"] <= "2026-08"]
-    assert (known["qty"] > 0).mean() > 0.5
-    model = example["train"](known)
+    sold = sales.set_index(["dfu_ck", "month"])["qty"]
+    expected = sold.reindex(list(zip(rows["dfu_ck"], rows["month"], strict=True))).fillna(0)
+    assert rows["qty"].tolist() == expected.tolist()
+    assert (rows["qty"] > 0).mean() > 0.5
+    model = example["train"](rows)
     assert model.booster_.num_trees() == 50
 
 

@@ -103,9 +103,10 @@ class TestWhatIsThere:
 
     def test_a_file_is_found_where_it_was_placed_and_gone_once_removed(self, tmp_path):
         files = RunFolder(tmp_path).placing(RunFile.MAP, tmp_path / "elsewhere.csv")
-        (tmp_path / "elsewhere.csv").write_text("dfu_ck,x\n007,0.5\n")
+        (tmp_path / "elsewhere.csv").write_text("dfu_ck,cluster_id,x,y\n007,3,0.5,1\n")
         assert files.find(RunFile.MAP) == files.require(RunFile.MAP) == tmp_path / "elsewhere.csv"
-        assert files.table(RunFile.MAP).to_dict("records") == [{"dfu_ck": "007", "x": 0.5}]
+        row = {"dfu_ck": "007", "cluster_id": 3, "x": 0.5, "y": 1}
+        assert files.table(RunFile.MAP).to_dict("records") == [row]
         files.remove(RunFile.MAP, RunFile.MOVES)
         assert files.find(RunFile.MAP) is None
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DfuClusteringError, InputError
+from dfu_clustering.files.refusals import as_bad_input
 from dfu_clustering.files.tables import require_known_ending
 from dfu_clustering.runs.published_files import PublishedFiles
 
@@ -72,6 +73,8 @@ def run_program(main: Callable[[], None]) -> None:
     except InputError as error:
         _fail(str(error), BAD_INPUT)
     except (DfuClusteringError, OperationalError, psycopg2.Error, OSError) as error:
+        if isinstance(error, OSError) and (bad_input := as_bad_input(error)) is not None:
+            _fail(str(bad_input), BAD_INPUT)
         _fail(f"{type(error).__name__}: {str(error).strip()}", FAILED)
 
 
