@@ -73,10 +73,13 @@ def test_the_chunk_size_changes_no_bit(histories, chunk_rows):
     pd.testing.assert_frame_equal(chunked, time_series_features(histories), check_exact=True)
 
 
-@pytest.mark.parametrize("chunk_rows", [1, 2, 3, 7, 8, 100, 511, 1000])
-def test_the_chunk_size_changes_no_bit_of_a_large_panel(chunk_rows):
-    histories = _noise(np.random.default_rng(3).lognormal(3, 1, (1_500, 36)))
-    lengths, of_season = np.resize([36, 36, 24, 30, 17], 1_500), np.resize([36, 24, 36, 24, 0, 0, 24], 1_500)
+@pytest.mark.parametrize(
+    ("chunk_rows", "n_dfus"),
+    [(1, 150), (2, 300), (3, 450), (7, 1_000), (8, 1_000), (100, 1_500), (511, 1_500), (1000, 1_500)],
+)
+def test_the_chunk_size_changes_no_bit_of_a_large_panel(chunk_rows, n_dfus):
+    histories = _noise(np.random.default_rng(3).lognormal(3, 1, (n_dfus, 36)))
+    lengths, of_season = np.resize([36, 36, 24, 30, 17], n_dfus), np.resize([36, 24, 36, 24, 0, 0, 24], n_dfus)
     histories = replace(histories, history_months=lengths, season_months=of_season)
     chunked = time_series_features(histories, chunk_rows=chunk_rows)
     pd.testing.assert_frame_equal(chunked, time_series_features(histories), check_exact=True)
