@@ -41,10 +41,10 @@ demo: $(INSTALLED) | $(PREFECT_HOME)  ## embedded PostgreSQL, a panel (SALES=fil
 
 .PHONY: test
 test: $(INSTALLED) | $(PREFECT_HOME)  ## all tests but the slow ones, a file a core at a time, those of whole runs first
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test-slow
-test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## the others: workers, loads, outages, the demo and two months with approval, some half an hour
+test-slow: $(INSTALLED) | $(PREFECT_HOME)  ## the others: workers, loads, outages, the demo, more cases of bad loads, up to an hour
 	$(BIN)/python -m pytest -m slow
 
 .PHONY: lint

@@ -1,16 +1,21 @@
 """Fixtures that integration tests share."""
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from api_site import ApiSite
+from databases import copied_database
 from deployed_site import DeployedSite
 from gate_runs import DataQualityEvents, copied_panel, load_clean_panel
 from mlflow import MlflowClient
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import PrefectServer
+from published_api import Published
+from published_site import PublishedSite, load_small_panel, published_site
 
 from dfu_clustering.demo.server import EmbeddedServer, create_database, drop_database
 
@@ -49,18 +54,76 @@ def data_quality_events(prefect_server: PrefectServer) -> Iterator[DataQualityEv
 
 
 @pytest.fixture(scope="session")
-def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of an MLflow store that many runs share: making one takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+def tracking_store(empty_mlflow: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of an MLflow store that many runs share."""
+    folder = shutil.copytree(empty_mlflow, tmp_path_factory.mktemp("shared") / "mlflow")
+    return f"sqlite:///{folder / 'mlflow.db'}"
 
 
 @pytest.fixture(scope="session")
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a local MLflow store that holds nothing, for tests that want one of their own to copy."""
+    """The folder of a local MLflow store that holds nothing, to be copied: making one takes seconds."""
     folder = tmp_path_factory.mktemp("empty") / "mlflow"
     folder.mkdir()
     MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_panel(postgres_server: EmbeddedServer) -> str:
+    """The name of a database with a small panel and no labels, that tests copy."""
+    return load_small_panel(postgres_server)
+
+
+@pytest.fixture
+def small_panel_url(postgres_server: EmbeddedServer, small_panel: str) -> Iterator[str]:
+    """The URL of a copy of it."""
+    with copied_database(postgres_server, small_panel) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def published_run(
+    postgres_server: EmbeddedServer,
+    small_panel: str,
+    server_of_this_process: PrefectServer,
+    data_quality_events: DataQualityEvents,
+    tracking_store: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[PublishedSite]:
+    """A run of the flow on the small panel, and what it left; tests that change any of it copy it first.
+
+    Its events are heard from its beginning on.
+    """
+    api_url, var = server_of_this_process.api_url, tmp_path_factory.mktemp("published")
+    with published_site(postgres_server, small_panel, api_url, tracking_store, var) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def published(
+    postgres_server: EmbeddedServer, published_run: PublishedSite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Published]:
+    """A copy of the run and its database, with rows made by hand, for those who ask the service about it."""
+    var = tmp_path_factory.mktemp("api")
+    shutil.copytree(published_run.var / "runs", var / "runs")
+    with copied_database(postgres_server, published_run.database) as url:
+        yield Published(url, var)
+
+
+@pytest.fixture(scope="session")
+def api(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiSite]:
+    """The service on it."""
+    folder, origin = tmp_path_factory.mktemp("site"), "https://planning.example"
+    site = ApiSite(folder, published.url, published.var, cors_origins=origin)
+    yield site.start()
+    site.stop()
+
+
+@pytest.fixture(scope="session")
+def label(published: Published) -> str:
+    """The largest segment's label."""
+    return str(published.summary["clusters"][0]["label"])
 
 
 @pytest.fixture

@@ -1,22 +1,17 @@
 """Roles of deploy/postgres on a real PostgreSQL: enough for a whole run, and nothing beyond it."""
 
 from contextlib import closing
-from pathlib import Path
 
 import psycopg2
 import pytest
-from gate_runs import QUICK
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from databases import fresh_database, temporary_server
 from psycopg2 import errors
-from sqlalchemy import make_url
+from published_site import ROLES, as_role
 
-from dfu_clustering.demo.generated import generate_panel
-from dfu_clustering.demo.loading import create_tables, load_panel
-from flows.cluster_dfus import cluster_dfus
+from dfu_clustering.demo.loading import create_tables
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
 
-ROLES = (Path(__file__).parents[2] / "deploy" / "postgres" / "warehouse_roles.sql").read_text(encoding="utf-8")
 TABLES = ("fact_sales_monthly", "dim_dfu", "dim_item")
 SALE = "INSERT INTO fact_sales_monthly (sales_ck, dmdunit, dmdgroup, loc, startdate, type)"
 ITEM = "INSERT INTO dim_item (item_ck, item_no, item_desc, item_status, brand_name, category, class, sub_class)"
@@ -59,10 +54,6 @@ def execute(url, *commands):
         return cursor.fetchall() if cursor.description else []
 
 
-def as_role(url, role):
-    return make_url(url).set(username=role).render_as_string(hide_password=False)
-
-
 def is_refused(url, command):
     """Tell whether the role lacks the right, also in a transaction that it has made writable itself."""
     try:
@@ -78,13 +69,21 @@ def drop_roles(url):
             execute(url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.fixture(scope="module")
+def server_without_roles():
+    """A server of these tests' own: roles belong to a server, and on that of the session others work as them."""
+    with temporary_server() as server:
+        yield server
+
+
 @pytest.fixture
-def warehouse(postgres_url):
+def warehouse(server_without_roles):
     """The three tables, empty, and no roles yet."""
-    with closing(psycopg2.connect(postgres_url)) as connection, connection:
-        create_tables(connection)
-    yield postgres_url
-    drop_roles(postgres_url)
+    with fresh_database(server_without_roles) as url:
+        with closing(psycopg2.connect(url)) as connection, connection:
+            create_tables(connection)
+        yield url
+        drop_roles(url)
 
 
 @pytest.fixture
@@ -94,16 +93,11 @@ def roles(warehouse):
     return warehouse
 
 
-def test_worker_may_do_all_that_the_flow_does(roles, prefect_server, tracking_store, tmp_path, monkeypatch):
-    load_panel(roles, generate_panel(400, 36, 11))
-    monkeypatch.chdir(tmp_path)  # MLflow keeps the artifacts of a store in SQLite below the current folder
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_store)
-    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
-    monkeypatch.setenv("DATABASE_URL", as_role(roles, "dfu_worker"))
-    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
-        summary = cluster_dfus(**QUICK)
+def test_worker_may_do_all_that_the_flow_does(published_run):
+    assert execute(as_role(published_run.url, "dfu_worker"), "SELECT current_user") == [("dfu_worker",)]
+    summary = published_run.summary
     counted = "SELECT count(cluster_assignment), count(*) FILTER (WHERE modified_ts > load_ts) FROM dim_dfu"
-    assert execute(roles, counted) == [(summary.labelled, summary.published.updated)]
+    assert execute(published_run.url, counted) == [(summary.labelled, summary.published.updated)]
     assert summary.published.updated == summary.labelled > 300
 
 

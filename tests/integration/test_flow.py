@@ -19,14 +19,12 @@ from prefect_sqlalchemy import SqlAlchemyConnector
 
 from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.demo.generated import generate_panel
-from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.steps.record_run import NO_REPORT
 from flows.cluster_dfus import cluster_dfus
 from tasks.support.connection import warehouse_engine
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
 
 
 @pytest.fixture
@@ -40,10 +38,9 @@ def server(prefect_server, tmp_path, monkeypatch, tracking_store):
 
 
 @pytest.fixture
-def warehouse(postgres_url, monkeypatch):
-    load_panel(postgres_url, generate_panel(400, 36, 11))
-    monkeypatch.setenv("DATABASE_URL", postgres_url)
-    return postgres_url
+def warehouse(small_panel_url, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", small_panel_url)
+    return small_panel_url
 
 
 def count(url, statement):
@@ -55,12 +52,9 @@ def count(url, statement):
 LABELLED = "SELECT count(cluster_assignment) FROM dim_dfu"
 
 
-def test_run_publishes_and_shows_name_summary_segments_pictures_and_report(server, warehouse, monkeypatch):
-    monkeypatch.setenv("DFU_REPORT_URL", "https://dfu.example/{run}")
-    state = cluster_dfus(**QUICK, return_state=True)
-    summary = state.result()
-    assert count(warehouse, LABELLED) == summary.labelled > 300
-    run_id = state.state_details.flow_run_id
+def test_run_publishes_and_shows_name_summary_segments_pictures_and_report(server, published_run):
+    summary, run_id = published_run.summary, published_run.flow_run_id
+    assert count(published_run.url, LABELLED) == summary.labelled > 300
     with get_client(sync_client=True) as client:
         shown = client.read_artifacts(
             artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
@@ -94,14 +88,6 @@ def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_faile
         tasks = {run.name.rpartition("-")[0]: run for run in client.read_task_runs(flow_run_filter=run_filter)}
     assert tasks["build-report"].state.is_failed()
     assert not Path(summary.run_folder, "report.html").exists()
-
-
-def test_dry_run_works_everything_out_and_writes_no_label(server, warehouse):
-    summary = cluster_dfus(dry_run=True, **QUICK)
-    assert summary.published.dry_run
-    assert "Dry run: nothing was written to dim_dfu" in Path(summary.run_folder, "report.html").read_text()
-    assert summary.published.updated == summary.labelled
-    assert count(warehouse, LABELLED) == 0
 
 
 def test_bad_input_fails_the_run_at_once(server, warehouse):

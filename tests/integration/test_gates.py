@@ -1,6 +1,5 @@
 """The gates on good data, on data that only warn, and what people can do about them; the real flow on a real server."""
 
-import os
 import re
 import threading
 import time
@@ -15,6 +14,7 @@ import pytest
 from gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.files.tables import read_json
@@ -22,14 +22,18 @@ from dfu_clustering.labels.vocabulary import LIFECYCLE_LABELS
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import BUILD_FEATURES
-from dfu_clustering.runs.run import Run, var_folder
+from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
 from expectations.gate import judge_assignments, judge_features, judge_sources
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("blank_pictures"),
+    pytest.mark.xdist_group("published run"),
+]
 
 SUITES = ["fact_sales_monthly", "dim_dfu", "dim_item", "features", "assignments"]
 HALF_LOADED = "DELETE FROM fact_sales_monthly WHERE startdate = '2026-10-01' AND abs(hashtext(sales_ck)) % 2 = 0"
@@ -47,10 +51,9 @@ ONLY_WARNINGS = (
 
 
 @pytest.fixture
-def mlflow_client(panel):
+def mlflow_client(tracking_store):
     # named, because the client remembers the store of whichever test came before in this process
-    store = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{var_folder() / 'mlflow' / 'mlflow.db'}"
-    return mlflow.MlflowClient(tracking_uri=store)
+    return mlflow.MlflowClient(tracking_uri=tracking_store)
 
 
 def artifacts(ran):
@@ -62,15 +65,16 @@ def artifacts(ran):
 # Good data
 
 
-def test_good_data_pass_every_suite_and_show_it_everywhere(panel, data_quality_events, mlflow_client):
-    execute(panel, "UPDATE dim_dfu SET cluster_assignment = NULL")
-    ran = run_flow()
-    summary = ran.state.result()
+def test_good_data_pass_every_suite_and_show_it_everywhere(
+    published_run, data_quality_events, server_of_this_process, mlflow_client
+):
+    summary = published_run.summary
     assert [(suite.suite, suite.outcome) for suite in summary.data_quality] == [(suite, "passed") for suite in SUITES]
     assert sum(suite.checks for suite in summary.data_quality) > 100
-    assert data_quality_events.of_run(ran.flow_run_id) == {}
+    assert data_quality_events.of_run(published_run.flow_run_id) == {}
 
-    shown = artifacts(ran)
+    with temporary_settings({PREFECT_API_URL: server_of_this_process.api_url}):
+        shown = artifacts(published_run)
     for suite in SUITES:
         assert "passed" in shown[f"data-quality-{suite.replace('_', '-')}"]
     assert "newest_month_rows" in shown["data-quality-fact-sales-monthly"]
@@ -91,13 +95,6 @@ def test_good_data_pass_every_suite_and_show_it_everywhere(panel, data_quality_e
     assert recorded.metrics["data_quality.fact_sales_monthly.critical"] == 0
     files = mlflow_client.list_artifacts(summary.mlflow_run_id, "data_docs")
     assert "data_docs/index.html" in [file.path for file in files]
-
-    # the next run remembers how many DFUs there were
-    execute(panel, "DELETE FROM dim_dfu WHERE dfu_sk % 8 = 0")
-    before = rows_of_dim_dfu(panel)
-    ran = run_flow()
-    assert "critical dfus_are_still_there (observed 438, allowed >= 450)" in ran.state.message
-    assert rows_of_dim_dfu(panel) == before
 
 
 def test_the_address_of_the_warehouse_is_in_no_file_of_the_gates(panel, tmp_path):
@@ -123,7 +120,7 @@ def test_a_past_month_is_judged_as_it_was_then(panel, tmp_path):
     engine = connect_engine(panel)
     for month, outcome in (("2026-10", "failed"), ("2026-09", "passed")):
         run = Run.open(tmp_path, as_of_month=month, config_digest="d", run_id="x")
-        assert judge_sources(load_config(), engine, run, GatePolicy(), chosen=True)[0].outcome == outcome
+        assert judge_sources(load_config(), engine, run, GatePolicy(), chosen=True, docs=False)[0].outcome == outcome
     engine.dispose()
 
 
@@ -156,11 +153,11 @@ def test_a_role_that_may_only_read_the_three_tables_is_enough(panel, tmp_path):
     )
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
     engine = connect_engine(panel.replace("postgres@", "reader@"))
-    reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=False)
+    reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=False, docs=False)
     assert [report.outcome for report in reports] == ["passed"] * 3
 
     execute(panel, "REVOKE SELECT ON dim_item FROM reader")
-    reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=False)
+    reports = judge_sources(load_config(), engine, run, GatePolicy(), chosen=False, docs=False)
     engine.dispose()
     execute(panel, "DROP OWNED BY reader", "DROP ROLE reader")
     assert [report.outcome for report in reports] == ["passed", "passed", "failed"]
@@ -211,17 +208,12 @@ def test_a_reason_lets_a_critical_failure_through_and_is_kept(panel, data_qualit
     tags = mlflow_client.get_run(summary.mlflow_run_id).data.tags
     assert tags["data_quality.override_reason.fact_sales_monthly"] == reason
 
-
-def test_suites_may_be_skipped_and_limits_raised(panel):
-    # past the source gate, these runs end at the last one: every label would change, and the one there is disappear
-    execute(panel, HALF_LOADED, "UPDATE dim_item SET item_no = item_no || 'x'", ALL_LABELS_CHANGE)
-    limits = load_config().data_quality.model_dump()
-    limits["newest_month_rows"] = limits["newest_month_volume"] = {"warning": 0.7, "critical": 0.8}
-    ran = run_flow(data_quality=limits, skip_suites=("dim_dfu",))
-    assert ran.tasks()["validate-features"] == 1
-    assert ran.state.message.count("critical ") == 2
-    assert "critical labels_stay_mostly_the_same" in ran.state.message
-    assert "critical labels_do_not_disappear" in ran.state.message
+    # the next run remembers how many DFUs there were
+    execute(panel, "DELETE FROM dim_dfu WHERE dfu_sk % 8 = 0")
+    before = rows_of_dim_dfu(panel)
+    ran = run_flow()
+    assert "critical dfus_are_still_there (observed 438, allowed >= 450)" in ran.state.message
+    assert rows_of_dim_dfu(panel) == before
 
 
 # Failing, and failing to ask
@@ -278,6 +270,11 @@ def test_labels_that_would_all_change_are_not_published_and_a_dry_run_says_so(pa
     dry = run_flow(dry_run=True)
     assert dry.state.is_completed(), dry.state.message
     summary = dry.state.result()
+    # a dry run works everything out and writes no label
+    assert summary.published.dry_run
+    assert summary.published.updated == summary.labelled
+    assert "Dry run: nothing was written to dim_dfu" in Path(summary.run_folder, "report.html").read_text()
+    assert rows_of_dim_dfu(panel) == before
     assert summary.data_quality[-1].outcome == "failed"
     told = "would not be published without an override_reason: critical labels_stay_mostly_the_same (observed 1, "
     assert [told in warning for warning in summary.warnings].count(True) == 1
@@ -285,8 +282,15 @@ def test_labels_that_would_all_change_are_not_published_and_a_dry_run_says_so(pa
     assert told in shown["cluster-dfus-summary"]
     assert "labels_stay_mostly_the_same" in shown["data-quality-assignments"]
 
-    ran = run_flow()
+    # with a suite skipped and limits raised bad sources let a run through to the last gate, which stops it
+    execute(panel, HALF_LOADED, "UPDATE dim_item SET item_no = item_no || 'x'")
+    limits = load_config().data_quality.model_dump()
+    limits["newest_month_rows"] = limits["newest_month_volume"] = {"warning": 0.7, "critical": 0.8}
+    ran = run_flow(data_quality=limits, skip_suites=("dim_dfu",))
+    assert ran.tasks()["validate-features"] == 1
+    assert ran.state.message.count("critical ") == 2
     assert "critical labels_stay_mostly_the_same (observed 1, allowed <= 0.5)" in ran.state.message
+    assert "critical labels_do_not_disappear" in ran.state.message
     assert rows_of_dim_dfu(panel) == before
     payload = data_quality_events.wait_for(ran.flow_run_id, "assignments").payload
     assert payload["failed_expectations"][0]["sample_keys"][0].startswith("low_volume_steady_regular -> ")
@@ -346,7 +350,7 @@ def test_a_broken_feature_matrix_is_noticed(finished_run, expectation, change):
 
 def test_features_of_other_rows_than_were_judged_are_noticed(finished_run, clean_panel):
     config, engine, run = finished_run
-    judge_sources(config, engine, run, GatePolicy(), chosen=False)
+    judge_sources(config, engine, run, GatePolicy(), chosen=False, docs=False)
     summary = run.result(BUILD_FEATURES)
     assert failures(judge_features(run, GatePolicy())[0]) == {}
     report = run.folder / "data_quality" / "fact_sales_monthly.json"

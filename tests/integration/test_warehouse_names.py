@@ -10,13 +10,13 @@ import psycopg2
 import pytest
 import yaml
 from api_site import ApiSite
+from databases import copied_database
 from gate_runs import QUICK
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from sqlalchemy import make_url
+from published_site import PANEL, PLANTED, as_role
 
 from deploy.warehouse_roles import roles_script
 from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
-from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.errors import ConfigError, WarehouseError
@@ -31,10 +31,13 @@ from dfu_clustering.warehouse.statements import quoted
 from expectations.gate import judge_sources
 from flows.cluster_dfus import cluster_dfus
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("blank_pictures"),
+    pytest.mark.xdist_group("published run"),
+]
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-PANEL = generate_panel(400, 36, 11)
 PROOF = next(proof.as_py() for proof in PANEL.dfus["proof"] if proof.is_valid)
 DEFAULTS = load_config(DEFAULTS_PATH).warehouse
 RENAMED = {"brand": "Brand Name", "proof": "proof %", "total_lt": "lead:time", "category": "cat{0}", "region": "area"}
@@ -70,12 +73,6 @@ COMPANY = {
 }
 SKU = '"Sales Mart".dim_sku'
 LABEL = quoted(COMPANY["columns"]["dfu"]["cluster_assignment"])
-LABELS = {"theirs": f"SELECT sku_ck, {LABEL} FROM {SKU}", "ours": "SELECT dfu_ck, cluster_assignment FROM dim_dfu"}
-# in every schema of a path that looks for temporary tables last
-PLANTED = (
-    *("new_labels", "label_changes", "sales_months", "recent_sales", "vanished_groups", "recent_facts", "dfu_facts"),
-    *("judged_sales", "judged_dfus", "judged_items"),
-)
 
 
 def execute(url, *commands):
@@ -85,78 +82,70 @@ def execute(url, *commands):
         return cursor.fetchall() if cursor.description else []
 
 
-def plant(url, name):
-    schemas = ("public", "planted")
-    tables = [f"{schema}.{table}" for schema in schemas for table in PLANTED]
-    execute(
-        url,
-        "CREATE SCHEMA planted",
-        *(f"CREATE TABLE {table} (dfu_ck text, cluster_label text, rows int)" for table in tables),
-        *(f"INSERT INTO {table} VALUES ('planted', 'planted', -1)" for table in tables),
-        f"ALTER DATABASE {name} SET search_path = planted, public, pg_temp",
-    )
-    return tables
-
-
 class Site:
-    """A warehouse with the labels of one run of the flow, which worked as the role that the project comes with."""
+    """The small panel under a company's names, with the labels of a run of the flow as the project's role."""
 
-    def __init__(self, kind, server, folder):
-        self.kind, self.name, self.folder = kind, f"names_{kind}", folder
-        create_database(server.url(), self.name)
-        self.owner_url = server.url(self.name)
+    def __init__(self, owner_url, folder):
+        self.owner_url, self.folder = owner_url, folder
         self.config = folder / "config.yaml"
-        settings = QUICK | {"k_range": list(QUICK["k_range"]), "warehouse": COMPANY if kind == "theirs" else {}}
+        settings = QUICK | {"k_range": list(QUICK["k_range"]), "warehouse": COMPANY}
         self.config.write_text(yaml.safe_dump({"clustering": settings}))
-        self.names = load_config(self.config).warehouse
-        load_panel(self.owner_url, PANEL, self.names)
-        self.planted = plant(self.owner_url, self.name) if kind == "ours" else []
-        execute(self.owner_url, roles_script(self.names))
-        if self.planted:
-            execute(self.owner_url, f"ALTER ROLE dfu_worker IN DATABASE {self.name} RESET search_path")
-            execute(self.owner_url, "GRANT USAGE ON SCHEMA planted TO dfu_worker")
-
-    def url(self, role):
-        return make_url(self.owner_url).set(username=role).render_as_string(hide_password=False)
+        execute(owner_url, roles_script(load_config(self.config).warehouse))
 
     def variables(self):
         return {
-            "DATABASE_URL": self.url("dfu_worker"),
+            "DATABASE_URL": as_role(self.owner_url, "dfu_worker"),
             "DFU_CLUSTERING_CONFIG": str(self.config),
             "DFU_CLUSTERING_VAR": str(self.folder / "var"),
         }
 
     def labels(self):
-        return dict(execute(self.owner_url, LABELS[self.kind]))
+        return dict(execute(self.owner_url, f"SELECT sku_ck, {LABEL} FROM {SKU}"))
 
 
 @pytest.fixture(scope="module")
-def sites(postgres_server, server_of_this_process, tracking_store, tmp_path_factory):
-    """The same panel under our names and under a company's, each with a run of the flow."""
-    found = {kind: Site(kind, postgres_server, tmp_path_factory.mktemp(kind)) for kind in LABELS}
-    for site in found.values():
+def template(postgres_server):
+    """The name of a database with the small panel under the company's names, that tests copy."""
+    create_database(postgres_server.url(), "company")
+    load_panel(postgres_server.url("company"), PANEL, load_config(warehouse=COMPANY).warehouse)
+    yield "company"
+    drop_database(postgres_server.url(), "company")
+
+
+@pytest.fixture
+def company_url(postgres_server, template):
+    with copied_database(postgres_server, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def site(postgres_server, template, server_of_this_process, tracking_store, tmp_path_factory):
+    with copied_database(postgres_server, template) as url:
+        site = Site(url, tmp_path_factory.mktemp("theirs"))
         with (
             pytest.MonkeyPatch.context() as patch,
             temporary_settings({PREFECT_API_URL: server_of_this_process.api_url}),
         ):
+            patch.chdir(site.folder)
             for name, value in (site.variables() | {"MLFLOW_TRACKING_URI": tracking_store}).items():
                 patch.setenv(name, value)
             site.summary = cluster_dfus(**QUICK)
-    yield found
-    for site in found.values():
-        for role in ("dfu_worker", "dfu_api"):
-            execute(site.owner_url, f"DROP OWNED BY {role}")
-        drop_database(postgres_server.url(), site.name)
-    execute(postgres_server.url(), "DROP ROLE dfu_worker", "DROP ROLE dfu_api")
+        yield site
+
+
+@pytest.fixture(scope="module")
+def our_labels(published_run):
+    """The labels of the same panel under the project's names."""
+    return dict(execute(published_run.url, "SELECT dfu_ck, cluster_assignment FROM dim_dfu"))
 
 
 @pytest.fixture
-def theirs(sites, monkeypatch, tmp_path, tracking_store):
+def theirs(site, monkeypatch, tmp_path, tracking_store):
     """The company's warehouse, for programs that run in this process."""
     monkeypatch.chdir(tmp_path)
-    for name, value in (sites["theirs"].variables() | {"MLFLOW_TRACKING_URI": tracking_store}).items():
+    for name, value in (site.variables() | {"MLFLOW_TRACKING_URI": tracking_store}).items():
         monkeypatch.setenv(name, value)
-    return sites["theirs"]
+    return site
 
 
 @pytest.fixture
@@ -169,27 +158,25 @@ def program(monkeypatch, capsys):
     return run
 
 
-def test_flow_gives_the_same_labels_under_other_names(sites):
-    ours, theirs = sites["ours"], sites["theirs"]
-    assert theirs.labels() == ours.labels()
-    assert len({label for label in ours.labels().values() if label}) >= 3
-    labelled = theirs.summary.clustered + sum(others.size for others in theirs.summary.lifecycle)
-    assert theirs.summary.published.updated == labelled > 300
+def test_flow_gives_the_same_labels_under_other_names(site, our_labels):
+    assert site.labels() == our_labels
+    assert len({label for label in our_labels.values() if label}) >= 3
+    labelled = site.summary.clustered + sum(others.size for others in site.summary.lifecycle)
+    assert site.summary.published.updated == labelled > 300
 
 
-def test_files_of_the_run_are_the_same(sites):
-    first, second = (next((site.folder / "var" / "runs").glob("2*")) for site in sites.values())
+def test_files_of_the_run_are_the_same(site, published_run):
+    first, second = published_run.folder, next((site.folder / "var" / "runs").glob("2*"))
     for name in ("clustering_features.parquet", "cluster_labels.csv", "cluster_centroids.csv", "cluster_model.json"):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
-def test_tables_planted_under_the_temporary_names_change_nothing(sites):
-    ours = sites["ours"]
-    assert len(ours.planted) == 2 * len(PLANTED)
-    assert execute(ours.url("dfu_worker"), "SHOW search_path") == [("planted, public, pg_temp",)]
-    for table in ours.planted:
-        assert execute(ours.owner_url, f"SELECT * FROM {table}") == [("planted", "planted", -1)]
-    assert ours.labels() == sites["theirs"].labels()  # where none is planted
+def test_tables_planted_under_the_temporary_names_change_nothing(site, published_run, our_labels):
+    worker_url = as_role(published_run.url, "dfu_worker")
+    assert execute(worker_url, "SHOW search_path") == [("planted, public, pg_temp",)]
+    for table in PLANTED:
+        assert execute(published_run.url, f"SELECT * FROM {table}") == [("planted", "planted", -1)]
+    assert our_labels == site.labels()  # where none is planted
 
 
 def test_programs_publish_the_same_labels(theirs, program):
@@ -204,17 +191,18 @@ def test_programs_publish_the_same_labels(theirs, program):
     assert theirs.labels() == labels
 
 
-def test_restore_puts_the_labels_of_the_run_back(sites, theirs, program):
+def test_restore_puts_the_labels_of_the_run_back(our_labels, theirs, program):
     execute(theirs.owner_url, f"UPDATE {SKU} SET {LABEL} = 'lost'")
     run = next((theirs.folder / "var" / "runs").glob("2*"))
     program("restore_assignments", "--run", run.name)
-    assert theirs.labels() == sites["ours"].labels()
+    assert theirs.labels() == our_labels
 
 
-def test_api_answers_with_the_projects_names(sites, theirs, tmp_path):
+def test_api_answers_with_the_projects_names(theirs, tmp_path):
     execute(theirs.owner_url, f"ALTER TABLE {SKU} DROP COLUMN sop_ref")
     variables = theirs.variables()
-    site = ApiSite(tmp_path, theirs.url("dfu_api"), Path(variables["DFU_CLUSTERING_VAR"]), config=theirs.config).start()
+    url, var = as_role(theirs.owner_url, "dfu_api"), Path(variables["DFU_CLUSTERING_VAR"])
+    site = ApiSite(tmp_path, url, var, config=theirs.config).start()
     try:
         counts = {one["label"]: one["count"] for one in site.get("/domains/dfu/clusters").json["clusters"]}
         shown = site.page({"proof": float(PROOF)}, sort="-brand", limit=3).json
@@ -239,16 +227,15 @@ def site_fields():
 
 
 @pytest.fixture
-def gate(postgres_url, tmp_path):
+def gate(company_url, tmp_path):
     """Damages the company's warehouse and returns what the source gate finds, by check."""
     config = load_config(warehouse=COMPANY)
 
     def judge(*damage, config=config):
-        load_panel(postgres_url, PANEL, config.warehouse)
-        execute(postgres_url, *damage)
-        engine = connect_engine(postgres_url, config.warehouse)
+        execute(company_url, *damage)
+        engine = connect_engine(company_url, config.warehouse)
         run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
-        reports = judge_sources(config, engine, run, GatePolicy(), chosen=True)
+        reports = judge_sources(config, engine, run, GatePolicy(), chosen=True, docs=False)
         return {check.name: check for report in reports for check in report.failures}
 
     return judge
@@ -280,33 +267,31 @@ def test_target_that_labels_cannot_be_written_to_is_refused(gate, damage, found)
     assert found in check.description
 
 
-def test_target_is_looked_at_again_before_labels_are_written(postgres_url):
+def test_target_is_looked_at_again_before_labels_are_written(company_url):
     names = load_config(warehouse=COMPANY).warehouse
-    load_panel(postgres_url, PANEL, names)
     keys = PANEL.dfus["dfu_ck"].to_pylist()[:50]
     labels = pd.DataFrame({"dfu_ck": keys, "cluster_id": 63, "cluster_label": "high_volume_steady"})
-    execute(postgres_url, f"ALTER TABLE {SKU} ALTER {LABEL} TYPE char(40)")
-    engine = connect_engine(postgres_url, names)
+    execute(company_url, f"ALTER TABLE {SKU} ALTER {LABEL} TYPE char(40)")
+    engine = connect_engine(company_url, names)
     with pytest.raises(WarehouseError, match=r"is character\(40\), which pads with blanks: ALTER it to text"):
         publish_labels(engine, labels)
-    execute(postgres_url, f"ALTER TABLE {SKU} ALTER {LABEL} TYPE varchar(17)")
+    execute(company_url, f"ALTER TABLE {SKU} ALTER {LABEL} TYPE varchar(17)")
     with pytest.raises(WarehouseError, match="labels have 18 characters"):
         publish_labels(engine, labels)
     engine.dispose()
 
 
-def test_keys_that_sales_and_items_pad_with_blanks_are_read_as_sql_compares_them(postgres_url, tmp_path):
+def test_keys_that_sales_and_items_pad_with_blanks_are_read_as_sql_compares_them(company_url, tmp_path):
     config = load_config(warehouse=COMPANY)
     sales, items = (f'"Sales Mart".{quoted(COMPANY["tables"][role])}' for role in ("sales", "item"))
-    load_panel(postgres_url, PANEL, config.warehouse)
-    engine = connect_engine(postgres_url, config.warehouse)
+    engine = connect_engine(company_url, config.warehouse)
     matrices = []
     for name in ("as text", "padded"):
         run = Run.open(tmp_path / name, as_of_month="2026-10", config_digest="d", run_id="x")
         build_features(run, config, engine)
         matrices.append(run.table(RunFile.MATRIX))
-        execute(postgres_url, f"ALTER TABLE {sales} ALTER customer_group TYPE char(30)")
-        execute(postgres_url, f"ALTER TABLE {items} ALTER item_id TYPE char(30)")
+        execute(company_url, f"ALTER TABLE {sales} ALTER customer_group TYPE char(30)")
+        execute(company_url, f"ALTER TABLE {items} ALTER item_id TYPE char(30)")
     engine.dispose()
     pd.testing.assert_frame_equal(*matrices)
     assert matrices[1]["category"].notna().any()
@@ -318,26 +303,23 @@ def test_sales_without_the_time_of_a_change_are_told_by_the_name_of_the_column(g
     assert (check.severity, check.sample_keys) == ("critical", ["changed timestamp, not found"])
 
 
-def test_schema_that_the_role_may_not_use_is_told_with_what_to_do(postgres_url):
+def test_schema_that_the_role_may_not_use_is_told_with_what_to_do(company_url):
     names = load_config(warehouse=COMPANY).warehouse
-    load_panel(postgres_url, PANEL, names)
-    execute(postgres_url, "DROP ROLE IF EXISTS stranger", "CREATE ROLE stranger LOGIN")
-    stranger = make_url(postgres_url).set(username="stranger").render_as_string(hide_password=False)
-    engine = connect_engine(stranger, names)
+    execute(company_url, "DROP ROLE IF EXISTS stranger", "CREATE ROLE stranger LOGIN")
+    engine = connect_engine(as_role(company_url, "stranger"), names)
     with raw_connection(engine) as connection, pytest.raises(WarehouseError, match="the role's rights"):
         find_table(connection, names, "dfu")
     engine.dispose()
 
 
 @pytest.mark.parametrize("attribute", ["Brand", "order", "user"])
-def test_attributes_of_any_name_are_judged_and_their_rows_are_named(postgres_url, tmp_path, attribute):
+def test_attributes_of_any_name_are_judged_and_their_rows_are_named(small_panel_url, tmp_path, attribute):
     listed = [{"name": attribute, "table": "dfu", "kind": "categorical", "column": "brand"}]
     domains = {f"dim_dfu.{attribute}": ["none"], "dim_dfu.abc_vol": [], "dim_item.item_status": []}
     config = load_config(warehouse={"attributes": listed}, data_quality={"domains": domains})
-    load_panel(postgres_url, PANEL)
-    engine = connect_engine(postgres_url, config.warehouse)
+    engine = connect_engine(small_panel_url, config.warehouse)
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
-    reports = judge_sources(config, engine, run, GatePolicy(), chosen=True)
+    reports = judge_sources(config, engine, run, GatePolicy(), chosen=True, docs=False)
     engine.dispose()
     (check,) = (check for report in reports for check in report.failures if check.name == f"{attribute}_is_known")
     assert check.severity == "warning"
@@ -355,10 +337,10 @@ def test_attribute_that_is_called_like_a_feature_is_refused_before_sales_are_rea
 
 
 @pytest.mark.parametrize("name", ["dim/sku", r"a\b", "../../dim_sku"])
-def test_table_may_be_called_what_no_file_can_be(postgres_url, tmp_path, name):
+def test_table_may_be_called_what_no_file_can_be(small_panel_url, tmp_path, name):
     config = load_config(warehouse={"tables": {"dfu": name}})
-    load_panel(postgres_url, PANEL, config.warehouse)
-    engine = connect_engine(postgres_url, config.warehouse)
+    execute(small_panel_url, f"ALTER TABLE dim_dfu RENAME TO {quoted(name)}")
+    engine = connect_engine(small_panel_url, config.warehouse)
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
     reports = judge_sources(config, engine, run, GatePolicy(), chosen=True)
     engine.dispose()
