@@ -22,9 +22,10 @@ CONFIG = load_config().tracking
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(empty_mlflow, tmp_path_factory):
     """A var folder with two published runs, both also in its MLflow store; August is the champion there."""
     var = tmp_path_factory.mktemp("site") / "var"
+    shutil.copytree(empty_mlflow, var / "mlflow")
     for hours, name in enumerate([AUGUST, SEPTEMBER]):
         folder = var / "runs" / name
         (folder / "data_quality").mkdir(parents=True)

@@ -32,7 +32,7 @@ from dfu_clustering.steps.backfill import (
 from dfu_clustering.warehouse.connect import connect_engine
 from flows.backfill_history import backfill_history
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 DOCS = Path(__file__).parents[2] / "docs" / "history.md"
 QUICK = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}

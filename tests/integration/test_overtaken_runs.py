@@ -22,7 +22,7 @@ from dfu_clustering.steps.record_publication import record_publication
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 CONFIG = load_config(k_range=(3, 4), gap_references=2, n_init=5)
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)

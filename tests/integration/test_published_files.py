@@ -23,7 +23,7 @@ from dfu_clustering.steps.find_published import find_published
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.tracking.store import TrackingUnavailableError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 
 @pytest.fixture(scope="module")

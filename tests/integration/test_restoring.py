@@ -34,7 +34,7 @@ from dfu_clustering.warehouse.statements import statement
 from flows.restore_assignments import restore_assignments
 from scripts import announce_sales_load
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
@@ -44,9 +44,10 @@ LABELS = {AUGUST: {"a": "low", "b": "high", "gone": "low"}, SEPTEMBER: {"a": "hi
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded(empty_mlflow, tmp_path_factory):
     """A var folder with two published runs, in MLflow too, each with a model; September is the champion."""
     var = tmp_path_factory.mktemp("recorded") / "var"
+    shutil.copytree(empty_mlflow, var / "mlflow")
     with mlflow_store(CONFIG, var / "mlflow") as store:
         store.client.create_registered_model(CONFIG.registered_model)
         for hours, name in enumerate(LABELS):

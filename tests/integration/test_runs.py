@@ -26,7 +26,7 @@ from dfu_clustering.warehouse.connect import connect_engine
 pytestmark = pytest.mark.integration
 
 
-CONFIG = load_config()
+CONFIG = load_config(k_range=(3, 5), gap_references=2, n_init=5)
 
 
 @pytest.fixture(scope="module")
