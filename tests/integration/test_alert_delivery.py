@@ -1,22 +1,26 @@
 """Alerts end to end: a real Prefect server, a really failing run, and a receiver that listens on loopback."""
 
+import io
 import json
 import socketserver
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg2
 import pytest
 from http_receiver import HttpReceiver
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import wait_until
 
+from deploy import alerts
 from deploy.alert_channel import notification_block
 from dfu_clustering.demo.loading import create_tables
+from flows.cluster_dfus import cluster_dfus
 
 pytestmark = pytest.mark.integration
 
@@ -144,14 +148,29 @@ def alerts_environment(prefect_server, receiver):
 
 
 def start_alerts(environment, *arguments):
+    """Start the program in a process of its own."""
     command = [sys.executable, "-m", "deploy.alerts", *arguments]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def run_alerts(environment, *arguments):
-    program = start_alerts(environment, *arguments)
-    said, complained = program.communicate(timeout=90)
-    return subprocess.CompletedProcess(arguments, program.returncode, said, complained)
+    """Run the program in this process, which has loaded Prefect already; return its exit code and what it said."""
+    said, complained, code = io.StringIO(), io.StringIO(), 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
+        redirect_stdout(said),
+        redirect_stderr(complained),
+    ):
+        for name in environment:
+            if name.startswith("DFU_ALERT_"):
+                patch.setenv(name, environment[name])
+        patch.setattr(sys, "argv", ["deploy.alerts", *arguments])
+        try:
+            alerts.main()
+        except SystemExit as stop:
+            code = stop.code
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), complained.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -205,14 +224,14 @@ def test_applying_twice_leaves_one_of_each(applied, prefect_server):
 
 
 def test_a_failing_run_reaches_a_person_within_ten_seconds(
-    undeliverable, prefect_server, receiver, postgres_url, tmp_path
+    undeliverable, prefect_server, server_of_this_process, receiver, postgres_url, tmp_path, monkeypatch
 ):
     with closing(psycopg2.connect(postgres_url)) as connection, connection:
         create_tables(connection)  # empty: there is nothing to cluster
-    program = [sys.executable, "-c", "from flows.cluster_dfus import cluster_dfus; cluster_dfus()"]
-    environment = prefect_server.environment | {"DATABASE_URL": postgres_url, "DFU_CLUSTERING_VAR": str(tmp_path)}
-    ended = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, timeout=120, check=False)
-    assert ended.returncode == 1
+    monkeypatch.setenv("DATABASE_URL", postgres_url)
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
+    with temporary_settings({PREFECT_API_URL: server_of_this_process.api_url}):
+        assert cluster_dfus(return_state=True).is_failed()
     newest = {"flows": {"name": {"any_": ["cluster-dfus"]}}, "sort": "START_TIME_DESC", "limit": 1}
     (run,) = prefect_server.post("/flow_runs/filter", newest)
     arrived, body = receiver.wait_for(f"run {run['name']} Failed")
