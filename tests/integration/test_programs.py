@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import psycopg2
 import pytest
+import yaml
 from databases import copied_database
 
 from dfu_clustering.config.loading import load_config
@@ -17,7 +18,7 @@ from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.files.tables import read_json
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick_settings", "blank_pictures")]
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 FEATURES, TRAIN, LABEL, UPDATE, REPORT = (
@@ -27,6 +28,16 @@ FEATURES, TRAIN, LABEL, UPDATE, REPORT = (
     "update_cluster_assignments",
     "build_report",
 )
+
+
+@pytest.fixture(scope="module")
+def quick_settings(tmp_path_factory):
+    """A configuration file with which K is chosen at once: how it is chosen is not what these tests look at."""
+    file = tmp_path_factory.mktemp("config") / "quick.yaml"
+    file.write_text(yaml.safe_dump({"clustering": {"k_range": [3, 5], "gap_references": 2, "n_init": 5}}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFU_CLUSTERING_CONFIG", str(file))
+        yield
 
 
 def run_program(name, *arguments):
@@ -347,7 +358,8 @@ def test_companions_of_another_matrix_are_not_used(program, data, caplog):
     assert not Path("model/typical_dfus.csv").exists()
 
 
-def test_keys_of_any_characters_are_clustered_and_pictured(program, warehouse):
+def test_keys_of_any_characters_are_clustered_and_pictured(program, warehouse, blank_pictures, monkeypatch):
+    monkeypatch.setattr("dfu_clustering.outputs.pictures._save", blank_pictures)  # here they are painted
     odd = "'$' || dmdunit || '_$\\frac{酒'"
     execute(
         warehouse,
