@@ -46,7 +46,7 @@ test: $(INSTALLED) | prefect-home  ## all tests but the slow ones, in parallel b
 	$(BIN)/python -m pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test-slow
-test-slow: $(INSTALLED) | prefect-home  ## the slow tests: workers, loads, outages, the demo and two months with approval; about half an hour
+test-slow: $(INSTALLED) | prefect-home  ## the slow tests: workers, loads, outages, the demo, more cases of bad loads; up to an hour
 	$(BIN)/python -m pytest -m slow
 
 # COVERAGE='' measures the integration tests, too

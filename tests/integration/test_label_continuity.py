@@ -160,17 +160,25 @@ def lost_in_mlflow(first_month, tracking_store):
     client.restore_run(first_month[0].mlflow_run_id)
 
 
-def test_a_published_run_whose_files_are_gone_stops_the_next_unless_a_reason_is_given(
-    continued, lost_in_mlflow, tmp_path
-):
+@pytest.fixture
+def lost(continued, lost_in_mlflow, tmp_path):
+    """The first month's summary; its files are gone."""
     first, _ = continued
     shutil.rmtree(tmp_path / "runs" / Path(first.run_folder).name)
+    return first
+
+
+def test_a_published_run_whose_files_are_gone_stops_the_next(lost):
     with pytest.raises(DataError, match=r"neither in .* nor in an MLflow run"):
         cluster(SECOND)
+
+
+@pytest.mark.slow
+def test_a_published_run_whose_files_are_gone_stops_nobody_who_gives_a_reason(lost):
     second = cluster(SECOND, override_reason="the first run is lost")
     assert second.stability is None
     (problem,) = [warning for warning in second.warnings if "made from scratch" in warning]
-    assert Path(first.run_folder).name in problem
+    assert Path(lost.run_folder).name in problem
 
 
 def asked(name):
@@ -210,7 +218,7 @@ def test_a_yes_publishes_nothing_once_a_newer_run_has_published(warehouse):
     assert labels_in(warehouse) == newer["labels"]
 
 
-@pytest.mark.parametrize("publish", [True, False])
+@pytest.mark.parametrize("publish", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_run_that_needs_approval_waits_and_does_what_the_person_says(warehouse, publish):
     def nothing_is_published():
         assert labels_in(warehouse) == {}

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-import random_panels
-from random_panels import RandomPanel, label, run_steps, settings
 
 from dfu_clustering.files.tables import read_table, write_table
 from dfu_clustering.runs.folder import RunFile, RunFolder
+from tests import random_panels
+from tests.random_panels import RandomPanel, label, run_steps, settings
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +59,8 @@ def test_run_without_a_shared_dfu_is_continued_by_its_clusters_where_attributes_
     first, other = RunFolder(tmp_path / "first"), RunFolder(tmp_path / "other")
     run_steps(here.panel(np.random.default_rng(1)), config, first)
     run_steps(here.renamed().panel(np.random.default_rng(1)), config, other, first)
-    assert other.stability().shared_dfus == 0
+    stability = other.stability()
+    assert stability is not None
+    assert stability.shared_dfus == 0
     labels = [read_table(files.path(RunFile.LABELS))["cluster_label"].tolist() for files in (first, other)]
     assert labels[0] == labels[1]

@@ -6,12 +6,13 @@ import pytest
 
 from dfu_clustering.files.refusals import as_bad_input
 from dfu_clustering.files.tables import write_json
-from scripts.program import run_program
+from dfu_clustering.standalone.program import run_program
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOTDIR])
 def test_folder_that_takes_nothing_is_named_with_what_to_do(code):
     told = as_bad_input(OSError(code, "refused", "var/runs"))
+    assert told is not None
     assert told.found == "refused: var/runs"
     assert "DFU_CLUSTERING_VAR" in told.remedy
 
