@@ -12,7 +12,6 @@ import pyarrow.parquet as parquet
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import HistorySettings, RunSettings
-from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import ConfigError, DataError
 from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.dfu_keys import keys_digest
@@ -22,13 +21,14 @@ from dfu_clustering.features.panel import Panel, PanelBuilder
 from dfu_clustering.files.progress import progress
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
+from dfu_clustering.loads.sales_loads import SalesState, require_unchanged
 from dfu_clustering.months import Month, parse_month
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary
 from dfu_clustering.warehouse.connect import names_of
-from dfu_clustering.warehouse.snapshot import WHOLE, Part, Snapshot, snapshot
+from dfu_clustering.warehouse.snapshot import WHOLE, Part, SalesSpan, Snapshot, snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ def build_features(
     as_of_month: str | None = None,
     part: Part = WHOLE,
     same_as: str | None = None,
+    judged: SalesState | None = None,
 ) -> FeatureSummary:
     """Read the warehouse as of a month and write the feature matrix and the files beside it.
 
@@ -58,8 +59,10 @@ def build_features(
         as_of_month: ``2026-10``; default: the newest month with sales.
         part: DFUs to read; a part without any that can be clustered writes neither matrix nor panel.
         same_as: Name of the open snapshot in which all parts are read.
+        judged: The sales that the gate has judged; None: whatever is there.
 
     Raises:
+        SalesChangedError: The sales are others than those.
         ConfigError: An attribute is called like a feature.
         WarehouseError: A table or column is missing.
         DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
@@ -69,7 +72,8 @@ def build_features(
     _require_own_names([attribute.name for attribute in names.in_the_matrix()])
     with snapshot(engine, part=part, same_as=same_as) as source:
         items, dfus = source.items(), source.dfus()
-        panel = _read_panel(source, dfus, wanted, part, names)
+        span = require_unchanged(source, judged) if judged else source.sales_span()
+        panel = _read_panel(source, dfus, span, wanted, part)
     histories, exclusions = select_histories(
         panel,
         window_months=config.time_window_months,
@@ -141,11 +145,10 @@ def _require_own_names(attributes: list[str]) -> None:
         )
 
 
-def _read_panel(source: Snapshot, dfus: pa.Table, wanted: Month | None, part: Part, names: WarehouseNames) -> Panel:
-    span = source.sales_span()
+def _read_panel(source: Snapshot, dfus: pa.Table, span: SalesSpan, wanted: Month | None, part: Part) -> Panel:
     as_of_month = span.as_of(wanted)
     keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
-    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month, names=names)
+    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=as_of_month, names=source.names)
     with progress("reading sales rows", span.rows // part.of) as advance:
         for batch in source.sales(as_of_month):
             builder.add(batch)
