@@ -1,7 +1,7 @@
 """What publishing costs beside the least that a database needs for it: COPY into a temporary table and one UPDATE.
 
 Makes dim_dfu in a PostgreSQL of its own in a temporary folder. Prints one JSON line: seconds of the bare statements
-where every tenth label changes (``--every 1``: each), of publish_labels with its checks and journal for the same
+where every tenth label changes (``--every 1``: each), of publish_labels with its checks and record for the same
 change, of an unchanged second publish, and their ratios; the best of the repeats, taken in turn.
 
     python benchmarks/publishing.py [--dfus 1000000] [--repeats 3] [--every 10]
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -23,9 +24,11 @@ import pyarrow.csv as csv
 from sqlalchemy import Engine
 
 from dfu_clustering.demo.server import create_database, start_server
-from dfu_clustering.publishing.journal import PublishJournal
+from dfu_clustering.loads.publication import NOT_YET, Publication
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
-from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.folder import RunFolder
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.warehouse.connect import connect_engine, raw_connection
 from dfu_clustering.warehouse.statements import statement
 
@@ -57,7 +60,7 @@ def _measured(engine: Engine, folder: Path, options: argparse.Namespace) -> dict
     for repeat in range(options.repeats):
         for name, round_ in (("bare", 2 * repeat + 1), ("publish", 2 * repeat + 2), ("unchanged", 2 * repeat + 2)):
             labels = _labels(dfus, round_, every)
-            work = _bare if name == "bare" else _journalled(folder / f"{name}-{repeat}")
+            work = _bare if name == "bare" else _recorded(folder / f"{name}-{repeat}")
             seconds[name].append(_seconds(partial(work, engine, labels)))
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("VACUUM dim_dfu")
@@ -91,13 +94,20 @@ def _bare(engine: Engine, labels: pd.DataFrame) -> None:
         connection.commit()
 
 
-def _journalled(folder: Path) -> Callable[[Engine, pd.DataFrame], None]:
-    files = RunFolder(folder)
-    journal = PublishJournal(files.path(RunFile.PREVIOUS_LABELS), files.path(RunFile.PUBLISH_ATTEMPT))
+def _recorded(folder: Path) -> Callable[[Engine, pd.DataFrame], None]:
+    line = Publication(
+        as_of_month="2026-10",
+        load_id=None,
+        fingerprint="",
+        config_digest="",
+        run="benchmark",
+        labels={},
+        published_at=NOT_YET,
+    )
 
     def work(engine: Engine, labels: pd.DataFrame) -> None:
-        how = Publishing(keep=journal.write)
-        publish_labels(engine, labels, how)
+        record = LedgerRecord(Ledger(folder), RunFolder(folder / uuid4().hex), line)
+        publish_labels(engine, labels, Publishing(record=record))
 
     return work
 

@@ -25,8 +25,8 @@ from dfu_clustering.runs.summaries import StabilitySummary
 from dfu_clustering.steps.publish_labels import preview_publish
 from dfu_clustering.warehouse.catalog import FoundTable, find_table
 from dfu_clustering.warehouse.connect import names_of, private_connection
+from dfu_clustering.warehouse.identity import database_identity
 from dfu_clustering.warehouse.snapshot import sales_span
-from dfu_clustering.warehouse.statements import fetch_rows, statement
 from expectations.engine.checks import Batch, Moment
 from expectations.engine.results import one_a_name
 from expectations.engine.validation import Judgement, Validator, left_out
@@ -172,26 +172,17 @@ def _found_tables(connection: Connection, names: WarehouseNames) -> dict[Role, F
 def _of_the_columns(suite: Suite, found: Mapping[Role, FoundTable], names: WarehouseNames) -> list[Batch]:
     source = _SOURCES[suite]
     table = found[source.ROLE]
-    columns = columns_batches(table, source.columns(names), attribute_columns(names, source.ROLE))
+    keys = names.columns_of(source.ROLE).values() if source.ROLE != "dfu" else ()  # of DFUs the target tells it
+    columns = columns_batches(table.told_of_loose(keys), source.columns(names), attribute_columns(names, source.ROLE))
     return [*columns, target_batch(table, names)] if source.ROLE == "dfu" else columns
 
 
 def _moment(connection: Connection, names: WarehouseNames, run: Run, *, chosen: bool) -> tuple[Moment, Value]:
-    warehouse = _warehouse(connection, names)
+    warehouse = database_identity(connection, names)
     before = report_of_last_publish(run, "dim_dfu", warehouse) if warehouse else None
     dfus = before.facts.get("dfus") if before else None
     as_of = parse_month(run.known_month) if run.known_month else _NEVER
     return Moment(as_of, chosen=chosen, dfus_before=dfus if isinstance(dfus, int) else None), warehouse
-
-
-def _warehouse(connection: Connection, names: WarehouseNames) -> Value:
-    """Return what distinguishes this database from any other; None where the role may not know."""
-    try:
-        (row,) = fetch_rows(connection, names, statement(__package__, "warehouse_identity", names))
-    except WarehouseError:
-        connection.rollback()
-        return None
-    return str(row["warehouse"])
 
 
 def _counted(run: Run) -> dict[str, Any]:

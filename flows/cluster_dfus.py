@@ -7,13 +7,15 @@ from typing import Annotated, Any
 from prefect import flow, runtime
 from pydantic import Field
 
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.loads.events import LoadId
+from dfu_clustering.loads.sales_loads import SalesChangedError
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.quality.gate_reports import GatePolicy, Suite
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
-from dfu_clustering.runs.overtaken import OvertakenError
-from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.runs.overtaken import OvertakenError, older_month_problem
+from dfu_clustering.runs.run import Run, short_run_id, var_folder
 from dfu_clustering.runs.summaries import RunSummary
 from flows import approval
 from flows.cli import run_by_hand
@@ -34,6 +36,7 @@ _DESCRIPTIONS = {
     "load_id": "The loader's name for the load that started this run; empty for a run by hand.",
     "only_new_load": "End at once if the load is already published; never publish an older month than is published.",
     "continue_published": "Start from the published run: labels change only where demand did. Off: from scratch.",
+    "publish_older_month": "Replace labels of a later month by those of this one. Off: such a run is a dry run.",
     "require_approval": "Pause before the publish, show what would change, and wait for a person's answer.",
     "accept_warnings": "Continue where expectations fail only with a warning. Off: a warning stops the run, too.",
     "skip_suites": "Suites of expectations that are skipped.",
@@ -55,6 +58,7 @@ def cluster_dfus(
     load_id: LoadId | None = None,
     only_new_load: bool = False,
     continue_published: bool = True,
+    publish_older_month: bool = False,
     require_approval: bool = False,
     accept_warnings: bool = True,
     skip_suites: tuple[Suite, ...] = (),
@@ -65,20 +69,23 @@ def cluster_dfus(
     policy = GatePolicy(accept_warnings=accept_warnings, skip_suites=skip_suites, override_reason=override_reason)
     run_id = short_run_id(runtime.flow_run.id)
     runs = var_folder() / "runs"
+    standing = loads.find_standing(config, runs=runs)
     if only_new_load:
-        as_of_month = loads.announced_month(as_of_month, runs=runs)
+        as_of_month = loads.announced_month(as_of_month, standing)
     state = loads.read_state(config, as_of_month=as_of_month)
     if only_new_load and not dry_run:
-        done = loads.published_before(config, state, runs=runs, run_id=run_id, load_id=load_id)
+        done = loads.published_before(config, state, standing, run_id=run_id, load_id=load_id)
         if done:
             return loads.nothing_to_do(load_id, done)  # type: ignore[return-value]  # a state becomes the run's own
     run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month, state=state)
     rename_run(run.as_of_month)
-    state = loads.keep_state(run, state)
-    quality.validate_sources(config, run, policy, chosen=as_of_month is not None)
-    clustering.build_features(config, run)
+    loads.keep_state(run, state, standing)
+    dry_run = dry_run or (older_month_problem(run) is not None and not publish_older_month)
+    _build_of_judged_sales(config, run, policy, chosen=as_of_month is not None)
     quality.validate_features(run, policy)
-    published_run = clustering.find_published(config, run, policy, dry_run=dry_run).run if continue_published else None
+    published_run = (
+        clustering.find_published(config, run, standing, policy, dry_run=dry_run).run if continue_published else None
+    )
     clustering.train_model(config, run, published_run)
     clustering.label_segments(config, run, published_run)
     quality.validate_assignments(config, run, policy, dry_run=dry_run)
@@ -87,17 +94,32 @@ def cluster_dfus(
         if not answer.publish:
             return approval.refused(answer)  # type: ignore[return-value]
     try:
-        published = clustering.update_assignments(config, run, dry_run=dry_run)
+        published = clustering.update_assignments(
+            config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
+        )
     except OvertakenError as error:
         return approval.overtaken(error)  # type: ignore[return-value]
-    if not dry_run:
-        publication = loads.record_publication(run, state, published, load_id=load_id)
-        loads.end_repeats(load_id, publication)
+    if not published.dry_run:
+        loads.end_repeats(load_id, loads.record_publication(run, published))
     # labels are already published: a page that cannot be made is a failed task and a warning, not a failed run
     clustering.build_report(config, run, return_state=True)
     summary = clustering.record_run(config, run)
     show_run(summary, config.warehouse.tables.dfu)
     return summary
+
+
+def _build_of_judged_sales(config: ClusteringConfig, run: Run, policy: GatePolicy, *, chosen: bool) -> None:
+    """Judge the sales and read them; where they were changed in between, judge them again."""
+    for may_try_again in (True, True, False):
+        quality.validate_sources(config, run, policy, chosen=chosen)
+        try:
+            clustering.build_features(config, run)
+        except SalesChangedError:
+            if not may_try_again:
+                raise
+            loads.look_again(config, run)
+        else:
+            return
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.runs.run import short_run_id, var_folder
-from dfu_clustering.steps.restore_labels import Alias, RestoreSummary, open_restore, replaced_run, summarize_restore
+from dfu_clustering.steps.restore_labels import Alias, RestoreSummary, open_restore, summarize_restore
 from flows.cli import run_by_hand
 from tasks import restoring
 from tasks.support.artifacts import show_restore
@@ -40,12 +40,12 @@ def restore_assignments(
     config, runs = load_config(), var_folder() / "runs"
     earlier, publication = restoring.find_run(config, runs=runs, run=run, before=before)
     restore = open_restore(runs, earlier, short_run_id(runtime.flow_run.id))
-    replaced = replaced_run(restore, dry_run=dry_run)
-    published = restoring.restore_labels(config, restore, earlier, dry_run=dry_run)
+    replaced = restoring.note_replaced(config, restore, dry_run=dry_run)
+    published = restoring.restore_labels(config, restore, earlier, publication, dry_run=dry_run)
     alias: Alias = "not moved (dry run)"
     published_at: datetime | None = None
     if not dry_run:
-        published_at = restoring.record_restore(restore, publication, published).published_at
+        published_at = restoring.record_restore(config, restore, publication, published).published_at
         alias = restoring.move_champion(config, restore, earlier)
     summary = summarize_restore(restore, earlier, published, replaced=replaced, alias=alias, published_at=published_at)
     show_restore(summary, config.warehouse.tables.dfu)

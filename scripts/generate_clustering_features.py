@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.loads.sales_loads import read_sales_state
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.standalone.program import add_history_settings, run_program, table_path
 from dfu_clustering.steps.build_features import build_features
-from dfu_clustering.warehouse.snapshot import newest_month
 from scripts.program import add_gate_options, gate_policy, parser, warehouse_engine
 
 
@@ -25,14 +25,15 @@ def main() -> None:
     add_gate_options(arguments, "the three tables")
     options = arguments.parse_args()
     config = load_config(min_months_history=options.min_months_history, time_window_months=options.time_window_months)
-    engine, policy = warehouse_engine(config), gate_policy(options)
+    engine, policy, judged = warehouse_engine(config), gate_policy(options), None
     if not options.skip_validation:
         from expectations.standalone import require_good_sources  # late: to load Great Expectations takes seconds
 
-        month = newest_month(engine, options.as_of)
+        judged = read_sales_state(engine, options.as_of)
+        month = judged.as_of_month
         require_good_sources(config, engine, policy, as_of_month=month, chosen=options.as_of is not None)
     files = RunFolder(options.output.parent).placing(RunFile.MATRIX, options.output)
-    summary = build_features(files, config, engine, as_of_month=options.as_of)
+    summary = build_features(files, config, engine, as_of_month=options.as_of, judged=judged)
     print(f"{options.output}: {summary.clustered} of {summary.n_dfus} DFUs as of {summary.as_of_month}")
     for reason, count in summary.excluded.items():
         print(f"  left out, {reason}: {count}")

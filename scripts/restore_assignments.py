@@ -21,9 +21,9 @@ from dfu_clustering.steps.record_publication import published_payload
 from dfu_clustering.steps.restore_labels import (
     find_run_to_restore,
     move_champion,
+    note_replaced,
     open_restore,
     record_restore,
-    replaced_run,
     restore_labels,
     summarize_restore,
 )
@@ -40,14 +40,15 @@ def main() -> None:
     earlier, before = find_run_to_restore(runs, config.tracking, run=options.run, before=options.before)
     restore_id = uuid4()
     restore = open_restore(runs, earlier, short_run_id(restore_id))
-    replaced = replaced_run(restore, dry_run=options.dry_run)
-    published = restore_labels(restore, engine, earlier, config.tracking, dry_run=options.dry_run)
+    replaced = note_replaced(restore, engine, dry_run=options.dry_run)
+    published = restore_labels(restore, engine, earlier, before, config.tracking, dry_run=options.dry_run)
     done = "would replace" if options.dry_run else "replace"
-    print(f"labels of run {earlier.name} {done} those of {replaced or 'an unknown run'}")
+    known = replaced.newest.run if replaced.newest else "an unknown run"
+    print(f"labels of run {earlier.name} {done} those of {known}")
     show_label_counts(published, config.warehouse.tables.dfu)
     if options.dry_run:
         return
-    publication = record_restore(restore, before, published_at=datetime.now(UTC))
+    publication = record_restore(restore, before, config.tracking)
     alias = move_champion(restore, earlier, config.tracking)
     summarize_restore(
         restore, earlier, published, replaced=replaced, alias=alias, published_at=publication.published_at

@@ -8,8 +8,10 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.manifest import READ_SALES_STATE
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.standing import Standing
 from dfu_clustering.runs.summaries import (
     FeatureSummary,
     LabelSummary,
@@ -42,16 +44,23 @@ def open_run(config: ClusteringConfig, *, runs: Path, run_id: str, as_of_month: 
 
 @task(name="build-features", timeout_seconds=2 * _HOUR_S, **RETRY)
 def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
-    """Read sales and dimensions, write the feature matrix."""
+    """Read sales and dimensions, write the feature matrix; sales that the gate has not judged are refused."""
+    seen = run.find_result(READ_SALES_STATE)
+    judged = seen if seen and seen.rows else None
     if config.scale.partitions > 1:
-        return build_features_in_parts(run, config)
-    return features.build_features(run, config, warehouse_engine(config.warehouse), as_of_month=run.known_month)
+        return build_features_in_parts(run, config, judged)
+    engine = warehouse_engine(config.warehouse)
+    return features.build_features(run, config, engine, as_of_month=run.known_month, judged=judged)
 
 
 @task(name="find-published", timeout_seconds=_HOUR_S, **RETRY)
-def find_published(config: ClusteringConfig, run: Run, policy: GatePolicy, *, dry_run: bool) -> PublishedChoice:
+def find_published(
+    config: ClusteringConfig, run: Run, standing: Standing, policy: GatePolicy, *, dry_run: bool
+) -> PublishedChoice:
     """Find the published run that this one continues."""
-    return published.find_published(run, config.tracking, override_reason=policy.override_reason, dry_run=dry_run)
+    return published.find_published(
+        run, config.tracking, standing.publications, override_reason=policy.override_reason, dry_run=dry_run
+    )
 
 
 @task(name="train-model", timeout_seconds=2 * _HOUR_S, **RETRY)
@@ -67,9 +76,18 @@ def label_segments(config: ClusteringConfig, run: Run, published_run: str | None
 
 
 @task(name="update-assignments", timeout_seconds=_HOUR_S, **RETRY)
-def update_assignments(config: ClusteringConfig, run: Run, *, dry_run: bool) -> PublishSummary:
-    """Write the labels to the DFU table."""
-    return publishing.publish_run(run, warehouse_engine(config.warehouse), config.tracking, dry_run=dry_run)
+def update_assignments(
+    config: ClusteringConfig, run: Run, *, dry_run: bool, load_id: str | None, publish_older_month: bool
+) -> PublishSummary:
+    """Write the labels to the DFU table, and their line into the ledger."""
+    return publishing.publish_run(
+        run,
+        warehouse_engine(config.warehouse),
+        config.tracking,
+        dry_run=dry_run,
+        load_id=load_id,
+        publish_older_month=publish_older_month,
+    )
 
 
 @task(name="build-report", timeout_seconds=_HOUR_S, **RETRY)

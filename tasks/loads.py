@@ -1,6 +1,5 @@
 """Loads and publishes: between the sales table, the ledger and the Prefect server."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -15,10 +14,11 @@ from dfu_clustering.loads.events import CLUSTERS, CLUSTERS_PUBLISHED
 from dfu_clustering.loads.publication import Publication, find_publication, month_to_publish
 from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import READ_SALES_STATE
 from dfu_clustering.runs.overtaken import note_published
 from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.standing import Standing
+from dfu_clustering.steps import find_published as published_runs
 from dfu_clustering.steps import record_publication as recording
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY
@@ -40,29 +40,39 @@ def read_state(config: ClusteringConfig, *, as_of_month: str | None) -> SalesSta
         return SalesState.unknown(as_of_month)
 
 
-def announced_month(as_of_month: str | None, *, runs: Path) -> str | None:
+@task(name="find-standing", timeout_seconds=_TIMEOUT_S, **RETRY)
+def find_standing(config: ClusteringConfig, *, runs: Path) -> Standing:
+    """Return which publishes stand when the run begins; one that was cut off is settled first."""
+    return published_runs.find_standing_runs(warehouse_engine(config.warehouse), runs, config.tracking)
+
+
+def announced_month(as_of_month: str | None, standing: Standing) -> str | None:
     """Return the as-of month for an announced load: never before the newest one published."""
-    return month_to_publish(as_of_month, Ledger(runs).publications())
+    return month_to_publish(as_of_month, standing.publications)
 
 
 def published_before(
-    config: ClusteringConfig, state: SalesState, *, runs: Path, run_id: str, load_id: str | None
+    config: ClusteringConfig, state: SalesState, standing: Standing, *, run_id: str, load_id: str | None
 ) -> Publication | None:
     """Return the publish of an earlier run in which this load is contained, if there is one."""
-    publications = Ledger(runs).publications()
-    return find_publication(publications, state, load_id=load_id, config_digest=config.digest(), run_id=run_id)
+    return find_publication(standing.answers, state, load_id=load_id, config_digest=config.digest(), run_id=run_id)
 
 
-def keep_state(run: Run, state: SalesState) -> SalesState:
+def keep_state(run: Run, state: SalesState, standing: Standing) -> SalesState:
     """Keep what was there when the run began, sales and labels: a resumed run did not read what came since."""
-    note_published(run)
+    note_published(run, standing)
     return run.once(READ_SALES_STATE, lambda: state)
 
 
+def look_again(config: ClusteringConfig, run: Run) -> None:
+    """Keep what the sales table shows by now: sales that were changed after the gate are judged again."""
+    run.renew(READ_SALES_STATE, read_state(config, as_of_month=run.known_month))
+
+
 @task(name="record-publication", timeout_seconds=_TIMEOUT_S, **RETRY)
-def record_publication(run: Run, state: SalesState, published: PublishSummary, *, load_id: str | None) -> Publication:
-    """Write the publish into the ledger, and announce it to those who wait for new labels."""
-    publication = recording.record_publication(run, state, load_id=load_id, published_at=datetime.now(UTC))
+def record_publication(run: Run, published: PublishSummary) -> Publication:
+    """Keep the publish's line of the ledger with the run, and announce it to those who wait for new labels."""
+    publication = recording.record_publication(run)
     say_published(publication, published)
     return publication
 

@@ -10,6 +10,7 @@ from prefect.tasks import Task
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.loads.sales_loads import SalesState, require_unchanged
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import FeatureSummary
@@ -22,7 +23,7 @@ _TIMEOUT_S = 2 * 3600
 
 
 @once(BUILD_FEATURES)
-def build_features_in_parts(run: Run, config: ClusteringConfig) -> FeatureSummary:
+def build_features_in_parts(run: Run, config: ClusteringConfig, judged: SalesState | None = None) -> FeatureSummary:
     """Let every part be built in one snapshot of the warehouse, and join what they wrote.
 
     Workers read the warehouse themselves, by their own DATABASE_URL or the configured block, and write into the run's
@@ -32,6 +33,8 @@ def build_features_in_parts(run: Run, config: ClusteringConfig) -> FeatureSummar
     shutil.rmtree(run.parts, ignore_errors=True)
     parts = [Part(number, config.scale.partitions) for number in range(config.scale.partitions)]
     with snapshot(warehouse_engine(config.warehouse)) as shared, _task_runner(config.scale.dask_address) as runner:
+        if judged is not None:
+            require_unchanged(shared, judged)
         arguments = {
             "config": unmapped(config),
             "run": unmapped(run),

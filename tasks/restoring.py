@@ -1,6 +1,6 @@
 """Taking labels back as tasks; a restore that was cut off is resumed after its last finished step."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from prefect import task
@@ -10,6 +10,7 @@ from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRun
 from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.summaries import NotedPublish
 from dfu_clustering.steps import restore_labels as restoring
 from tasks.loads import say_published
 from tasks.support.connection import warehouse_engine
@@ -27,17 +28,27 @@ def find_run(
     return restoring.find_run_to_restore(runs, config.tracking, run=run, before=before)
 
 
+@task(name="note-replaced", timeout_seconds=_TIMEOUT_S, **RETRY)
+def note_replaced(config: ClusteringConfig, restore: Run, *, dry_run: bool) -> NotedPublish:
+    """Note what is published when the restore begins."""
+    return restoring.note_replaced(restore, warehouse_engine(config.warehouse), dry_run=dry_run)
+
+
 @task(name="restore-labels", timeout_seconds=_HOUR_S, **RETRY)
-def restore_labels(config: ClusteringConfig, restore: Run, earlier: EarlierRun, *, dry_run: bool) -> PublishSummary:
+def restore_labels(
+    config: ClusteringConfig, restore: Run, earlier: EarlierRun, before: Publication, *, dry_run: bool
+) -> PublishSummary:
     """Put the labels back."""
     engine = warehouse_engine(config.warehouse)
-    return restoring.restore_labels(restore, engine, earlier, config.tracking, dry_run=dry_run)
+    return restoring.restore_labels(restore, engine, earlier, before, config.tracking, dry_run=dry_run)
 
 
 @task(name="record-restore", timeout_seconds=_TIMEOUT_S, **RETRY)
-def record_restore(restore: Run, before: Publication, published: PublishSummary) -> Publication:
-    """Write it into the ledger, and announce it to those who wait for new labels."""
-    publication = restoring.record_restore(restore, before, published_at=datetime.now(UTC))
+def record_restore(
+    config: ClusteringConfig, restore: Run, before: Publication, published: PublishSummary
+) -> Publication:
+    """Announce it to those who wait for new labels."""
+    publication = restoring.record_restore(restore, before, config.tracking)
     say_published(publication, published)
     return publication
 

@@ -11,6 +11,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import read_summary, write_summary
 from dfu_clustering.loads.events import sales_loaded_event
+from dfu_clustering.loads.publication import find_state
 from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
 from dfu_clustering.loads.sensor import Verdict, Watch, look
 from dfu_clustering.runs.ledger import Ledger
@@ -36,7 +37,7 @@ def judge(state: SalesState, *, runs: Path, settle: timedelta, repeat: timedelta
     now = datetime.now(UTC)
     watch = look(_recall(runs), state, now)
     _remember(watch, runs)
-    published = any(publication.fingerprint == state.fingerprint for publication in Ledger(runs).publications())
+    published = find_state(Ledger(runs).publications(), state) is not None
     return watch.judge(now, published=published, settle=settle, repeat=repeat)
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,9 @@ class FaultSite:
 class FaultRun:
     """One flow run, which may be executed again and again until it has ended well."""
 
-    def __init__(self, faults: FaultSite, var: Path, **environment: str) -> None:
+    def __init__(
+        self, faults: FaultSite, var: Path, parameters: Mapping[str, Any] | None = None, **environment: str
+    ) -> None:
         self.faults, self.var = faults, var
         self.environment = (
             faults.site.environment
@@ -98,7 +101,7 @@ class FaultRun:
             }
             | environment
         )
-        self.id = faults.site.start_run("cluster-dfus/manual", **QUICK)
+        self.id = faults.site.start_run("cluster-dfus/manual", **(parameters or QUICK))
         self.process: subprocess.Popen[bytes] | None = None
         self.log = faults.site.server.folder / f"run-{self.id}.log"
 

@@ -214,7 +214,7 @@ def test_disk_full_when_the_labels_of_before_are_kept_leaves_the_old_ones(faults
                 except OSError:
                     return
 
-        faults.proxy.when(b"txid_current", fill)
+        faults.proxy.when(b"COPY (SELECT dfu_ck, old_label", fill)
         run.start()
         state = run.wait()
         assert state["type"] == "FAILED"

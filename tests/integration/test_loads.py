@@ -125,9 +125,11 @@ def test_loads_are_published_in_order_and_labels_never_go_back(site):
     assert site.publications()[-2:] == published
 
 
-def test_announcement_without_a_month_starts_no_run_and_says_so(site):
+@pytest.mark.parametrize("payload", [{"load_id": "no-month"}, {"month": "2026-10", "load_id": None}])
+def test_announcement_without_a_month_or_a_name_starts_no_run_and_says_so(site, payload):
+    before = len(site.flow_runs())
     event = sales_loaded_event("2026-10", "no-month", event_id=uuid4(), occurred=datetime.now(UTC))
-    event["payload"] = {"load_id": "no-month"}
+    event["payload"] = payload
     site.server.post("/events", [event])
     wanted = {
         "event": {"name": ["prefect.automation.action.failed"]},
@@ -135,7 +137,7 @@ def test_announcement_without_a_month_starts_no_run_and_says_so(site):
     }
     failed = site.wait_until(lambda: site.server.post("/events/filter", {"filter": wanted})["events"])
     assert failed[0]["resource"]["prefect.resource.name"] == "dfu-sales-loaded"
-    assert site.flow_runs("no-month") == []
+    assert len(site.flow_runs()) == before
 
 
 def test_sensor_announces_a_load_in_parts_once_it_has_settled(site, monkeypatch):
@@ -262,6 +264,23 @@ def test_state_of_the_table_is_that_of_the_months_up_to_one(postgres_url):
     assert changed[1].fingerprint != newest.fingerprint
     rewritten = states("UPDATE fact_sales_monthly SET qty = qty + 1 WHERE startdate = '2026-01-01'")
     assert rewritten[0].fingerprint != july.fingerprint
+    # one DFU gets what another loses: number, sum and times stay
+    swap = "UPDATE fact_sales_monthly SET qty = qty {} WHERE startdate = '2026-03-01' AND sales_sk = ({})"
+    one = "SELECT {}(sales_sk) FROM fact_sales_monthly WHERE startdate = '2026-03-01'"
+    swapped = states(swap.format("+ 1", one.format("min")), swap.format("- 1", one.format("max")))
+    assert swapped[0].changed_months(rewritten[0]) == ["2026-03"]
+    assert (swapped[0].total_qty, swapped[0].rows) == (rewritten[0].total_qty, rewritten[0].rows)
+    assert swapped[0].fingerprint[:12] == rewritten[0].fingerprint[:12]
+    assert swapped[0].fingerprint != rewritten[0].fingerprint
+    # the order in which the rows lie is none of it
+    assert (
+        states(
+            "CREATE TABLE all_sales AS SELECT * FROM fact_sales_monthly ORDER BY qty",
+            "TRUNCATE fact_sales_monthly",
+            "INSERT INTO fact_sales_monthly SELECT * FROM all_sales",
+        )
+        == swapped
+    )
 
 
 @pytest.fixture

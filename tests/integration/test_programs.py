@@ -4,6 +4,7 @@ import runpy
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,9 @@ from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.files.tables import read_json
+from dfu_clustering.runs.ledger import Ledger
 from tests.databases import copied_database
+from tests.publish_records import line
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("quick_settings", "blank_pictures")]
 
@@ -272,6 +275,58 @@ def test_second_publish_tells_what_it_did_itself_and_keeps_the_labels_of_before_
     assert (len(frame), set(frame["cluster_assignment"])) == (20, {"august"})
     assert {path: len(frame) for path, frame in before.items()} == {path: len(kept()[path]) for path in before}
     assert sorted(map(len, before.values())) == [0, 20]
+
+
+def test_program_goes_on_from_no_clusters_of_another_warehouse(program, warehouse, data, tmp_path):
+    other = shutil.copytree(data / "clustering", tmp_path / "published")
+    for name in ("cluster_labels.csv", "cluster_assignments.csv"):
+        table = pd.read_csv(other / name, dtype=str)
+        table.assign(dfu_ck="other " + table["dfu_ck"]).to_csv(other / name, index=False)
+    model = read_json(other / "cluster_model.json")
+    before = (data / "clustering" / "cluster_metadata.json").read_bytes()
+    for name in (TRAIN, LABEL):
+        code, out, err = program(name, "--published", other)
+        assert (code, out) == (2, "")
+        assert "only 0% of the " in err
+        assert "another assortment or warehouse" in err
+        assert "move data/published away" in err
+    assert (data / "clustering" / "cluster_metadata.json").read_bytes() == before
+    assert read_json(other / "cluster_model.json") == model
+
+
+def test_program_publishes_an_older_month_only_where_somebody_says_so(program, warehouse, data, tmp_path):
+    assert program(UPDATE, "--skip-validation")[0] == 0
+    (line,) = Ledger(data / "clustering" / "publishes").publications()
+    assert (line.as_of_month, line.labels) == (
+        "2026-10",
+        pd.read_csv("data/clustering/cluster_labels.csv")["cluster_label"].value_counts().to_dict(),
+    )
+    before = labels_of(warehouse)
+    metadata = data / "clustering" / "cluster_metadata.json"
+    metadata.write_text(metadata.read_text().replace('"as_of_month": "2026-10"', '"as_of_month": "2026-09"'))
+    labels = pd.read_csv("data/clustering/cluster_labels.csv", dtype=str)
+    labels.assign(cluster_label="high_volume_steady").to_csv("data/clustering/cluster_labels.csv", index=False)
+    code, out, err = program(UPDATE, "--skip-validation")
+    assert code == 2
+    assert "would be updated" in out
+    assert "Labels of a later month are not replaced" in err
+    assert "give --publish-older-month. Nothing was written" in err
+    assert labels_of(warehouse) == before
+    assert program(UPDATE, "--skip-validation", "--publish-older-month")[0] == 0
+    assert {label for _, label, _ in labels_of(warehouse)} <= {"high_volume_steady", None}
+    assert [line.as_of_month for line in Ledger(data / "clustering" / "publishes").publications()] == [
+        "2026-10",
+        "2026-09",
+    ]
+
+
+def test_program_looks_at_what_the_flow_has_published_too(program, warehouse, data, tmp_path, monkeypatch):
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path / "var"))
+    by_flow = line("2026-11-c0ffee-aaaaaaaaaaaa", published_at=datetime(2026, 12, 5, tzinfo=UTC))
+    Ledger(tmp_path / "var" / "runs").append(by_flow)
+    code, _, err = program(UPDATE, "--skip-validation")
+    assert code == 2
+    assert "published as of 2026-11 by run 2026-11-c0ffee-aaaaaaaaaaaa" in err
 
 
 def test_missing_address_is_explained(program, monkeypatch):

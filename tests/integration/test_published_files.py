@@ -67,15 +67,19 @@ def published_files(run):
     return RunFolder(folder)
 
 
+def find(run, **how):
+    return find_published(run, CONFIG.tracking, Ledger(run.runs).publications(), **how)
+
+
 def test_run_whose_files_are_whole_is_continued(run):
-    assert find_published(run, CONFIG.tracking).run == published_folder(run).name
+    assert find(run).run == published_folder(run).name
 
 
 def test_outage_of_mlflow_is_no_reason_for_new_labels(run, monkeypatch):
     shutil.rmtree(published_folder(run))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(TrackingUnavailableError):
-        find_published(run, CONFIG.tracking)
+        find(run)
 
 
 def test_run_that_is_in_neither_place_stops_the_next_unless_a_reason_is_given(run, monkeypatch):
@@ -83,8 +87,8 @@ def test_run_that_is_in_neither_place_stops_the_next_unless_a_reason_is_given(ru
     shutil.rmtree(published_folder(run))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(DataError, match=f"cluster_model.json neither in .*{name}"):
-        find_published(run, CONFIG.tracking)
-    choice = find_published(run, CONFIG.tracking, override_reason="the disk is lost")
+        find(run)
+    choice = find(run, override_reason="the disk is lost")
     assert choice.run is None
     assert choice.problem is not None
     assert f"labels are made from scratch and do not continue those of {name}" in choice.problem
@@ -116,7 +120,7 @@ def stored_model(run):
 
 def require_refused(run, match):
     with pytest.raises(DataError, match=match) as refusal:
-        find_published(run, CONFIG.tracking)
+        find(run)
     assert "override_reason" in refusal.value.remedy
     assert "make labels from scratch" in refusal.value.remedy
 
@@ -139,7 +143,7 @@ def test_run_of_a_version_that_pickled_its_model_is_refused_and_the_pickle_never
     (folder / "cluster_pipeline.pkl").write_bytes(pickle.dumps(Unwanted(tmp_path / "loaded")))
     require_refused(run, r"cluster_pipeline.pkl, a pickle of an earlier version, which is never loaded")
     assert not (tmp_path / "loaded").exists()
-    assert find_published(run, CONFIG.tracking, override_reason="new version").run is None
+    assert find(run, override_reason="new version").run is None
 
 
 def test_model_of_another_schema_version_is_refused_with_both_versions(run):
@@ -150,7 +154,7 @@ def test_model_of_another_schema_version_is_refused_with_both_versions(run):
 def test_dry_run_on_labels_of_the_former_scheme_goes_on_and_tells_the_publishing_run_what_it_needs(run):
     replace_model(run, json.dumps(stored_model(run) | {"schema_version": 1}).encode())
     require_refused(run, "schema_version 1, whose labels are words of whole clusters")
-    choice = find_published(run, CONFIG.tracking, dry_run=True)
+    choice = find(run, dry_run=True)
     assert choice.run is None
     assert choice.problem is not None
     assert "This is a dry run; a publish needs an override_reason" in choice.problem
@@ -168,7 +172,7 @@ def test_settings_of_another_version_in_the_metadata_keep_no_run_from_being_cont
     metadata = read_json(path)
     del metadata["config"]["refit"], metadata["config"]["data_quality"]["coverage_drop"]
     write_json(metadata | {"config": metadata["config"] | {"of_another_version": 1}}, path)
-    assert find_published(run, CONFIG.tracking).run == published_folder(run).name
+    assert find(run).run == published_folder(run).name
 
 
 def test_month_whose_earlier_publish_cannot_be_read_continues_its_own(run):
@@ -179,7 +183,7 @@ def test_month_whose_earlier_publish_cannot_be_read_continues_its_own(run):
     shutil.copytree(earlier, own)
     ledger.append(line.model_copy(update={"as_of_month": "2026-11", "run": own.name}))
     RunFolder(earlier).path(RunFile.MODEL).unlink()
-    assert find_published(run, CONFIG.tracking).run == own.name
+    assert find(run).run == own.name
 
 
 @pytest.mark.parametrize(
@@ -208,7 +212,7 @@ def test_run_of_another_assortment_has_nothing_to_continue_and_that_is_reported(
     path = published_files(run).path(RunFile.LABELS)
     table = read_table(path)
     write_table(table.assign(dfu_ck="other_" + table["dfu_ck"]), path)
-    choice = find_published(run, CONFIG.tracking)
+    choice = find(run)
     assert choice.run is None
     assert choice.problem is not None
     assert f"this run has only 0% of its {len(table)} DFUs" in choice.problem

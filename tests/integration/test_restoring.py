@@ -1,5 +1,6 @@
 """Taking back: the labels of an earlier run, from its folder or from MLflow, by program and by flow."""
 
+import json
 import runpy
 import shutil
 import sys
@@ -17,17 +18,18 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.files.tables import read_json, read_table
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.archive import EarlierRuns
+from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.manifest import RECORD_PUBLICATION
+from dfu_clustering.runs.manifest import NOTE_PUBLISHED, RECORD_PUBLICATION
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.restore_labels import (
     find_run_to_restore,
+    note_replaced,
     open_restore,
-    record_restore,
-    replaced_run,
 )
 from dfu_clustering.steps.restore_labels import restore_labels as restore_labels_step
 from dfu_clustering.tracking.store import mlflow_store
+from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement
 from flows.restore_assignments import restore_assignments
 from scripts import announce_sales_load
@@ -192,8 +194,10 @@ def test_run_is_found_in_mlflow_once_ledger_and_folders_are_lost(restore, site, 
     restore("--run", wanted)
     assert published(postgres_url) == {"a": "low", "b": "high", "c": None, "d": None}
     (line,) = Ledger(site / "runs").publications()
-    told = {"load_id": None, "restored": True, "published_at": line.published_at}
-    assert line == published_then.model_copy(update=told)
+    changed: dict[str, object] = {"load_id": None, "restored": True, "published_at": line.published_at}
+    changed |= {"warehouse": line.warehouse, "labels_digest": line.labels_digest}
+    assert line == published_then.model_copy(update=changed)
+    assert str(line.labels_digest).partition(":")[0] == "2"
 
 
 def test_id_that_only_resembles_that_of_a_run_finds_none(restore, site, postgres_url):
@@ -239,14 +243,27 @@ def test_lost_ledger_and_mlflow_that_is_down_can_be_tried_again(restore, site, p
     assert rows_of_dim_dfu(postgres_url) == rows
 
 
-def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(site):
-    runs = site / "runs"
+def newest_run(noted):
+    return noted.newest.run
+
+
+def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(site, postgres_url):
+    runs, engine = site / "runs", connect_engine(postgres_url)
     earlier, publication = find_run_to_restore(runs, CONFIG, run=AUGUST, before=None)
     cut_off = open_restore(runs, earlier, "0123456789ab")
-    assert replaced_run(cut_off, dry_run=False) == SEPTEMBER
-    record_restore(cut_off, publication, published_at=NOON + timedelta(days=1))
+    assert newest_run(note_replaced(cut_off, engine, dry_run=False)) == SEPTEMBER
+    restore_labels_step(cut_off, engine, earlier, publication, CONFIG)
+    cut_off.path(RunFile.MANIFEST).write_text(
+        json.dumps(
+            {"steps": {NOTE_PUBLISHED.name: read_json(cut_off.path(RunFile.MANIFEST))["steps"][NOTE_PUBLISHED.name]}}
+        )
+    )
     resumed = open_restore(runs, earlier, "0123456789ab")
-    assert replaced_run(resumed, dry_run=False) == SEPTEMBER
+    assert newest_run(note_replaced(resumed, engine, dry_run=False)) == SEPTEMBER
+    # killed before its manifest said that it has published: it knows its own line, and reports what it did
+    assert restore_labels_step(resumed, engine, earlier, publication, CONFIG).updated == 1
+    assert [line.run for line in Ledger(runs).publications()] == [AUGUST, SEPTEMBER, AUGUST]
+    engine.dispose()
 
 
 def test_server_that_refuses_to_hear_of_a_restore_does_not_cost_its_record(restore, site):

@@ -12,7 +12,9 @@ from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.files.tables import read_json
 from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import FIND_PUBLISHED, PUBLISH_LABELS
+from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import PublishedChoice
 from dfu_clustering.steps.build_features import build_features
@@ -22,6 +24,7 @@ from dfu_clustering.steps.record_run import record_early, record_run
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.tracking.store import mlflow_store
 from dfu_clustering.warehouse.connect import connect_engine
+from tests.publish_records import line
 
 pytestmark = pytest.mark.integration
 
@@ -62,7 +65,8 @@ def do_all(engine, run):
     build_features(run, CONFIG, engine)
     train_model(run, CONFIG)
     label_segments(run, CONFIG)
-    run.once(PUBLISH_LABELS, lambda: update_assignments(run, engine))
+    record = LedgerRecord(Ledger(run.runs), run, line(run.name))
+    run.once(PUBLISH_LABELS, lambda: update_assignments(run, engine, record=record))
 
 
 def test_same_data_and_seed_twice_are_the_same_files(engine, finished, tmp_path):

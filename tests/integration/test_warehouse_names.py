@@ -268,6 +268,38 @@ def test_target_that_labels_cannot_be_written_to_is_refused(gate, damage, found)
     assert found in check.description
 
 
+# what the extension of that name begins with; the server of the tests has neither it nor ICU
+CITEXT = """
+CREATE TYPE citext;
+CREATE FUNCTION citextin(cstring) RETURNS citext LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION citextout(citext) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE citext (INPUT = citextin, OUTPUT = citextout, STORAGE = extended, CATEGORY = 'S', COLLATABLE = true);
+CREATE CAST (citext AS text) WITHOUT FUNCTION AS IMPLICIT;
+CREATE CAST (text AS citext) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE CAST (varchar AS citext) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE DOMAIN code AS citext;
+CREATE DOMAIN item AS code;
+"""
+EITHER_CASE = """
+SET allow_system_table_mods = on;
+CREATE COLLATION either_case (provider = libc, locale = 'C');
+UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'either_case';
+"""
+
+
+@pytest.mark.parametrize("kind", ["citext", "item", 'text COLLATE "either_case"'])
+@pytest.mark.parametrize(
+    ("role", "column"), [("sales", "item_id"), ("item", "item_id"), ("dfu", "item_id"), ("dfu", LABEL)]
+)
+def test_keys_and_labels_that_the_database_compares_loosely_are_refused(gate, role, column, kind):
+    table = f'"Sales Mart".{quoted(COMPANY["tables"][role])}'
+    failures = gate(CITEXT + EITHER_CASE, f"ALTER TABLE {table} ALTER {column} TYPE {kind}")
+    check = failures["labels_can_be_written" if role == "dfu" else "columns_and_types"]
+    assert check.severity == "critical"
+    told = "compared by its collation or type, not byte by byte as the project does: ALTER it to text"
+    assert told in check.sample_keys[0]
+
+
 def test_target_is_looked_at_again_before_labels_are_written(company_url):
     names = load_config(warehouse=COMPANY).warehouse
     keys = PANEL.dfus["dfu_ck"].to_pylist()[:50]

@@ -20,6 +20,7 @@ from dfu_clustering.runs.archive import EarlierRun
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.summaries import NotedPublish
 from dfu_clustering.steps.restore_labels import summarize_restore
 from dfu_clustering.tracking.reader import RecordedRuns
 
@@ -56,7 +57,7 @@ def write_restore(runs, name, *, of, dfus, published_at):
             recorded=RecordedRuns(load_config().tracking, runs),
         ),
         publish_summary(dfus),
-        replaced=None,
+        replaced=NotedPublish(newest=None),
         alias="moved",
         published_at=published_at,
     )

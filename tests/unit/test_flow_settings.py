@@ -17,6 +17,7 @@ OWN = (
     "load_id",
     "only_new_load",
     "continue_published",
+    "publish_older_month",
     "require_approval",
     "accept_warnings",
     "skip_suites",

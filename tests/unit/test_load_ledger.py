@@ -3,16 +3,17 @@
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.loads.events import sales_loaded_event
-from dfu_clustering.loads.publication import Publication, find_publication, month_to_publish
+from dfu_clustering.loads.publication import Publication, find_publication, find_state, month_to_publish
 from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.loads.sensor import Watch, look
-from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.ledger import Ledger, Pending
 
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
 OCTOBER = SalesState(
@@ -65,8 +66,21 @@ def test_fingerprint_stays_the_same_from_version_to_version():
         '{"as_of_month":"2026-10","rows":1000,"newest_load_ts":"2026-11-04T03:00:00.000000Z",'
         '"newest_modified_ts":"2026-11-04T03:00:00.000000Z","total_qty":"51234.5000"}'
     )
-    assert OCTOBER.model_dump_json() == expected
+    assert OCTOBER.model_dump_json(exclude={"months"}) == expected
     assert OCTOBER.load_id == "2026-10-25523bdc077c"
+    # and after the digits that show more, those of earlier versions still find their line
+    by_month = OCTOBER.model_copy(update={"months": {"2026-10": "a"}})
+    assert by_month.load_id == "2026-10-25523bdc077c-1422635f"
+    assert found([publication(OCTOBER)], by_month) is not None
+    assert found([publication(by_month)], by_month) is not None
+
+
+def test_rows_that_are_rewritten_without_another_sum_or_time_are_another_state():
+    months = {"2026-09": "a", "2026-10": "b"}
+    before, after = (OCTOBER.model_copy(update={"months": months | {"2026-09": digest}}) for digest in "ac")
+    assert before.fingerprint != after.fingerprint
+    assert after.changed_months(before) == ["2026-09"]
+    assert found([publication(before)], after) is None
 
 
 def test_load_is_published_once_whatever_it_is_called():
@@ -232,6 +246,48 @@ def test_bytes_that_are_no_text_say_what_to_do(tmp_path):
     ledger.path.write_bytes(b"\xff\xfe\x00\n" + ledger.path.read_bytes())
     with pytest.raises(DataError, match=r"bytes that are not text.*restore the file"):
         ledger.publications()
+
+
+SEPTEMBER = OCTOBER.model_copy(update={"as_of_month": "2026-09"})
+
+
+def test_load_whose_labels_an_older_month_has_replaced_is_to_be_published_again():
+    october, by_hand = publication(), publication(SEPTEMBER, load_id=None, run="2026-09-c0ffee-33333333")
+    assert found([october, by_hand], OCTOBER, "load-1") is None
+    assert find_state([october, by_hand], OCTOBER) is None
+    restored = october.model_copy(update={"load_id": None, "restored": True})
+    assert found([october, by_hand, restored], OCTOBER, "another") is restored
+    assert find_state([by_hand, october], OCTOBER) is october
+
+
+def test_pending_publish_becomes_a_line_once_or_none(tmp_path):
+    ledger = Ledger(tmp_path)
+    first, second = (publication(load_id=name, warehouse="w") for name in ("first", "second"))
+    ledger.prepare(Pending(transaction=1, publication=first))
+    ledger.settle("another", lambda _: True)
+    assert ledger.publications() == []
+    ledger.settle("w", lambda pending: pending.transaction == 1)
+    ledger.prepare(Pending(transaction=2, publication=second))
+    ledger.settle("w", lambda pending: pending.transaction == 1)
+    # killed between the line and the end of the pending one
+    ledger.prepare(Pending(transaction=1, publication=first))
+    ledger.settle("w", lambda _: True)
+    assert ledger.publications() == [first]
+    assert [path.name for path in tmp_path.iterdir()] == ["published.jsonl"]
+
+
+def test_line_of_an_earlier_version_is_read(tmp_path):
+    line: dict[str, Any] = {
+        "as_of_month": "2026-10",
+        "load_id": None,
+        "fingerprint": "f",
+        "config_digest": "c",
+        "run": "r",
+        "labels": {},
+    }
+    (tmp_path / "published.jsonl").write_text(json.dumps(line | {"published_at": "2026-11-05T12:00:00Z"}) + "\n")
+    (found,) = Ledger(tmp_path).publications()
+    assert (found.warehouse, found.labels_digest, found.began, found.published_at) == (None, None, None, NOON)
 
 
 def test_load_that_was_published_before_a_restore_is_still_published():

@@ -1,11 +1,15 @@
 """One publish as the ledger keeps it, and when a load counts as published."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 from pydantic import AwareDatetime
 
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.loads.sales_loads import SalesState
+
+NOT_YET: Final = datetime(1, 1, 1, tzinfo=UTC)  # when a line was published that is only about to be
 
 
 class Publication(Summary):
@@ -21,6 +25,9 @@ class Publication(Summary):
         published_at: When, with its time zone.
         restored: Whether the labels of an earlier run were restored; ``run`` is that earlier run then.
         model_sha256: Of the stored model, so that damage is noticed; None where it was not kept.
+        warehouse: Which DFU table was published to; None in lines of earlier versions, as the next two.
+        labels_digest: Which DFU of that table has which label since.
+        began: When the run began, by the warehouse's clock.
     """
 
     as_of_month: str
@@ -32,6 +39,9 @@ class Publication(Summary):
     published_at: AwareDatetime
     restored: bool = False
     model_sha256: str | None = None
+    warehouse: str | None = None
+    labels_digest: str | None = None
+    began: AwareDatetime | None = None
 
     def __str__(self) -> str:
         """Return it in the words of a run's state message."""
@@ -58,9 +68,30 @@ def find_publication(
     That is a publish for the same load_id, or one of the same table state with the same configuration, whatever its
     load was called. The run's own publish does not count: a run that is resumed after it continues to its end.
     """
-    for publication in reversed(publications):
+
+    def answers(publication: Publication) -> bool:
         same_load = load_id is not None and publication.load_id == load_id
-        same_state = (publication.fingerprint, publication.config_digest) == (state.fingerprint, config_digest)
-        if (same_load or same_state) and not publication.run.endswith(f"-{run_id}"):
-            return publication
+        same_state = state.has(publication.fingerprint) and publication.config_digest == config_digest
+        return (same_load or same_state) and not publication.run.endswith(f"-{run_id}")
+
+    return _standing_answer(publications, answers)
+
+
+def find_state(publications: Sequence[Publication], state: SalesState) -> Publication | None:
+    """Return the publish of a table's state, with whatever configuration and name."""
+    return _standing_answer(publications, lambda publication: state.has(publication.fingerprint))
+
+
+def _standing_answer(publications: Sequence[Publication], answers: Callable[[Publication], bool]) -> Publication | None:
+    """Return the newest publish that answers, but for those that a run replaced by labels of an earlier month.
+
+    Labels that were put back replace no answer: somebody did not want the load's labels, and wants them no more when
+    the load is announced again. They renew the answer of the run that they are of.
+    """
+    newest_of = {publication.run: place for place, publication in enumerate(publications)}
+    for publication in reversed(publications):
+        if answers(publication):
+            later = publications[newest_of[publication.run] + 1 :]
+            if not any(not one.restored and one.as_of_month < publication.as_of_month for one in later):
+                return publication
     return None

@@ -20,6 +20,11 @@ class CommitUnknownError(DfuClusteringError):
     """The connection was lost while COMMIT was under way; publishing again finds out and sets it right."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return what PostgreSQL says first, or the kind of the error where it says nothing."""
+    return (str(error).strip() or type(error).__name__).partition("\n")[0]
+
+
 class Transition(Summary):
     """So many DFUs go from one label to another; null is no label."""
 

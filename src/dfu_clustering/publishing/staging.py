@@ -1,21 +1,19 @@
 """New labels beside those in the warehouse, within one transaction: what changes, and what was there before."""
 
-import hashlib
 import io
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
-from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import require_none
-from dfu_clustering.publishing.journal import Attempt
 from dfu_clustering.publishing.outcome import PublishSummary, Transition
 from dfu_clustering.warehouse.connect import schema_errors
 from dfu_clustering.warehouse.statements import statement
@@ -123,31 +121,12 @@ def _keys(cursor: Cursor, query: str) -> list[str]:
     return [key for (key,) in cursor.fetchall()]
 
 
-def was_committed(connection: Connection, attempt: Attempt) -> bool:
-    """Tell whether an earlier attempt was committed, also by a server that has crashed since."""
+def begun_transaction(connection: Connection) -> tuple[int, datetime]:
+    """Return the id of the transaction under way, by which PostgreSQL knows it later, and its clock's time."""
     with connection.cursor() as cursor:
-        cursor.execute("SAVEPOINT before_question")
-        try:
-            cursor.execute("SELECT txid_status(%s)", (attempt.transaction,))
-            (status,) = cursor.fetchone() or (None,)
-        except pg_errors.InvalidParameterValue:  # an id of the future: the database was restored from a backup
-            cursor.execute("ROLLBACK TO SAVEPOINT before_question")
-            return False
-    return bool(status == "committed")
-
-
-def transaction_id(connection: Connection) -> int:
-    """Return the id of the transaction under way, by which PostgreSQL knows later whether it was committed."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT txid_current()")
-        (transaction,) = cursor.fetchone() or (0,)
-    return int(transaction)
-
-
-def labels_digest(labels: pd.DataFrame) -> str:
-    """Return a digest of which DFU gets which label, whatever the order of the rows."""
-    rows = pd.util.hash_pandas_object(labels[["dfu_ck", "cluster_label"]], index=False).sort_values()
-    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
+        cursor.execute("SELECT txid_current(), clock_timestamp()")
+        row: Any = cursor.fetchone()
+    return int(row[0]), row[1].astimezone(UTC)
 
 
 def previous_labels(connection: Connection, changes: int) -> pd.DataFrame:

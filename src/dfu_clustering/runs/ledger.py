@@ -1,9 +1,15 @@
-"""The ledger of publishes: one line of JSON each in the runs folder, because the user's schema takes no new table."""
+"""The ledger of publishes: one line of JSON each in the runs folder, because the user's schema takes no new table.
+
+A line is written under the publish lock, so the order of the lines is that of the publishes. Before a publish is
+committed its line is on disk as a pending one. Whoever takes the lock next settles it: where PostgreSQL says that the
+transaction was committed, it becomes a line.
+"""
 
 import fcntl
+import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +17,25 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.files.tables import atomic_path
 from dfu_clustering.loads.publication import Publication
 
 logger = logging.getLogger(__name__)
+
+_WAREHOUSE_DIGITS = 12
+
+
+class Pending(Summary):
+    """A publish that is about to be committed, or was, and whose line is not in the ledger yet.
+
+    Attributes:
+        transaction: Its PostgreSQL id.
+        publication: Its line.
+    """
+
+    transaction: int
+    publication: Publication
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,32 @@ class Ledger:
         self.runs.mkdir(parents=True, exist_ok=True)
         with self._locked(), atomic_path(self.path) as draft:
             draft.write_text(f"{self._whole_text()}{publication.model_dump_json()}\n", encoding="utf-8")
+
+    def pending_path(self, warehouse: str) -> Path:
+        """Return where the pending publish to a warehouse lies: each warehouse has a publish lock of its own."""
+        digest = hashlib.sha256(warehouse.encode()).hexdigest()[:_WAREHOUSE_DIGITS]
+        return self.runs / f".publishing-{digest}.json"
+
+    def prepare(self, pending: Pending) -> None:
+        """Keep a publish that is about to be committed; on disk when this returns."""
+        write_summary(pending, self.pending_path(pending.publication.warehouse or ""))
+
+    def settle(self, warehouse: str, was_committed: Callable[[Pending], bool]) -> None:
+        """Make the pending publish to a warehouse a line, or drop it; under its publish lock.
+
+        Args:
+            warehouse: Whose lock is held.
+            was_committed: Whether it was, as the warehouse says.
+        """
+        path = self.pending_path(warehouse)
+        if not path.exists():
+            return
+        pending = read_summary(Pending, path)
+        committed = was_committed(pending)
+        if committed and pending.publication not in self.publications():
+            self.append(pending.publication)
+        path.unlink()
+        logger.info("settled committed=%s pending publish %s", committed, pending.publication)
 
     def _parsed(self, line: str, number: int) -> Publication:
         try:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.segments.fitted_model import FROM_SCRATCH, FittedModel, parse_model
 from dfu_clustering.segments.published_model import PublishedModel
 
+LEAST_SHARED: Final = 0.5  # of the published DFUs; below it the published run was of another assortment or database
 _PICKLED = "cluster_pipeline.pkl"  # what versions before the stored model left in its place
 
 
@@ -114,6 +116,26 @@ class PublishedFiles:
             found=f"features as of {as_of_month} and {self.run} as of {before}",
             remedy="name a run of an earlier month, or none",
         )
+
+    def shared_share(self, known: "pd.Series[str]") -> float:
+        """Return the share (0-1) of its DFUs that are among others."""
+        return float(self.model.labels.index.isin(known).mean())
+
+    def require_shared(self, known: "pd.Series[str]") -> None:
+        """Check that it is of the same assortment and warehouse as the DFUs that continue it.
+
+        Raises:
+            DataError: Too few of its DFUs are among them.
+        """
+        shared = self.shared_share(known)
+        if shared < LEAST_SHARED:
+            raise DataError(
+                "Labels continue those of the same DFUs",
+                found=f"only {shared:.0%} of the {len(self.model.labels)} DFUs of {self.run} are among the "
+                f"{len(known)} of these features, less than {LEAST_SHARED:.0%}: another assortment or warehouse",
+                remedy="check DATABASE_URL, name the run that published to this warehouse, or run without one (with "
+                "make: move data/published away) and labels are made from scratch",
+            )
 
     def _refuse_pickle(self) -> None:
         """Say what to do with the run of a version that pickled its model: loading a pickle executes what is in it."""

@@ -141,6 +141,10 @@ class Run(RunFolder):
         logger.info("step=%s duration_s=%.2f run=%s", step.name, duration_s, self.name)
         return summary
 
+    def renew(self, step: Step[S], summary: S) -> None:
+        """Put another summary in place of the one that a step has left."""
+        self._add_to_manifest(step, summary, self.durations_s().get(step.name, 0.0))
+
     def has_finished(self, step: Step[Any]) -> bool:
         """Tell whether a step is in the manifest."""
         return step.name in self._manifest()

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.config.clustering import LabelingConfig, RunSettings, Space
@@ -48,9 +48,15 @@ class FeatureSummary(Summary):
 
 
 class NotedPublish(Summary):
-    """What was published when a run began: its labels may replace these and nothing newer; None: nothing was."""
+    """What was published when a run began: its labels may replace these and nothing newer.
+
+    Attributes:
+        newest: What was published last; None: nothing was.
+        began: When the run began, by the warehouse's clock; None in runs of earlier versions.
+    """
 
     newest: Publication | None
+    began: AwareDatetime | None = None
 
 
 class PublishedChoice(Summary):

@@ -21,6 +21,7 @@ from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_fea
 from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
+from dfu_clustering.loads.sales_loads import SalesState, require_unchanged
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
@@ -47,6 +48,7 @@ def build_features(
     as_of_month: str | None = None,
     part: Part = WHOLE,
     same_as: str | None = None,
+    judged: SalesState | None = None,
 ) -> FeatureSummary:
     """Read the warehouse as of a month and write the feature matrix and the files beside it.
 
@@ -57,8 +59,10 @@ def build_features(
         as_of_month: ``2026-10``; default: the newest month with sales.
         part: DFUs to read; a part without any that can be clustered writes neither matrix nor panel.
         same_as: Name of the open snapshot in which all parts are read.
+        judged: The sales that the gate has judged; None: whatever is there.
 
     Raises:
+        SalesChangedError: The sales are others than those.
         ConfigError: An attribute is called like a feature.
         WarehouseError: A table or column is missing.
         DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
@@ -66,7 +70,8 @@ def build_features(
     names = names_of(engine)
     require_own_names(names)
     with snapshot(engine, part=part, same_as=same_as) as source:
-        read = read_source(source, names, as_of_month=as_of_month, part=part)
+        span = require_unchanged(source, judged) if judged else None
+        read = read_source(source, names, as_of_month=as_of_month, part=part, span=span)
     return write_features(files, config, read, names, may_be_empty=part != WHOLE)
 
 

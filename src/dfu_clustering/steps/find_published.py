@@ -1,31 +1,60 @@
 """Which published run this one continues, and whether it can."""
 
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
+from sqlalchemy import Engine
 
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
+from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import publications_to_continue, require_publication_of_run
 from dfu_clustering.runs.manifest import FIND_PUBLISHED, once
-from dfu_clustering.runs.published_files import PublishedFiles
+from dfu_clustering.runs.published_files import LEAST_SHARED, PublishedFiles
 from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.standing import Standing, find_standing
 from dfu_clustering.runs.summaries import PublishedChoice
 from dfu_clustering.segments.fitted_model import FROM_SCRATCH
+from dfu_clustering.steps.publish_labels import preview_publish
+from dfu_clustering.tracking.store import TrackingUnavailableError
 
 logger = logging.getLogger(__name__)
 
-_LEAST_SHARED = 0.5  # of the published DFUs; below it the published run was of another assortment or database
+
+def find_standing_runs(engine: Engine, runs: Path, tracking: TrackingConfig) -> Standing:
+    """Return which publishes stand: also one of which only DFUs have left dim_dfu since does.
+
+    Raises:
+        ConcurrentChangeError: Somebody publishes, and does not come to an end.
+    """
+
+    def has_labels_of(publication: Publication) -> bool:
+        try:
+            earlier = EarlierRuns.in_folder(runs.parent, tracking).named(publication.run)
+            preview = preview_publish(earlier, engine)
+        except (DataError, TrackingUnavailableError) as error:
+            logger.warning("find_standing cannot compare the labels of %s: %s", publication.run, error)
+            return False
+        return preview.updated + preview.cleared == 0
+
+    return find_standing(engine, runs, has_labels_of)
 
 
 @once(FIND_PUBLISHED)
 def find_published(
-    run: Run, tracking: TrackingConfig, *, override_reason: str | None = None, dry_run: bool = False
+    run: Run,
+    tracking: TrackingConfig,
+    publications: Sequence[Publication],
+    *,
+    override_reason: str | None = None,
+    dry_run: bool = False,
 ) -> PublishedChoice:
-    """Find the run to continue, by the ledger.
+    """Find the run to continue among the publishes that stand.
 
     Labels that nothing connects with the published ones would change their meaning in silence. So a published run
     whose files are gone or cannot be read stops this one, unless a person gives a reason to start from scratch. A dry
@@ -35,6 +64,7 @@ def find_published(
     Args:
         run: The run, whose features are built.
         tracking: Where MLflow keeps what a folder has no more.
+        publications: Those that stand.
         override_reason: Why labels may be made from scratch where the published run cannot be read.
         dry_run: Whether the labels are only to be looked at.
 
@@ -43,15 +73,15 @@ def find_published(
         TrackingUnavailableError: Its folder is gone and MLflow does not answer; a retry may succeed.
     """
     errors: list[DataError] = []
-    possible = publications_to_continue(Ledger(run.runs).publications(), run.as_of_month)
+    possible = publications_to_continue(publications, run.as_of_month)
     for publication in possible:
         try:
             published = published_files(run, tracking, publication.run)
-            dfu_ck = published.model.labels.index
+            shared = published.shared_share(_known_dfus(run))
         except DataError as error:
             errors.append(error)
         else:
-            return _choice(run, publication.run, dfu_ck)
+            return _choice(published, shared)
     if not errors:
         return PublishedChoice(run=None)
     first = errors[0]
@@ -66,15 +96,18 @@ def find_published(
     return _from_scratch(possible[0].run, f"{first} {reason}")
 
 
-def _choice(run: Run, published: str, dfu_ck: "pd.Index[str]") -> PublishedChoice:
+def _known_dfus(run: Run) -> "pd.Series[str]":
     clustered = run.table(RunFile.MATRIX, ["dfu_ck"])["dfu_ck"]
     left_out = run.find_table(RunFile.EXCLUDED)
-    known = clustered if left_out is None else pd.concat([clustered, left_out["dfu_ck"]])
-    shared = float(dfu_ck.isin(known).mean())
-    if shared >= _LEAST_SHARED:
-        return PublishedChoice(run=published)
-    found = f"this run has only {shared:.0%} of its {len(dfu_ck)} DFUs, less than"
-    return _from_scratch(published, f"{found} {_LEAST_SHARED:.0%}: it is of another assortment or database")
+    known: pd.Series[str] = clustered if left_out is None else pd.concat([clustered, left_out["dfu_ck"]])
+    return known
+
+
+def _choice(published: PublishedFiles, shared: float) -> PublishedChoice:
+    if shared >= LEAST_SHARED:
+        return PublishedChoice(run=published.run)
+    found = f"this run has only {shared:.0%} of its {len(published.model.labels)} DFUs, less than"
+    return _from_scratch(published.run, f"{found} {LEAST_SHARED:.0%}: it is of another assortment or database")
 
 
 def published_files(run: Run, tracking: TrackingConfig, published: str) -> PublishedFiles:

@@ -47,11 +47,14 @@ def label_segments(
         pictures: Whether to draw.
 
     Raises:
-        DataError: A file is unreadable, lacks columns, or the files do not belong together.
+        DataError: A file is unreadable, lacks columns, or the files do not belong together; or the published run is of
+            other DFUs.
     """
     centroids, assignments = files.table(RunFile.CENTROIDS), files.table(RunFile.ASSIGNMENTS)
     metadata = files.metadata()
     _require_same_training(centroids, assignments, metadata, files)
+    if published is not None:
+        published.require_shared(_known_dfus(files, assignments))
     labelled, within_margin_share = _labelled(assignments, metadata, config)
     true_share = float(labelled.is_true.mean())
     truth = {"true_share": true_share, "within_margin_share": within_margin_share}  # of the labels as they are written
@@ -113,6 +116,13 @@ def _named(
 def _thresholds(labeling: LabelingConfig) -> dict[str, Any]:
     """Return what labels are named by; the rest of the section says who is in a segment, and who has a label."""
     return labeling.model_dump(exclude={"lifecycle", "membership_margin"})
+
+
+def _known_dfus(files: RunFolder, assignments: pd.DataFrame) -> "pd.Series[str]":
+    left_out = files.find_table(RunFile.LEFT_OUT)
+    others = [] if left_out is None else [left_out["dfu_ck"]]
+    known: pd.Series[str] = pd.concat([assignments["dfu_ck"], *others])
+    return known
 
 
 def _lifecycle(files: RunFolder, labelled: Labelled) -> pd.DataFrame:

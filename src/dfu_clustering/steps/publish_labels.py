@@ -1,40 +1,100 @@
-"""Step 4: the labels go to dim_dfu."""
+"""Step 4: the labels go to dim_dfu, and their line into the ledger."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
 from sqlalchemy import Engine
 
 from dfu_clustering.config.operations import TrackingConfig
-from dfu_clustering.publishing.journal import Attempt, PublishJournal
+from dfu_clustering.files.tables import sha256
+from dfu_clustering.loads.publication import NOT_YET, Publication
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.publishing.record import PublishRecord
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
 from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.runs.manifest import PUBLISH_LABELS, once
-from dfu_clustering.runs.overtaken import require_not_overtaken
-from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.manifest import NOTE_PUBLISHED, PUBLISH_LABELS, READ_SALES_STATE, once
+from dfu_clustering.runs.overtaken import require_newest
+from dfu_clustering.runs.publish_record import LedgerRecord
+from dfu_clustering.runs.run import Run, RunName
 from dfu_clustering.steps.record_run import record_early
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @once(PUBLISH_LABELS)
-def publish_run(run: Run, engine: Engine, tracking: TrackingConfig, *, dry_run: bool) -> PublishSummary:
+def publish_run(
+    run: Run,
+    engine: Engine,
+    tracking: TrackingConfig,
+    *,
+    dry_run: bool = False,
+    load_id: str | None = None,
+    publish_older_month: bool = False,
+) -> PublishSummary:
     """Publish the labels of a run; DFUs that left dim_dfu or came since its features were read are reported.
 
+    Args:
+        run: Its labels are written, and its sales state is read.
+        engine: The warehouse.
+        tracking: Where the labels of before are kept, too.
+        dry_run: Report what would change and write nothing.
+        load_id: The load that asks for the run.
+        publish_older_month: Whether labels of a later month may be replaced.
+
     Raises:
-        OvertakenError: Another run has published since this one began; nothing is written.
+        OvertakenError: Newer labels were published since this one began; nothing is written.
         DataError, ConcurrentChangeError, SlowStatementError, CommitUnknownError: As update_assignments().
     """
+
+    def require_allowed(newest: Publication | None) -> None:
+        require_newest(run, newest, publish_older_month=publish_older_month)
+
+    record = LedgerRecord(
+        Ledger(run.runs),
+        run,
+        line_of_run(run, load_id=load_id),
+        require_allowed,
+        lambda previous: record_early(run, previous, tracking),
+    )
     return update_assignments(
         run,
         engine,
         dry_run=dry_run,
         unknown="report",
         excluded=run.table(RunFile.EXCLUDED)["dfu_ck"].astype("str"),
-        allowed=lambda: require_not_overtaken(run),
-        record=lambda previous: record_early(run, previous, tracking),
+        record=record,
     )
+
+
+def line_of_run(run: Run, *, load_id: str | None) -> Publication:
+    """Return what a run's line in the ledger says, but for what only its publish knows.
+
+    Raises:
+        KeyError: What was there when the run began is not noted.
+    """
+    noted, name = run.find_result(NOTE_PUBLISHED), RunName.parse(run.name)
+    return line_of_labels(
+        run,
+        Publication(
+            as_of_month=run.as_of_month,
+            load_id=load_id,
+            fingerprint=run.result(READ_SALES_STATE).fingerprint,
+            config_digest=name.config_digest if name else "",
+            run=run.name,
+            labels={},
+            published_at=NOT_YET,
+            began=noted.began if noted else None,
+        ),
+    )
+
+
+def line_of_labels(files: RunFolder, line: Publication) -> Publication:
+    """Return a line with what the files of the labels say."""
+    sizes = files.table(RunFile.LABELS)["cluster_label"].value_counts()
+    model = files.find(RunFile.MODEL)
+    labels = {str(label): int(dfus) for label, dfus in sizes.items()}
+    return line.model_copy(update={"labels": labels, "model_sha256": sha256(model) if model else None})
 
 
 def preview_publish(run: RunFolder, engine: Engine) -> PublishSummary:
@@ -50,13 +110,9 @@ def update_assignments(
     unknown: Literal["error", "report"] = "error",
     least_known_share: float = 0.0,
     excluded: "pd.Series[str] | None" = None,
-    journal: RunFolder | None = None,
-    allowed: Callable[[], None] | None = None,
-    record: Callable[[Path], None] | None = None,
+    record: PublishRecord | None = None,
 ) -> PublishSummary:
     """Write labels to dim_dfu.cluster_assignment in one transaction.
-
-    The labels of all rows that change are kept before they do.
 
     Args:
         files: The labels, in a run's folder or where it says they lie.
@@ -65,9 +121,7 @@ def update_assignments(
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
         least_known_share: Share (0-1) of the labelled DFUs that must be in dim_dfu for it to be their warehouse.
         excluded: DFUs that the run knows and left out; with it, DFUs that have come since are counted.
-        journal: Where the previous labels are kept; None: beside the labels.
-        allowed: Is asked under the publish lock before anything is committed; it raises where it is not.
-        record: Gets the file of the previous labels before the change is committed.
+        record: Where the publish is written down; None: nowhere.
 
     Raises:
         DataError: The file is unreadable or breaks a rule of labels files; nothing is written.
@@ -75,23 +129,11 @@ def update_assignments(
         SlowStatementError: A statement took too long; nothing is written.
         CommitUnknownError: The connection was lost at the very end; publishing again sets it right.
     """
-    labels = files.table(RunFile.LABELS)
-    kept_in = journal or RunFolder(files.path(RunFile.LABELS).parent)
-    publish_journal = PublishJournal(kept_in.path(RunFile.PREVIOUS_LABELS), kept_in.path(RunFile.PUBLISH_ATTEMPT))
-
-    def keep(attempt: Attempt, previous: pd.DataFrame) -> None:
-        if allowed is not None:
-            allowed()
-        publish_journal.write(attempt, previous)
-        if record is not None and len(previous):
-            record(publish_journal.previous_labels)
-
     how = Publishing(
         dry_run=dry_run,
         unknown=unknown,
         least_known_share=least_known_share,
         known_unlabelled=excluded,
-        last_attempt=None if dry_run else publish_journal.last_attempt(),
-        keep=keep,
+        record=record,
     )
-    return publish_labels(engine, labels, how)
+    return publish_labels(engine, files.table(RunFile.LABELS), how)

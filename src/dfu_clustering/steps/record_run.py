@@ -23,6 +23,7 @@ from dfu_clustering.runs.manifest import (
     TRAIN_MODEL,
     once,
 )
+from dfu_clustering.runs.overtaken import older_month_problem
 from dfu_clustering.runs.run import Run, code_version, var_folder
 from dfu_clustering.runs.summaries import RunSummary
 from dfu_clustering.tracking.store import TrackingUnavailableError, has_store
@@ -76,7 +77,8 @@ def _summary(run: Run, config: RunSettings) -> RunSummary:
     report = run.find_result(BUILD_REPORT)
     choice = run.find_result(FIND_PUBLISHED)
     not_continued = [choice.problem] if choice and choice.problem else []
-    gates = run.gate_reports()
+    gates, published = run.gate_reports(), run.result(PUBLISH_LABELS)
+    older = older_month_problem(run) if published.dry_run else None
     return RunSummary(
         as_of_month=features.as_of_month,
         n_dfus=features.n_dfus,
@@ -85,11 +87,17 @@ def _summary(run: Run, config: RunSettings) -> RunSummary:
         k=training.k,
         k_selection=training.k_selection,
         figures=training.figures,
-        warnings=[*training.warnings, *not_continued, *refusals(gates), *([] if report else [NO_REPORT])],
+        warnings=[
+            *training.warnings,
+            *not_continued,
+            *([older] if older else []),
+            *refusals(gates),
+            *([] if report else [NO_REPORT]),
+        ],
         data_quality=[SuiteSummary.of(report) for report in gates],
         clusters=labels.segments,
         lifecycle=labels.lifecycle,
-        published=run.result(PUBLISH_LABELS),
+        published=published,
         stability=labels.stability,
         durations_s=run.durations_s(),
         peak_memory_mb=_peak_memory_mb(),

@@ -16,9 +16,12 @@ from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRun, EarlierRuns
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.lookup import newest_publication
 from dfu_clustering.runs.manifest import Step
+from dfu_clustering.runs.overtaken import note_published, require_nothing_new
+from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.run import Run, var_folder
+from dfu_clustering.runs.standing import find_standing
+from dfu_clustering.runs.summaries import NotedPublish
 from dfu_clustering.steps.publish_labels import update_assignments
 from dfu_clustering.steps.record_run import record_early
 from dfu_clustering.tracking.store import TrackingUnavailableError
@@ -54,15 +57,8 @@ class RestoreSummary(Summary):
     published_at: AwareDatetime | None = None
 
 
-class ReplacedRun(Summary):
-    """The run whose labels a restore replaces; None: the ledger knows none."""
-
-    run: str | None
-
-
 RESTORE_LABELS: Final = Step("restore_labels", PublishSummary)
 RECORD_RESTORE: Final = Step("record_restore", Publication)
-FIND_REPLACED: Final = Step("find_replaced", ReplacedRun)
 
 
 def find_run_to_restore(
@@ -107,16 +103,45 @@ def _is_of(summary: RestoreSummary, publication: Publication) -> bool:
     return (summary.run, summary.published_at) == (publication.run, publication.published_at)
 
 
+def note_replaced(restore: Run, engine: Engine, *, dry_run: bool) -> NotedPublish:
+    """Return what is published when the restore begins.
+
+    A restore that is resumed says what it said at first: by now the restored run may be the newest.
+    """
+    standing = find_standing(engine, restore.runs.parent, lambda _: True)
+    if dry_run:
+        return NotedPublish(newest=standing.newest, began=standing.time)
+    return note_published(restore, standing)
+
+
 def restore_labels(
-    restore: Run, engine: Engine, earlier: EarlierRun, tracking: TrackingConfig, *, dry_run: bool = False
+    restore: Run,
+    engine: Engine,
+    earlier: EarlierRun,
+    before: Publication,
+    tracking: TrackingConfig,
+    *,
+    dry_run: bool = False,
 ) -> PublishSummary:
     """Publish the labels of an earlier run, in one transaction; DFUs that have left dim_dfu since are reported.
+
+    The ledger gets a line by which its publish holds again; its run is the champion of the next one. No load asked for
+    it, so a load that was published before stays published: its announcement, repeated, starts nothing.
+
+    Args:
+        restore: Its folder; what is published was noted there.
+        engine: The warehouse.
+        earlier: The run whose labels are wanted.
+        before: Its publish.
+        tracking: Where the labels of before are kept, too.
+        dry_run: Report what would change and write nothing.
 
     Raises:
         DataError: The labels are neither in the run's folder nor in MLflow, or most of them are of DFUs that dim_dfu
             does not have; nothing is written.
         TrackingUnavailableError: They are not in the run's folder, and MLflow does not answer.
         ConcurrentChangeError: Somebody else works on dim_dfu; nothing is written.
+        OvertakenError: Somebody has published since the restore began; nothing is written.
     """
 
     def work() -> PublishSummary:
@@ -126,39 +151,33 @@ def restore_labels(
             dry_run=dry_run,
             unknown="report",
             least_known_share=_LEAST_KNOWN_SHARE,
-            journal=restore,
-            record=lambda previous: record_early(restore, previous, tracking),
+            record=_record(restore, before, tracking),
         )
 
     return work() if dry_run else restore.once(RESTORE_LABELS, work)
 
 
-def record_restore(restore: Run, before: Publication, *, published_at: datetime) -> Publication:
-    """Write into the ledger that an earlier publish holds again; its run is the champion of the next one.
+def _record(restore: Run, before: Publication, tracking: TrackingConfig) -> LedgerRecord:
+    line = before.model_copy(update={"load_id": None, "restored": True})
+    return LedgerRecord(
+        Ledger(restore.runs.parent),
+        restore,
+        line,
+        lambda newest: require_nothing_new(restore, newest),
+        lambda previous: record_early(restore, previous, tracking),
+    )
 
-    No load asked for it, so a load that was published before stays published: its announcement, repeated, starts
-    nothing.
-    """
+
+def record_restore(restore: Run, before: Publication, tracking: TrackingConfig) -> Publication:
+    """Return the line that the restore has in the ledger."""
 
     def work() -> Publication:
-        publication = before.model_copy(update={"load_id": None, "published_at": published_at, "restored": True})
-        Ledger(restore.runs.parent).append(publication)
+        publication = _record(restore, before, tracking).publication()
+        if publication is None:
+            raise KeyError(RESTORE_LABELS.name)
         return publication
 
     return restore.once(RECORD_RESTORE, work)
-
-
-def replaced_run(restore: Run, *, dry_run: bool) -> str | None:
-    """Return the name of the run whose labels are replaced; None where the ledger knows none.
-
-    A restore that is resumed says what it said at first: meanwhile the ledger may name the restored run.
-    """
-
-    def work() -> ReplacedRun:
-        newest = newest_publication(Ledger(restore.runs.parent).publications())
-        return ReplacedRun(run=newest.run if newest else None)
-
-    return (work() if dry_run else restore.once(FIND_REPLACED, work)).run
 
 
 def move_champion(restore: Run, earlier: EarlierRun, tracking: TrackingConfig) -> Alias:
@@ -176,7 +195,7 @@ def summarize_restore(
     earlier: EarlierRun,
     published: PublishSummary,
     *,
-    replaced: str | None,
+    replaced: NotedPublish,
     alias: Alias,
     published_at: datetime | None = None,
 ) -> RestoreSummary:
@@ -184,7 +203,7 @@ def summarize_restore(
     summary = RestoreSummary(
         run=earlier.name,
         as_of_month=earlier.as_of_month,
-        replaced_run=replaced,
+        replaced_run=replaced.newest.run if replaced.newest else None,
         published=published,
         alias=alias,
         folder=str(restore.folder),

@@ -48,7 +48,12 @@ class SalesRead:
 
 
 def read_source(
-    source: SalesSource, names: WarehouseNames, *, as_of_month: str | None = None, part: Part = WHOLE
+    source: SalesSource,
+    names: WarehouseNames,
+    *,
+    as_of_month: str | None = None,
+    part: Part = WHOLE,
+    span: SalesSpan | None = None,
 ) -> SalesRead:
     """Read all that features are built from.
 
@@ -57,13 +62,14 @@ def read_source(
         names: What errors call tables and columns.
         as_of_month: ``2026-10``; default: the newest month with sales.
         part: The part of the DFUs that the source is confined to.
+        span: Of its sales, where that is known already.
 
     Raises:
         WarehouseError: A table or column is missing.
         DataError: There are no sales, or as_of_month is outside of them.
     """
     items, dfus = source.items(), source.dfus()
-    span = source.sales_span()
+    span = span or source.sales_span()
     if span.undated_rows:
         logger.warning("undated_rows=%d have no month from year 1 to 9998 and count for nothing", span.undated_rows)
     month = span.as_of(parse_month(as_of_month) if as_of_month else None)

@@ -45,7 +45,12 @@ def train_model(
     matrix = read_matrix(files, config)
     origin = origin_of(files, matrix)
     config = _as_built(config, origin)
-    segmentation, continuity = _segmented(config, matrix, origin, published)
+    left_out = files.find_table(RunFile.EXCLUDED) if origin else None
+    if published is not None:
+        published.require_not_later(origin.as_of_month if origin else None)
+        others = [] if left_out is None else [left_out["dfu_ck"]]
+        published.require_shared(pd.concat([matrix["dfu_ck"], *others]))
+    segmentation, continuity = _segmented(config, matrix, published)
     summary = _summary(config, segmentation, continuity)
     for warning in summary.warnings:
         logger.warning("train_model %s", warning)
@@ -67,10 +72,8 @@ def _as_built(config: RunSettings, origin: FeatureSummary | None) -> RunSettings
 
 
 def _segmented(
-    config: RunSettings, matrix: pd.DataFrame, origin: FeatureSummary | None, published: PublishedFiles | None
+    config: RunSettings, matrix: pd.DataFrame, published: PublishedFiles | None
 ) -> tuple[Segmentation, Continuity | None]:
-    if published is not None:
-        published.require_not_later(origin.as_of_month if origin else None)
     with progress("choosing K", n_fits(config)) as advance:
         if published is None:
             return segment_from_scratch(config, matrix, on_fit=lambda: advance(1)), None

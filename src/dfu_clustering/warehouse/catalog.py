@@ -2,7 +2,8 @@
 
 import logging
 import re
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
@@ -27,6 +28,8 @@ class FoundTable:
         types: Family of the type of each column that the role may read: text, number, date, timestamp or another.
         declared: Type of each of them as it was declared, character varying(20).
         padded: Those that pad their values with blanks.
+        loose: Those of which the database takes values for equal that are not the same bytes: citext, and texts with a
+            non-deterministic collation.
     """
 
     name: str
@@ -34,10 +37,23 @@ class FoundTable:
     types: dict[str, str] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
     padded: frozenset[str] = frozenset()
+    loose: frozenset[str] = frozenset()
 
     def missing(self, attributes: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
         """Return those attributes that it lacks; none where there is no such table, which is another matter."""
         return tuple(one for one in attributes if one.source not in self.types) if self.types else ()
+
+    def told_of_loose(self, columns: Collection[str]) -> "FoundTable":
+        """Return the same table, in which the type of each of these columns that is loose says so."""
+        loose = {column: f"that {self.loosely(column)}" for column in columns if column in self.loose}
+        return replace(self, types=self.types | loose)
+
+    def loosely(self, column: str) -> str:
+        """Return what is wrong with a column of keys or labels that is loose, and what to do."""
+        return (
+            f"is {self.declared[column]} and compared by its collation or type, not byte by byte as the project does: "
+            'ALTER it to text COLLATE "C"'
+        )
 
 
 def find_table(connection: Connection, names: WarehouseNames, role: Role) -> FoundTable:
@@ -52,7 +68,8 @@ def find_table(connection: Connection, names: WarehouseNames, role: Role) -> Fou
         view=_VIEWS.get(found[0][0]) if found else None,
         types={name: family for _, name, family, *_ in columns},
         declared={name: kind for _, name, _, kind, *_ in columns},
-        padded=frozenset(name for _, name, _, _, is_padded in columns if is_padded),
+        padded=frozenset(name for _, name, _, _, is_padded, _ in columns if is_padded),
+        loose=frozenset(name for _, name, _, _, _, is_loose in columns if is_loose),
     )
 
 
@@ -74,6 +91,7 @@ def target_problems(table: FoundTable, names: WarehouseNames, longest_label: int
         for column in compared
         if column in table.padded
     ]
+    problems += [f"{table.name}.{column} {table.loosely(column)}" for column in compared if column in table.loose]
     width = re.search(r"\((\d+)\)$", table.declared.get(label, ""))
     if width and int(width[1]) < longest_label:
         declared = table.declared[label]

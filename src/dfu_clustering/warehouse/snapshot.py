@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -118,7 +119,7 @@ class Snapshot:
 
     def __init__(self, engine: Engine, connection: Connection, part: Part = WHOLE) -> None:
         self._engine, self._connection, self._part = engine, connection, part
-        self._names = names_of(engine)
+        self.names = names_of(engine)
 
     def export(self) -> str:
         """Return the name under which others can open the same snapshot, as long as this one is open."""
@@ -132,43 +133,47 @@ class Snapshot:
         Raises:
             DataError: The table is empty.
         """
-        query = statement(__package__, "sales_span", self._names)
-        errors = schema_errors(self._names)
+        found: Any = self.row(statement(__package__, "sales_span", self.names))
+        return SalesSpan.of(self.names.tables.sales, *found)
+
+    def row(self, query: str) -> tuple[Any, ...] | None:
+        """Return the first row of a query; None where it has none."""
+        errors = schema_errors(self.names)
         with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor, errors:
             cursor.execute(query)
-            return SalesSpan.of(self._names.tables.sales, *(cursor.fetchone() or (None, None, 0, 0)))
+            return cursor.fetchone()
 
     def sales(self, as_of_month: Month) -> Generator[pa.RecordBatch, None, None]:
         """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
         last = last_day(as_of_month).isoformat()
-        query = statement(__package__, "select_sales", self._names, last_day=last, condition=self._part.condition)
+        query = statement(__package__, "select_sales", self.names, last_day=last, condition=self._part.condition)
         yield from self._copy(query, _SALES_TYPES)
 
     def dfus(self) -> pa.Table:
         """Return keys and attributes of the DFUs; an attribute that is not there is NULL, with a warning."""
         missing = self._missing("dfu")
-        types = _types(_DFU_KEYS, self._names.features_of("dfu"))
+        types = _types(_DFU_KEYS, self.names.features_of("dfu"))
         values = {"columns": ", ".join(map(quoted, types)), "condition": self._part.condition}
-        return self._table(statement(__package__, "select_dfus", self._names, missing=missing, **values), types)
+        return self._table(statement(__package__, "select_dfus", self.names, missing=missing, **values), types)
 
     def items(self) -> pa.Table:
         """Return key and attributes of the items; an attribute that is not there is NULL, with a warning."""
         missing = self._missing("item")
-        types = _types(_ITEM_KEYS, self._names.features_of("item"))
+        types = _types(_ITEM_KEYS, self.names.features_of("item"))
         columns = ", ".join(map(quoted, types))
-        return self._table(statement(__package__, "select_items", self._names, missing=missing, columns=columns), types)
+        return self._table(statement(__package__, "select_items", self.names, missing=missing, columns=columns), types)
 
     def _missing(self, role: Role) -> tuple[Attribute, ...]:
         with answer_expected(self._engine, self._connection):
-            return missing_attributes(self._connection, self._names, role)
+            return missing_attributes(self._connection, self.names, role)
 
     def _table(self, query: str, types: dict[str, pa.DataType]) -> pa.Table:
         return pa.Table.from_batches(self._copy(query, types), schema=pa.schema(list(types.items())))
 
     def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         copy = CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)")
-        errors = readable_rows(self._connection, self._names, query, types)
-        with schema_errors(self._names), errors, answer_expected(self._engine, self._connection), copy as stream:
+        errors = readable_rows(self._connection, self.names, query, types)
+        with schema_errors(self.names), errors, answer_expected(self._engine, self._connection), copy as stream:
             stream.peek(1)  # waits for a lock where a time limit can interrupt it: Arrow's own reading cannot be
             yield from csv.open_csv(
                 stream,

@@ -1,5 +1,6 @@
 """How long the warehouse is waited for: locks, statements, and a network that says nothing any more."""
 
+import json
 import logging
 import os
 import socket
@@ -28,6 +29,19 @@ _NETWORK = {
     "tcp_user_timeout": 50_000,
     "fallback_application_name": "dfu-clustering",
 }
+# and by the server, which else keeps the session and the publish lock for a quarter of an hour or more; while it works
+# on a statement, it looks now and then whether somebody still waits for it
+_SERVER = {
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "50000",
+    "client_connection_check_interval": "10000",
+}
+# a server of before version 14 knows the last of them not
+_SET_SERVER = (
+    "SELECT set_config(name, %s::json ->> name, false) FROM pg_settings WHERE name IN (SELECT json_object_keys(%s))"
+)
 
 
 def limit_waiting(engine: Engine, limits: WarehouseConfig | None) -> Engine:
@@ -42,6 +56,12 @@ def limit_waiting(engine: Engine, limits: WarehouseConfig | None) -> Engine:
     def _patient_network(_dialect: object, _record: object, _args: object, parameters: dict[str, Any]) -> None:
         for name, value in _NETWORK.items():
             parameters.setdefault(name, value)
+
+    @event.listens_for(engine, "connect")
+    def _patient_server(connection: Connection, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_SET_SERVER, (json.dumps(_SERVER), json.dumps(_SERVER)))
+        connection.commit()
 
     if limits is None:
         return engine

@@ -1,0 +1,89 @@
+"""A publish is written down: the labels of before and the attempt in its folder, its line in the ledger."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dfu_clustering.files.summary import parse_summary, write_summary
+from dfu_clustering.files.tables import read_json, write_table
+from dfu_clustering.loads.publication import Publication
+from dfu_clustering.publishing.lock import LockedTable
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.publishing.record import Attempt
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.ledger import Ledger, Pending
+from dfu_clustering.runs.standing import standing_under_lock
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LedgerRecord:
+    """The record of one publish: of a run, of a restore, or of the program.
+
+    Attributes:
+        ledger: Gets its line.
+        folder: Gets the labels of before and the attempt; by that it knows itself when it is tried again.
+        line: What the line says, but for what only the attempt knows.
+        require_allowed: Gets what was published last, and raises where this must not replace it.
+        take_along: Gets the file of the labels of before, before anything changes; None: it stays in the folder.
+    """
+
+    ledger: Ledger
+    folder: RunFolder
+    line: Publication
+    require_allowed: Callable[[Publication | None], None] = lambda _: None
+    take_along: Callable[[Path], None] | None = None
+
+    def begin(self, table: LockedTable) -> PublishSummary | None:
+        """See PublishRecord."""
+        standing = standing_under_lock(self.ledger, table)
+        done = self._done()
+        if done is not None:
+            return done.report
+        if standing.problem:
+            logger.warning("publishing %s", standing.problem)
+        self.require_allowed(standing.newest)
+        return None
+
+    def keep_previous(self, previous: pd.DataFrame) -> None:
+        """See PublishRecord."""
+        path = self.folder.path(RunFile.PREVIOUS_LABELS)
+        write_table(previous.sort_values("dfu_ck", ignore_index=True), path)
+        if self.take_along is not None and len(previous):
+            self.take_along(path)
+
+    def prepare(self, attempt: Attempt) -> None:
+        """See PublishRecord."""
+        write_summary(attempt, self.folder.path(RunFile.PUBLISH_ATTEMPT))
+        self.ledger.prepare(Pending(transaction=attempt.transaction, publication=self._line_of(attempt)))
+
+    def committed(self, attempt: Attempt) -> None:
+        """See PublishRecord."""
+        self.ledger.settle(attempt.warehouse, lambda _: True)
+
+    def publication(self) -> Publication | None:
+        """Return the line of this publish; None where the ledger has none."""
+        attempt = self._attempt()
+        lines = reversed(self.ledger.publications()) if attempt else ()
+        return next((line for line in lines if attempt and _is_of(line, self._line_of(attempt))), None)
+
+    def _done(self) -> Attempt | None:
+        return self._attempt() if self.publication() else None
+
+    def _attempt(self) -> Attempt | None:
+        path = self.folder.find(RunFile.PUBLISH_ATTEMPT)
+        content = read_json(path) if path else {}
+        # one of an earlier version says no time, and has no line
+        return parse_summary(Attempt, content, path) if path and "time" in content else None
+
+    def _line_of(self, attempt: Attempt) -> Publication:
+        known = {"published_at": attempt.time, "warehouse": attempt.warehouse, "labels_digest": attempt.labels_digest}
+        return self.line.model_copy(update=known)
+
+
+def _is_of(line: Publication, publication: Publication) -> bool:
+    return (line.run, line.published_at) == (publication.run, publication.published_at)
