@@ -65,7 +65,7 @@ def keep_state(run: Run, state: SalesState, standing: Standing) -> SalesState:
 
 
 def look_again(config: ClusteringConfig, run: Run) -> None:
-    """Keep what the sales table shows by now: sales that were changed after the gate are judged again."""
+    """Keep what the sales table shows now: sales that were changed after the gate are checked again."""
     run.renew(READ_SALES_STATE, read_state(config, as_of_month=run.known_month))
 
 

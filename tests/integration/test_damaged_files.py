@@ -4,30 +4,34 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.files.summary import write_summary
-from dfu_clustering.publishing.journal import Attempt, PublishJournal
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.publishing.record import Attempt
 from dfu_clustering.publishing.staging import require_valid_labels
 from dfu_clustering.runs import history, manifest
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.past_gates import report_of_last_publish
+from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_report import write_report
 from dfu_clustering.steps.label_segments import label_segments
+from tests.publish_records import line
 from tests.report_runs import CONFIG, make_run
 
 pytestmark = pytest.mark.integration
 
 STEPS = [step for step in vars(manifest).values() if isinstance(step, manifest.Step)]
-_PUBLICATION = {
+_PUBLICATION: dict[str, Any] = {
     "as_of_month": "2026-10", "load_id": None, "fingerprint": "f", "config_digest": "d", "labels": {"steady": 3},
     "published_at": "2026-11-05T06:00:00Z",
 }  # fmt: skip
@@ -35,11 +39,13 @@ _PUBLICATION = {
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Lend a run that has published, with its ledger and journal, that tests copy."""
+    """Lend a run that has published, with its ledger and attempt, that tests copy."""
     runs = tmp_path_factory.mktemp("var") / "runs"
     run = make_run(runs, n_dfus=120)
     report = PublishSummary(transitions=(), not_found=0, not_found_keys=(), dry_run=False)
-    write_summary(Attempt(transaction=1, report=report), run.path(RunFile.PUBLISH_ATTEMPT))
+    published_at = datetime.fromisoformat(_PUBLICATION["published_at"])
+    attempt = Attempt(transaction=1, time=published_at, warehouse="w", labels_digest="3:0", report=report)
+    write_summary(attempt, run.path(RunFile.PUBLISH_ATTEMPT))
     (runs / "published.jsonl").write_text(json.dumps(_PUBLICATION | {"run": run.name}) + "\n")
     return run
 
@@ -49,7 +55,7 @@ def readers_of(run: Run, file: str, target: Path) -> list[Callable[[], object]]:
     plain, published = RunFolder(run.folder), PublishedFiles.in_folder(run.folder)
     again = plain.placing(RunFile.LABELS, target / "again" / "labels.csv")
     other = Run(run.runs / "2026-11-d-other", as_of_month="2026-11")
-    journal = PublishJournal(run.path(RunFile.PREVIOUS_LABELS), run.path(RunFile.PUBLISH_ATTEMPT))
+    record = LedgerRecord(Ledger(run.runs), plain, line(run.name))
     trained = (RunFile.CENTROIDS, RunFile.ASSIGNMENTS, RunFile.METADATA, RunFile.MAP, RunFile.TYPICAL)
     reported = (*trained[1:4], RunFile.PROFILES, RunFile.LABELS, RunFile.FEATURES, RunFile.PANEL, RunFile.MANIFEST)
     readers: list[tuple[tuple[str, ...], Callable[[], object]]] = [
@@ -67,7 +73,7 @@ def readers_of(run: Run, file: str, target: Path) -> list[Callable[[], object]]:
         ((RunFile.MATRIX,), lambda: published.matrix(["dfu_ck", "mean_demand"]) is None and published.matrix()),
         ((RunFile.METADATA,), lambda: published.require_not_later("2026-11")),
         ((RunFile.LABELS,), lambda: require_valid_labels(plain.table(RunFile.LABELS))),
-        ((RunFile.PUBLISH_ATTEMPT,), journal.last_attempt),
+        ((RunFile.PUBLISH_ATTEMPT,), record.publication),
         (("published.jsonl",), Ledger(run.runs).publications),
     ]
     return [reader for files, reader in readers if file in files]

@@ -309,7 +309,7 @@ def test_program_publishes_an_older_month_only_where_somebody_says_so(program, w
     code, out, err = program(UPDATE, "--skip-validation")
     assert code == 2
     assert "would be updated" in out
-    assert "Labels of a later month are not replaced" in err
+    assert "Labels of a later month must not be replaced" in err
     assert "give --publish-older-month. Nothing was written" in err
     assert labels_of(warehouse) == before
     assert program(UPDATE, "--skip-validation", "--publish-older-month")[0] == 0

@@ -85,7 +85,7 @@ def find_state(publications: Sequence[Publication], state: SalesState) -> Public
 def _standing_answer(publications: Sequence[Publication], answers: Callable[[Publication], bool]) -> Publication | None:
     """Return the newest publish that answers, but for those that a run replaced by labels of an earlier month.
 
-    Labels that were put back replace no answer: somebody did not want the load's labels, and wants them no more when
+    Labels that were restored replace no answer: somebody did not want the load's labels, and wants them no more when
     the load is announced again. They renew the answer of the run that they are of.
     """
     newest_of = {publication.run: place for place, publication in enumerate(publications)}

@@ -41,7 +41,7 @@ class LockedTable:
         """Tell whether a transaction was committed, also by a server that has crashed since.
 
         Returns:
-            None where PostgreSQL does not know: it is too long ago, or the database was put back from a backup.
+            None where PostgreSQL does not know: it is too long ago, or the database was restored from a backup.
         """
         with self.connection.cursor() as cursor:
             cursor.execute("SAVEPOINT before_question")
@@ -66,7 +66,7 @@ def labels_digest(connection: Connection, names: WarehouseNames) -> str:
 def publish_lock(engine: Engine) -> Iterator[LockedTable]:
     """Hold the lock around one repeatable-read transaction, which is rolled back unless it was committed.
 
-    The lock belongs to the session: a transaction that waited for it would look at the labels of before the wait.
+    The lock belongs to the session: a transaction that waited for it would see the labels as they were before the wait.
 
     Raises:
         ConcurrentChangeError: Somebody holds it, or the DFU table, for too long.
@@ -112,7 +112,7 @@ def _clear_words(connection: Connection, names: WarehouseNames) -> Iterator[None
         ) from error
     except pg_errors.QueryCanceled as error:
         raise SlowStatementError(
-            f"Publishing was ended by PostgreSQL: {first_line(error)}. Nothing was written; publish again, or raise "
+            f"PostgreSQL cancelled the publish: {first_line(error)}. Nothing was written; publish again, or raise "
             "warehouse.statement_timeout_s."
         ) from error
 
@@ -123,8 +123,8 @@ def _lock_holders(connection: Connection, names: WarehouseNames) -> str:
         cursor.execute(statement(__package__, "lock_holders", names), values)
         holders = cursor.fetchall()
     connection.rollback()
-    told = [
+    words = [
         f"process {pid} of user {user} ({application or 'no application name'}, {state}, for {since or 'unknown time'})"
         for pid, user, application, state, since in holders
     ]
-    return "it is held by " + ", ".join(told) if told else "whoever held it has just finished"
+    return "it is held by " + ", ".join(words) if words else "the process that held it has just finished"

@@ -62,16 +62,18 @@ def _require_nothing_else(connection: Connection, names: WarehouseNames) -> None
     key, found, written = others[0]
     label = f"{names.tables.dfu}.{names.columns.dfu.cluster_assignment}"
     raise WarehouseError(
-        f"After the update {label} holds what was written to it; nothing was committed",
-        found=f"other labels, first {found!r} in place of {written!r} at {key!r}{_told(between)}",
+        f"After the update {label} must hold what was written to it; nothing was committed",
+        found=f"other labels, first {found!r} in place of {written!r} at {key!r}{_hindrances(between)}",
         keys=[key for key, _, _ in others],
         remedy=_remedy(between, names),
     )
 
 
-def _told(between: list[tuple[str, str]]) -> str:
-    told = "; ".join(f"{kind} {'for role ' if kind == 'row-level security' else ''}{name}" for kind, name in between)
-    return f"; the table has {told}" if told else ""
+def _hindrances(between: list[tuple[str, str]]) -> str:
+    hindrances = "; ".join(
+        f"{kind} {'for role ' if kind == 'row-level security' else ''}{name}" for kind, name in between
+    )
+    return f"; the table has {hindrances}" if hindrances else ""
 
 
 def _remedy(between: list[tuple[str, str]], names: WarehouseNames) -> str:

@@ -1,4 +1,4 @@
-"""A publish is written down: the labels of before and the attempt in its folder, its line in the ledger."""
+"""A publish is written down: the previous labels and the attempt in its folder, its line in the ledger."""
 
 import logging
 from collections.abc import Callable
@@ -26,10 +26,10 @@ class LedgerRecord:
 
     Attributes:
         ledger: Gets its line.
-        folder: Gets the labels of before and the attempt; by that it knows itself when it is tried again.
+        folder: Gets the previous labels and the attempt; by that it knows itself when it is tried again.
         line: What the line says, but for what only the attempt knows.
         require_allowed: Gets what was published last, and raises where this must not replace it.
-        take_along: Gets the file of the labels of before, before anything changes; None: it stays in the folder.
+        take_along: Gets the file of the previous labels, before anything changes; None: it stays in the folder.
     """
 
     ledger: Ledger
@@ -76,9 +76,12 @@ class LedgerRecord:
 
     def _attempt(self) -> Attempt | None:
         path = self.folder.find(RunFile.PUBLISH_ATTEMPT)
-        content = read_json(path) if path else {}
+        if path is None:
+            return None
+        content = read_json(path)
         # one of an earlier version says no time, and has no line
-        return parse_summary(Attempt, content, path) if path and "time" in content else None
+        of_earlier_version = isinstance(content, dict) and "transaction" in content and "time" not in content
+        return None if of_earlier_version else parse_summary(Attempt, content, path)
 
     def _line_of(self, attempt: Attempt) -> Publication:
         known = {"published_at": attempt.time, "warehouse": attempt.warehouse, "labels_digest": attempt.labels_digest}

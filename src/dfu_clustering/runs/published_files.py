@@ -130,7 +130,7 @@ class PublishedFiles:
         shared = self.shared_share(known)
         if shared < LEAST_SHARED:
             raise DataError(
-                "Labels continue those of the same DFUs",
+                "Labels must continue those of the same DFUs",
                 found=f"only {shared:.0%} of the {len(self.model.labels)} DFUs of {self.run} are among the "
                 f"{len(known)} of these features, less than {LEAST_SHARED:.0%}: another assortment or warehouse",
                 remedy="check DATABASE_URL, name the run that published to this warehouse, or run without one (with "

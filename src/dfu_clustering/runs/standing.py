@@ -96,7 +96,7 @@ def standing_under_lock(ledger: Ledger, table: LockedTable) -> Standing:
 
 def _was_committed(table: LockedTable, pending: Pending) -> bool:
     known = table.was_committed(pending.transaction)
-    # it is too long ago, or the database was put back from a backup: then the labels tell
+    # it is too long ago, or the database was restored from a backup: then the labels decide
     return table.labels_digest() == pending.publication.labels_digest if known is None else known
 
 

@@ -45,7 +45,7 @@ class ProgramPublish:
         return self._older(max(later, key=lambda line: line.published_at)) if later else None
 
     def publish(self, engine: Engine, folder: RunFolder, *, publish_older_month: bool) -> PublishSummary:
-        """Publish the labels, and keep the labels of before and the line of the ledger.
+        """Publish the labels, and keep the previous labels and the line of the ledger.
 
         Raises:
             DataError: A label is of an unknown DFU, or labels of a later month were published meanwhile.
@@ -85,7 +85,7 @@ class ProgramPublish:
 
     def _older(self, newest: Publication) -> DataError:
         return DataError(
-            "Labels of a later month are not replaced by those of an earlier one",
+            "Labels of a later month must not be replaced by those of an earlier one",
             found=f"labels as of {self._as_of_month()} in {self.files.path(RunFile.LABELS)}, and published {newest}",
             remedy="build features as of the newest month; or give --publish-older-month. Nothing was written",
         )

@@ -37,7 +37,7 @@ def publish_run(
     Args:
         run: Its labels are written, and its sales state is read.
         engine: The warehouse.
-        tracking: Where the labels of before are kept, too.
+        tracking: Where the previous labels are kept, too.
         dry_run: Report what would change and write nothing.
         load_id: The load that asks for the run.
         publish_older_month: Whether labels of a later month may be replaced.

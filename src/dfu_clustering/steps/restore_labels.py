@@ -106,7 +106,7 @@ def _is_of(summary: RestoreSummary, publication: Publication) -> bool:
 def note_replaced(restore: Run, engine: Engine, *, dry_run: bool) -> NotedPublish:
     """Return what is published when the restore begins.
 
-    A restore that is resumed says what it said at first: by now the restored run may be the newest.
+    A restore that is resumed says what it said at first: meanwhile the restored run may be the newest.
     """
     standing = find_standing(engine, restore.runs.parent, lambda _: True)
     if dry_run:
@@ -133,7 +133,7 @@ def restore_labels(
         engine: The warehouse.
         earlier: The run whose labels are wanted.
         before: Its publish.
-        tracking: Where the labels of before are kept, too.
+        tracking: Where the previous labels are kept, too.
         dry_run: Report what would change and write nothing.
 
     Raises:

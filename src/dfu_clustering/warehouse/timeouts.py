@@ -38,7 +38,7 @@ _SERVER = {
     "tcp_user_timeout": "50000",
     "client_connection_check_interval": "10000",
 }
-# a server of before version 14 knows the last of them not
+# a server older than version 14 does not know the last of them
 _SET_SERVER = (
     "SELECT set_config(name, %s::json ->> name, false) FROM pg_settings WHERE name IN (SELECT json_object_keys(%s))"
 )
