@@ -1,8 +1,8 @@
 """The ledger of publishes: one line of JSON each in the runs folder, because the user's schema takes no new table.
 
 A line is written under the publish lock, so the order of the lines is that of the publishes. Before a publish is
-committed its line is on disk as a pending one. The process that takes the lock next settles it: where PostgreSQL says that the
-transaction was committed, it becomes a line.
+committed its line is on disk as a pending one. The process that takes the lock next settles it: where PostgreSQL says
+that the transaction was committed, it becomes a line.
 """
 
 import fcntl

@@ -8,7 +8,7 @@ from dfu_clustering.warehouse.statements import fetch_rows, statement, table
 
 
 def database_identity(connection: Connection, names: WarehouseNames) -> str | None:
-    """Return what distinguishes this database from any other, also after it was restored from a copy of the server's files.
+    """Return what distinguishes this database from any other, also after its server was restored from copied files.
 
     A dump that is loaded elsewhere is another database. The transaction under way is ended.
 
