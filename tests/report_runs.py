@@ -118,7 +118,7 @@ def _write_features(run: Run, keys: np.ndarray, demand: np.ndarray) -> None:
 
 def _write_gates(run: Run) -> None:
     failed = Check(
-        name="newest_month_rows", severity="warning", description="The newest month holds as many rows as is usual",
+        name="newest_month_rows", severity="warning", description="Too few rows in the newest month",
         passed=False, observed=0.21, threshold="at most 0.15", sample_keys=["<b>2026-10</b>"],
     )  # fmt: skip
     report = GateReport(

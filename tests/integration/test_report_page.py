@@ -66,7 +66,7 @@ def test_changes_findings_and_exclusions_are_those_of_the_run(run):
     kept = sum(t["dfus"] for t in published["transitions"] if t["old_label"] == t["new_label"] and t["new_label"])
     assert f"<strong>{kept:,}</strong> DFUs keep their label, <strong>16</strong> get another one" in page
     assert "5 get their first, 3 lose theirs" in page
-    assert "The newest month holds as many rows as is usual" in page
+    assert "Too few rows in the newest month" in page
     assert "DFUs that are not clustered, and their label" in page
     assert "DFUs without a label" not in page
     assert re.search(r"never_sold <small>[^<]*: no label</small></th><td class=\"number\">4</td>", page)
@@ -90,7 +90,7 @@ def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
     assert "4.2%" in page
     assert "kept as published <small>fits &lt;well&gt;</small>" in page
     assert "<td>rising</td><td>log_growth</td>" in page
-    assert "The DFUs that moved, and which word ended" in page
+    assert "The DFUs that changed their label, and why" in page
     assert "000010_CLUB_DC10</th>" in page
     assert HOSTILE_KEYS[0] not in page
 
