@@ -19,16 +19,14 @@ _TRIES = 10
 class PrefectServer:
     """`prefect server start` in a folder of its own, and the environment in which programs talk to it."""
 
-    def __init__(self, folder: Path, *, ui: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ui = ui
         self.port = free_port()
         self.api_url = f"http://127.0.0.1:{self.port}/api"
         foreign = ("PREFECT_", "DFU_ALERT_")  # of the developer's own shell or make
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
             "PREFECT_HOME": str(folder),
             "PREFECT_API_URL": self.api_url,
-            "PREFECT_UI_STATIC_DIRECTORY": str(folder / "ui"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
         }
@@ -38,9 +36,7 @@ class PrefectServer:
         """Start the server and wait until it answers."""
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--ui" if self._ui else "--no-ui"], env=self.environment, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen([*command, "--no-ui"], env=self.environment, stdout=log, stderr=log)
         wait_until(self._answers, START_TIMEOUT_SECONDS, lambda: f"no Prefect server: {self.log.read_text()}")
 
     def stop(self) -> None:

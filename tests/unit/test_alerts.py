@@ -140,7 +140,7 @@ def test_no_value_is_a_mention_a_link_or_a_line_of_its_own_in_a_chat():
     asked = gate_event("overridden", [check("<!everyone|x>", hostile)], "why <https://evil.example|not>")
     _, body = rendered("dfu-data-quality-failed", asked)
     assert "For example ‹!channel›, ‹＠U1|x› ＠here, [approve] (javascript:x) Run: https://evil.example, ‹b›&." in body
-    assert "Their reason: why ‹https://evil.example|not›" in body
+    assert "because a person gave this reason: why ‹https://evil.example|not›" in body
     assert [line for line in body.splitlines() if line.startswith("Run: ")] == [body.splitlines()[-1]]
     message = {"name": "Failed", "message": "as <!here> said: found 3, allowed >= 4"}
     _, body = rendered("dfu-run-failed", event("prefect.flow-run.Failed", {"validated_state": message}))
