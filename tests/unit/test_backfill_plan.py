@@ -26,5 +26,5 @@ def test_a_section_that_its_version_did_not_know_counts_as_its_default(folder):
 
 def test_such_a_section_with_another_value_is_another_setting(folder):
     other = load_config(warehouse={"sales_filter": {"type": 2}})
-    with pytest.raises(DataError, match=r"other values now \(1: 'warehouse'\)"):
+    with pytest.raises(DataError, match=r"other values \(1: 'warehouse'\)"):
         open_backfill(other, NOWHERE, folder, months=1, as_of_month=None)

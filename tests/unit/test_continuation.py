@@ -298,7 +298,7 @@ class TestRefit:
     def test_never_keeps_the_published_space_and_says_so(self):
         segmentation, continuity = continued(config=config_with(feature_set="all", refit="never"))
         assert not continuity.refit
-        assert segmentation.warnings == ("refit is never: feature_set stay as published",)
+        assert segmentation.warnings == ("refit is never, so feature_set stay as published",)
 
     def test_a_setting_that_never_held_back_takes_effect_once_clusters_may_be_fitted(self):
         other = {"feature_set": "all", "time_window_months": 18}
