@@ -1,6 +1,12 @@
 """Sales that somebody corrects between the gate and the extraction: no labels are made of what nobody has judged."""
 
+from itertools import count
+
 import pytest
+<<<<<<< HEAD
+=======
+from tests.integration.gate_runs import QUICK, any_change, copied_panel, execute, fetch, run_flow
+>>>>>>> newest
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.loads.sales_loads import SalesChangedError, read_sales_state
@@ -16,6 +22,7 @@ from tests.integration.gate_runs import QUICK, any_change, execute, fetch, run_f
 pytestmark = pytest.mark.integration
 
 CONFIG = load_config(**QUICK)
+NUMBERS = count(1)
 # rows two by two: one gets what the other loses; number, sum and newest times of the month stay as they were
 SWAP = """
 WITH numbered AS (
@@ -32,14 +39,22 @@ def swap(url):
 
 
 @pytest.fixture
-def run(panel, tmp_path):
+def sales(clean_panel, monkeypatch):
+    """The URL of a clean panel, for steps that need no Prefect server."""
+    with copied_panel(clean_panel, f"sales_{next(NUMBERS)}") as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        yield url
+
+
+@pytest.fixture
+def run(tmp_path):
     return Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest="d", run_id="x")
 
 
-def test_correction_of_the_same_number_and_sum_is_refused_with_its_month(panel, run):
-    engine = connect_engine(panel)
+def test_correction_of_the_same_number_and_sum_is_refused_with_its_month(sales, run):
+    engine = connect_engine(sales)
     judged = read_sales_state(engine, "2026-10")
-    swap(panel)
+    swap(sales)
     with pytest.raises(SalesChangedError, match=r"was changed after the gate had judged it: 1 months \(2026-03\)"):
         build_features(run, CONFIG, engine, as_of_month="2026-10", judged=judged)
     assert run.find(RunFile.MATRIX) is None
@@ -53,11 +68,11 @@ def test_correction_of_the_same_number_and_sum_is_refused_with_its_month(panel, 
     engine.dispose()
 
 
-def test_parts_are_built_of_judged_sales_only(panel, run):
-    engine = connect_engine(panel)
+def test_parts_are_built_of_judged_sales_only(sales, run):
+    engine = connect_engine(sales)
     judged = read_sales_state(engine, "2026-10")
     engine.dispose()
-    swap(panel)
+    swap(sales)
     with pytest.raises(SalesChangedError):
         build_features_in_parts(run, load_config(scale={"partitions": 2}), judged)
 
