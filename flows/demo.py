@@ -76,7 +76,7 @@ def _show_ways_out(database: DemoDatabase, as_of_month: str | None) -> None:
     engine = connect_engine(database.url, config.warehouse)
     for line in ways_out(config, engine, parse_month(newest_month(engine, as_of_month))):
         sys.stderr.write(f"  {line}\n")
-    sys.stderr.write(f"  The tables           export {DATABASE_URL_VARIABLE}='{database.url}'\n")
+    sys.stderr.write(f"  The tables: export {DATABASE_URL_VARIABLE}='{database.url}'\n")
 
 
 def _arguments() -> argparse.ArgumentParser:
