@@ -38,8 +38,13 @@ def test_half_loaded_month_names_who_is_missing_and_the_newest_that_is_complete(
 
 
 def test_bad_input_is_kept_from_the_terminal_and_everything_else_is_not():
-    told, shown = [], logging.StreamHandler()
-    shown.emit = lambda record: told.append(f"{record.getMessage()} {record.exc_info and record.exc_info[1]}")
+    told: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record):
+            told.append(f"{record.getMessage()} {record.exc_info and record.exc_info[1]}")
+
+    shown = Kept()
     prefect, logger = logging.getLogger("prefect"), logging.getLogger("prefect.some_run")
     prefect.addHandler(shown)
     refused = DataQualityError("the rule", found="half", remedy="wait")

@@ -3,10 +3,6 @@
 from itertools import count
 
 import pytest
-<<<<<<< HEAD
-=======
-from tests.integration.gate_runs import QUICK, any_change, copied_panel, execute, fetch, run_flow
->>>>>>> newest
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.loads.sales_loads import SalesChangedError, read_sales_state
@@ -17,7 +13,7 @@ from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.warehouse.connect import connect_engine
 from expectations import gate
 from tasks.parts import build_features_in_parts
-from tests.integration.gate_runs import QUICK, any_change, execute, fetch, run_flow
+from tests.integration.gate_runs import QUICK, any_change, copied_panel, execute, fetch, run_flow
 
 pytestmark = pytest.mark.integration
 
