@@ -79,11 +79,11 @@ class ApiSite:
             with error:
                 return Reply(error.code, error.headers, error.read())
 
-    def page(self, filters: object = None, **query: object) -> Reply:
+    def page(self, filters: object = None, **query: Any) -> Reply:
         """Ask for a page; filters are encoded as JSON."""
         if filters is not None:
             query["filters"] = json.dumps(filters)
-        return self.get("/domains/dfu/page", query=query)
+        return self.get("/domains/dfu/page", **query)
 
     def dfu(self, dfu_ck: str) -> Reply:
         """Ask for a DFU, with everything in its key encoded."""

@@ -212,7 +212,7 @@ def test_a_reason_lets_a_critical_failure_through_and_is_kept(panel, data_qualit
     execute(panel, "DELETE FROM dim_dfu WHERE dfu_sk % 8 = 0")
     before = rows_of_dim_dfu(panel)
     ran = run_flow()
-    assert "critical dfus_are_still_there (observed 438, allowed >= 450)" in ran.state.message
+    assert "observed 438, allowed >= 450 (critical dfus_are_still_there)" in ran.state.message
     assert rows_of_dim_dfu(panel) == before
 
 
@@ -284,7 +284,7 @@ def test_labels_that_would_all_change_are_not_published_and_a_dry_run_says_so(pa
     told = "would not be published without an override_reason: Too many DFUs with a published label would get another"
     assert [told in warning for warning in summary.warnings].count(True) == 1
     shown = artifacts(dry)
-    assert told in shown["cluster-dfus-summary"]
+    assert told in shown["cluster-dfus-summary"].replace("\\", "")
     assert "labels_stay_mostly_the_same" in shown["data-quality-assignments"]
 
     # with a suite skipped and limits raised bad sources let a run through to the last gate, which stops it

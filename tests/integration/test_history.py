@@ -161,7 +161,7 @@ def test_backfill_that_goes_on_keeps_its_months_and_takes_no_other_settings(back
     assert open_backfill(load_config(**QUICK), engine, folder, months=1, as_of_month="2026-07").months == MONTHS
     elsewhere = {"statement_timeout_s": 5, "lock_timeout_s": 5, "connection_block": None}
     open_backfill(load_config(**QUICK, warehouse=elsewhere), engine, folder, months=3, as_of_month=None)
-    with pytest.raises(DataError, match=r"begun with. Found: other values \(2: 'k_range', 'n_init'\)"):
+    with pytest.raises(DataError, match=r"began with. Found: other values \(2: 'k_range', 'n_init'\)"):
         open_backfill(load_config(gap_references=2), engine, folder, months=3, as_of_month=None)
 
 

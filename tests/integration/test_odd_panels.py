@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.files.tables import read_table, write_table
-from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.errors import DataError
+from dfu_clustering.files.tables import write_table
+from dfu_clustering.runs.folder import RunFolder
 from tests import random_panels
 from tests.random_panels import RandomPanel, label, run_steps, settings
 
@@ -46,7 +47,7 @@ def test_member_of_a_segment_of_identical_dfus_changes_its_label_when_it_changes
     assert labels[1:20] == again.labels["cluster_label"].tolist()[1:20]
 
 
-def test_run_without_a_shared_dfu_is_continued_by_its_clusters_where_attributes_count(tmp_path, monkeypatch):
+def test_run_without_a_shared_dfu_is_refused_where_attributes_count_too(tmp_path, monkeypatch):
     def with_attributes(frame, path):
         if isinstance(frame, pd.DataFrame) and "category" in frame:
             at = np.arange(len(frame))
@@ -58,9 +59,5 @@ def test_run_without_a_shared_dfu_is_continued_by_its_clusters_where_attributes_
     here = panel_of(*trade(40), config=config)
     first, other = RunFolder(tmp_path / "first"), RunFolder(tmp_path / "other")
     run_steps(here.panel(np.random.default_rng(1)), config, first)
-    run_steps(here.renamed().panel(np.random.default_rng(1)), config, other, first)
-    stability = other.stability()
-    assert stability is not None
-    assert stability.shared_dfus == 0
-    labels = [read_table(files.path(RunFile.LABELS))["cluster_label"].tolist() for files in (first, other)]
-    assert labels[0] == labels[1]
+    with pytest.raises(DataError, match="only 0% of the 40 DFUs of first are among the 40 of these features"):
+        run_steps(here.renamed().panel(np.random.default_rng(1)), config, other, first)

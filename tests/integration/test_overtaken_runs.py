@@ -94,7 +94,7 @@ def rows(engine):
 
 @pytest.mark.parametrize(
     ("newer", "why"),
-    [("2026-10", "labels of a later month"), ("2026-09", "since this run began, other labels")],
+    [("2026-10", "labels of a later month"), ("2026-09", "other labels were published after this run began")],
     ids=["a newer month", "the same month, begun later"],
 )
 def test_run_that_was_stopped_before_its_publish_leaves_newer_labels_alone(engine, labelled, newer, why):
@@ -140,7 +140,7 @@ def test_older_month_that_somebody_wants_is_overtaken_by_what_began_later(engine
     publish(engine, labelled("2026-10", "newest"))
     by_hand = labelled("2026-09", "byhand")
     publish(engine, labelled("2026-10", "again"))
-    with pytest.raises(OvertakenError, match="since this run began, other labels"):
+    with pytest.raises(OvertakenError, match="other labels were published after this run began"):
         publish(engine, by_hand, publish_older_month=True)
     assert lines(by_hand) == ["newest", "again"]
 
@@ -256,7 +256,7 @@ def test_restore_that_comes_late_leaves_what_was_published_since(engine, labelle
     restore = Run(first.runs / ".restores" / "restore-1", as_of_month="2026-09")
     note_replaced(restore, engine, dry_run=False)
     publish(engine, labelled("2026-10", "newer"))
-    with pytest.raises(OvertakenError, match="since this restore began"):
+    with pytest.raises(OvertakenError, match="after this restore began"):
         restore_labels(restore, engine, earlier, before, CONFIG.tracking)
     assert lines(first) == ["first", "newer"]
 

@@ -324,6 +324,7 @@ def test_program_looks_at_what_the_flow_has_published_too(program, warehouse, da
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path / "var"))
     by_flow = line("2026-11-c0ffee-aaaaaaaaaaaa", published_at=datetime(2026, 12, 5, tzinfo=UTC))
     Ledger(tmp_path / "var" / "runs").append(by_flow)
+    execute(warehouse, "UPDATE dim_dfu SET cluster_assignment = 'low_volume' WHERE dfu_sk < 9")
     code, _, err = program(UPDATE, "--skip-validation")
     assert code == 2
     assert "published as of 2026-11 by run 2026-11-c0ffee-aaaaaaaaaaaa" in err
@@ -457,7 +458,7 @@ def test_labelling_refuses_files_of_different_trainings(program, trainings, cent
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda frame: frame.rename(columns={"cluster_label": "segment"}), "must have the columns"),
+        (lambda frame: frame.rename(columns={"cluster_label": "segment"}), "must hold the columns"),
         (lambda frame: pd.concat([frame, frame.head(2)]), "must hold every dfu_ck once"),
         (lambda frame: frame.assign(dfu_ck=frame["dfu_ck"] + "?"), "must be in dim_dfu"),
     ],

@@ -119,7 +119,7 @@ def test_page_calls_the_dfu_table_as_the_named_configuration_does(run, tmp_path,
     runpy.run_path(str(PROGRAM), run_name="__main__")
     page = run.path(RunFile.REPORT).read_text(encoding="utf-8")
     assert "Published to dim_sku" in page
-    assert "sell, but are not in dim_sku: no label" in page
+    assert "have sales, but are not in dim_sku: no label" in page
 
 
 @pytest.mark.parametrize("other", [{"as_of_month": "2026-11"}, {"keys_digest": "0" * 16}, None])

@@ -171,7 +171,7 @@ def test_missing_attribute_is_null_and_said(warehouse, postgres_url, caplog):
         dfus = source.dfus()
     assert set(dfus["abc_vol"].to_pylist()) == {None}
     assert "x" in dfus["brand"].to_pylist()
-    assert "dim_dfu has no column abc_vol: left out" in caplog.text
+    assert "dim_dfu has no column abc_vol: it is left out" in caplog.text
 
 
 def test_missing_column_of_the_stream_is_named(warehouse, postgres_url):

@@ -88,6 +88,7 @@ class Site:
 
     def __init__(self, owner_url, folder):
         self.owner_url, self.folder = owner_url, folder
+        self.summary: Any = None
         self.config = folder / "config.yaml"
         settings = QUICK | {"k_range": list(QUICK["k_range"]), "warehouse": COMPANY}
         self.config.write_text(yaml.safe_dump({"clustering": settings}))
@@ -130,7 +131,7 @@ def site(postgres_server, template, server_of_this_process, tracking_store, tmp_
             patch.chdir(site.folder)
             for name, value in (site.variables() | {"MLFLOW_TRACKING_URI": tracking_store}).items():
                 patch.setenv(name, value)
-            cluster_dfus(**QUICK)
+            site.summary = cluster_dfus(**QUICK)
         yield site
 
 
@@ -257,7 +258,7 @@ def gate(company_url, tmp_path):
         ([f'ALTER TABLE {SKU} ALTER "site:id" TYPE char(9)'], "dim_sku.site:id is character(9)"),
         (
             [f"UPDATE {SKU} SET {LABEL} = NULL", f"ALTER TABLE {SKU} ALTER {LABEL} TYPE varchar(12)"],
-            "is character varying(12), labels have 26 characters: ALTER it to text",
+            "is character varying(12), but labels have up to 26 characters: ALTER it to text",
         ),
     ],
 )
@@ -309,7 +310,7 @@ def test_target_is_looked_at_again_before_labels_are_written(company_url):
     with pytest.raises(WarehouseError, match=r"is character\(40\), which pads with blanks: ALTER it to text"):
         publish_labels(engine, labels)
     execute(company_url, f"ALTER TABLE {SKU} ALTER {LABEL} TYPE varchar(17)")
-    with pytest.raises(WarehouseError, match="labels have 18 characters"):
+    with pytest.raises(WarehouseError, match="labels have up to 18 characters"):
         publish_labels(engine, labels)
     engine.dispose()
 
@@ -364,7 +365,9 @@ def test_attribute_that_is_called_like_a_feature_is_refused_before_sales_are_rea
     config = load_config(warehouse={"attributes": listed})
     engine = connect_engine(postgres_url, config.warehouse)
     run = Run.open(tmp_path, as_of_month="2026-10", config_digest="d", run_id="x")
-    with pytest.raises(ConfigError, match=r"attributes with the name of another column \(1: 'mean_demand'\)"):
+    with pytest.raises(
+        ConfigError, match=r"attributes with the name of another column of the feature matrix \(1: 'mean_demand'\)"
+    ):
         build_features(run, config, engine)
     engine.dispose()
 

@@ -92,7 +92,7 @@ TEXT_COLUMNS: Final = frozenset(
 _COLUMNS: Final[Mapping[RunFile, tuple[str, ...]]] = {
     RunFile.MATRIX: ("dfu_ck",),
     RunFile.PANEL: ("dfu_ck",),
-    RunFile.EXCLUDED: ("dfu_ck", "reason", "mean_demand"),
+    RunFile.EXCLUDED: ("dfu_ck", "reason"),
     RunFile.ASSIGNMENTS: ("dfu_ck", "cluster_id", "distance"),
     RunFile.CENTROIDS: ("cluster_id", "size"),
     RunFile.MAP: ("dfu_ck", "cluster_id", "x", "y"),
