@@ -96,7 +96,7 @@ def continued(postgres_server, first_month, prefect_server, tracking_store, tmp_
 
 
 def of_any_warehouse(runs):
-    """Let the lines of the ledger count for each warehouse, as those of earlier versions do: the copy is another one."""
+    """Let the lines of the ledger count for any warehouse, as those of earlier versions do: the copy is another."""
     ledger = Ledger(runs)
     lines = [line.model_copy(update={"warehouse": None}) for line in ledger.publications()]
     ledger.path.unlink()

@@ -280,7 +280,7 @@ def test_server_that_is_not_there_to_hear_of_a_restore_does_not_cost_its_record(
     monkeypatch.setattr(announce_sales_load, "announce", quick)
     shown, _ = restore("--run", AUGUST, code=1, PREFECT_API_URL="http://127.0.0.1:9/api")
     assert caplog.text.count("trying again in 0.01 s") == 2
-    assert "NotAnnouncedError: http://127.0.0.1:9/api/events did not take the announcement" in shown
+    assert "NotAnnouncedError: http://127.0.0.1:9/api/events did not accept the announcement" in shown
     assert "previous labels" in shown
     assert_restore_is_written_down(site)
 
