@@ -3,10 +3,10 @@
 import os
 import pickle
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from publish_records import line
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
@@ -20,6 +20,7 @@ from dfu_clustering.steps.build_report import write_report
 from dfu_clustering.steps.restore_labels import find_run_to_restore
 from dfu_clustering.tracking.store import mlflow_store
 from dfu_clustering.warehouse.connect import connect_engine
+from tests.publish_records import line
 
 CONFIG = load_config().tracking
 NAME = "2026-10-c0ffee0000-aaaaaaaaaaaa"
@@ -71,7 +72,7 @@ def test_every_reader_of_a_run_leaves_a_planted_pickle_alone(store, place):
     if place == "MLflow":
         shutil.rmtree(store / "runs" / NAME)
     published, read = PublishedFiles(earlier), []
-    readers = [
+    readers: list[Callable[[], object]] = [
         lambda: EarlierRuns.in_folder(store, CONFIG).champion(),
         lambda: earlier.publication,
         *(lambda file=file: earlier.require(file) for file in RunFile),
@@ -88,7 +89,7 @@ def test_every_reader_of_a_run_leaves_a_planted_pickle_alone(store, place):
         published.matrix,
         lambda: published.model,
         lambda: find_run_to_restore(store / "runs", CONFIG, run=NAME, before=None),
-        lambda: write_report(earlier, store / "report.html"),
+        lambda: write_report(earlier, load_config(), store / "report.html"),
     ]
     for reader in readers:
         with suppress(DataError, ValueError, OSError):
