@@ -3,8 +3,8 @@
 import os
 import pickle
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +21,9 @@ from dfu_clustering.steps.restore_labels import find_run_to_restore
 from dfu_clustering.tracking.store import mlflow_store
 from dfu_clustering.warehouse.connect import connect_engine
 from tests.publish_records import line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONFIG = load_config().tracking
 NAME = "2026-10-c0ffee0000-aaaaaaaaaaaa"

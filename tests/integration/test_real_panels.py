@@ -1,6 +1,7 @@
 """The main job on real sales; skipped where the panels do not lie beside the project."""
 
 import shutil
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_SEGMENTS, TRAIN_MODEL
 from dfu_clustering.runs.run import Run
+from dfu_clustering.standalone.segment import segment
 from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.publish_labels import update_assignments
@@ -97,6 +99,17 @@ def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, run, engine):
         "k_selection_plots.png",
         "typical_dfus.png",
     ]
+
+
+def as_the_warehouse_keeps_it(quantity: float) -> float:
+    """Return a quantity with the four decimals of numeric(18,4), which rounds halves away from zero."""
+    return float(Decimal(repr(quantity)).quantize(Decimal("0.0001"), ROUND_HALF_UP))
+
+
+def test_the_table_alone_gives_the_labels_of_the_run_byte_for_byte(panel, labelled):
+    sales = pd.read_parquet(panel)
+    result = segment(sales.assign(qty=sales["qty"].map(as_the_warehouse_keeps_it)))
+    assert result.files.path(RunFile.LABELS).read_bytes() == labelled.path(RunFile.LABELS).read_bytes()
 
 
 def test_real_panels_raise_nothing_critical(run, engine):
