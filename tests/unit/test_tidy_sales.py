@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dfu_clustering.demo.tidy import _nth_of_its_kind, read_tidy_sales
+from dfu_clustering.demo.tidy import _nth_of_its_kind, read_tidy_sales, warehouse_tables
 from dfu_clustering.errors import DataError
+from dfu_clustering.sales.long_form import LongForm, monthly_sales
 
 JAN, FEB, MAR = (dt.date(2026, month, 1) for month in (1, 2, 3))
 
@@ -85,6 +86,13 @@ def test_timestamps_at_midnight_are_dates(tmp_path: Path, unit: str) -> None:
 def test_keys_may_be_of_any_text_type(tmp_path: Path, kind: pa.DataType) -> None:
     path = written(tmp_path, dmdunit=pa.array(COLUMNS["dmdunit"], pa.string()).cast(kind))
     assert read_tidy_sales(path).dfus["dmdunit"].to_pylist() == ["A", "B_2", "Ö"]
+
+
+def test_dfus_of_two_columns_are_called_by_all_three_of_the_warehouse() -> None:
+    table = pa.table({"sku": ["A"], "store": ["S"], "day": [JAN], "units": [1.0]})
+    tables = warehouse_tables(monthly_sales(table, LongForm(("sku", "store"), "day", "units"), source="x"))
+    assert tables.dfus["dfu_ck"].to_pylist() == ["A_S_ALL"]
+    assert tables.sales["sales_ck"].to_pylist() == ["A_S_ALL_202601_1"]
 
 
 def test_rows_of_one_dfu_and_month_are_numbered_like_a_plain_count() -> None:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dfu_clustering.arrays import Integers
-from dfu_clustering.demo.rows import Bookings, WarehouseTables, load_timestamps, sales_table
+from dfu_clustering.demo.rows import Bookings, WarehouseTables, dfu_keys, load_timestamps, sales_table
 from dfu_clustering.errors import DataError
 from dfu_clustering.sales.files import read_sales
 from dfu_clustering.sales.long_form import KEYS, QTY_LIMIT, MonthlySales, named_rows
@@ -43,8 +43,10 @@ def warehouse_tables(sold: MonthlySales) -> WarehouseTables:
     qty = sold.rows.column("qty").combine_chunks().take(pa.array(order))
     bookings = Bookings(dfu, month, qty, _nth_of_its_kind(dfu, month), load_month=month)
     newest = month[-1]
-    items = _loaded(_described_items(sold.dfus), newest)
-    return WarehouseTables(items, _loaded(sold.dfus, newest), sales_table(sold.dfus, bookings))
+    # a DFU of the warehouse is called by all three of its columns, also where the file has fewer
+    dfus = dfu_keys(*(sold.dfus.column(name) for name in KEYS))
+    items = _loaded(_described_items(dfus), newest)
+    return WarehouseTables(items, _loaded(dfus, newest), sales_table(dfus, bookings))
 
 
 def _require_kept(rows: pa.Table) -> None:
