@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
-from dfu_clustering.config.loading import load_config
 from dfu_clustering.loads.sales_loads import read_sales_state
 from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.standalone.program import add_history_settings, run_program, table_path
+from dfu_clustering.standalone.program import (
+    add_history_settings,
+    add_matrix_output,
+    features_in_words,
+    history_config,
+    run_program,
+)
 from dfu_clustering.steps.build_features import build_features
 from scripts.program import add_gate_options, gate_policy, parser, warehouse_engine
 
@@ -15,16 +20,10 @@ def main() -> None:
     arguments = parser(__doc__ or "")
     add_history_settings(arguments)
     arguments.add_argument("--as-of", metavar="YYYY-MM", help="newest month that counts; None: the newest with sales")
-    arguments.add_argument(
-        "--output",
-        type=table_path,
-        default=Path("data/clustering_features.csv"),
-        metavar="FILE",
-        help="feature matrix, .csv or .parquet; metadata, demand and left-out DFUs are written beside it",
-    )
+    add_matrix_output(arguments, Path("data/clustering_features.csv"))
     add_gate_options(arguments, "the three tables")
     options = arguments.parse_args()
-    config = load_config(min_months_history=options.min_months_history, time_window_months=options.time_window_months)
+    config = history_config(options)
     engine, policy, judged = warehouse_engine(config), gate_policy(options), None
     if not options.skip_validation:
         from expectations.standalone import require_good_sources  # late: to load Great Expectations takes seconds
@@ -34,9 +33,7 @@ def main() -> None:
         require_good_sources(config, engine, policy, as_of_month=month, chosen=options.as_of is not None)
     files = RunFolder(options.output.parent).placing(RunFile.MATRIX, options.output)
     summary = build_features(files, config, engine, as_of_month=options.as_of, judged=judged)
-    print(f"{options.output}: {summary.clustered} of {summary.n_dfus} DFUs as of {summary.as_of_month}")
-    for reason, count in summary.excluded.items():
-        print(f"  left out, {reason}: {count}")
+    print(features_in_words(options.output, summary))
 
 
 if __name__ == "__main__":

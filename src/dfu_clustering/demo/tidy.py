@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from dfu_clustering.arrays import Integers
 from dfu_clustering.demo.rows import Bookings, WarehouseTables, dfu_keys, load_timestamps, sales_table
 from dfu_clustering.errors import DataError
+from dfu_clustering.features.attributes import PROJECT_NAMES
+from dfu_clustering.features.dfu_keys import KeyIndex
 from dfu_clustering.sales.files import read_sales
 from dfu_clustering.sales.long_form import KEYS, QTY_LIMIT, MonthlySales, named_rows
 
@@ -36,7 +38,8 @@ def warehouse_tables(sold: MonthlySales) -> WarehouseTables:
             names the factor that helps.
     """
     _require_kept(sold.rows)
-    dfu = _positions(sold)
+    index = KeyIndex(sold.dfus, sold.dfus.column("dfu_ck").to_numpy(), PROJECT_NAMES)
+    dfu = index.positions(sold.rows.combine_chunks().to_batches()[0])
     month = sold.rows.column("startdate").to_numpy().astype("datetime64[M]")
     order = np.argsort(month, kind="stable")
     dfu, month = dfu[order], month[order]
@@ -69,20 +72,6 @@ def _require_kept(rows: pa.Table) -> None:
         if helps
         else "no unit holds both the largest and the smallest quantity: set those that are next to nothing to 0",
     )
-
-
-def _positions(sold: MonthlySales) -> Integers:
-    """Return the place of each row's DFU among the DFUs."""
-    values = [pc.unique(sold.dfus.column(name)) for name in KEYS]
-    sizes = tuple(len(of_column) for of_column in values)
-    of_dfus, of_rows = (
-        np.ravel_multi_index(
-            [pc.index_in(table.column(name), v).to_numpy() for name, v in zip(KEYS, values, strict=True)], sizes
-        )
-        for table in (sold.dfus, sold.rows)
-    )
-    order = np.argsort(of_dfus)
-    return np.asarray(order[np.searchsorted(of_dfus, of_rows, sorter=order)], dtype=np.int64)
 
 
 def _nth_of_its_kind(dfu: Integers, month: NDArray[np.datetime64]) -> Integers:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.sales.kinds import decoded, is_text
 
 _RULE: Final = "Every row of a sales table must have the date of a day or month"
 
@@ -23,14 +24,13 @@ def as_days(column: pa.ChunkedArray, name: str, date_format: str | None, *, sour
     Raises:
         DataError: The type is no date, or a text is none of that format.
     """
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    column = column.cast(kind)
+    column = decoded(column)
+    kind = column.type
     if pa.types.is_date(kind):
         return column.cast(pa.date32())
     if pa.types.is_timestamp(kind) and kind.tz is None:
         return pc.floor_temporal(column, unit="day").cast(pa.date32())
-    textual = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    if textual or (pa.types.is_integer(kind) and date_format):
+    if is_text(kind) or (pa.types.is_integer(kind) and date_format):
         return _read(column.cast(pa.string()), name, date_format, source)
     raise DataError(
         _RULE,

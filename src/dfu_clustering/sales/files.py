@@ -101,7 +101,6 @@ def _header(path: Path, form: LongForm, how: CsvForm, encoding: str) -> tuple[st
     """Return the delimiter and the names of the columns."""
     with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
         line = file.readline()
-    headers = {delimiter: next(csv.reader([line], delimiter=delimiter), []) for delimiter in _DELIMITERS}
-    if how.delimiter is not None:
-        return how.delimiter, next(csv.reader([line], delimiter=how.delimiter), [])
+    possible = _DELIMITERS if how.delimiter is None else (how.delimiter,)
+    headers = {delimiter: next(csv.reader([line], delimiter=delimiter), []) for delimiter in possible}
     return max(headers.items(), key=lambda one: (len(set(form.columns) & set(one[1])), len(one[1])))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dfu_clustering.errors import DataError
 from dfu_clustering.months import Month, last_day
 from dfu_clustering.sales.dates import as_days
+from dfu_clustering.sales.kinds import decoded, is_text
 
 KEYS = ("dmdunit", "dmdgroup", "loc")
 _ALL = "ALL"  # in the place of a key column that the table does not have
@@ -136,11 +137,11 @@ def named_rows(rows: pa.Table) -> list[str]:
 
 
 def _key(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    textual = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    if not textual and not pa.types.is_integer(kind):
-        raise broken(source, found=f"keys of type {kind} in {name!r}", remedy="give keys as text or whole numbers")
-    return column.cast(kind).cast(pa.string())
+    column = decoded(column)
+    if not is_text(column.type) and not pa.types.is_integer(column.type):
+        remedy = "give keys as text or whole numbers"
+        raise broken(source, found=f"keys of type {column.type} in {name!r}", remedy=remedy)
+    return column.cast(pa.string())
 
 
 def _quantity(column: pa.ChunkedArray, form: LongForm, source: str) -> pa.ChunkedArray:
@@ -195,7 +196,8 @@ def _dfus(rows: pa.Table, source: str) -> pa.Table:
     own = [name for name in KEYS if name in rows.column_names]
     distinct = rows.group_by(own).aggregate([]).sort_by([(name, "ascending") for name in own])
     dfu_ck = pc.binary_join_element_wise(*(distinct.column(name) for name in own), "_")
-    shared = pc.value_counts(dfu_ck).filter(pc.greater(pc.value_counts(dfu_ck).field("counts"), 1))
+    counts = pc.value_counts(dfu_ck)
+    shared = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(shared):
         raise broken(
             source,

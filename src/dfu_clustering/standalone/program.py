@@ -10,12 +10,13 @@ from typing import Any
 import psycopg2
 from sqlalchemy.exc import OperationalError
 
-from dfu_clustering.config.clustering import RunSettings
+from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DfuClusteringError, InputError
 from dfu_clustering.files.refusals import as_bad_input
 from dfu_clustering.files.tables import require_known_ending
 from dfu_clustering.runs.published_files import PublishedFiles
+from dfu_clustering.runs.summaries import FeatureSummary
 
 BAD_INPUT = 2
 FAILED = 1
@@ -36,6 +37,28 @@ def add_history_settings(arguments: argparse.ArgumentParser) -> None:
     """Add the flags that say which history of a DFU counts."""
     add_setting(arguments, "--min-months", "min_months_history", type=int, metavar="MONTHS")
     add_setting(arguments, "--time-window", "time_window_months", type=_window, metavar="MONTHS|all")
+
+
+def history_config(options: argparse.Namespace) -> ClusteringConfig:
+    """Return the configuration with the history that these flags say."""
+    return load_config(min_months_history=options.min_months_history, time_window_months=options.time_window_months)
+
+
+def add_matrix_output(arguments: argparse.ArgumentParser, default: Path) -> None:
+    """Add the flag that says where the feature matrix is written."""
+    arguments.add_argument(
+        "--output",
+        type=table_path,
+        default=default,
+        metavar="FILE",
+        help="feature matrix, .csv or .parquet; metadata, demand and left-out DFUs are written beside it",
+    )
+
+
+def features_in_words(output: Path, summary: FeatureSummary) -> str:
+    """Return how many DFUs the matrix holds, and how many are left out for which reason."""
+    left_out = (f"  left out, {reason}: {count}" for reason, count in summary.excluded.items())
+    return "\n".join([f"{output}: {summary.clustered} of {summary.n_dfus} DFUs as of {summary.as_of_month}", *left_out])
 
 
 def table_path(text: str) -> Path:

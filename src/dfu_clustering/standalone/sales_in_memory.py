@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dfu_clustering.config.warehouse_names import Attribute, WarehouseNames
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.months import Month, last_day
 from dfu_clustering.sales.long_form import MonthlySales
-from dfu_clustering.warehouse.snapshot import SalesSpan
+from dfu_clustering.warehouse.snapshot import SalesSpan, attribute_types
 
 _TABLE = "the sales table"
 
@@ -29,13 +29,14 @@ class SalesInMemory:
 
     def items(self) -> pa.Table:
         """Return no items."""
-        types = dict.fromkeys(("item_ck", "item_no"), pa.string()) | _types(self.names.features_of("item"))
+        types = dict.fromkeys(("item_ck", "item_no"), pa.string()) | attribute_types(self.names.features_of("item"))
         return pa.schema(list(types.items())).empty_table()
 
     def dfus(self) -> pa.Table:
         """Return the DFUs that sell, without attributes."""
         unknown = {
-            name: pa.nulls(len(self.sold.dfus), kind) for name, kind in _types(self.names.features_of("dfu")).items()
+            name: pa.nulls(len(self.sold.dfus), kind)
+            for name, kind in attribute_types(self.names.features_of("dfu")).items()
         }
         return pa.table({**{name: self.sold.dfus[name] for name in self.sold.dfus.column_names}, **unknown})
 
@@ -54,7 +55,3 @@ def in_memory(sold: MonthlySales, names: WarehouseNames) -> SalesInMemory:
     """Return sales as a source; errors call both the table of the sales and that of the DFUs the sales table."""
     tables = names.tables.model_copy(update={"sales": _TABLE, "dfu": _TABLE})
     return SalesInMemory(sold, names.model_copy(update={"tables": tables}))
-
-
-def _types(attributes: tuple[Attribute, ...]) -> dict[str, pa.DataType]:
-    return {one.name: pa.float64() if one.kind == "numeric" else pa.string() for one in attributes}

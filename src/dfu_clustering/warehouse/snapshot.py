@@ -186,8 +186,12 @@ class Snapshot:
 
 
 def _types(keys: tuple[str, ...], attributes: tuple[Attribute, ...]) -> dict[str, pa.DataType]:
-    kinds = {one.name: pa.float64() if one.kind == "numeric" else pa.string() for one in attributes}
-    return dict.fromkeys(keys, pa.string()) | kinds
+    return dict.fromkeys(keys, pa.string()) | attribute_types(attributes)
+
+
+def attribute_types(attributes: tuple[Attribute, ...]) -> dict[str, pa.DataType]:
+    """Return the type of each attribute's column, by its name."""
+    return {one.name: pa.float64() if one.kind == "numeric" else pa.string() for one in attributes}
 
 
 @contextmanager

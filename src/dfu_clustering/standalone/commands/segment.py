@@ -3,10 +3,14 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from dfu_clustering.config.loading import load_config
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.standalone.commands.sales_options import add_sales_arguments, sales_of
-from dfu_clustering.standalone.program import add_history_settings, published_argument, published_files
+from dfu_clustering.standalone.program import (
+    add_history_settings,
+    history_config,
+    published_argument,
+    published_files,
+)
 from dfu_clustering.standalone.segment_table import console, segment_table
 from dfu_clustering.standalone.segmenting import segment_months
 from dfu_clustering.steps.build_report import write_report
@@ -24,7 +28,7 @@ def add_arguments(arguments: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Do the work."""
-    config = load_config(min_months_history=options.min_months_history, time_window_months=options.time_window_months)
+    config = history_config(options)
     sold, files = sales_of(options), RunFolder(options.output_dir)
     segment_months(sold, files, config, as_of_month=options.as_of, previous=published_files(options), pictures=True)
     write_report(files, config, files.path(RunFile.REPORT))
