@@ -227,6 +227,11 @@ def test_publishes_to_another_warehouse_are_not_this_ones(engine, labelled, post
             for key, label, _ in rows(engine):
                 connection.exec_driver_sql("UPDATE dim_dfu SET cluster_assignment = %s WHERE dfu_ck = %s", (label, key))
         assert standing(other, here).newest.run == here.name
+        # and what was published to it before it moved counts after it has published under its new name, too
+        publish(other, labelled("2026-09", "moved"), publish_older_month=True)
+        publish(engine, labelled("2026-10", "stayed"))
+        found = [line.run.rsplit("-", 1)[1] for line in standing(other, here).publications]
+        assert found == ["here", "there", "moved"]
         other.dispose()
 
 

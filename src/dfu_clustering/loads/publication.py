@@ -25,8 +25,9 @@ class Publication(Summary):
         published_at: When, with its time zone.
         restored: Whether the labels of an earlier run were restored; ``run`` is that earlier run then.
         model_sha256: Of the stored model, so that damage is noticed; None where it was not kept.
-        warehouse: Which DFU table was published to; None in lines of earlier versions, as the next two.
+        warehouse: Which DFU table was published to; None in lines of earlier versions, as those that follow.
         labels_digest: Which DFU of that table has which label since.
+        moved_from: Name of the warehouse whose publishes came before, where it has moved by a dump since.
         began: When the run began, by the warehouse's clock.
     """
 
@@ -41,6 +42,7 @@ class Publication(Summary):
     model_sha256: str | None = None
     warehouse: str | None = None
     labels_digest: str | None = None
+    moved_from: str | None = None
     began: AwareDatetime | None = None
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ from dfu_clustering.runs.standing import standing_under_lock
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class LedgerRecord:
     """The record of one publish: of a run, of a restore, or of the program.
 
@@ -37,6 +37,7 @@ class LedgerRecord:
     line: Publication
     require_allowed: Callable[[Publication | None], None] = lambda _: None
     take_along: Callable[[Path], None] | None = None
+    _moved_from: str | None = field(default=None, init=False)
 
     def begin(self, table: LockedTable) -> PublishSummary | None:
         """See PublishRecord."""
@@ -47,6 +48,8 @@ class LedgerRecord:
         if standing.problem:
             logger.warning("publishing %s", standing.problem)
         self.require_allowed(standing.newest)
+        if standing.newest and standing.newest.warehouse != table.warehouse:
+            self._moved_from = standing.newest.warehouse
         return None
 
     def keep_previous(self, previous: pd.DataFrame) -> None:
@@ -84,8 +87,14 @@ class LedgerRecord:
         return None if of_earlier_version else parse_summary(Attempt, content, path)
 
     def _line_of(self, attempt: Attempt) -> Publication:
-        known = {"published_at": attempt.time, "warehouse": attempt.warehouse, "labels_digest": attempt.labels_digest}
-        return self.line.model_copy(update=known)
+        return self.line.model_copy(
+            update={
+                "published_at": attempt.time,
+                "warehouse": attempt.warehouse,
+                "labels_digest": attempt.labels_digest,
+                "moved_from": self._moved_from,
+            }
+        )
 
 
 def _is_of(line: Publication, publication: Publication) -> bool:

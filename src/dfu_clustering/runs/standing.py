@@ -103,11 +103,16 @@ def _was_committed(table: LockedTable, pending: Pending) -> bool:
 def _of_warehouse(
     publications: Sequence[Publication], warehouse: str, labels_digest: str | None
 ) -> tuple[Publication, ...]:
-    """Return the publishes to one warehouse.
+    """Return the publishes to one warehouse, the oldest first.
 
     Lines of earlier versions name none and count for any. A warehouse that has moved by a dump has another name, and
-    the labels of a line of its former one.
+    the labels of a line of its former one; its first line since then says that name.
     """
     moved = {line.warehouse for line in publications if line.labels_digest == labels_digest is not None}
     known = {warehouse, None, *moved}
-    return tuple(line for line in publications if line.warehouse in known)
+    lines = []
+    for line in reversed(publications):
+        if line.warehouse in known:
+            lines.append(line)
+            known.add(line.moved_from)
+    return tuple(reversed(lines))
