@@ -118,6 +118,14 @@ class FaultRun:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def send(self, signal_number: int) -> None:
+        """Stop the process where it is, or let it continue."""
+        assert self.process is not None
+        self.process.send_signal(signal_number)
+
     def wait(self) -> dict:
         """Return the run's state, once its process has ended."""
         assert self.process is not None
