@@ -1,6 +1,6 @@
 """Who is in the clusters of a run, and how each lies in its own: near the centroid, or on the border to another."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,10 @@ from dfu_clustering.segments.exemplars import exemplars
 class Members:
     """The members of all clusters of a run."""
 
+    COLUMNS: Final = ("dfu_ck", "cluster_id", "distance", "margin", "mean_demand")
+
     def __init__(self, assignments: pd.DataFrame) -> None:
-        """Take dfu_ck, cluster_id, distance, margin and mean_demand."""
+        """Take a row a member, with COLUMNS."""
         self._table = assignments
         self._keys = pa.array(assignments["dfu_ck"], type=pa.large_string(), from_pandas=True)
 
@@ -47,9 +49,11 @@ class KnownLabel(NamedTuple):
 class KnownLabels:
     """The labels of all DFUs of a run."""
 
+    COLUMNS: Final = ("dfu_ck", *KnownLabel._fields)
+
     def __init__(self, labels: pd.DataFrame) -> None:
-        """Take dfu_ck, cluster_id and, where the run wrote them, abc_class and reason."""
-        self._table = labels.reindex(columns=["dfu_ck", *KnownLabel._fields])
+        """Take a row a DFU, with COLUMNS as far as the run wrote them."""
+        self._table = labels.reindex(columns=list(self.COLUMNS))
         self._keys = pa.array(labels["dfu_ck"], type=pa.large_string(), from_pandas=True)
 
     def get(self, dfu_ck: str) -> KnownLabel | None:

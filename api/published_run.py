@@ -150,11 +150,11 @@ class PublishedRun:
 
     @cached_property
     def _read_labels(self) -> KnownLabels:
-        return KnownLabels(self._run.table(RunFile.LABELS))
+        return KnownLabels(self._run.table(RunFile.LABELS, KnownLabels.COLUMNS))
 
     @cached_property
     def _read_members(self) -> Members:
-        return Members(self._run.table(RunFile.ASSIGNMENTS))
+        return Members(self._run.table(RunFile.ASSIGNMENTS, Members.COLUMNS))
 
     @cached_property
     def _read_excluded(self) -> dict[str, str]:

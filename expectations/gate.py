@@ -16,6 +16,7 @@ from dfu_clustering.config.warehouse_names import ROLES, Role, WarehouseNames
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.months import parse_month
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport, Suite, Value, worst_severity
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_SEGMENTS
@@ -127,7 +128,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
     if assignments.SUITE in policy.skip_suites:
         return []
     started = time.perf_counter()
-    labels = run.table(RunFile.LABELS)
+    labels = run.table(RunFile.LABELS, LABEL_COLUMNS)
     clustered = run.table(RunFile.MATRIX, ["dfu_ck"])["dfu_ck"]
     validator = Validator(run)
     figures = run.result(LABEL_SEGMENTS).figures

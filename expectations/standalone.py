@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport, describe, require_passed
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run
@@ -51,7 +52,7 @@ def require_good_labels(
     training = files.metadata() if files.find(RunFile.METADATA) else None
     if training:
         config = config.model_copy(update={"min_cluster_size_pct": training.config.min_cluster_size_pct})
-    labels, stability = files.table(RunFile.LABELS), files.stability()
+    labels, stability = files.table(RunFile.LABELS, LABEL_COLUMNS), files.stability()
     with TemporaryDirectory() as folder:
         run = _run_without_others(folder, (training.as_of_month if training else None) or "an unknown month")
         reports = judge_labels(config, run, policy, labels=labels, publishing=publishing, stability=stability)

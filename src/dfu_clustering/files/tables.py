@@ -49,14 +49,17 @@ def read_table(
     Args:
         path: A .csv or .parquet file.
         text_columns: Columns that are text in CSV even where every value looks like a number (item numbers).
-        columns: Of parquet, those to read, as far as the file has them; None: all.
+        columns: Those to read, as far as the file has them; None: all.
 
     Raises:
         DataError: The file is missing, unreadable, or of another ending.
     """
     require_known_ending(path)
     with readable_table(path):
-        table = _read_csv(path, text_columns) if path.suffix == ".csv" else parquet.read_table(path, columns=columns)
+        if path.suffix == ".csv":
+            table = _read_csv(path, text_columns, columns)
+        else:
+            table = parquet.read_table(path, columns=columns)
         frame: pd.DataFrame = table.to_pandas()
     return frame
 
@@ -188,14 +191,18 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _read_csv(path: Path, text_columns: frozenset[str]) -> pa.Table:
+def _read_csv(path: Path, text_columns: frozenset[str], columns: Sequence[str] | None) -> pa.Table:
+    parse = csv.ParseOptions(newlines_in_values=True)
+    if columns is not None:
+        with csv.open_csv(path, parse_options=parse) as file:
+            columns = [name for name in columns if name in file.schema.names]
     convert = csv.ConvertOptions(
+        include_columns=columns,
         column_types=dict.fromkeys(text_columns, pa.string()),
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
     )
-    parse = csv.ParseOptions(newlines_in_values=True)
     table = csv.read_csv(path, parse_options=parse, convert_options=convert)
     # a column without any value has no type; it counts as undefined numbers
     known = [field.with_type(pa.float64()) if pa.types.is_null(field.type) else field for field in table.schema]

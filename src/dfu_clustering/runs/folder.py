@@ -184,7 +184,7 @@ class RunFolder:
 
         Args:
             file: A .csv or .parquet one.
-            columns: Of parquet, those to read; None: all.
+            columns: Those to read; None: all.
 
         Raises:
             DataError: It is missing or unreadable, or lacks a column by which it is known.
@@ -196,9 +196,9 @@ class RunFolder:
         require_columns(table, wanted, rule=rule, remedy=f"run the step that writes {path} again, with this version")
         return table
 
-    def find_table(self, file: RunFile) -> pd.DataFrame | None:
+    def find_table(self, file: RunFile, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
         """Read a table that not every run has."""
-        return self.table(file) if self.find(file) is not None else None
+        return self.table(file, columns) if self.find(file) is not None else None
 
     def features(self) -> FeatureSummary:
         """Return what the features were built from.

@@ -1,6 +1,9 @@
 """The label that each DFU had as of a month, as a table that a forecaster can join."""
 
+import numpy as np
 import pandas as pd
+
+from dfu_clustering.files.keys import places_of
 
 HISTORY_COLUMNS = ("dfu_ck", "as_of_month", "label", "distance", "margin")
 
@@ -18,8 +21,9 @@ def label_history(assignments: pd.DataFrame, labels: pd.DataFrame, as_of_month: 
         HISTORY_COLUMNS in key order.
     """
     frame = labels[["dfu_ck", "cluster_label"]].rename(columns={"cluster_label": "label"})
-    frame = frame.merge(
-        assignments[["dfu_ck", "distance", "margin"]], how="left", on="dfu_ck", validate="one_to_one"
-    ).sort_values("dfu_ck", ignore_index=True)
+    place = places_of(frame["dfu_ck"], assignments["dfu_ck"])
+    for name in ("distance", "margin"):
+        frame[name] = np.where(place >= 0, assignments[name].to_numpy(np.float64)[place], np.nan)
+    frame = frame.sort_values("dfu_ck", ignore_index=True)
     frame["as_of_month"] = pd.Series(as_of_month, index=frame.index, dtype="str")
     return frame[list(HISTORY_COLUMNS)]

@@ -17,6 +17,7 @@ from dfu_clustering.segments.fitted_model import FROM_SCRATCH, FittedModel, pars
 from dfu_clustering.segments.published_model import PublishedModel
 
 LEAST_SHARED: Final = 0.5  # of the published DFUs; below it the published run was of another assortment or database
+_LABEL_COLUMNS: Final = ("dfu_ck", "cluster_id", "cluster_label")
 _PICKLED = "cluster_pipeline.pkl"  # what versions before the stored model left in its place
 
 
@@ -79,10 +80,10 @@ class PublishedFiles:
         Raises:
             DataError: The file is missing, unreadable or lacks a column.
         """
-        labels = self.files.table(RunFile.LABELS)
+        labels = self.files.table(RunFile.LABELS, _LABEL_COLUMNS)
         rule = "The labels of a published run must have the columns that the next one continues from"
         remedy = f"name the folder of a complete run, or {FROM_SCRATCH}"
-        require_columns(labels, ("dfu_ck", "cluster_id", "cluster_label"), rule=rule, remedy=remedy)
+        require_columns(labels, _LABEL_COLUMNS, rule=rule, remedy=remedy)
         return labels
 
     def own_values(self) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.tables import atomic_path, read_rows_of
 from dfu_clustering.outputs.segment_looks import read_looks
 from dfu_clustering.report.builder import assemble
@@ -57,9 +58,11 @@ def write_report(files: RunFolder, config: ClusteringConfig, output: Path) -> Re
 def _members(files: RunFolder) -> pd.DataFrame:
     """Return the clustered DFUs by the labels that they have now, each with the number of its segment by size."""
     number = {segment.cluster_id: place for place, segment in enumerate(files.profiles().segments)}
-    labels = files.table(RunFile.LABELS).drop(columns="cluster_label")
-    trained = files.table(RunFile.ASSIGNMENTS)[["dfu_ck", "distance", "margin", "mean_demand"]]
-    members = trained.merge(labels, on="dfu_ck", validate="one_to_one")
+    labels = files.table(RunFile.LABELS, ["dfu_ck", "cluster_id", "abc_class", "reason"])
+    trained = files.table(RunFile.ASSIGNMENTS, ["dfu_ck", "distance", "margin", "mean_demand"])
+    place = places_of(trained["dfu_ck"], labels["dfu_ck"])
+    labelled = labels.iloc[place[place >= 0]].drop(columns="dfu_ck").reset_index(drop=True)
+    members = pd.concat([trained[place >= 0].reset_index(drop=True), labelled], axis=1)
     return members.assign(number=members["cluster_id"].map(number).astype("int64"))
 
 

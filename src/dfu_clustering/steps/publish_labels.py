@@ -9,6 +9,7 @@ from dfu_clustering.files.tables import sha256
 from dfu_clustering.loads.publication import NOT_YET, Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.record import PublishRecord
+from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
@@ -91,7 +92,7 @@ def line_of_run(run: Run, *, load_id: str | None) -> Publication:
 
 def line_of_labels(files: RunFolder, line: Publication) -> Publication:
     """Return a line with what the files of the labels say."""
-    sizes = files.table(RunFile.LABELS)["cluster_label"].value_counts()
+    sizes = files.table(RunFile.LABELS, ["cluster_label"])["cluster_label"].value_counts()
     model = files.find(RunFile.MODEL)
     labels = {str(label): int(dfus) for label, dfus in sizes.items()}
     return line.model_copy(update={"labels": labels, "model_sha256": sha256(model) if model else None})
@@ -136,4 +137,4 @@ def update_assignments(
         known_unlabelled=excluded,
         record=record,
     )
-    return publish_labels(engine, files.table(RunFile.LABELS), how)
+    return publish_labels(engine, files.table(RunFile.LABELS, LABEL_COLUMNS), how)
