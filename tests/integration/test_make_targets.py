@@ -35,13 +35,13 @@ def execute(url, statement):
 
 def make(folder, url, *targets):
     # an installation that is older than the list of packages is not repeated for a test
-    command = ["make", "--old-file", ".venv/.installed", *targets]
+    command = ["make", "--old-file", ".venv/.installed-demo", *targets]
     done = subprocess.run(command, cwd=folder, env=os.environ | {"DATABASE_URL": url}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-@pytest.mark.skipif(not (ROOT / ".venv" / ".installed").exists(), reason="make has not made .venv")
+@pytest.mark.skipif(not (ROOT / ".venv" / ".installed-demo").exists(), reason="make has not made .venv")
 def test_programs_by_make_go_on_from_the_month_they_published_before(checkout, postgres_url):
     load_panel(postgres_url, generate_panel(200, 30, 3))
     execute(postgres_url, "CREATE TABLE to_come AS SELECT * FROM fact_sales_monthly WHERE startdate = '2026-10-01'")

@@ -25,7 +25,8 @@ def checkout(tmp_path):
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("secrets", "__pycache__"))
-    (folder / ".venv" / ".installed").touch()
+    for group in ("demo", "dev"):
+        (folder / ".venv" / f".installed-{group}").touch()
     return folder
 
 

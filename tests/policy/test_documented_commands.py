@@ -98,7 +98,8 @@ def run(*command: str | Path) -> str:
 
 def make(*arguments: str) -> None:
     # an installation that is older than the list of packages is not repeated for a test
-    run("make", "--dry-run", "--old-file", ".venv/.installed", *arguments)
+    installed = (f"--old-file=.venv/.installed-{group}" for group in ("demo", "dev", "bench"))
+    run("make", "--dry-run", *installed, *arguments)
 
 
 def python(*arguments: str) -> None:
