@@ -7,59 +7,25 @@ from contextlib import closing, contextmanager
 import pandas as pd
 import psycopg2
 import pytest
-from sqlalchemy import make_url
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.errors import DataError, WarehouseError
-from dfu_clustering.files.summary import read_summary, write_summary
-from dfu_clustering.files.tables import read_table
+from dfu_clustering.errors import DataError
 from dfu_clustering.publishing import transaction
-from dfu_clustering.publishing.lock import publish_lock
-from dfu_clustering.publishing.outcome import CommitUnknownError, ConcurrentChangeError, SlowStatementError
+from dfu_clustering.publishing.outcome import ConcurrentChangeError, SlowStatementError
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
-from dfu_clustering.runs.ledger import Ledger, Pending
-from dfu_clustering.runs.publish_record import LedgerRecord
-from dfu_clustering.runs.standing import standing_under_lock
 from dfu_clustering.warehouse import timeouts
 from dfu_clustering.warehouse.connect import connect_engine, is_transient
-from dfu_clustering.warehouse.statements import statement
 from tests.integration.prefect_server import wait_until
-from tests.publish_records import NoRecord, record_in
+from tests.integration.small_table import fetched, labels, published, small_table, touched
+from tests.publish_records import NoRecord
 
 pytestmark = pytest.mark.integration
-
-LOAD_TIME = "2026-01-01 00:00:00+00"
 
 
 @pytest.fixture
 def engine(postgres_url):
-    engine = connect_engine(postgres_url)
-    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
-        cursor.execute(statement("dfu_clustering.demo", "005_create_dim_dfu"))
-        for key, label in [("a", "old"), ("b", "kept"), ("c", None), ("d", "stale"), ("e", None)]:
-            cursor.execute(
-                "INSERT INTO dim_dfu (dfu_ck, dmdunit, dmdgroup, loc, cluster_assignment, modified_ts)"
-                " VALUES (%s, %s, 'g', 'x', %s, %s)",
-                (key, key, label, LOAD_TIME),
-            )
-    yield engine
-    engine.dispose()
-
-
-def labels(**by_key):
-    frame = pd.DataFrame({"dfu_ck": list(by_key), "cluster_id": 0, "cluster_label": list(by_key.values())})
-    return frame.astype({"dfu_ck": "str", "cluster_label": "str"})
-
-
-def published(engine):
-    with engine.connect() as connection:
-        return dict(connection.exec_driver_sql("SELECT dfu_ck, cluster_assignment FROM dim_dfu").fetchall())
-
-
-def touched(engine):
-    query = f"SELECT dfu_ck FROM dim_dfu WHERE modified_ts <> '{LOAD_TIME}' ORDER BY dfu_ck"
-    with engine.connect() as connection:
-        return [key for (key,) in connection.exec_driver_sql(query)]
+    with small_table(postgres_url) as engine:
+        yield engine
 
 
 def test_labels_are_exactly_the_new_ones_and_others_become_null(engine):
@@ -299,222 +265,6 @@ def test_deadlock_is_broken_and_publishing_starts_anew(engine, postgres_url, cap
         publisher.join(timeout=30)
     assert "publishing again in 0.5 s: deadlock detected" in caplog.text
     assert (published(engine)["a"], published(engine)["c"]) == ("new", "new")
-
-
-def fetched(url, query):
-    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        return cursor.fetchall()
-
-
-def publish_recorded(engine, table, record):
-    return publish_labels(engine, table, Publishing(record=record))
-
-
-def previous_in(folder):
-    before = read_table(folder / "previous_labels.parquet")
-    return before.astype(object).where(before.notna(), None).set_index("dfu_ck")["cluster_assignment"].to_dict()
-
-
-def lines_beside(folder):
-    return Ledger(folder.parent).publications()
-
-
-def test_labels_of_before_and_a_pending_line_are_on_disk_before_the_change_is_committed(engine, tmp_path):
-    seen: list[tuple[object, ...]] = []
-
-    class Seen(LedgerRecord):
-        def keep_previous(self, previous):
-            super().keep_previous(previous)
-            seen.append((published(engine), previous_in(tmp_path / "run")))
-
-        def prepare(self, attempt):
-            super().prepare(attempt)
-            pending = read_summary(Pending, self.ledger.pending_path(attempt.warehouse))
-            seen.append((published(engine), pending.publication.published_at == attempt.time, lines_beside(tmp_path)))
-
-    publish_recorded(engine, labels(a="new", b="kept", c="new"), record_in(tmp_path / "run", Seen))
-    old = {"a": "old", "b": "kept", "c": None, "d": "stale", "e": None}
-    assert seen == [(old, {"a": "old", "c": None, "d": "stale"}), (old, True, [])]
-    (line,) = Ledger(tmp_path).publications()
-    assert (line.run, str(line.labels_digest).partition(":")[0]) == ("2026-10-c0ffee-run", "3")
-    assert not list(tmp_path.glob(".publishing-*"))
-
-
-def test_run_that_is_cut_off_after_its_commit_reports_what_it_did_and_keeps_the_labels_of_before(engine, tmp_path):
-    record = record_in(tmp_path / "run")
-    first = publish_recorded(engine, labels(a="new", b="kept"), record)
-    # somebody wrote by hand since: what was published is published, and what he wrote stays
-    with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE dim_dfu SET cluster_assignment = 'hand' WHERE dfu_ck IN ('a', 'b')")
-    again = publish_recorded(engine, labels(a="new", b="kept"), record)
-    assert again == first
-    assert (again.updated, again.cleared, published(engine)["a"]) == (1, 1, "hand")
-    assert previous_in(tmp_path / "run") == {"a": "old", "d": "stale"}
-    assert len(Ledger(tmp_path).publications()) == 1
-
-
-def test_run_that_is_killed_before_its_line_is_settled_by_whoever_publishes_next(engine, tmp_path):
-    class Killed(LedgerRecord):
-        def committed(self, attempt):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        publish_recorded(engine, labels(a="first"), record_in(tmp_path / "first", Killed))
-    assert Ledger(tmp_path).publications() == []
-    publish_recorded(engine, labels(a="second"), record_in(tmp_path / "second"))
-    lines = Ledger(tmp_path).publications()
-    assert [line.run for line in lines] == ["2026-10-c0ffee-first", "2026-10-c0ffee-second"]
-    assert lines[0].published_at < lines[1].published_at
-    # and the first, tried again, knows that it has published, and replaces nothing
-    assert publish_recorded(engine, labels(a="first"), record_in(tmp_path / "first")).updated == 1
-    assert published(engine)["a"] == "second"
-    assert Ledger(tmp_path).publications() == lines
-
-
-class FullDisk(LedgerRecord):
-    """A record whose line cannot be written."""
-
-    def prepare(self, attempt):
-        super().prepare(attempt)
-        raise OSError("no space left on device")
-
-
-def test_attempt_that_was_rolled_back_leaves_no_line_and_is_made_anew(engine, tmp_path):
-    with pytest.raises(OSError, match="no space left"):
-        publish_recorded(engine, labels(a="new"), record_in(tmp_path / "run", FullDisk))
-    assert published(engine)["a"] == "old"
-    publish_recorded(engine, labels(a="new"), record_in(tmp_path / "run"))
-    assert published(engine)["a"] == "new"
-    assert len(Ledger(tmp_path).publications()) == 1
-    assert previous_in(tmp_path / "run") == {"a": "old", "b": "kept", "d": "stale"}
-
-
-@pytest.mark.parametrize(("found", "lines"), [("new", 1), ("old", 0)])
-def test_of_a_transaction_that_the_database_does_not_know_the_labels_tell(engine, tmp_path, found, lines):
-    """A database that was put back from a backup knows no transaction of later."""
-    record = record_in(tmp_path / "run", FullDisk)
-    with pytest.raises(OSError, match="no space left"):
-        publish_recorded(engine, labels(a="new", b="kept"), record)
-    (path,) = tmp_path.glob(".publishing-*")
-    write_summary(read_summary(Pending, path).model_copy(update={"transaction": 2**40}), path)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE dim_dfu SET cluster_assignment = NULL WHERE dfu_ck = 'd'")
-        connection.exec_driver_sql(f"UPDATE dim_dfu SET cluster_assignment = '{found}' WHERE dfu_ck = 'a'")
-    with publish_lock(engine) as table:
-        standing_under_lock(Ledger(tmp_path), table)
-    assert len(Ledger(tmp_path).publications()) == lines
-    assert not path.exists()
-
-
-def test_each_of_two_later_publishes_into_folders_of_their_own_keeps_the_labels_of_before(engine, tmp_path):
-    publish_recorded(engine, labels(a="august", b="august"), record_in(tmp_path / "august"))
-    publish_recorded(engine, labels(b="september", c="september"), record_in(tmp_path / "september"))
-    report = publish_recorded(engine, labels(a="october", b="september"), record_in(tmp_path / "october"))
-    assert (report.updated, report.cleared) == (1, 1)
-    assert previous_in(tmp_path / "october") == {"a": None, "c": "september"}
-
-
-@pytest.mark.parametrize(("committed", "label"), [(False, "old"), (True, "new")])
-def test_connection_lost_at_the_commit_is_all_or_nothing_and_the_next_try_knows(
-    engine, postgres_url, tmp_path, monkeypatch, committed, label
-):
-    """The server ends the session just before, or just after, it commits; the client cannot tell which."""
-    record, real = record_in(tmp_path / "run"), transaction._commit
-
-    def lost(connection):
-        if committed:
-            with connection.cursor() as cursor:
-                cursor.execute("COMMIT")
-        with closing(psycopg2.connect(postgres_url)) as other, other.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
-        time.sleep(0.2)
-        real(connection)
-
-    monkeypatch.setattr(transaction, "_commit", lost)
-    with pytest.raises((CommitUnknownError, psycopg2.OperationalError)) as caught:
-        publish_recorded(engine, labels(a="new"), record)
-    assert is_transient(caught.value)
-    assert published(engine)["a"] == label
-    monkeypatch.setattr(transaction, "_commit", real)
-    assert publish_recorded(engine, labels(a="new"), record).updated == 1
-    assert published(engine)["a"] == "new"
-    assert len(Ledger(tmp_path).publications()) == 1
-
-
-REWRITE = "BEGIN NEW.cluster_assignment := upper(NEW.cluster_assignment); RETURN NEW; END"
-AFTERWARDS = (
-    "BEGIN IF pg_trigger_depth() = 1 THEN UPDATE dim_dfu SET cluster_assignment = 'X' WHERE dfu_ck = 'a'; END IF;"
-)
-
-
-def trigger(when, body, of="ROW"):
-    function = f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
-    return [function, f"CREATE {when} ON dim_dfu FOR EACH {of} EXECUTE FUNCTION meddle()"]
-
-
-MEDDLERS = {
-    "rewrites": (
-        trigger("TRIGGER meddler BEFORE UPDATE", REWRITE),
-        "'NEW' in place of 'new' at 'a'",
-        "trigger meddler",
-    ),
-    "skips": (
-        trigger("TRIGGER meddler BEFORE UPDATE", "BEGIN IF OLD.dfu_ck = 'c' THEN RETURN NULL; END IF; RETURN NEW; END"),
-        "None in place of 'new' at 'c'",
-        "trigger meddler",
-    ),
-    "rewrites afterwards": (
-        trigger("TRIGGER meddler AFTER UPDATE", f"{AFTERWARDS} RETURN NULL; END", "STATEMENT"),
-        "'X' in place of 'new' at 'a'",
-        "trigger meddler",
-    ),
-    "rewrites at the commit": (
-        trigger(
-            "CONSTRAINT TRIGGER meddler AFTER UPDATE",
-            f"{AFTERWARDS} RETURN NULL; END",
-            "ROW",
-        ),
-        "'X' in place of 'new' at 'a'",
-        "trigger meddler",
-    ),
-    "rule": (
-        ["CREATE RULE meddler AS ON UPDATE TO dim_dfu WHERE OLD.dfu_ck = 'a' DO INSTEAD NOTHING"],
-        "'old' in place of 'new' at 'a'",
-        "rule meddler",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", MEDDLERS)
-def test_trigger_or_rule_that_rewrites_labels_is_named_and_nothing_is_committed(engine, postgres_url, tmp_path, kind):
-    commands, found, named = MEDDLERS[kind]
-    if kind == "rewrites at the commit":
-        commands = [commands[0], commands[1].replace("FOR EACH", "DEFERRABLE INITIALLY DEFERRED FOR EACH")]
-    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
-        for command in commands:
-            cursor.execute(command)
-    before = published(engine)
-    with pytest.raises(WarehouseError, match=rf"other labels, first {found}.*{named}.*What to do") as caught:
-        publish_recorded(engine, labels(a="new", b="kept", c="new"), record_in(tmp_path / "run"))
-    assert "publish again" not in str(caught.value)
-    assert not is_transient(caught.value)
-    assert published(engine) == before
-    assert Ledger(tmp_path).publications() == []
-
-
-def test_rows_that_row_level_security_protects_are_told_with_the_role(engine, postgres_url, tmp_path):
-    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
-        cursor.execute("DROP ROLE IF EXISTS protected; CREATE ROLE protected LOGIN; GRANT ALL ON dim_dfu TO protected")
-        cursor.execute("ALTER TABLE dim_dfu ENABLE ROW LEVEL SECURITY")
-        cursor.execute("CREATE POLICY reading ON dim_dfu FOR SELECT USING (true)")
-        cursor.execute("CREATE POLICY writing ON dim_dfu FOR UPDATE USING (dfu_ck <> 'c')")
-    url = make_url(postgres_url).set(username="protected").render_as_string(hide_password=False)
-    restricted = connect_engine(url)
-    with pytest.raises(WarehouseError, match=r"None in place of 'new' at 'c'.*row-level security for role protected"):
-        publish_recorded(restricted, labels(a="new", b="kept", c="new"), record_in(tmp_path / "run"))
-    restricted.dispose()
-    assert published(engine)["a"] == "old"
 
 
 def test_key_that_is_in_the_table_twice_gets_its_label_in_both_rows(engine):
