@@ -19,8 +19,9 @@ _TRIES = 10
 class PrefectServer:
     """`prefect server start` in a folder of its own, and the environment in which programs talk to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, pages: bool = False) -> None:
         self.folder = folder
+        self.pages = pages
         self.port = free_port()
         self.api_url = f"http://127.0.0.1:{self.port}/api"
         foreign = ("PREFECT_", "DFU_ALERT_")  # of the developer's own shell or make
@@ -36,7 +37,8 @@ class PrefectServer:
         """Start the server and wait until it answers."""
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen([*command, "--no-ui"], env=self.environment, stdout=log, stderr=log)
+            pages = [] if self.pages else ["--no-ui"]
+            self._process = subprocess.Popen([*command, *pages], env=self.environment, stdout=log, stderr=log)
         wait_until(self._answers, START_TIMEOUT_SECONDS, lambda: f"no Prefect server: {self.log.read_text()}")
 
     def stop(self) -> None:

@@ -1,5 +1,6 @@
 """Faults during a run, with real processes: after each the labels are all old or all new, and the rerun succeeds."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,17 @@ def test_killed_after_every_step_in_turn_a_run_goes_on_and_does_none_twice(fault
     completes(run)
     keeps_the_labels_of_before(run)
     assert run.summary()["published"]["updated"] > 200
+
+
+def test_run_whose_folder_was_deleted_is_computed_again_by_retry(faults, run):
+    run.start()
+    run.wait_until(lambda: "train_model" in run.finished_steps())
+    run.kill()
+    shutil.rmtree(run.folder)
+    assert all_old(faults)
+    run.retry()
+    completes(run)
+    keeps_the_labels_of_before(run)
 
 
 def test_killed_in_the_middle_of_the_update_nothing_is_written(faults, run):
