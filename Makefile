@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := uv==0.13.9
 # what each group of packages is for stands in pyproject.toml
-RUN := $(VENV)/.installed-demo
+INSTALLED := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
 
@@ -29,7 +29,7 @@ help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install install-dev
-install: $(RUN)  ## make .venv with the pinned packages that runs, API and demo need
+install: $(INSTALLED)  ## make .venv with the pinned packages that runs, API and demo need
 install-dev: $(DEV)  ## and those of tests and linters
 
 # uv does not read how pip is configured: an index that pip is given counts for it, too
@@ -46,7 +46,7 @@ prefect-home:
 	@mkdir -p "$$PREFECT_HOME"
 
 .PHONY: demo
-demo: $(RUN) | prefect-home  ## embedded PostgreSQL, a panel (SALES=file.csv AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
+demo: $(INSTALLED) | prefect-home  ## embedded PostgreSQL, a panel (SALES=file.csv AS_OF=2017-06 DFUS=5000 MONTHS=48), one run
 	@$(BIN)/python -m flows.demo --dfus $(DFUS) --months $(MONTHS) $(if $(SALES),--sales '$(SALES)') $(FORM) $(if $(AS_OF),--as-of $(AS_OF))
 
 .PHONY: test
@@ -88,49 +88,49 @@ PUBLISHED := data/published
 CONTINUE = $(if $(wildcard $(PUBLISHED)/cluster_labels.csv),--published $(PUBLISHED))
 
 .PHONY: cluster-features cluster-train cluster-label cluster-update cluster-report cluster-all
-cluster-features: $(RUN)  ## program 1: features from DATABASE_URL to data/
+cluster-features: $(INSTALLED)  ## program 1: features from DATABASE_URL to data/
 	$(BIN)/python scripts/generate_clustering_features.py
-cluster-train: $(RUN)  ## program 2: clusters
+cluster-train: $(INSTALLED)  ## program 2: clusters
 	$(BIN)/python scripts/train_clustering_model.py $(CONTINUE)
-cluster-label: $(RUN)  ## program 3: labels
+cluster-label: $(INSTALLED)  ## program 3: labels
 	$(BIN)/python scripts/label_clusters.py $(CONTINUE)
-cluster-update: $(RUN)  ## program 4: labels to the DFU table; keeps them in data/published, which the next month continues
+cluster-update: $(INSTALLED)  ## program 4: labels to the DFU table; keeps them in data/published, which the next month continues
 	$(BIN)/python scripts/update_cluster_assignments.py
 	@rm -rf $(PUBLISHED).new && cp -R data/clustering $(PUBLISHED).new && rm -rf $(PUBLISHED) && mv $(PUBLISHED).new $(PUBLISHED)
-cluster-report: $(RUN)  ## the report of what they made: data/clustering/report.html
+cluster-report: $(INSTALLED)  ## the report of what they made: data/clustering/report.html
 	$(BIN)/python scripts/build_report.py
 cluster-all: cluster-features cluster-train cluster-label cluster-update cluster-report  ## the four programs in a row, and the report
 
 .PHONY: restore backfill
-restore: $(RUN)  ## publish the labels of an earlier run again (RUN=id or BEFORE=2026-10-05T08:00, DRY_RUN=1)
+restore: $(INSTALLED)  ## publish the labels of an earlier run again (RUN=id or BEFORE=2026-10-05T08:00, DRY_RUN=1)
 	$(BIN)/python scripts/restore_assignments.py $(if $(RUN),--run '$(RUN)') $(if $(BEFORE),--before '$(BEFORE)') $(if $(DRY_RUN),--dry-run)
 
 MONTHS_BACK ?= 12
-backfill: $(RUN)  ## labels and features as of the last MONTHS_BACK=12 months, for forecasters (docs/history.md)
+backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 months, for forecasters (docs/history.md)
 	$(BIN)/python scripts/backfill_history.py --months $(MONTHS_BACK)
 
 .PHONY: prefect-ui mlflow-ui demo-stop
-prefect-ui: $(RUN) | prefect-home  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
+prefect-ui: $(INSTALLED) | prefect-home  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
 	$(BIN)/prefect server start
-mlflow-ui: $(RUN)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
+mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}"
-demo-stop: $(RUN)  ## stop the demo's PostgreSQL; its data are kept
+demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data are kept
 	$(BIN)/python -m flows.demo --stop
 
 .PHONY: api
-api: $(RUN)  ## the segments over HTTP, http://127.0.0.1:8000 (PORT=8000); the warehouse is DATABASE_URL (docs/api.md)
+api: $(INSTALLED)  ## the segments over HTTP, http://127.0.0.1:8000 (PORT=8000); the warehouse is DATABASE_URL (docs/api.md)
 	$(BIN)/python -m api --port $(or $(PORT),8000)
 
 .PHONY: deploy worker
-deploy: $(RUN)  ## put deployments, schedules and the event trigger on the server at PREFECT_API_URL (docs/loads.md)
+deploy: $(INSTALLED)  ## put deployments, schedules and the event trigger on the server at PREFECT_API_URL (docs/loads.md)
 	$(BIN)/python -m deploy.register
-worker: $(RUN)  ## execute runs of the server at PREFECT_API_URL; the warehouse is DATABASE_URL
+worker: $(INSTALLED)  ## execute runs of the server at PREFECT_API_URL; the warehouse is DATABASE_URL
 	$(BIN)/python -m deploy.worker --pool $(or $(DFU_WORK_POOL),dfu-process)
 
 .PHONY: alerts-apply alerts-test
-alerts-apply: $(RUN)  ## put the alerts on the Prefect server at PREFECT_API_URL (docs/alerts.md)
+alerts-apply: $(INSTALLED)  ## put the alerts on the Prefect server at PREFECT_API_URL (docs/alerts.md)
 	$(BIN)/python -m deploy.alerts apply
-alerts-test: $(RUN) | prefect-home  ## send one marked test alert and say whether it was delivered
+alerts-test: $(INSTALLED) | prefect-home  ## send one marked test alert and say whether it was delivered
 	$(BIN)/python -m deploy.alerts test
 
 # The stack's containers, tagged with the revision they are built from

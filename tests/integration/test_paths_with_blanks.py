@@ -78,3 +78,20 @@ def test_secrets_are_made_in_a_folder_that_is_closed_also_where_it_stood_open(ch
     new = subprocess.run([program, checkout / "new one"], capture_output=True, text=True, check=True)
     assert "closed" not in new.stdout
     assert (checkout / "new one").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        ({"RUN": "2026-10-c0ffee"}, ["--run", "2026-10-c0ffee"]),
+        ({"BEFORE": "2026-10-05T08:00", "DRY_RUN": "1"}, ["--before", "2026-10-05T08:00", "--dry-run"]),
+    ],
+)
+def test_make_hands_on_which_labels_are_to_be_restored_and_nothing_of_its_own(checkout, variables, arguments):
+    given = [f"{name}={value}" for name, value in variables.items()]
+    recorded = make(checkout, "restore", *given)
+    assert recorded[: recorded.index(f"home {checkout}/var/prefect")] == [
+        "python",
+        "scripts/restore_assignments.py",
+        *arguments,
+    ]

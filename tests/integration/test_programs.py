@@ -477,4 +477,4 @@ def test_unknown_key_of_the_config_file_is_named(program, tmp_path):
     (tmp_path / "mine.yaml").write_text("clustering: {labeling: {seasonality: 0.4}}")
     code, _, error = program(LABEL, "--config", "mine.yaml")
     assert code == 2
-    assert "unknown key labeling.seasonality (did you mean seasonality_threshold?)" in error
+    assert "unknown key labeling.seasonality (did you mean labeling.seasonality_threshold?)" in error

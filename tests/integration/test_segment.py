@@ -99,6 +99,10 @@ def test_the_next_month_continues_a_result_or_the_folder_where_it_was_saved(sale
     assert continued.changes is not None
     assert continued.changes["dfu_ck"].tolist() == changed.tolist()
     assert earlier.changes is None
+    beside = continued.changes.dropna(subset=["threshold", "before", "after"])
+    on_both_sides = (beside["before"] - beside["threshold"]) * (beside["after"] - beside["threshold"]) <= 0
+    assert len(beside) > 0
+    assert beside[~on_both_sides & ~beside["word"].str.contains("history")].empty
 
 
 def test_figures_and_report_are_made_when_they_are_asked_for(result, tmp_path):

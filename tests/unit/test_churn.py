@@ -33,7 +33,7 @@ def values_of(**dfus):
 def words(changes, old_values, new_values, sparsity_bounds=MappingProxyType({}), **more):
     """Return what is told of changes of labels."""
     settings = {"margin": 0.1, "min_months_history": 12} | more
-    return with_ended_words(changes, old_values, new_values, sparsity_bounds, BOUNDS, CONFIG, **settings)
+    return with_ended_words(changes, old_values, new_values, sparsity_bounds, (BOUNDS, BOUNDS), CONFIG, **settings)
 
 
 def change(old_label, new_label):
@@ -115,11 +115,11 @@ class TestEndedWords:
         found = told("low_volume_volatile", "intermittent_low_volume", old, new)
         assert found == ("intermittent", "zero_demand_pct", 0.1, 0.5)
 
-    def test_a_change_of_tier_is_told_by_the_mean_demand_and_the_bound_of_this_month(self):
+    def test_a_change_of_tier_is_told_by_the_mean_demand_and_the_bound_of_this_month_with_the_margin(self):
         names = ("word", "feature", "threshold", "before", "after")
         old, new = {"mean_demand": 900.0}, {"mean_demand": 200.0}
         found = told("high_volume_steady", "medium_volume_steady", old, new, *names)
-        assert found == ("high volume", "mean_demand", 254.0, 900.0, 200.0)
+        assert found == ("high volume", "mean_demand", pytest.approx(228.6), 900.0, 200.0)
 
     def test_a_word_that_holds_is_never_told_to_have_ended(self):
         holds = {"mean_demand": 9.3, "cv_demand": 0.9}
@@ -143,7 +143,8 @@ class TestEndedWords:
         ],
     )
     def test_a_relative_word_is_judged_by_the_bound_of_its_own_cluster(self, bounds, word):
-        found = told("low_volume_sparser", "low_volume", {}, {"sparsity_score": 3.0}, sparsity_bounds=bounds)
+        old, new = {"sparsity_score": 6.0}, {"sparsity_score": 3.0}
+        found = told("low_volume_sparser", "low_volume", old, new, sparsity_bounds=bounds)
         assert found[0] == word
 
     def test_a_feature_of_which_no_values_are_kept_is_told_without(self):

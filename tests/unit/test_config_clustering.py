@@ -74,7 +74,11 @@ def test_override_by_none_leaves_the_files_value():
     ("overrides", "message"),
     [
         ({"k_rang": (3, 5)}, r"unknown key k_rang \(did you mean k_range\?\)"),
-        ({"labeling": {"zero_demand": 0.2}}, r"unknown key labeling.zero_demand \(did you mean zero_demand_threshold"),
+        ({"seasonality_threshold": 0.4}, r"\(did you mean labeling.seasonality_threshold\?\)"),
+        (
+            {"labeling": {"zero_demand": 0.2}},
+            r"unknown key labeling.zero_demand \(did you mean labeling.zero_demand_threshold",
+        ),
         ({"seed": -1}, r"seed = -1: .*greater than or equal to 0"),
         ({"k_range": (9, 3)}, r"from smaller to larger, not from 9 to 3"),
         ({"time_window_months": 6}, r"time_window_months \(6\) must not be shorter than min_months_history \(12\)"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.labels.ended_words import EndedWord, ended_word
+from dfu_clustering.labels.ended_words import EndedWord, Judged, ended_word
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.traits import trait_words
 from dfu_clustering.labels.vocabulary import Label
@@ -15,10 +15,20 @@ BOUNDS = Bounds(20.0, 254.0)
 TRAITS = trait_words(2.0)
 
 
+NOT_KNOWN = {name: of_one * np.nan for name, of_one in dfu().items()}
+OTHERWISE = EndedWord("nothing ended")
+
+
 def ended(before, after, **changes):
-    otherwise = EndedWord("nothing ended")
-    (found,) = ended_word(before, after, TRAITS, dfu(**changes), BOUNDS, CONFIG, 0.1, otherwise=otherwise)
-    return found.word, found.feature
+    """Return what is said of a DFU of which the earlier values are not known."""
+    return since(before, after, NOT_KNOWN, dfu(**changes))[:2]
+
+
+def since(before, after, then, now, bounds_then=BOUNDS):
+    """Return what is said of one DFU by its values then and now."""
+    at = Judged(then, bounds_then), Judged(now, BOUNDS)
+    (found,) = ended_word(before, after, TRAITS, *at, CONFIG, 0.1, otherwise=OTHERWISE)
+    return found
 
 
 def test_a_pattern_that_no_longer_holds_within_the_margin_has_ended():
@@ -100,22 +110,68 @@ def test_a_trait_that_fails_beyond_the_margin_has_ended(before, after, values, e
 
 
 @pytest.mark.parametrize(
-    ("tier", "mean", "threshold"), [("low", 30, 20), ("medium", 10, 20), ("medium", 300, 254), ("high", 100, 254)]
+    ("tier", "mean", "threshold"), [("low", 30, 22), ("medium", 10, 18), ("medium", 300, 279.4), ("high", 100, 228.6)]
 )
-def test_a_tier_is_told_with_the_bound_that_was_passed(tier, mean, threshold):
+def test_a_tier_is_told_with_the_bound_that_was_passed_the_margin_included(tier, mean, threshold):
     before, after = Label("plain", tier), Label("plain", "medium" if tier != "medium" else "low")
-    values = dfu(mean_demand=mean)
-    (found,) = ended_word(before, after, {}, values, BOUNDS, CONFIG, 0.1, otherwise=EndedWord(""))
-    assert found == EndedWord(f"{tier} volume", "mean_demand", threshold)
+    found = since(before, after, NOT_KNOWN, dfu(mean_demand=mean))
+    assert found[:2] == (f"{tier} volume", "mean_demand")
+    assert found.threshold == pytest.approx(threshold)
 
 
 def test_each_dfu_has_its_own_answer():
     cv = np.array([0.2, 0.79, np.nan])
     values = {name: np.repeat(value, 3) for name, value in dfu().items()} | {"cv_demand": cv}
     before, after = Label("volatile", "medium"), Label("plain", "medium")
-    found = ended_word(before, after, {}, values, BOUNDS, CONFIG, 0.1, otherwise=EndedWord("none"))
+    then = {name: np.repeat(value, 3) for name, value in NOT_KNOWN.items()}
+    found = ended_word(
+        before, after, {}, Judged(then, BOUNDS), Judged(values, BOUNDS), CONFIG, 0.1, otherwise=EndedWord("none")
+    )
     assert [(ended.word, ended.feature) for ended in found] == [
         ("volatile", "cv_demand"),
         ("none", ""),
         ("volatile", "cv_demand"),
     ]
+
+
+class TestWhatWasSoBeforeIsNoCause:
+    def test_growth_beyond_its_threshold_before_and_after_took_over_by_its_test(self):
+        before, after = Label("steady", "medium"), Label("growing", "medium")
+        then, now = dfu(cv_demand=0.2, growth_rate=0.0923), dfu(cv_demand=0.2, growth_rate=0.09, trend_direction=1)
+        found = since(before, after, then, now)
+        assert found[:2] == ("growing: rising trend significant at 1 %", "trend_direction")
+        assert np.isnan(found.threshold)
+
+    def test_growth_that_passed_its_threshold_took_over_by_that(self):
+        before, after = Label("steady", "medium"), Label("growing", "medium")
+        now = dfu(cv_demand=0.2, growth_rate=0.09, trend_direction=1)
+        found = since(before, after, dfu(cv_demand=0.2, growth_rate=0.01), now)
+        assert tuple(found) == ("growing", "growth_rate", pytest.approx(0.055))
+
+    def test_a_word_that_was_held_by_the_margin_ends_at_the_threshold_less_the_margin(self):
+        then, now = dfu(seasonality_strength=0.499), dfu(seasonality_strength=0.403)
+        found = since(Label("seasonal", "medium"), Label("plain", "medium"), then, now)
+        assert tuple(found) == ("seasonal", "seasonality_strength", pytest.approx(0.45))
+
+    def test_a_trend_that_is_no_longer_significant_is_named_where_no_threshold_was_passed(self):
+        before, after = Label("declining", "medium"), Label("plain", "high")
+        then = dfu(growth_rate=-0.3, trend_direction=-1, mean_demand=2_208)
+        found = since(before, after, then, dfu(growth_rate=-0.3, mean_demand=2_146))
+        assert found[:2] == ("declining: without a significant falling trend", "trend_direction")
+
+    def test_a_dfu_of_a_joined_tier_goes_to_its_own_when_there_are_enough(self):
+        before, after = Label("volatile", "medium"), Label("volatile", "low")
+        then, now = dfu(cv_demand=0.9, mean_demand=9.26), dfu(cv_demand=0.9, mean_demand=8.85)
+        assert since(before, after, then, now)[:2] == ("enough DFUs in low_volume_volatile", "")
+
+    def test_a_bound_that_moved_past_the_mean_is_told_as_that(self):
+        then, now = dfu(cv_demand=0.2, mean_demand=300), dfu(cv_demand=0.2, mean_demand=200)
+        before, after = Label("steady", "high"), Label("steady", "medium")
+        assert since(before, after, then, now)[:2] == ("high volume", "mean_demand")
+        then = dfu(cv_demand=0.2, mean_demand=205)
+        found = since(before, after, then, now, bounds_then=Bounds(20.0, 200.0))
+        assert found[:2] == ("high volume: its bounds moved", "mean_demand")
+
+    def test_where_nothing_of_a_dfu_changed_the_clusters_did(self):
+        steady = dfu(cv_demand=0.2, growth_rate=0.5, trend_direction=1)
+        assert since(Label("steady", "medium"), Label("growing", "medium"), steady, steady) == OTHERWISE

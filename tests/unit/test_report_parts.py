@@ -86,7 +86,7 @@ def profile_of(**values):
     usual = {
         "mean_demand": 120.0, "q25_mean_demand": 40.0, "q75_mean_demand": 300.0, "zero_demand_pct": 0.0,
         "sparsity_score": 1.0, "seasonality_strength": 0.0, "peak_month": None, "peak_agreement": 0.0,
-        "growth_rate": 0.01, "log_growth": 0.0, "cv_demand": 0.2,
+        "growth_rate": 0.01, "log_growth": 0.0, "rising_share": 0.0, "falling_share": 0.0, "cv_demand": 0.2,
     }  # fmt: skip
     return usual | values
 
@@ -121,7 +121,7 @@ def test_profile_in_words_follows_the_thresholds_of_the_labels():
     ]
     other = profile_of(
         zero_demand_pct=0.45, sparsity_score=1.8, seasonality_strength=0.7, peak_month=12.4, peak_agreement=0.9,
-        growth_rate=-0.3, cv_demand=1.2,
+        growth_rate=-0.3, falling_share=0.6, cv_demand=1.2,
     )  # fmt: skip
     assert profile_words(other, LABELING)[1:] == [
         "No demand in 45% of the months; a sale every 1.8 months",
@@ -129,6 +129,11 @@ def test_profile_in_words_follows_the_thresholds_of_the_labels():
         "Down 30% a year",
         "Volatile from month to month, CV 1.20",
     ]
+
+
+def test_growth_of_which_most_dfus_pass_no_test_is_no_trend():
+    words = profile_words(profile_of(growth_rate=-0.5, falling_share=0.1, rising_share=0.6), LABELING)
+    assert "No clear trend" in words
 
 
 def test_season_whose_members_disagree_names_no_month():

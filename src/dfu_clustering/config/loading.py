@@ -92,13 +92,15 @@ def _problem(detail: Any) -> str:  # noqa: ANN401
     location = ".".join(str(part) for part in detail["loc"] if part not in ("int", "literal['all']"))
     if detail["type"] != "extra_forbidden":
         return f"{location} = {detail['input']!r}: {detail['msg']}" if location else str(detail["msg"])
-    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(_known_keys(ClusteringConfig)), n=1)
-    return f"unknown key {location}" + (f" (did you mean {near[0]}?)" if near else "")
+    paths = _known_paths(ClusteringConfig)
+    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(paths), n=1)
+    return f"unknown key {location}" + (f" (did you mean {paths[near[0]]}?)" if near else "")
 
 
-def _known_keys(model: type[BaseModel]) -> set[str]:
-    keys = set(model.model_fields)
-    for field in model.model_fields.values():
+def _known_paths(model: type[BaseModel], section: str = "") -> dict[str, str]:
+    """Return where each key stands in the tree, by its name: ``labeling.seasonality_threshold``."""
+    paths: dict[str, str] = {}
+    for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys |= _known_keys(field.annotation)
-    return keys
+            paths = _known_paths(field.annotation, f"{section}{name}.") | paths
+    return paths | {name: f"{section}{name}" for name in model.model_fields}

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from dfu_clustering.arrays import Flags
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.labels.ended_words import EndedWord, ended_word
+from dfu_clustering.labels.ended_words import EndedWord, Judged, ended_word
 from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds, own_values
 from dfu_clustering.labels.traits import Trait, trait_words
 from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, LIFECYCLE, LIFECYCLE_LABELS, NEW, Label
@@ -93,7 +93,7 @@ def with_ended_words(
     old_values: pd.DataFrame,
     new_values: pd.DataFrame,
     sparsity_bounds: Mapping[Words, float],
-    bounds: Bounds,
+    bounds: tuple[Bounds, Bounds],
     config: LabelingConfig,
     *,
     margin: float,
@@ -107,15 +107,16 @@ def with_ended_words(
         old_values: JUDGED_FEATURES as published, indexed by dfu_ck; a DFU may be absent, or have mean_demand only.
         new_values: The same now.
         sparsity_bounds: Months that ``sparser`` and ``denser`` are measured against, by pattern and traits.
-        bounds: Of the volume tiers now.
+        bounds: Of the volume tiers as published, and now.
         config: Thresholds.
         margin: Share of a threshold by which a word may be missed and still held.
         min_months_history: Months of history from which a DFU is new no more.
         fitted_again: Whether the clusters are others than the published ones.
 
     Returns:
-        COLUMNS. Where all words of the old label hold and no pattern took over, ``word`` says what happened and the
-        rest is missing; all is missing where a label is of other words.
+        COLUMNS. Before and after lie on both sides of the threshold where there is one. Where no word ended and no
+        pattern took over, ``word`` says what happened and the rest is missing; all is missing where a label is of other
+        words.
     """
     with_words = changes.assign(word=None, feature=None, threshold=np.nan, before=np.nan, after=np.nan)
     for _, alike in changes.groupby(["old_label", "new_label"]):
@@ -123,13 +124,14 @@ def with_ended_words(
         old, new = LABELS.get(old_text), LABELS.get(new_text)
         if old is None or new is None:
             continue
-        values = new_values.reindex(index=alike["dfu_ck"], columns=list(JUDGED_FEATURES))
+        both = [of.reindex(index=alike["dfu_ck"], columns=list(JUDGED_FEATURES)) for of in (old_values, new_values)]
         if {old.pattern, new.pattern} & set(LIFECYCLE):
-            ended = _of_life(old, new, values["history_months"], min_months_history)
+            ended = _of_life(old, new, both[1]["history_months"], min_months_history)
         else:
             otherwise = EndedWord("clusters fitted again" if fitted_again else f"too few DFUs in {old_text}")
             known = _known_traits(old, sparsity_bounds)
-            ended = ended_word(old, new, known, own_values(values), bounds, config, margin, otherwise=otherwise)
+            then, now = (Judged(own_values(of), at) for of, at in zip(both, bounds, strict=True))
+            ended = ended_word(old, new, known, then, now, config, margin, otherwise=otherwise)
         for name in EndedWord._fields:
             with_words.loc[alike.index, name] = [getattr(one, name) for one in ended]
     with_words = _with_values(with_words, old_values, new_values)

@@ -18,11 +18,10 @@ from dfu_clustering.labels.rules import (
     own_patterns,
     own_tiers,
     season_is_significant,
-    sells_often_enough,
     tiers_within,
 )
 from dfu_clustering.labels.traits import Trait
-from dfu_clustering.labels.vocabulary import DECLINING, GROWING, SEASONAL, TIERS, Label, Tier
+from dfu_clustering.labels.vocabulary import TIERS, Label, Tier
 
 _OPPOSITE: Final = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 _NAMES: Final = {
@@ -35,15 +34,7 @@ _NAMES: Final = {
     "sparsity_score": "months from demand to demand",
     "peak_clarity": "peak clarity",
 }
-_SIGNIFICANT: Final = ("not significant at 1 %", "significant at 1 %")
 _SEASON_SIGNIFICANT: Final = ("season not significant at 1 %", "season significant at 1 %")
-_OFTEN_ENOUGH: Final = ("demand in fewer than 4 months", "")
-# what is said where a test of a pattern is not passed, and where it is, in the order of its tests
-_TESTED: Final = {
-    SEASONAL: (_SIGNIFICANT, _OFTEN_ENOUGH),
-    GROWING: (("without a significant rising trend", "rising trend significant at 1 %"), _OFTEN_ENOUGH),
-    DECLINING: (("without a significant falling trend", "falling trend significant at 1 %"), _OFTEN_ENOUGH),
-}
 _NO_PATTERN: Final = "no pattern holds"
 _ALTHOUGH: Final = "no other segment fits better, although "
 
@@ -94,11 +85,15 @@ def _joined(columns: Sequence[Column]) -> list[str]:
     return list(map("".join, zip(*columns, strict=True)))
 
 
+def feature_in_words(name: str) -> str:
+    """Return the name of a feature as reasons have it: ``growth_rate`` is "growth a year"."""
+    return _NAMES.get(name, name.replace("_", " "))
+
+
 def _compared(lead: str, condition: Condition, values: Values, config: LabelingConfig) -> list[Column]:
     limit, sign = condition.threshold(config), condition.sign
-    name = _NAMES.get(condition.feature, condition.feature.replace("_", " "))
     return beside_limits(
-        f"{lead}{name} ",
+        f"{lead}{feature_in_words(condition.feature)} ",
         values[condition.feature],
         condition.holds(values, config).astype(np.int64),
         lambda written: (f" {_OPPOSITE[sign]} {written(limit)}", f" {sign} {written(limit)}"),
@@ -124,11 +119,10 @@ def _pattern_reason(name: str, values: Values, config: LabelingConfig) -> list[C
     if name not in PATTERN_OF:
         return [_plain_reason(values, config)]
     pattern = PATTERN_OF[name]
-    checks = (*pattern.tests, sells_often_enough) if name in _TESTED else ()
-    tested = zip(checks, _TESTED.get(name, ()), strict=True)
+    checks = [check for check in (*pattern.tests, *pattern.needs) if check.passed or check.failed]
     return [
         *_all_compared(f"{name}: ", pattern.conditions, values, config),
-        *(_tested(test(values), texts) for test, texts in tested),
+        *(_tested(check.passes(values), (check.failed, check.passed)) for check in checks),
     ]
 
 

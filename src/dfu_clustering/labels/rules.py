@@ -70,10 +70,31 @@ class Condition:
             config: Thresholds.
             slack: Share of the threshold by which a value may miss it; negative: must exceed it.
         """
+        holds: Flags = _COMPARE[self.sign](values[self.feature], self.limit(config, slack))
+        return holds
+
+    def limit(self, config: LabelingConfig, slack: float = 0.0) -> float:
+        """Return with what the feature is compared; slack as in holds()."""
         threshold = self.threshold(config)
         easier = -slack if self.sign in (">=", ">") else slack
-        holds: Flags = _COMPARE[self.sign](values[self.feature], threshold + easier * abs(threshold))
-        return holds
+        return threshold + easier * abs(threshold)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a margin cannot ease.
+
+    Attributes:
+        feature: By which it is judged.
+        passes: Tells for which DFUs it holds.
+        passed: What is said where it holds; empty: nothing.
+        failed: What is said where it does not.
+    """
+
+    feature: str
+    passes: Callable[[Values], Flags]
+    passed: str = ""
+    failed: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,22 +104,22 @@ class Pattern:
     Attributes:
         name: Its word.
         conditions: Thresholds, which a margin can ease.
-        needs: What a margin cannot ease.
         tests: Of significance; a word that is kept needs none.
+        needs: What must hold of any word, kept or taken up.
     """
 
     name: str
     conditions: tuple[Condition, ...]
-    needs: tuple[Callable[[Values], Flags], ...] = ()
-    tests: tuple[Callable[[Values], Flags], ...] = ()
+    tests: tuple[Check, ...] = ()
+    needs: tuple[Check, ...] = ()
 
     def holds(self, values: Values, config: LabelingConfig, slack: float = 0.0, *, tested: bool = True) -> Flags:
         """Return for which DFUs the pattern holds; slack as in Condition.holds()."""
         holds = np.ones(len(values["mean_demand"]), dtype=np.bool_)
         for condition in self.conditions:
             holds &= condition.holds(values, config, slack)
-        for test in (*self.needs, *(self.tests if tested else ())):
-            holds &= test(values)
+        for check in (*self.needs, *(self.tests if tested else ())):
+            holds &= check.passes(values)
         return holds
 
 
@@ -155,24 +176,33 @@ def _does_not_rise(values: Values) -> Flags:
     return np.logical_not(_rises(values))
 
 
+_OFTEN_ENOUGH: Final = Check("zero_demand_pct", sells_often_enough, failed="demand in fewer than 4 months")
+_SEASON: Final = Check("seasonality_strength", season_is_significant, "significant at 1 %", "not significant at 1 %")
+_RISING: Final = Check(
+    "trend_direction", _rises, "rising trend significant at 1 %", "without a significant rising trend"
+)
+_FALLING: Final = Check(
+    "trend_direction", _falls, "falling trend significant at 1 %", "without a significant falling trend"
+)
+
 PATTERNS: Final = (  # in the order in which they are looked for: the first that holds is a DFU's own
     Pattern(
         SEASONAL,
         (Condition("seasonality_strength", ">=", lambda config: config.seasonality_threshold),),
-        needs=(sells_often_enough,),
-        tests=(season_is_significant,),
+        tests=(_SEASON,),
+        needs=(_OFTEN_ENOUGH,),
     ),
     Pattern(
         GROWING,
         (Condition("growth_rate", ">=", lambda config: config.growth_threshold),),
-        needs=(sells_often_enough, _does_not_fall),
-        tests=(_rises,),
+        tests=(_RISING,),
+        needs=(_OFTEN_ENOUGH, Check("trend_direction", _does_not_fall)),
     ),
     Pattern(
         DECLINING,
         (Condition("growth_rate", "<=", lambda config: -config.growth_threshold),),
-        needs=(sells_often_enough, _does_not_rise),
-        tests=(_falls,),
+        tests=(_FALLING,),
+        needs=(_OFTEN_ENOUGH, Check("trend_direction", _does_not_rise)),
     ),
     Pattern(INTERMITTENT, (Condition("zero_demand_pct", ">", lambda config: config.zero_demand_threshold),)),
     Pattern(VOLATILE, (Condition("cv_demand", ">", lambda config: config.cv_thresholds.volatile),)),

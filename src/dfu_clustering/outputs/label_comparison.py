@@ -7,7 +7,7 @@ from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
 from dfu_clustering.labels.churn import LabelChurn, Words, compare_with_published, with_ended_words
-from dfu_clustering.labels.rules import JUDGED_FEATURES, volume_bounds
+from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds, volume_bounds
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.published_files import PublishedFiles
@@ -40,12 +40,13 @@ def write_stability(
         return None
     moves, limits = files.find_table(RunFile.MOVES), config.stability
     churn, changes = compare_with_published(published.labels(), labelled, moves, unchanged_move=limits.unchanged_move)
+    published_values = published.own_values()
     with_words = with_ended_words(
         changes,
-        _also_of_lifecycle(published.own_values(), published.files),
+        _also_of_lifecycle(published_values, published.files),
         _also_of_lifecycle(own_values, files),
         _sparsity_bounds(metadata, published),
-        volume_bounds(own_values["mean_demand"].to_numpy(np.float64), config.labeling.volume_thresholds),
+        (_tier_bounds(published_values, config), _tier_bounds(own_values, config)),
         config.labeling,
         margin=limits.label_margin,
         min_months_history=config.min_months_history,
@@ -55,6 +56,13 @@ def write_stability(
     write_table(with_words, files.path(RunFile.LABEL_CHANGES))
     write_summary(summary, files.path(RunFile.STABILITY))
     return summary
+
+
+def _tier_bounds(own_values: pd.DataFrame, config: RunSettings) -> Bounds:
+    """Return the bounds of the volume tiers; of a run that kept no values they are not known."""
+    if own_values.empty:
+        return Bounds(np.nan, np.nan)
+    return volume_bounds(own_values["mean_demand"].to_numpy(np.float64), config.labeling.volume_thresholds)
 
 
 def _also_of_lifecycle(own_values: pd.DataFrame, files: RunFolder) -> pd.DataFrame:

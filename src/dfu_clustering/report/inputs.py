@@ -25,7 +25,7 @@ class RunArtifacts:
         published: What was written to dim_dfu or would have been; None: labels were not published.
         stability: How the labels follow the published ones; None: there were none.
         not_continued: Why the labels do not continue published ones although there are some; None: nothing went wrong.
-        label_changes: dfu_ck, old_label, new_label, word, feature, before, after of DFUs that changed their label.
+        label_changes: dfu_ck, old_label, new_label, word, feature, threshold, before, after of DFUs with another label.
         run_name: Name of the run folder.
         dfu_table: What the table is called to which labels are published.
         looks: Number of each segment's look, by its cluster_id.

@@ -101,6 +101,7 @@ class ChangedDfu(_Part):
     feature: str
     before: str
     after: str
+    threshold: str
 
 
 class Changes(_Part):

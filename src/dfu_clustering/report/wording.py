@@ -16,6 +16,7 @@ _TRAITS = {"erratic": "erratic sizes", "regular": "regular sizes"} | {
     f"peak_q{q}": f"peak in Q{q}" for q in range(1, 5)
 }
 _SIGNS = {">=": "≥", "<=": "≤"}
+_MOST = 0.5
 _ALWAYS = 0.005  # share of months without demand that rounds to none
 
 _EXCLUSION_MEANINGS = {
@@ -97,7 +98,9 @@ def _season(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
 def _direction(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
     growth, momentum = profile["growth_rate"], profile["log_growth"]
     if growth is not None and abs(growth) >= labeling.growth_threshold:
-        return f"{'Up' if growth > 0 else 'Down'} {abs(growth):.0%} a year"
+        # the growth of a few uneven months is no trend: most of the DFUs must have one, by its test
+        share = profile["rising_share" if growth > 0 else "falling_share"]
+        return f"{'Up' if growth > 0 else 'Down'} {abs(growth):.0%} a year" if share > _MOST else "No clear trend"
     if momentum is not None and abs(momentum) >= labeling.momentum_threshold:
         return "Rising recently" if momentum > 0 else "Fading recently"
     return "Level: no growth and no decline"

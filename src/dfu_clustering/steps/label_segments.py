@@ -83,7 +83,9 @@ def _labelled(assignments: pd.DataFrame, metadata: TrainingMetadata, config: Run
         claims_are_true([one.claim for one in named], place, values, bounds, config.labeling, margin)
         for margin in (0.0, config.stability.label_margin)
     )
-    labelled = Labelled(named, values, bounds, is_true, config.labeling, config.stability.label_margin)
+    # a first fit keeps nobody in a tier: who is in another than the own one is there because too few are of the own
+    margin = 0.0 if metadata.continuity is None else config.stability.label_margin
+    labelled = Labelled(named, values, bounds, is_true, config.labeling, margin)
     return labelled, float(nearly.mean())
 
 
