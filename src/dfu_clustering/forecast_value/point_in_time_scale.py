@@ -37,9 +37,12 @@ def point_in_time_scales(by_month: Block) -> Floats:
     Returns:
         Units a month, always positive; NaN before the first sale.
     """
-    length = history_lengths(by_month)
-    so_far = ratio_of(np.cumsum(by_month, axis=0), length.astype(np.float64), otherwise=np.nan)
-    return _RECENT_SHARE * recent_means(by_month, YEAR_MONTHS) + (1 - _RECENT_SHARE) * so_far
+    return _RECENT_SHARE * recent_means(by_month, YEAR_MONTHS) + (1 - _RECENT_SHARE) * mean_so_far(by_month)
+
+
+def mean_so_far(by_month: Block) -> Floats:
+    """Return (n_months, n_dfus) means of the history as of each month; NaN before the first sale."""
+    return ratio_of(np.cumsum(by_month, axis=0), history_lengths(by_month).astype(np.float64), otherwise=np.nan)
 
 
 def recent_means(by_month: Block, months: int) -> Floats:
