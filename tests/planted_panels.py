@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from dfu_clustering.features.panel import Panel, SalesFacts
+from dfu_clustering.features.panel import Panel
+from dfu_clustering.features.sales_facts import SalesFacts
 
 
 def panel_of(demand: np.ndarray) -> Panel:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.features.panel import Panel, SalesFacts
+from dfu_clustering.features.panel import Panel
+from dfu_clustering.features.sales_facts import SalesFacts
 from dfu_clustering.forecast_value.arms import ARMS
 from dfu_clustering.forecast_value.known_demand import KnownDemand, base_columns
 from dfu_clustering.forecast_value.known_groups import KnownGroups, own_indices, shrunk_to

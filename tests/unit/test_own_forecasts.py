@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from dfu_clustering.errors import DataError
-from dfu_clustering.features.panel import Panel, SalesFacts
+from dfu_clustering.features.panel import Panel
+from dfu_clustering.features.sales_facts import SalesFacts
 from dfu_clustering.forecast_value.own_forecasts import judge_forecasts
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
