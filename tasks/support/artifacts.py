@@ -84,7 +84,7 @@ def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
 
 
 def show_backfill(summary: BackfillSummary) -> None:
-    """Attach the months of a backfill."""
+    """Attach the months of a backfill, and what it left out, continues, extends or replaces."""
     rows = [
         {
             "as of": month.as_of_month,
@@ -94,7 +94,9 @@ def show_backfill(summary: BackfillSummary) -> None:
         }
         for month in summary.months
     ]
-    _attach_table("backfill-history", rows, f"Labels by month, in {code(summary.folder)}")
+    description = f"Labels by month, in {code(summary.folder)}"
+    notes = "".join(f"; {text(note)}" for note in summary.notes())
+    _attach_table("backfill-history", rows, description + notes)
 
 
 def show_gate(report: GateReport) -> None:

@@ -76,7 +76,13 @@ def build_features(
 
 
 def write_features(
-    files: RunFolder, config: RunSettings, read: SalesRead, names: WarehouseNames, *, may_be_empty: bool = False
+    files: RunFolder,
+    config: RunSettings,
+    read: SalesRead,
+    names: WarehouseNames,
+    *,
+    may_be_empty: bool = False,
+    pictured: bool = True,
 ) -> FeatureSummary:
     """Write the feature matrix of sales that were read, and the files beside it.
 
@@ -86,6 +92,7 @@ def write_features(
         read: The sales, items and DFUs.
         names: The attributes that are columns of the matrix.
         may_be_empty: Whether no DFU that can be clustered is a legitimate result; then there is no matrix.
+        pictured: Whether to keep the demand beside the features, so that pictures can show it.
 
     Raises:
         DataError: There is no demand in the window, or no history that is long enough.
@@ -109,7 +116,8 @@ def write_features(
             dfu_attributes=names.features_of("dfu"),
         )
         write_table(features, files.path(RunFile.MATRIX))
-        write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
+        if pictured:
+            write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
     write_table(_left_out(exclusions), files.path(RunFile.EXCLUDED))
     write_summary(summary, files.path(RunFile.FEATURES))
     return summary
@@ -147,7 +155,8 @@ def join_parts(files: RunFolder, config: HistorySettings, *, parts: Sequence[Run
     matrix = _in_key_order(parts, RunFile.MATRIX)
     summary = summary.model_copy(update={"keys_digest": keys_digest(matrix.column("dfu_ck"))})
     write_table(matrix, files.path(RunFile.MATRIX))
-    write_table(_in_key_order(parts, RunFile.PANEL), files.path(RunFile.PANEL))
+    if any(part.find(RunFile.PANEL) for part in parts):
+        write_table(_in_key_order(parts, RunFile.PANEL), files.path(RunFile.PANEL))
     excluded = pd.concat([part.table(RunFile.EXCLUDED).astype(_LEFT_OUT) for part in parts])
     unknown = excluded["reason"] == NOT_IN_DIM_DFU
     in_order = excluded.assign(unknown=unknown).sort_values(["dfu_ck", "unknown"])

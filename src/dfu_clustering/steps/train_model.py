@@ -94,23 +94,11 @@ def _summary(config: RunSettings, segmentation: Segmentation, continuity: Contin
         k=len(segmentation.fitted.kmeans_centroids),
         k_selection=KChoice.of(selection),
         gap=at_selected.gap if at_selected else None,
-        segments=_segments(segmentation),
+        segments=TrainedSegment.all_of(segmentation),
         figures=segmentation.figures,
         warnings=[*segmentation.warnings, *(_edge_warning(config, selection.selected) if from_scratch else ())],
         continuity=continuity,
     )
-
-
-def _segments(segmentation: Segmentation) -> list[TrainedSegment]:
-    return [
-        TrainedSegment(
-            cluster_id=claim.label.segment_id,
-            label=claim.label.text,
-            size=size,
-            sparsity_bound_months=claim.sparsity_bound_months,
-        )
-        for claim, size in zip(segmentation.claims, segmentation.sizes.tolist(), strict=True)
-    ]
 
 
 def _edge_warning(config: KSelectionSettings, selected: int) -> list[str]:

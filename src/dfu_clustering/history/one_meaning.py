@@ -1,0 +1,45 @@
+"""The segments of one month in every month: what its run or backfill stored, applied to the features of the others."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dfu_clustering.history.sources import MonthSource
+from dfu_clustering.labels.vocabulary import LABELS
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.published_files import PublishedFiles
+from dfu_clustering.segments.applied import SegmentSet, apply_segments
+
+
+@dataclass(frozen=True, eq=False)
+class OneMeaning:
+    """The segments of one month.
+
+    Attributes:
+        segments: Its model, words, thresholds and tiers.
+    """
+
+    segments: SegmentSet
+
+    @classmethod
+    def of(cls, source: MonthSource) -> "OneMeaning":
+        """Read what the run or backfill of the month stored.
+
+        Raises:
+            DataError: A file is missing or unreadable, or of another version.
+        """
+        trained = source.files.trained_segments()
+        sizes = {LABELS[one.label]: one.size for one in trained.segments if one.label in LABELS}
+        fitted = PublishedFiles(source.files).fitted()
+        return cls(SegmentSet(fitted, trained.config.labeling, trained.volume_bounds, sizes))
+
+    def applied_to(self, source: MonthSource) -> pd.DataFrame:
+        """Return dfu_ck, segment, label, distance and margin of all DFUs that had sold as of a month, in key order.
+
+        Raises:
+            DataError: A file of the month is missing or unreadable, or its matrix lacks a column of the model.
+        """
+        matrix = source.files.table(RunFile.MATRIX)
+        left_out = source.files.find_table(RunFile.EXCLUDED)
+        none = pd.DataFrame({"dfu_ck": [], "reason": [], "mean_demand": []})
+        return apply_segments(self.segments, matrix, none if left_out is None else left_out)

@@ -1,0 +1,4 @@
+"""Placeholder."""
+
+
+def training_table() -> None: ...
