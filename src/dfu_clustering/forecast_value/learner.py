@@ -39,11 +39,12 @@ def require_lightgbm() -> "ModuleType":
     """
     try:
         return importlib.import_module("lightgbm")
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # the second where the system lacks libgomp
         raise ConfigError(
             "LightGBM must be installed to measure what segments are worth",
             found=f"it cannot be imported: {error}",
-            remedy="install the optional group: pip install 'dfu-clustering[forecast]'",
+            remedy="install the optional group, in a checkout with pip install --editable '.[forecast]' (a slim Linux "
+            "also needs its package libgomp1)",
         ) from error
 
 

@@ -115,6 +115,19 @@ def judge(errors: Mapping[str, Errors], *, overlapping: int) -> tuple[Measure, l
     return decides, judged
 
 
+def metrics_of(verdict: Verdict) -> dict[str, float]:
+    """Return errors, and ratios with their intervals, under the names that MLflow shows."""
+    found = {"n_dfus": float(verdict.n_dfus), "origins": float(len(verdict.origins))}
+    for of in verdict.scores:
+        found |= {f"{measure}.{_named(of.name)}": value for measure, value in of.errors.items() if value is not None}
+    for arm in verdict.judged:
+        for against, by in (("base", arm.against_base), ("control", arm.against_control)):
+            for measure, one in by.items():
+                name = f"{measure}_by_{against}.{_named(arm.name)}"
+                found |= {name: one.ratio, f"{name}.low": one.low, f"{name}.high": one.high}
+    return found
+
+
 def deciding_measure(wape: float) -> Measure:
     """Return WAPE, or RMSSE where WAPE is about that of a forecast of zero, 1.0, and therefore says nothing."""
     return "rmsse" if wape >= _AS_GOOD_AS_ZERO else "wape"
@@ -196,6 +209,10 @@ def _against(
     return {
         measure: compare(logs[arm][measure] - logs[other][measure], overlapping=overlapping) for measure in MEASURES
     }
+
+
+def _named(arm: str) -> str:
+    return arm.replace(",", "").replace(" ", "_")
 
 
 def _number(value: float) -> float | None:

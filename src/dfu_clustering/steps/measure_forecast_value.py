@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -24,8 +25,12 @@ from dfu_clustering.forecast_value.origins import DEFAULT_HORIZON_MONTHS, DEFAUL
 from dfu_clustering.forecast_value.paired import overlap_of
 from dfu_clustering.forecast_value.past_features import past_features
 from dfu_clustering.forecast_value.rows import oldest_month
-from dfu_clustering.forecast_value.verdict import Verdict, judge, notes_of, scores_of, sentence_of
+from dfu_clustering.forecast_value.verdict import Verdict, judge, metrics_of, notes_of, scores_of, sentence_of
+from dfu_clustering.runs.forecast_value import VERDICT, keep_verdict, verdict_folder
+from dfu_clustering.runs.run import code_version
 from dfu_clustering.steps.sales_source import SalesRead, read_source
+from dfu_clustering.tracking.store import TrackingUnavailableError
+from dfu_clustering.tracking.writer import MeasurementRecord, record_measurement
 from dfu_clustering.warehouse.connect import names_of, raw_connection
 from dfu_clustering.warehouse.identity import warehouse_identity
 from dfu_clustering.warehouse.snapshot import snapshot
@@ -94,6 +99,49 @@ def measure_forecast_value(
     )
     logger.info("forecast value as_of=%s dfus=%d: %s", verdict.as_of_month, verdict.n_dfus, verdict.sentence)
     return verdict
+
+
+def measure_warehouse(
+    config: ClusteringConfig,
+    engine: Engine,
+    extent: Extent,
+    var: Path,
+    *,
+    as_of_month: str | None,
+    measured_at: datetime,
+) -> Verdict:
+    """Measure what segments are worth on the sales of the warehouse, and keep the verdict as its newest.
+
+    Raises:
+        ConfigError: LightGBM is not installed.
+        WarehouseError: A table or column is missing.
+        DataError: There are too few months of sales.
+    """
+    require_lightgbm()
+    read = read_warehouse(engine, as_of_month=as_of_month)
+    verdict = measure_forecast_value(read, config, extent, source=warehouse_name(engine), measured_at=measured_at)
+    keep_verdict(verdict, verdict_folder(var) / VERDICT)
+    return verdict
+
+
+def record_verdict(config: ClusteringConfig, var: Path, verdict: Verdict, run_id: str) -> str | None:
+    """Write a verdict to MLflow and return the id of its run; None where MLflow does not answer."""
+    record = MeasurementRecord(
+        name=f"forecast-value-{verdict.as_of_month}-{run_id}",
+        metrics=metrics_of(verdict),
+        tags={
+            "as_of_month": verdict.as_of_month,
+            "code_version": code_version(),
+            "decided_by": verdict.decided_by,
+            "train_on": verdict.train_on.name if verdict.train_on else "base",
+        },
+        file=verdict_folder(var) / VERDICT,
+    )
+    try:
+        return record_measurement(record, config=config.tracking, default_folder=var / "mlflow")
+    except (TrackingUnavailableError, OSError) as error:
+        logger.warning("the verdict is not in MLflow: %s", error)
+        return None
 
 
 def read_warehouse(engine: Engine, *, as_of_month: str | None = None) -> SalesRead:
