@@ -150,7 +150,9 @@ def test_sparse_sales_and_a_weak_base_are_said():
     sparse = errors_of(base=(1.2, 0.5), mean_of_12_months=(1.5, 0.6))
     assert ["RMSSE decides" in note for note in notes_of(sparse, "rmsse")] == [True]
     weak = errors_of(base=(0.5, 0.7), mean_of_12_months=(0.4, 0.9))
-    assert notes_of(weak, "wape")[0].startswith("The base is no better than the mean of 12 months (WAPE; WAPE 0.500")
+    assert notes_of(weak, "wape")[0].startswith(
+        "By WAPE demand alone is forecast no better than by the mean of 12 months (WAPE 0.500 and"
+    )
     assert notes_of(errors_of(base=(0.4, 0.7), mean_of_12_months=(0.5, 0.9)), "wape") == []
 
 

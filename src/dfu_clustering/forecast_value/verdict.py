@@ -162,8 +162,8 @@ def notes_of(errors: Mapping[str, Errors], decides: Measure) -> list[str]:
     ]
     if weak:
         notes.append(
-            f"The base is no better than the mean of 12 months ({' and '.join(weak).upper()}; WAPE {base:.3f} and "
-            f"{mean:.3f}): what improves it need not improve a good forecaster."
+            f"By {' and '.join(weak).upper()} demand alone is forecast no better than by the mean of 12 months (WAPE "
+            f"{base:.3f} and {mean:.3f}): what improves such a base need not improve a good forecaster."
         )
     return notes
 
