@@ -14,9 +14,11 @@ from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.history.backfills import backfill_folder
 from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.backfill import backfill_month, finish_backfill
 from dfu_clustering.steps.backfill_plan import open_backfill
 from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.steps.find_published import find_published, published_files
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
@@ -156,3 +158,29 @@ def test_a_backfill_says_which_months_it_replaces_and_which_are_no_longer_read(w
     }
     assert history.months(var=tmp_path) == ["2026-07", "2026-08"]
     assert set(history.load(var=tmp_path)["run"]) == {"backfill b"}
+
+
+def test_a_first_publish_continues_the_newest_backfilled_month(warehouse, tmp_path):
+    backfill(warehouse, tmp_path, "0123456789ab", months=3, as_of="2026-07")
+    config = load_config(**QUICK)
+    run = Run.open(tmp_path / "runs", as_of_month="2026-08", config_digest=config.digest(), run_id="ba9876543210")
+    build_features(run, config, warehouse, as_of_month="2026-08")
+    choice = find_published(run, config.tracking, [])
+    assert (choice.run, choice.problem) == ("backfill 0123456789ab 2026-07", None)
+    published = published_files(run, config.tracking, "backfill 0123456789ab 2026-07")
+    train_model(run, config, published, pictures=False)
+    summary = label_segments(run, config, published, pictures=False)
+    assert summary.stability is not None
+    assert summary.stability.published_run == choice.run
+    assert summary.stability.churn_share < 0.15
+    july = history.load("2026-07", var=tmp_path).set_index("dfu_ck")["label"]
+    august = run.table(RunFile.LABELS).set_index("dfu_ck")["cluster_label"]
+    assert (august.reindex(july.index) == july).mean() > 0.85
+
+
+def test_a_first_publish_without_a_backfill_before_it_starts_from_scratch(warehouse, tmp_path):
+    backfill(warehouse, tmp_path, "0123456789ab", months=1, as_of="2026-08")
+    config = load_config(**QUICK)
+    run = Run.open(tmp_path / "runs", as_of_month="2026-07", config_digest=config.digest(), run_id="ba9876543210")
+    build_features(run, config, warehouse, as_of_month="2026-07")
+    assert find_published(run, config.tracking, []).run is None

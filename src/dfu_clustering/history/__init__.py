@@ -6,7 +6,7 @@
 docs/history.md is the page for forecasters.
 """
 
-from dfu_clustering.history.loading import agreement, load, months
+from dfu_clustering.history.loading import agreement, changed_segments, load, months, segment_set
 from dfu_clustering.history.training_table import training_table
 
-__all__ = ["agreement", "load", "months", "training_table"]
+__all__ = ["agreement", "changed_segments", "load", "months", "segment_set", "training_table"]

@@ -1,6 +1,8 @@
 """Which backfill holds which month: a later one replaces months of an earlier one, or extends it."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +12,7 @@ from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.runs.folder import RunFolder
 
 SALES_FOLDER: Final = "sales"  # of a backfill, beside its months
+_NAME: Final = re.compile(r"backfill (\w+) (\d{4}-\d{2})")
 
 
 class Backfill(Summary):
@@ -99,9 +102,31 @@ def backfill_folder(var: Path, backfill_id: str) -> Path:
     return history_folder(var) / backfill_id
 
 
-def backfilled_month(var: Path, backfill: Backfill, month: str) -> RunFolder:
+@dataclass(frozen=True)
+class BackfilledMonth(RunFolder):
+    """The files of a month of a backfill."""
+
+    @property
+    def name(self) -> str:
+        """Return backfill and month, as find_backfilled_month() knows them."""
+        return f"backfill {self.folder.parent.name} {self.folder.name}"
+
+
+def backfilled_month(var: Path, backfill: Backfill, month: str) -> BackfilledMonth:
     """Return the files of a month."""
-    return RunFolder(backfill_folder(var, backfill.id) / month)
+    return BackfilledMonth(backfill_folder(var, backfill.id) / month)
+
+
+def newest_backfilled_month(var: Path, as_of_month: str) -> BackfilledMonth | None:
+    """Return the newest month up to another that a backfill holds; None where there is none."""
+    found = [(month, one) for month, one in read_index(var).by_month().items() if month <= as_of_month]
+    return backfilled_month(var, found[-1][1], found[-1][0]) if found else None
+
+
+def find_backfilled_month(var: Path, name: str) -> BackfilledMonth | None:
+    """Return the month that a name means; None where it is no name of one."""
+    match = _NAME.fullmatch(name)
+    return BackfilledMonth(backfill_folder(var, match[1]) / match[2]) if match else None
 
 
 def read_index(var: Path) -> BackfillIndex:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dfu_clustering.files.tables import require_columns
-from dfu_clustering.history.one_meaning import OneMeaning
+from dfu_clustering.history.one_meaning import OneMeaning, SegmentNumbers
 from dfu_clustering.history.sources import AsOf, MonthSource, month_sources, source_of, wanted_months
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.runs.folder import RunFile
@@ -52,6 +52,27 @@ def months(*, var: Path | None = None) -> list[str]:
     return sorted(month_sources(var or var_folder()))
 
 
+def segment_set(month: str, *, var: Path | None = None) -> SegmentNumbers:
+    """Return the segments that load(segments_of=month) can give, by number.
+
+    Raises:
+        DataError: The month was neither published nor backfilled, or its files are gone.
+    """
+    return OneMeaning.of(source_of(var or var_folder(), month)).numbers(month)
+
+
+def changed_segments(before: str, after: str, *, var: Path | None = None) -> list[str]:
+    """Return the labels that DFUs came to or left between two months: those whose models are to be trained again.
+
+    Raises:
+        DataError: A month was neither published nor backfilled, or its files are gone.
+    """
+    was, now = (load(month, var=var).set_index("dfu_ck")["label"] for month in (before, after))
+    both = pd.concat([was, now], axis=1, keys=["was", "now"], sort=True)
+    moved = both[both["was"] != both["now"]]  # a label that is missing differs from any, also from another missing one
+    return sorted({label for name in ("was", "now") for label in moved[name].dropna()})
+
+
 def agreement(rows: pd.DataFrame) -> pd.DataFrame:
     """Return by month how far the segments of one month agree with what was published.
 
@@ -60,7 +81,7 @@ def agreement(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         as_of_month, dfus, same_share (0-1) of the rows whose published label is the applied one, gone_share (0-1) of
-        those whose published label no row bears that the applied segments made.
+        those whose published label no row has by the applied segments.
     """
     there = set(rows["segment_applied"])
     compared = pd.DataFrame(

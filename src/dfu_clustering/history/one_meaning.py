@@ -4,11 +4,27 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dfu_clustering.files.summary import Summary
 from dfu_clustering.history.sources import MonthSource
+from dfu_clustering.labels.label_set import label_set_digest
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.segments.applied import SegmentSet, apply_segments
+
+
+class SegmentNumbers(Summary):
+    """The segments of a month by number: the categories of a model that is trained on segment_applied.
+
+    Attributes:
+        month: The month.
+        segments: Label of each number, new and inactive ones included, also where no DFU has it.
+        label_set_digest: Of the labels; the same as long as they are.
+    """
+
+    month: str
+    segments: dict[int, str]
+    label_set_digest: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +36,11 @@ class OneMeaning:
     """
 
     segments: SegmentSet
+
+    def numbers(self, month: str) -> SegmentNumbers:
+        """Return them by number."""
+        segments = self.segments.numbers()
+        return SegmentNumbers(month=month, segments=segments, label_set_digest=label_set_digest(segments.values()))
 
     @classmethod
     def of(cls, source: MonthSource) -> "OneMeaning":

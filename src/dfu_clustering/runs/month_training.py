@@ -5,6 +5,7 @@ from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.runs.summaries import TrainedSegment, TrainingToContinue
 from dfu_clustering.segments.continuation import Continuity
+from dfu_clustering.segments.segmentation import Segmentation
 
 
 class NamingSettings(Summary):
@@ -53,3 +54,16 @@ class MonthSummary(Summary):
     k: int
     labels: dict[str, int]
     refit: str | None
+
+
+def trained_segments(segmentation: Segmentation) -> list[TrainedSegment]:
+    """Return the segments that were found, the largest first."""
+    return [
+        TrainedSegment(
+            cluster_id=claim.label.segment_id,
+            label=claim.label.text,
+            size=size,
+            sparsity_bound_months=claim.sparsity_bound_months,
+        )
+        for claim, size in zip(segmentation.claims, segmentation.sizes.tolist(), strict=True)
+    ]

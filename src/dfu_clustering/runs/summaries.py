@@ -16,7 +16,6 @@ from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import SuiteSummary
 from dfu_clustering.segments.continuation import Continuity
 from dfu_clustering.segments.measures import Figures
-from dfu_clustering.segments.segmentation import Segmentation
 
 
 class FeatureSummary(Summary):
@@ -101,19 +100,6 @@ class TrainedSegment(Summary):
     label: str
     size: int
     sparsity_bound_months: float
-
-    @classmethod
-    def all_of(cls, segmentation: Segmentation) -> list["TrainedSegment"]:
-        """Return the segments that were found."""
-        return [
-            cls(
-                cluster_id=claim.label.segment_id,
-                label=claim.label.text,
-                size=size,
-                sparsity_bound_months=claim.sparsity_bound_months,
-            )
-            for claim, size in zip(segmentation.claims, segmentation.sizes.tolist(), strict=True)
-        ]
 
 
 class _Training(Summary):

@@ -15,7 +15,7 @@ from dfu_clustering.arrays import Flags, Floats, Integers, Objects
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.labels.lifecycle import lifecycle_labels
 from dfu_clustering.labels.rules import Bounds, own_tiers, own_values
-from dfu_clustering.labels.vocabulary import TIERS, Label
+from dfu_clustering.labels.vocabulary import LABELS, LIFECYCLE_LABELS, TIERS, Label
 from dfu_clustering.segments.fitted_model import FittedModel
 from dfu_clustering.segments.measures import distances
 from dfu_clustering.segments.membership import nearest_of, open_to
@@ -43,6 +43,11 @@ class SegmentSet:
         """Return the segments that were found."""
         sizes = dict(zip(segmentation.labels, segmentation.sizes.tolist(), strict=True))
         return cls(segmentation.fitted, labeling, segmentation.bounds, sizes)
+
+    def numbers(self) -> dict[int, str]:
+        """Return every label that a DFU of any month can have, by its number: the segments, then new and inactive."""
+        life = [LABELS[text] for text in LIFECYCLE_LABELS] if self.labeling.lifecycle else []
+        return {label.segment_id: label.text for label in (*sorted(self.sizes, key=lambda one: one.text), *life)}
 
     def cells(self) -> Integers:
         """Return the (k, 3) DFUs of each cluster in each tier; 0: that is no segment."""

@@ -24,10 +24,10 @@ from dfu_clustering.outputs.feature_matrix import read_matrix
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.label_history import label_history
 from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_MONTH, once
-from dfu_clustering.runs.month_training import MonthSummary, MonthTraining, NamingSettings
+from dfu_clustering.runs.month_training import MonthSummary, MonthTraining, NamingSettings, trained_segments
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run, code_version
-from dfu_clustering.runs.summaries import FeatureSummary, TrainedSegment
+from dfu_clustering.runs.summaries import FeatureSummary
 from dfu_clustering.segments.continuation import Continuity, continue_published
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
@@ -183,7 +183,7 @@ def _training(
     return MonthTraining(
         as_of_month=run.as_of_month,
         k_selection=segmentation.k_selection,
-        segments=TrainedSegment.all_of(segmentation),
+        segments=trained_segments(segmentation),
         volume_bounds=segmentation.bounds,
         config=NamingSettings(labeling=config.labeling),
         code_version=code_version(),
