@@ -28,7 +28,7 @@ class ForecastVerdict(Summary):
         source: Name of the warehouse or file of the sales.
         base: Name of the variant that the other is compared with.
         other: Name of the other.
-        rows: DFUs, origins and months that both have forecast and that are sold by now.
+        rows: DFUs, origins and months that both have forecast and that are sold.
         left_out: Rows that only one of them has, or whose month is not sold yet, or of DFUs that have never sold.
         origins: Months from which was forecast.
         horizon_months: Longest horizon.
