@@ -32,3 +32,13 @@ def pure_noise(n_dfus: int, *, seed: int, n_months: int = 45, noise: float = 0.5
     """Return DFUs that differ in nothing but their level."""
     rng = np.random.default_rng(seed)
     return panel_of(rng.lognormal(4, 1, (n_dfus, 1)) * rng.gamma(1 / noise**2, noise**2, (n_dfus, n_months)))
+
+
+def short_lives(n_dfus: int, *, seed: int, n_months: int = 72, life_months: int = 34) -> Panel:
+    """Return DFUs that come and go, with one of four seasons each: no DFU shows its season for three years."""
+    rng = np.random.default_rng(seed)
+    month = np.arange(n_months)
+    season = np.exp(1.1 * np.cos((month - 3 * rng.integers(0, 4, (n_dfus, 1)) - 1) / 6 * np.pi))
+    demand = rng.lognormal(4, 1, (n_dfus, 1)) * season * rng.gamma(4.0, 0.25, season.shape)
+    start = rng.integers(6 - life_months, n_months - 12, (n_dfus, 1))
+    return panel_of(np.where((month >= start) & (month < start + life_months), demand, 0))

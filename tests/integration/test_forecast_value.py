@@ -147,8 +147,8 @@ def test_the_flow_keeps_shows_and_records_the_verdict(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_store)
     with temporary_settings({PREFECT_API_URL: server_of_this_process.api_url}):
         verdict = measure_forecast_value(origins=3, horizon_months=3, seeds=1)
-        with get_client(sync_client=True) as client:
-            keys = {artifact.key for artifact in client.read_artifacts()}
+        with get_client(sync_client=True) as prefect:
+            keys = {artifact.key for artifact in prefect.read_artifacts()}
     assert verdict == newest_verdict(tmp_path)
     assert verdict.scores == of_file[0].scores
     assert {"forecast-value", "forecast-value-summary"} <= keys

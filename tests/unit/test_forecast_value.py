@@ -7,14 +7,15 @@ import pytest
 
 from dfu_clustering.errors import ConfigError
 from dfu_clustering.files.summary import read_summary
-from dfu_clustering.forecast_value import learner
 from dfu_clustering.forecast_value.arms import ARMS, BASE, BY_NAME, JUDGED
 from dfu_clustering.forecast_value.evaluation import Design, evaluate, reference_forecasts
 from dfu_clustering.forecast_value.known_demand import KnownDemand
 from dfu_clustering.forecast_value.known_groups import KnownGroups, all_in_one_group, own_indices, shrunk_to
 from dfu_clustering.forecast_value.known_world import Known
+from dfu_clustering.forecast_value.learner import require_lightgbm
+from dfu_clustering.forecast_value.measures import MEASURES
 from dfu_clustering.forecast_value.origins import rolling_origins
-from dfu_clustering.forecast_value.paired import Comparison
+from dfu_clustering.forecast_value.paired import Comparison, Finding
 from dfu_clustering.forecast_value.presentation import verdict_lines, verdict_rows
 from dfu_clustering.forecast_value.rows import forecast_rows
 from dfu_clustering.forecast_value.verdict import JudgedArm, Verdict, judge, metrics_of, notes_of, sentence_of
@@ -67,7 +68,7 @@ def test_the_same_seed_gives_the_same_errors_to_the_bit():
 def test_every_arm_has_a_control_that_is_measured_and_differs_by_meaning_alone():
     assert all(arm.control in BY_NAME for arm in JUDGED)
     for arm in JUDGED:
-        control = BY_NAME[arm.control]
+        control = BY_NAME[arm.control or ""]
         assert control == BASE or len(control.blocks) == len(arm.blocks)
     assert {arm.name for arm in ARMS} - {arm.name for arm in JUDGED} - {arm.control for arm in JUDGED} == set()
 
@@ -86,13 +87,12 @@ def comparison(ratio, width=0.01):
 
 def judged_arm(name, base, control):
     arm = BY_NAME[name]
-    found = {measure: comparison(base) for measure in ("wape", "rmsse", "scaled_mae")}
-    beside = {measure: comparison(control) for measure in found}
-    finding = "harms" if base > 1.01 else "pays" if max(base, control) < 0.99 else "no evidence"
+    found, beside = (dict.fromkeys(MEASURES, comparison(ratio)) for ratio in (base, control))
+    finding: Finding = "harms" if base > 1.01 else "pays" if max(base, control) < 0.99 else "no evidence"
     return JudgedArm(
         name=name,
         what=arm.what,
-        control=arm.control,
+        control=arm.control or "",
         finding=finding,
         against_base=found,
         against_control=beside,
@@ -176,6 +176,6 @@ def test_without_lightgbm_the_error_says_how_to_install_it(monkeypatch):
     def absent(_):
         raise ImportError("No module named 'lightgbm'")
 
-    monkeypatch.setattr(learner.importlib, "import_module", absent)
+    monkeypatch.setattr("importlib.import_module", absent)
     with pytest.raises(ConfigError, match=r"pip install --editable '\.\[forecast\]'"):
-        learner.require_lightgbm()
+        require_lightgbm()
