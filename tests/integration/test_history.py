@@ -66,7 +66,7 @@ def test_every_month_has_a_label_a_distance_and_features_of_its_clustered_dfus(b
     frame = history.load(features=["mean_demand"], var=backfilled)
     assert list(frame) == ["dfu_ck", "as_of_month", "label", "distance", "margin", "run", "mean_demand"]
     for month, rows in frame.groupby("as_of_month"):
-        labels = pd.read_csv(backfilled / "history" / "x" / month / "cluster_labels.csv", dtype=str)
+        labels = pd.read_parquet(backfilled / "history" / "x" / month / "cluster_labels.parquet")
         assert rows.set_index("dfu_ck")["label"].to_dict() == labels.set_index("dfu_ck")["cluster_label"].to_dict()
         clustered = rows[~rows["label"].str.match("new_|inactive")]
         assert (clustered["distance"] >= 0).all()
@@ -76,7 +76,7 @@ def test_every_month_has_a_label_a_distance_and_features_of_its_clustered_dfus(b
 
 def test_every_month_continues_the_one_before(backfilled):
     metadata = read_json(backfilled / "history" / "x" / "2026-08" / "cluster_metadata.json")
-    assert metadata["continuity"]["published_run"] == "2026-07"
+    assert metadata["continuity"]["published_run"] == "backfill x 2026-07"
     frame = history.load(var=backfilled)
     assert frame.loc[~frame["label"].str.match("new_|inactive"), "margin"].notna().all()
 
