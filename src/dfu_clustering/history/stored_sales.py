@@ -16,10 +16,11 @@ import pyarrow.parquet as parquet
 from dfu_clustering.features.panel import Panel
 from dfu_clustering.features.sales_facts import SalesFacts
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
-from dfu_clustering.files.tables import parquet_columns, readable_table, write_table
+from dfu_clustering.files.tables import parquet_columns, read_table, readable_table, write_table
 from dfu_clustering.months import Month, parse_month
 
 _DEMAND: Final = "demand.parquet"  # dfu_ck, then a column a month: units, 0 where nothing was sold
+_ATTRIBUTES: Final = "attributes.parquet"
 _FACTS: Final = "facts.json"  # written last: a part that has it is whole
 
 
@@ -49,7 +50,7 @@ class _StoredFacts(Summary):
 
 @dataclass(frozen=True)
 class StoredSales:
-    """One part of the DFUs: their demand, items and DFU rows as they were read.
+    """One part of the DFUs: their demand and attributes as they were read.
 
     Attributes:
         folder: Where they lie.
@@ -57,13 +58,12 @@ class StoredSales:
 
     folder: Path
 
-    def write(self, panel: Panel, items: pa.Table, dfus: pa.Table) -> None:
-        """Write what was read."""
+    def write(self, panel: Panel, attributes: pd.DataFrame) -> None:
+        """Write what was read; the attributes are of the DFUs of the panel, in its order."""
         demand = dict(zip(map(str, panel.months), panel.demand.T, strict=True))
         keys = pa.array(panel.dfu_ck, pa.string())
         write_table(pa.table({"dfu_ck": keys, **demand}), self.folder / _DEMAND)
-        write_table(items, self.folder / "items.parquet")
-        write_table(dfus, self.folder / "dfus.parquet")
+        write_table(attributes, self.folder / _ATTRIBUTES)
         write_summary(_StoredFacts.of(panel), self.folder / _FACTS)
 
     def panel(self, as_of_month: Month | None = None) -> Panel:
@@ -76,13 +76,13 @@ class StoredSales:
         panel = _panel(self.folder, written.stat().st_mtime_ns if written.exists() else 0)
         return panel if as_of_month is None else panel.as_of(as_of_month)
 
-    def items(self) -> pa.Table:
-        """Return one row an item."""
-        return _read(self.folder / "items.parquet")
+    def attributes(self) -> pd.DataFrame:
+        """Return dfu_ck and the attributes of all DFUs of the panel.
 
-    def dfus(self) -> pa.Table:
-        """Return one row a DFU."""
-        return _read(self.folder / "dfus.parquet")
+        Raises:
+            DataError: The file is missing or unreadable.
+        """
+        return read_table(self.folder / _ATTRIBUTES)
 
 
 def stored_parts(sales_folder: Path) -> list[StoredSales]:
@@ -122,8 +122,3 @@ def _panel(folder: Path, written_ns: int) -> Panel:
             row[:] = parquet.read_table(path, columns=[month]).column(0).to_numpy()
     dfu_ck = keys.to_numpy(zero_copy_only=False).astype(object)
     return Panel(dfu_ck, demand.T, parse_month(months[-1]), stored.facts(), stored.dfu_table)
-
-
-def _read(path: Path) -> pa.Table:
-    with readable_table(path):
-        return parquet.read_table(path)

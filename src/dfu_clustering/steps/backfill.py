@@ -40,7 +40,7 @@ from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
 from dfu_clustering.steps.backfill_plan import BackfillPlan
 from dfu_clustering.steps.build_features import join_parts, write_features
-from dfu_clustering.steps.sales_source import SalesRead
+from dfu_clustering.steps.sales_source import CutSales
 
 logger = logging.getLogger(__name__)
 
@@ -120,12 +120,12 @@ def finish_backfill(
 def _build_features(run: Run, config: ClusteringConfig, sales: Path) -> FeatureSummary:
     parts, month = stored_parts(sales), parse_month(run.as_of_month)
     if len(parts) == 1:
-        read = SalesRead(parts[0].panel(month), parts[0].items(), parts[0].dfus())
+        read = CutSales(parts[0].panel(month), parts[0].attributes())
         return write_features(run, config, read, config.warehouse, pictured=False)
     shutil.rmtree(run.parts, ignore_errors=True)  # of a try that was cut off
     folders = [run.part(number) for number in range(len(parts))]
     for part, files in zip(parts, folders, strict=True):
-        read = SalesRead(part.panel(month), part.items(), part.dfus())
+        read = CutSales(part.panel(month), part.attributes())
         write_features(files, config, read, config.warehouse, may_be_empty=True, pictured=False)
     summary = join_parts(run, config, parts=folders)
     shutil.rmtree(run.parts)
