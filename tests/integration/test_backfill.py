@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from dfu_clustering import history
 from dfu_clustering.config.loading import load_config
@@ -128,6 +129,17 @@ def test_a_backfill_that_is_cut_off_at_random_ends_in_the_same_bytes(whole, ware
             cuts, left = cuts + 1, rng.randint(1, 20)
     assert cuts > 0
     assert bytes_below(backfill_folder(tmp_path, "x")) == bytes_below(backfill_folder(whole, "x"))
+
+
+def test_a_backfill_is_resumed_on_the_sales_that_it_has_read(whole, warehouse, tmp_path):
+    folder, config = backfill_folder(tmp_path, "x"), load_config(**QUICK)
+    plan = open_backfill(config, warehouse, folder, months=3, as_of_month=None)
+    backfill_month(config, folder, plan.months[0])
+    nowhere = create_engine("postgresql://nobody@nowhere/none")  # whatever has become of the sales
+    resumed = open_backfill(config, nowhere, folder, months=3, as_of_month=None)
+    for before, month in resumed.chain(folder):
+        backfill_month(config, folder, month, before)
+    assert bytes_below(folder) == bytes_below(backfill_folder(whole, "x"))
 
 
 def test_a_second_backfill_extends_the_first_and_continues_its_chain(warehouse, tmp_path):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import psycopg2
 import pytest
@@ -66,7 +67,7 @@ def test_every_month_has_a_label_a_distance_and_features_of_its_clustered_dfus(b
     frame = history.load(features=["mean_demand"], var=backfilled)
     assert list(frame) == ["dfu_ck", "as_of_month", "label", "distance", "margin", "run", "mean_demand"]
     for month, rows in frame.groupby("as_of_month"):
-        labels = pd.read_csv(backfilled / "history" / "x" / month / "cluster_labels.csv", dtype=str)
+        labels = pd.read_parquet(backfilled / "history" / "x" / month / "cluster_labels.parquet")
         assert rows.set_index("dfu_ck")["label"].to_dict() == labels.set_index("dfu_ck")["cluster_label"].to_dict()
         clustered = rows[~rows["label"].str.match("new_|inactive")]
         assert (clustered["distance"] >= 0).all()
@@ -76,7 +77,7 @@ def test_every_month_has_a_label_a_distance_and_features_of_its_clustered_dfus(b
 
 def test_every_month_continues_the_one_before(backfilled):
     metadata = read_json(backfilled / "history" / "x" / "2026-08" / "cluster_metadata.json")
-    assert metadata["continuity"]["published_run"] == "2026-07"
+    assert metadata["continuity"]["published_run"] == "backfill x 2026-07"
     frame = history.load(var=backfilled)
     assert frame.loc[~frame["label"].str.match("new_|inactive"), "margin"].notna().all()
 
@@ -176,7 +177,7 @@ def test_months_without_enough_history_and_months_before_the_first_sale_are_name
         open_backfill(config, engine, tmp_path / "history" / "c", months=2, as_of_month="2024-06")
 
 
-def test_example_of_the_docs_trains_on_what_was_known(backfilled, warehouse, monkeypatch):
+def test_example_of_the_docs_trains_on_what_was_known(backfilled, warehouse, monkeypatch, tmp_path):
     pytest.importorskip("lightgbm")
     (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(backfilled))
@@ -187,18 +188,24 @@ def test_example_of_the_docs_trains_on_what_was_known(backfilled, warehouse, mon
         " JOIN dim_dfu USING (dmdunit, dmdgroup, loc) GROUP BY 1, 2"
     )
     sales = pd.DataFrame(fetch(warehouse, query), columns=["dfu_ck", "month", "qty"]).astype({"month": "str"})
-    rows = example["training_rows"](sales)
+    rows = example["forecast_rows"](tmp_path)
+    known = rows[rows["demand"].notna()]
     # three months are backfilled; what follows the newest, 2026-08, is not known and not 0
-    assert rows[["as_of_month", "month"]].drop_duplicates().to_numpy().tolist() == [
-        ["2026-06", "2026-07"],
-        ["2026-07", "2026-08"],
-    ]
-    sold = sales.set_index(["dfu_ck", "month"])["qty"]
-    expected = sold.reindex(list(zip(rows["dfu_ck"], rows["month"], strict=True))).fillna(0)
-    assert rows["qty"].tolist() == expected.tolist()
-    assert (rows["qty"] > 0).mean() > 0.5
+    assert known.groupby("as_of_month")["month"].unique().map(sorted).to_dict() == {
+        "2026-06": ["2026-07", "2026-08"],
+        "2026-07": ["2026-08"],
+    }
+    sold = sales[sales["qty"] > 0].set_index(["dfu_ck", "month"])["qty"]
+    expected = sold.reindex(list(zip(known["dfu_ck"], known["month"], strict=True))).fillna(0)
+    np.testing.assert_allclose(known["demand"], expected, atol=1e-4)
+    first = sold.reset_index().groupby("dfu_ck")["month"].min()
+    assert (known["as_of_month"] >= known["dfu_ck"].map(first)).all()  # no row before the first sale
+    assert rows["segment_applied"].notna().all()
     model = example["train"](rows)
     assert model.booster_.num_trees() == 50
+    ahead = example["forecast"](model, rows)
+    assert sorted(ahead["month"].unique()) == ["2026-09", "2026-10", "2026-11", "2026-12", "2027-01", "2027-02"]
+    assert ahead["forecast"].between(0, 10 * ahead["scale"]).all()
 
 
 def test_flow_backfills_and_shows_the_months(warehouse, prefect_server, tmp_path, monkeypatch):

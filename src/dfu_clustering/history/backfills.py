@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import model_validator
 
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
-from dfu_clustering.runs.folder import RunFolder
+from dfu_clustering.runs.folder import RunFile, RunFolder
 
 SALES_FOLDER: Final = "sales"  # of a backfill, beside its months
 _NAME: Final = re.compile(r"backfill (\w+) (\d{4}-\d{2})")
@@ -102,9 +102,19 @@ def backfill_folder(var: Path, backfill_id: str) -> Path:
     return history_folder(var) / backfill_id
 
 
+def label_place(folder: Path) -> dict[RunFile, Path]:
+    """Return where the labels of a month lie: they are many tables, and parquet is written and read sooner than CSV."""
+    return {RunFile.LABELS: folder / "cluster_labels.parquet"}
+
+
 @dataclass(frozen=True)
 class BackfilledMonth(RunFolder):
     """The files of a month of a backfill."""
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> "BackfilledMonth":
+        """Return the month that lies in a folder."""
+        return cls(folder, label_place(folder))
 
     @property
     def name(self) -> str:
@@ -114,7 +124,7 @@ class BackfilledMonth(RunFolder):
 
 def backfilled_month(var: Path, backfill: Backfill, month: str) -> BackfilledMonth:
     """Return the files of a month."""
-    return BackfilledMonth(backfill_folder(var, backfill.id) / month)
+    return BackfilledMonth.in_folder(backfill_folder(var, backfill.id) / month)
 
 
 def newest_backfilled_month(var: Path, as_of_month: str) -> BackfilledMonth | None:
@@ -126,7 +136,7 @@ def newest_backfilled_month(var: Path, as_of_month: str) -> BackfilledMonth | No
 def find_backfilled_month(var: Path, name: str) -> BackfilledMonth | None:
     """Return the month that a name means; None where it is no name of one."""
     match = _NAME.fullmatch(name)
-    return BackfilledMonth(backfill_folder(var, match[1]) / match[2]) if match else None
+    return BackfilledMonth.in_folder(backfill_folder(var, match[1]) / match[2]) if match else None
 
 
 def read_index(var: Path) -> BackfillIndex:

@@ -4,6 +4,7 @@ Every month of the backfill is cut from it, also by a process that resumes the b
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +16,11 @@ import pyarrow.parquet as parquet
 from dfu_clustering.features.panel import Panel
 from dfu_clustering.features.sales_facts import SalesFacts
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
-from dfu_clustering.files.tables import parquet_columns, readable_table, write_table
+from dfu_clustering.files.tables import parquet_columns, read_table, readable_table, write_table
 from dfu_clustering.months import Month, parse_month
 
 _DEMAND: Final = "demand.parquet"  # dfu_ck, then a column a month: units, 0 where nothing was sold
+_ATTRIBUTES: Final = "attributes.parquet"
 _FACTS: Final = "facts.json"  # written last: a part that has it is whole
 
 
@@ -48,7 +50,7 @@ class _StoredFacts(Summary):
 
 @dataclass(frozen=True)
 class StoredSales:
-    """One part of the DFUs: their demand, items and DFU rows as they were read.
+    """One part of the DFUs: their demand and attributes as they were read.
 
     Attributes:
         folder: Where they lie.
@@ -56,43 +58,31 @@ class StoredSales:
 
     folder: Path
 
-    def write(self, panel: Panel, items: pa.Table, dfus: pa.Table) -> None:
-        """Write what was read."""
+    def write(self, panel: Panel, attributes: pd.DataFrame) -> None:
+        """Write what was read; the attributes are of the DFUs of the panel, in its order."""
         demand = dict(zip(map(str, panel.months), panel.demand.T, strict=True))
         keys = pa.array(panel.dfu_ck, pa.string())
         write_table(pa.table({"dfu_ck": keys, **demand}), self.folder / _DEMAND)
-        write_table(items, self.folder / "items.parquet")
-        write_table(dfus, self.folder / "dfus.parquet")
+        write_table(attributes, self.folder / _ATTRIBUTES)
         write_summary(_StoredFacts.of(panel), self.folder / _FACTS)
 
     def panel(self, as_of_month: Month | None = None) -> Panel:
-        """Return the panel that the sales up to a month make; None: the newest month. Later months are not read.
+        """Return the panel that the sales up to a month make; None: the newest month.
 
         Raises:
             DataError: A file is missing or unreadable, or the month is not in it.
         """
-        path = self.folder / _DEMAND
-        stored = read_summary(_StoredFacts, self.folder / _FACTS)
-        months = [parse_month(name) for name in parquet_columns(path)[1:]]
-        last = months[-1] if as_of_month is None else as_of_month
-        wanted = [month for month in months if month <= last]
-        with readable_table(path):
-            keys = parquet.read_table(path, columns=["dfu_ck"]).column("dfu_ck")
-            demand = np.empty((len(wanted), len(keys)))
-            for row, month in zip(demand, wanted, strict=True):
-                row[:] = parquet.read_table(path, columns=[str(month)]).column(0).to_numpy()
-        dfu_ck = keys.to_numpy(zero_copy_only=False).astype(object)
-        newest = wanted[-1] if wanted else months[0]
-        panel = Panel(dfu_ck, demand.T, newest, stored.facts().of_first(len(wanted)), stored.dfu_table)
-        return panel.as_of(last)
+        written = self.folder / _FACTS
+        panel = _panel(self.folder, written.stat().st_mtime_ns if written.exists() else 0)
+        return panel if as_of_month is None else panel.as_of(as_of_month)
 
-    def items(self) -> pa.Table:
-        """Return one row an item."""
-        return _read(self.folder / "items.parquet")
+    def attributes(self) -> pd.DataFrame:
+        """Return dfu_ck and the attributes of all DFUs of the panel.
 
-    def dfus(self) -> pa.Table:
-        """Return one row a DFU."""
-        return _read(self.folder / "dfus.parquet")
+        Raises:
+            DataError: The file is missing or unreadable.
+        """
+        return read_table(self.folder / _ATTRIBUTES)
 
 
 def stored_parts(sales_folder: Path) -> list[StoredSales]:
@@ -120,6 +110,15 @@ def whole_panel(sales_folder: Path, as_of_month: Month | None = None) -> Panel:
     return Panel(dfu_ck[order], by_month.T, panels[0].as_of_month, panels[0].facts, panels[0].dfu_table)
 
 
-def _read(path: Path) -> pa.Table:
+@lru_cache(maxsize=1)  # month after month is cut from one panel; of several parts one at a time is in memory
+def _panel(folder: Path, written_ns: int) -> Panel:
+    """Return the panel of a part; ``written_ns`` tells what is in memory from what was written since."""
+    path, stored = folder / _DEMAND, read_summary(_StoredFacts, folder / _FACTS)
+    months = parquet_columns(path)[1:]
     with readable_table(path):
-        return parquet.read_table(path)
+        keys = parquet.read_table(path, columns=["dfu_ck"]).column("dfu_ck")
+        demand = np.empty((len(months), len(keys)))
+        for row, month in zip(demand, months, strict=True):
+            row[:] = parquet.read_table(path, columns=[month]).column(0).to_numpy()
+    dfu_ck = keys.to_numpy(zero_copy_only=False).astype(object)
+    return Panel(dfu_ck, demand.T, parse_month(months[-1]), stored.facts(), stored.dfu_table)

@@ -1,19 +1,26 @@
 """Labels and features as of past months, computed from the sales up to each and published nowhere."""
 
 import logging
+import math
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
+from dfu_clustering.features.attributes import clustered_attributes
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.files.summary import Summary, write_summary
 from dfu_clustering.files.tables import write_json, write_table
 from dfu_clustering.history.backfills import (
     SALES_FOLDER,
     Backfill,
+    BackfilledMonth,
     Succession,
     backfill_folder,
+    label_place,
     read_index,
     write_index,
 )
@@ -22,7 +29,7 @@ from dfu_clustering.labels.lifecycle import lifecycle_labels
 from dfu_clustering.months import parse_month
 from dfu_clustering.outputs.feature_matrix import read_matrix
 from dfu_clustering.runs.folder import RunFile
-from dfu_clustering.runs.label_history import label_history
+from dfu_clustering.runs.label_history import HISTORY_COLUMNS
 from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_MONTH, once
 from dfu_clustering.runs.month_training import MonthSummary, MonthTraining, NamingSettings, trained_segments
 from dfu_clustering.runs.published_files import PublishedFiles
@@ -33,11 +40,12 @@ from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
 from dfu_clustering.steps.backfill_plan import BackfillPlan
 from dfu_clustering.steps.build_features import join_parts, write_features
-from dfu_clustering.steps.sales_source import SalesRead
+from dfu_clustering.steps.sales_source import CutSales
 
 logger = logging.getLogger(__name__)
 
 _SILHOUETTE_SAMPLE = 1000  # of the months that continue; nobody reads their silhouette
+_NO_DRIFT = {"refit_psi": math.inf, "refit_far_share": 1.0}  # limits that nothing exceeds
 
 
 class BackfillSummary(Summary):
@@ -81,9 +89,9 @@ def backfill_month(
     Raises:
         DataError: The sales of that time cannot be clustered.
     """
-    run = Run(folder / as_of_month, as_of_month=as_of_month)
+    run = Run(folder / as_of_month, label_place(folder / as_of_month), as_of_month=as_of_month)
     _build_features(run, config, folder / SALES_FOLDER)
-    return _label(run, config, PublishedFiles.in_folder(before) if before else None)
+    return _label(run, config, PublishedFiles(BackfilledMonth.in_folder(before)) if before else None)
 
 
 def finish_backfill(
@@ -112,12 +120,12 @@ def finish_backfill(
 def _build_features(run: Run, config: ClusteringConfig, sales: Path) -> FeatureSummary:
     parts, month = stored_parts(sales), parse_month(run.as_of_month)
     if len(parts) == 1:
-        read = SalesRead(parts[0].panel(month), parts[0].items(), parts[0].dfus())
+        read = CutSales(parts[0].panel(month), parts[0].attributes())
         return write_features(run, config, read, config.warehouse, pictured=False)
     shutil.rmtree(run.parts, ignore_errors=True)  # of a try that was cut off
     folders = [run.part(number) for number in range(len(parts))]
     for part, files in zip(parts, folders, strict=True):
-        read = SalesRead(part.panel(month), part.items(), part.dfus())
+        read = CutSales(part.panel(month), part.attributes())
         write_features(files, config, read, config.warehouse, may_be_empty=True, pictured=False)
     summary = join_parts(run, config, parts=folders)
     shutil.rmtree(run.parts)
@@ -127,17 +135,15 @@ def _build_features(run: Run, config: ClusteringConfig, sales: Path) -> FeatureS
 @once(LABEL_MONTH)
 def _label(run: Run, config: RunSettings, before: PublishedFiles | None) -> MonthSummary:
     """Find the segments, or continue those of the month before, and write what later months and readers need."""
-    matrix = read_matrix(run, config)
-    segmentation, continuity = _segmented(config, matrix, before)
-    clustered = _clustered(matrix, segmentation)
+    matrix = _matrix(run, config, before)
+    segmentation, continuity = _segmented(config, matrix, before, run.as_of_month)
     left_out = run.table(RunFile.EXCLUDED)
     others = lifecycle_labels(left_out if config.labeling.lifecycle else left_out.iloc[:0], segmentation.bounds)
-    columns = ["dfu_ck", "cluster_id", "cluster_label"]
-    labels = pd.concat([clustered[columns], others[columns]]) if len(others) else clustered[columns]
-    labels = labels.sort_values("dfu_ck", ignore_index=True).astype({"dfu_ck": "str", "cluster_label": "str"})
-    write_table(labels, run.path(RunFile.LABELS))
+    labels = _labels(matrix, segmentation, others)
+    write_table(labels[["dfu_ck", "cluster_id", "cluster_label"]], run.path(RunFile.LABELS))
     write_json(segmentation.fitted.to_dict(), run.path(RunFile.MODEL))
-    write_table(label_history(clustered, labels, run.as_of_month), run.path(RunFile.LABEL_HISTORY))
+    history = labels.rename(columns={"cluster_label": "label"}).assign(as_of_month=run.as_of_month)
+    write_table(history[list(HISTORY_COLUMNS)].astype({"as_of_month": "str"}), run.path(RunFile.LABEL_HISTORY))
     write_summary(_training(run, config, segmentation, continuity), run.path(RunFile.METADATA))
     return MonthSummary(
         as_of_month=run.as_of_month,
@@ -149,32 +155,56 @@ def _label(run: Run, config: RunSettings, before: PublishedFiles | None) -> Mont
 
 
 def _segmented(
-    config: RunSettings, matrix: pd.DataFrame, before: PublishedFiles | None
+    config: RunSettings, matrix: pd.DataFrame, before: PublishedFiles | None, as_of_month: str
 ) -> tuple[Segmentation, Continuity | None]:
     """Return the segments of a month.
 
-    K is chosen in the first month of the chain alone: where the DFUs have drifted, as many clusters are fitted again.
+    K is chosen in the first month of the chain alone, and whether the DFUs have drifted from those fitted on is looked
+    at in January alone: as many clusters are fitted again then. What the settings demand is done in any month.
     """
     if before is None:
         return segment_from_scratch(config, matrix), None
     published = before.model
     k = max(len(published.fitted.kmeans_centroids), 2)
-    sample = min(_SILHOUETTE_SAMPLE, config.silhouette_sample)
-    same_k = config.model_copy(update={"k_range": (k, k), "silhouette_sample": sample})
-    return continue_published(same_k, matrix, published)
+    changes: dict[str, Any] = {
+        "k_range": (k, k),
+        "silhouette_sample": min(_SILHOUETTE_SAMPLE, config.silhouette_sample),
+    }
+    if as_of_month.endswith("-01"):
+        return continue_published(config.model_copy(update=changes), matrix, published)
+    changes["stability"] = config.stability.model_copy(update=_NO_DRIFT)
+    segmentation, continuity = continue_published(config.model_copy(update=changes), matrix, published)
+    if not continuity.refit and config.refit == "auto":
+        continuity = continuity.model_copy(update={"reason": "a backfill looks for drift in January"})
+    return segmentation, continuity
 
 
-def _clustered(matrix: pd.DataFrame, segmentation: Segmentation) -> pd.DataFrame:
+def _matrix(run: Run, config: RunSettings, before: PublishedFiles | None) -> pd.DataFrame:
+    """Return the feature matrix; of a month that continues another, without attributes that have no weight."""
+    if before is None:
+        return read_matrix(run, config)
+    settings = (config, before.model.fitted.settings)
+    used = {one.name for of in settings for block in clustered_attributes(of).values() for one in block}
+    names = [feature.name for feature in TIME_SERIES_FEATURES]
+    return run.table(RunFile.MATRIX, ["dfu_ck", *names, *sorted(used)])
+
+
+def _labels(matrix: pd.DataFrame, segmentation: Segmentation, others: pd.DataFrame) -> pd.DataFrame:
+    """Return dfu_ck, cluster_id, cluster_label, distance, margin of every DFU that has a label, in key order."""
     labels = segmentation.labels
-    return pd.DataFrame(
-        {
-            "dfu_ck": matrix["dfu_ck"],
-            "cluster_id": pd.Series([label.segment_id for label in labels]).to_numpy()[segmentation.segment],
-            "cluster_label": pd.Series([label.text for label in labels], dtype="str").array[segmentation.segment],
-            "distance": segmentation.distance,
-            "margin": segmentation.margin,
-        }
-    )
+    columns = {
+        "dfu_ck": matrix["dfu_ck"],
+        "cluster_id": np.array([label.segment_id for label in labels])[segmentation.segment],
+        "cluster_label": pd.array([label.text for label in labels], dtype="str")[segmentation.segment],
+        "distance": segmentation.distance,
+        "margin": segmentation.margin,
+    }
+    clustered = pd.DataFrame(columns)
+    if others.empty:
+        return clustered
+    named = others[["dfu_ck", "cluster_id", "cluster_label"]].assign(distance=np.nan, margin=np.nan)
+    both = pd.concat([clustered, named.astype({"dfu_ck": "str", "cluster_label": "str"})])
+    return both.sort_values("dfu_ck", ignore_index=True)
 
 
 def _training(

@@ -196,7 +196,7 @@ def _store_sales(config: ClusteringConfig, engine: Engine, folder: Path, *, as_o
             part = Part(number, config.scale.partitions)
             with snapshot(engine, part=part, same_as=shared_name) as source:
                 read = read_source(source, names, as_of_month=as_of_month, part=part, span=span)
-            StoredSales(part_folder(folder, number)).write(read.panel, read.items, read.dfus)
+            StoredSales(part_folder(folder, number)).write(read.panel, read.attributes(names))
             logger.info("backfill read part=%d of=%d rows=%d", number, part.of, read.panel.facts.rows)
 
 
