@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.demo.tidy import read_tidy_sales
@@ -21,6 +22,7 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.forecast_value import VERDICT, keep_verdict, newest_verdict, verdict_folder
 from dfu_clustering.standalone import command
 from dfu_clustering.steps.build_report import write_report
+from dfu_clustering.steps.measure_forecast_value import record_verdict
 from flows.measure_forecast_value import measure_forecast_value
 from tests.planted_panels import planted_seasons
 from tests.report_runs import CONFIG, make_run
@@ -158,6 +160,13 @@ def test_the_flow_keeps_shows_and_records_the_verdict(
     assert runs[0].data.tags["as_of_month"] == verdict.as_of_month
     assert runs[0].data.metrics["wape.zero"] == 1.0
     assert [file.path for file in client.list_artifacts(runs[0].info.run_id)] == ["verdict.json"]
+
+
+def test_a_verdict_outlives_an_mlflow_that_does_not_answer(of_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    keep_verdict(of_file[0], verdict_folder(tmp_path) / VERDICT)
+    assert record_verdict(load_config(), tmp_path, of_file[0], "0123456789ab") is None
+    assert newest_verdict(tmp_path) == of_file[0]
 
 
 def test_forecasts_of_ones_own_are_judged_on_the_file(sales, panel, tmp_path, monkeypatch, capsys):

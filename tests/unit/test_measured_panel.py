@@ -1,5 +1,7 @@
 """What of the sales is measured: DFUs that have sold, a sample of many, with the attributes that segments use."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -23,9 +25,8 @@ def test_dfus_that_never_sold_are_not_measured_and_many_are_a_sample():
     assert len(some.dfu_ck) == 10
     at = np.searchsorted(panel.dfu_ck, some.dfu_ck)
     assert some.demand.tolist() == panel.demand[at].tolist()
-    assert (
-        sampled(panel, 10, seed=1).dfu_ck.tolist() == some.dfu_ck.tolist() != sampled(panel, 10, seed=2).dfu_ck.tolist()
-    )
+    same, other = (sampled(panel, 10, seed=seed).dfu_ck.tolist() for seed in (1, 2))
+    assert same == some.dfu_ck.tolist() != other
 
 
 def test_attributes_are_read_where_the_space_has_them_and_else_not():
@@ -35,7 +36,7 @@ def test_attributes_are_read_where_the_space_has_them_and_else_not():
     dfus = pa.table({"dfu_ck": list(panel.dfu_ck), "dmdunit": list(keys[0]), **attributes})
     items = pa.table({"item_no": list(keys[0]), **{one.name: [None] * 40 for one in ITEM_ATTRIBUTES}})
     read = SalesRead(panel, items, dfus)
-    quick = {"k_range": (3, 4), "n_init": 5, "gap_references": 2}
+    quick: dict[str, Any] = {"k_range": (3, 4), "n_init": 5, "gap_references": 2}
     assert attributes_of_clusters(read, panel, load_config(**quick)) is None
     config = load_config(**quick, attributes={"item": 0.0, "dfu": 1.0})
     joined = attributes_of_clusters(read, panel, config)
