@@ -83,11 +83,11 @@ def agreement(rows: pd.DataFrame) -> pd.DataFrame:
         as_of_month, dfus, same_share (0-1) of the rows whose published label is the applied one, gone_share (0-1) of
         those whose published label no row has by the applied segments.
     """
-    there = set(rows["segment_applied"])
+    there = set(rows["segment_applied"].dropna())
     compared = pd.DataFrame(
         {
             "as_of_month": rows["as_of_month"],
-            "same_share": rows["segment_applied"] == rows["segment_published"],
+            "same_share": (rows["segment_applied"] == rows["segment_published"]).fillna(value=False).astype("bool"),
             "gone_share": ~rows["segment_published"].isin(there),
         }
     ).groupby("as_of_month")

@@ -31,6 +31,7 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.run import var_folder
 
 HORIZONS: Final = 6
+_NO_SEGMENT: Final = -1  # the group of DFUs without one
 
 
 class TrainingTable(Summary):
@@ -124,7 +125,7 @@ def _rows(
     rows = demand.rows_of(features["dfu_ck"])
     features, rows = features[rows >= 0].reset_index(drop=True), rows[rows >= 0]
     named = _segments(source, meaning, features)
-    group = named["segment_applied"].to_numpy(np.int64)
+    group = named["segment_applied"].fillna(_NO_SEGMENT).to_numpy(np.int64)
     index = demand.seasonal_indices(rows, parse_month(month), group)
     columns = {**index_columns(index), "scale": demand.scales(rows, parse_month(month))}
     table = pd.concat([named, features.drop(columns="dfu_ck"), pd.DataFrame(columns)], axis="columns")
@@ -145,16 +146,14 @@ def _features(source: MonthSource, month: str, demand: Demand) -> pd.DataFrame:
 
 
 def _segments(source: MonthSource, meaning: OneMeaning, features: pd.DataFrame) -> pd.DataFrame:
-    """Return key, month, applied segment and published label of the rows; -1 and no text where there is none."""
+    """Return key, month, applied segment and published label of the rows."""
     published = source.files.table(RunFile.LABEL_HISTORY)[["dfu_ck", "as_of_month", "label"]]
     applied = meaning.applied_to(source).rename(columns={"segment": "segment_applied", "label": "label_applied"})
     rows = features[["dfu_ck"]].merge(applied, how="left", on="dfu_ck", validate="one_to_one")
     rows = rows.merge(published[["dfu_ck", "label"]], how="left", on="dfu_ck", validate="one_to_one")
     rows = rows.rename(columns={"label": "label_published"})
-    numbers = rows["segment_applied"].fillna(-1).astype(np.int64)
     rows = rows.assign(
         as_of_month=published["as_of_month"].iloc[0],
-        segment_applied=numbers,
         segment_published=segment_numbers(rows["label_published"]),
         run=source.name,
     ).astype({"as_of_month": "str", "run": "str"})
