@@ -162,6 +162,15 @@ def test_digest_stays_with_the_labels_and_changed_segments_are_those_whose_membe
     assert history.changed_segments("2026-08", "2026-08", var=var) == []
 
 
+def test_months_of_an_earlier_table_are_not_left_in_its_folder(var, tmp_path):
+    history.training_table(tmp_path, segments_of="2026-06", var=var)
+    table = history.training_table(tmp_path, segments_of="2026-07", as_of=("2026-06", "2026-07"), horizons=3, var=var)
+    assert table.months == ["2026-06", "2026-07"]
+    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["2026-06.parquet", "2026-07.parquet"]
+    assert sorted(path.name for path in (tmp_path / "demand").iterdir()) == ["2026-07.parquet", "2026-08.parquet"]
+    assert read(tmp_path, "targets")["horizon"].max() == 3
+
+
 def test_a_month_whose_sales_no_backfill_has_read_is_refused(var, tmp_path):
     with pytest.raises(DataError, match="published or backfilled"):
         history.training_table(tmp_path, segments_of="2026-09", var=var)

@@ -31,6 +31,7 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.run import var_folder
 
 HORIZONS: Final = 6
+_KINDS: Final = ("features", "targets", "demand")
 _NO_SEGMENT: Final = -1  # the group of DFUs without one
 
 
@@ -67,7 +68,7 @@ def training_table(
     """Write what a forecaster trains and predicts on, a file a month, from what runs and backfills have stored.
 
     Args:
-        folder: Where features/, targets/, demand/ and table.json go; files of the same months are replaced.
+        folder: Where features/, targets/, demand/ and table.json go; months that an earlier call left are removed.
         segments_of: The month whose segments every row has: today's for a forecast, the cutoff of a backtest.
         as_of: The as-of months, as of load(); None: every month that was published or backfilled.
         horizons: Months ahead.
@@ -82,12 +83,13 @@ def training_table(
     months = wanted_months(as_of, sources)
     meaning = OneMeaning.of(source_of(var, segments_of))
     demand = Demand.of(_panel(var, months[-1]))
+    _remove_months(folder)
     for month in months:
         features, targets = _rows(sources[month], month, meaning, demand, horizons)
-        write_table(features, folder / "features" / f"{month}.parquet")
-        write_table(targets, folder / "targets" / f"{month}.parquet")
-    for month in demand.panel.months[demand.panel.months > parse_month(months[0])]:
-        write_table(demand.sold_in(month), folder / "demand" / f"{month}.parquet")
+        write_table(features, folder / "features" / f"{month}.parquet", floats_repeat=False)
+        write_table(targets, folder / "targets" / f"{month}.parquet", floats_repeat=False)
+    for later in demand.panel.months[demand.panel.months > parse_month(months[0])]:
+        write_table(demand.sold_in(later), folder / "demand" / f"{later}.parquet")
     numbers = meaning.numbers(segments_of)
     table = TrainingTable(
         folder=str(folder),
@@ -100,6 +102,14 @@ def training_table(
     )
     write_summary(table, folder / "table.json")
     return table
+
+
+def _remove_months(folder: Path) -> None:
+    """Remove what an earlier call left: a reader of the folder would take it for a part of this table."""
+    (folder / "table.json").unlink(missing_ok=True)
+    for kind in _KINDS:
+        for path in (folder / kind).glob("????-??.parquet"):
+            path.unlink()
 
 
 def _panel(var: Path, last: str) -> Panel:
