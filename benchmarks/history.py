@@ -8,6 +8,7 @@ the same bytes. Prints one JSON line.
         [--folder var/bench]
 
 run_s: a month of the former way, fitted from scratch; that is a run without gates, publishing, MLflow and Prefect.
+Seconds of the CPU are those of the two processes, without PostgreSQL's; on a busy machine only they compare.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ def main() -> None:
     options = _arguments().parse_args()
     if options.child:
         figures = _former(options) if options.child == "former" else _one_pass(options)
-        print(json.dumps({**figures, "peak_memory_mb": _peak_memory_mb(), "cpu_s": round(time.process_time(), 1)}))
+        print(json.dumps({**figures, "peak_memory_mb": _peak_memory_mb()}))
         return
     folder = options.folder.resolve()
     work = folder / "history"
@@ -63,22 +65,24 @@ def main() -> None:
 
 
 def _figures(new: dict[str, Any], former: dict[str, Any]) -> dict[str, Any]:
-    continued = [sum(month.values()) for month in former["steps_s"][1:]]
-    former_s = sum(continued) / len(continued)
-    new_s = sum(sum(month.values()) for month in new["steps_s"])
-    n_months = len(new["months"])
-    run_s = sum(former["steps_s"][0].values())
-    return {
-        "months": n_months,
-        "run_s": round(run_s, 2),
-        "former_month_s": round(former_s, 2),
-        "new_s": round(new["read_s"] + new_s, 2),
-        "new_month_s": round(sum(sum(month.values()) for month in new["steps_s"][1:]) / max(n_months - 1, 1), 2),
-        "times_a_run": round((new["read_s"] + new_s) / run_s, 2),
-        "times_faster": round(former_s * n_months / (new["read_s"] + new_s), 2),
-        "new": new,
-        "former": former,
-    }
+    """Return totals and ratios, by the clock and by the CPU of the two processes."""
+    figures: dict[str, Any] = {"months": len(new["months"]), "refits": new["refits"]}
+    for unit in ("s", "cpu_s"):
+        run, *continued = (month[unit] for month in former["of_month"])
+        first, *others = (month[unit] for month in new["of_month"])
+        former_month, new_month = sum(continued) / len(continued), sum(others) / max(len(others), 1)
+        total = new["read"][unit] + first + sum(others)
+        figures |= {
+            f"run_{unit}": round(run, 2),
+            f"former_month_{unit}": round(former_month, 2),
+            f"new_read_{unit}": new["read"][unit],
+            f"new_first_month_{unit}": first,
+            f"new_month_{unit}": round(new_month, 2),
+            f"new_{unit}": round(total, 1),
+            f"times_a_run_{unit}": round(total / run, 2),
+            f"times_faster_{unit}": round(former_month * len(new["months"]) / total, 2),
+        }
+    return figures | {"new_peak_mb": new["peak_memory_mb"], "former_peak_mb": former["peak_memory_mb"]}
 
 
 def _former(options: argparse.Namespace) -> dict[str, Any]:
@@ -86,36 +90,32 @@ def _former(options: argparse.Namespace) -> dict[str, Any]:
     config, engine = load_config(), connect_engine(os.environ["DATABASE_URL"])
     last = options.work / "plan"
     months = open_backfill(config, engine, last, months=options.former_months, as_of_month=None).months
-    steps: list[dict[str, float]] = []
+    of_month = []
     for before, month in zip([None, *months], months, strict=False):
         published = PublishedFiles.in_folder(options.work / before) if before else None
-        steps.append(_former_month(Run(options.work / month, as_of_month=month), config, engine, published))
-    return {"months": months, "steps_s": steps}
+        run = Run(options.work / month, as_of_month=month)
+        of_month.append(_timed(partial(_former_month, run, config, engine, published)))
+    return {"months": months, "of_month": of_month}
 
 
-def _former_month(
-    run: Run, config: ClusteringConfig, engine: Engine, published: PublishedFiles | None
-) -> dict[str, float]:
-    return {
-        "features": _seconds(lambda: build_features(run, config, engine, as_of_month=run.as_of_month)),
-        "training": _seconds(lambda: train_model(run, config, published)),
-        "labels": _seconds(lambda: label_segments(run, config, published)),
-    }
+def _former_month(run: Run, config: ClusteringConfig, engine: Engine, published: PublishedFiles | None) -> None:
+    build_features(run, config, engine, as_of_month=run.as_of_month)
+    train_model(run, config, published)
+    label_segments(run, config, published)
 
 
 def _one_pass(options: argparse.Namespace) -> dict[str, Any]:
     config, engine = load_config(), connect_engine(os.environ["DATABASE_URL"])
     folder = backfill_folder(options.work, "x")
-    started = time.perf_counter()
+    read = _timed(lambda: open_backfill(config, engine, folder, months=options.months, as_of_month=None))
     plan = open_backfill(config, engine, folder, months=options.months, as_of_month=None)
-    read_s = round(time.perf_counter() - started, 2)
-    done, steps = [], []
+    done, of_month = [], []
     for before, month in plan.chain(folder):
-        done.append(backfill_month(config, folder, month, before))
-        steps.append({name: round(s, 2) for name, s in Run(folder / month, as_of_month=month).durations_s().items()})
+        of_month.append(_timed(partial(backfill_month, config, folder, month, before)))
+        done.append(backfill_month(config, folder, month, before))  # from its manifest
     finish_backfill(config, options.work, "x", plan, done)
     refits = sum(month.refit is not None for month in done)
-    return {"months": plan.months, "read_s": read_s, "refits": refits, "steps_s": steps}
+    return {"months": plan.months, "read": read, "refits": refits, "of_month": of_month}
 
 
 def _in_a_process(way: str, url: str, work: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -133,10 +133,10 @@ def _same_features(work: Path, month: str) -> bool:
     return one_pass.read_bytes() == (work / "former" / month / RunFile.MATRIX).read_bytes()
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _timed(work: Callable[[], object]) -> dict[str, float]:
+    clock, cpu = time.perf_counter(), time.process_time()
     work()
-    return round(time.perf_counter() - started, 2)
+    return {"s": round(time.perf_counter() - clock, 2), "cpu_s": round(time.process_time() - cpu, 2)}
 
 
 def _peak_memory_mb() -> int:

@@ -187,6 +187,8 @@ def test_a_first_publish_continues_the_newest_backfilled_month(warehouse, tmp_pa
     assert summary.stability.churn_share < 0.15
     july = history.load("2026-07", var=tmp_path).set_index("dfu_ck")["label"]
     august = run.table(RunFile.LABELS).set_index("dfu_ck")["cluster_label"]
+    changes = run.table(RunFile.LABEL_CHANGES)
+    assert (changes["word"].notna() & (changes["word"] != "")).any()  # the words that ended are known
     assert (august.reindex(july.index) == july).mean() > 0.85
 
 

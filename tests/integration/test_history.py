@@ -211,6 +211,7 @@ def test_example_of_the_docs_trains_on_what_was_known(backfilled, warehouse, mon
 def test_flow_backfills_and_shows_the_months(warehouse, prefect_server, tmp_path, monkeypatch):
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", warehouse)
+    assert backfill_history.validate_parameters({"months": "all"})["months"] == "all"
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
         summary = backfill_history(months=1)
     assert [month.as_of_month for month in summary.months] == ["2026-08"]

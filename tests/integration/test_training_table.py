@@ -63,14 +63,15 @@ def test_there_is_a_row_of_every_dfu_that_had_sold_with_its_segment_and_features
     for month, of_month in rows.groupby("as_of_month"):
         assert set(of_month["dfu_ck"]) == {key for (key,) in fetch(url, query.format(month))}
     known = set(read_json(table / "table.json")["segments"].values())
-    assert set(rows["label_applied"]) <= known
-    life = rows["label_applied"].str.match("new_|inactive")
+    assert set(rows["label_applied"].dropna()) <= known
+    life = rows["label_published"].str.match("new_|inactive")
     assert life.any()
     assert rows.loc[~life, ["distance", "mean_demand", "index_weight", "scale"]].notna().all().all()
     # no NULL where there were sales: what is not defined for a short history is all that is missing
     always = ["mean_demand", "zero_demand_pct", "history_months", "max_demand", "scale", *history_indices()]
     assert rows.loc[life, always].notna().all().all()
-    inactive = rows[rows["label_applied"] == "inactive"]
+    inactive = rows[rows["label_published"] == "inactive"]
+    assert len(inactive)
     assert (inactive["mean_demand"] == 0).all()
     assert (inactive["zero_demand_pct"] == 1).all()
 
@@ -138,8 +139,9 @@ def test_one_meaning_is_the_same_when_it_is_asked_again_and_agreement_is_told_by
     pd.testing.assert_frame_equal(history.load(segments_of="2026-08", var=var), once)
     newest = history.load("2026-08", segments_of="2026-08", var=var)
     today = history.segment_set("2026-08", var=var)
-    assert set(once["segment_applied"]) <= set(today.segments)
-    assert set(newest["label_applied"]) <= set(today.segments.values())
+    assert set(newest["segment_applied"]) == set(today.segments)
+    assert set(newest["label_applied"]) == set(today.segments.values())
+    assert once["segment_applied"].isin(newest["segment_applied"]).all()  # every number exists today
     told = history.agreement(once)
     assert told["as_of_month"].tolist() == MONTHS
     assert told["same_share"].between(0.6, 1).all()
@@ -158,6 +160,15 @@ def test_digest_stays_with_the_labels_and_changed_segments_are_those_whose_membe
     }
     assert changed == sorted(label for label, (before, after) in members.items() if before != after)
     assert history.changed_segments("2026-08", "2026-08", var=var) == []
+
+
+def test_months_of_an_earlier_table_are_not_left_in_its_folder(var, tmp_path):
+    history.training_table(tmp_path, segments_of="2026-06", var=var)
+    table = history.training_table(tmp_path, segments_of="2026-07", as_of=("2026-06", "2026-07"), horizons=3, var=var)
+    assert table.months == ["2026-06", "2026-07"]
+    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["2026-06.parquet", "2026-07.parquet"]
+    assert sorted(path.name for path in (tmp_path / "demand").iterdir()) == ["2026-07.parquet", "2026-08.parquet"]
+    assert read(tmp_path, "targets")["horizon"].max() == 3
 
 
 def test_a_month_whose_sales_no_backfill_has_read_is_refused(var, tmp_path):

@@ -11,7 +11,7 @@ from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.features.panel import PanelBuilder
 from dfu_clustering.features.past_months import past_month, past_months
 from dfu_clustering.labels.vocabulary import LABELS
-from dfu_clustering.segments.applied import SegmentSet, apply_segments
+from dfu_clustering.segments.applied import LIFE, SegmentSet, apply_segments
 from dfu_clustering.segments.continuation import as_published, continue_published
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.steps.build_features import _left_out
@@ -89,6 +89,29 @@ def test_what_was_published_by_memory_may_differ_and_mostly_does_not(panel, fitt
     agreement = (applied.loc[held.index, "label"] == held).mean()
     assert 0.85 < agreement < 1
     assert continuity.held_share > 0
+
+
+def test_labels_that_nobody_has_today_are_given_to_nobody(panel, fitted):
+    segmentation, matrix, left_out = fitted
+    without_new = left_out[left_out["reason"] != "insufficient_history"]
+    today = SegmentSet.of(segmentation, CONFIG.labeling).closed(matrix, without_new)
+    assert [label.text for label in today.life] == ["inactive"]
+    earlier, others = known_as_of(panel, panel.as_of_month - 20)
+    applied = apply_segments(today, earlier, others).set_index("dfu_ck")
+    new = others.loc[others["reason"] == "insufficient_history", "dfu_ck"]
+    assert len(new)
+    assert applied.loc[new, ["segment", "label"]].isna().all().all()
+    assert set(applied["segment"].dropna()) <= set(today.numbers())
+
+
+def test_a_new_dfu_of_a_tier_without_new_ones_today_is_called_by_the_nearest(panel, fitted):
+    segmentation, _, _ = fitted
+    of_tier = {label.text: label for label in LIFE}
+    today = replace(SegmentSet.of(segmentation, CONFIG.labeling), life=(of_tier["new_low_volume"],))
+    earlier, others = known_as_of(panel, panel.as_of_month - 20)
+    applied = apply_segments(today, earlier, others).set_index("dfu_ck")
+    new = others.loc[others["reason"] == "insufficient_history", "dfu_ck"]
+    assert set(applied.loc[new, "label"]) == {"new_low_volume"}
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -102,9 +102,9 @@ def backfill_folder(var: Path, backfill_id: str) -> Path:
     return history_folder(var) / backfill_id
 
 
-def label_place(folder: Path) -> dict[RunFile, Path]:
-    """Return where the labels of a month lie: they are many tables, and parquet is written and read sooner than CSV."""
-    return {RunFile.LABELS: folder / "cluster_labels.parquet"}
+def places_of_month(folder: Path) -> dict[RunFile, Path]:
+    """Return what lies elsewhere in a month than in a run: labels are parquet, and no table is written twice."""
+    return {RunFile.LABELS: folder / "cluster_labels.parquet", RunFile.LEFT_OUT: folder / RunFile.EXCLUDED}
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class BackfilledMonth(RunFolder):
     @classmethod
     def in_folder(cls, folder: Path) -> "BackfilledMonth":
         """Return the month that lies in a folder."""
-        return cls(folder, label_place(folder))
+        return cls(folder, places_of_month(folder))
 
     @property
     def name(self) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from dfu_clustering.files.tables import require_columns
@@ -83,12 +82,12 @@ def agreement(rows: pd.DataFrame) -> pd.DataFrame:
         as_of_month, dfus, same_share (0-1) of the rows whose published label is the applied one, gone_share (0-1) of
         those whose published label no row has by the applied segments.
     """
-    there = set(rows["segment_applied"])
+    there = set(rows["segment_applied"].dropna())
     compared = pd.DataFrame(
         {
             "as_of_month": rows["as_of_month"],
-            "same_share": rows["segment_applied"] == rows["segment_published"],
-            "gone_share": ~rows["segment_published"].isin(there),
+            "same_share": (rows["segment_applied"] == rows["segment_published"]).fillna(value=False).astype("bool"),
+            "gone_share": ~rows["segment_published"].isin(there).astype("bool"),
         }
     ).groupby("as_of_month")
     return compared.mean().assign(dfus=compared.size())[["dfus", "same_share", "gone_share"]].reset_index()
@@ -114,7 +113,7 @@ def _with_segments(frame: pd.DataFrame, applied: pd.DataFrame) -> pd.DataFrame:
 
 
 def segment_numbers(labels: "pd.Series[str]") -> "pd.Series[int]":
-    """Return the number of each label; -1 where it is none of words of today."""
+    """Return the number of each label; none where it is missing, or none of words of today."""
     codes, texts = pd.factorize(labels.to_numpy(dtype=object))
-    known = [LABELS[text].segment_id if text in LABELS else -1 for text in texts]
-    return pd.Series(np.array([*known, -1], dtype=np.int64)[codes], index=labels.index)
+    numbers = [LABELS[text].segment_id if text in LABELS else None for text in texts]
+    return pd.Series(pd.array([*numbers, None], dtype="Int64")[codes], index=labels.index)

@@ -52,7 +52,8 @@ class OneMeaning:
         trained = source.files.trained_segments()
         sizes = {LABELS[one.label]: one.size for one in trained.segments if one.label in LABELS}
         fitted = PublishedFiles(source.files).fitted()
-        return cls(SegmentSet(fitted, trained.config.labeling, trained.volume_bounds, sizes))
+        segments = SegmentSet(fitted, trained.config.labeling, trained.volume_bounds, sizes)
+        return cls(segments.closed(*_known(source)))
 
     def applied_to(self, source: MonthSource) -> pd.DataFrame:
         """Return dfu_ck, segment, label, distance and margin of all DFUs that had sold as of a month, in key order.
@@ -60,7 +61,9 @@ class OneMeaning:
         Raises:
             DataError: A file of the month is missing or unreadable, or its matrix lacks a column of the model.
         """
-        matrix = source.files.table(RunFile.MATRIX)
-        left_out = source.files.find_table(RunFile.EXCLUDED)
-        none = pd.DataFrame({"dfu_ck": [], "reason": [], "mean_demand": []})
-        return apply_segments(self.segments, matrix, none if left_out is None else left_out)
+        return apply_segments(self.segments, *_known(source))
+
+
+def _known(source: MonthSource) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the feature matrix of a month, and the DFUs that it left out."""
+    return source.files.table(RunFile.MATRIX), source.files.table(RunFile.EXCLUDED)

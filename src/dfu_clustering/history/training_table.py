@@ -31,6 +31,8 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.run import var_folder
 
 HORIZONS: Final = 6
+_KINDS: Final = ("features", "targets", "demand")
+_NO_SEGMENT: Final = -1  # the group of DFUs without one
 
 
 class TrainingTable(Summary):
@@ -66,7 +68,7 @@ def training_table(
     """Write what a forecaster trains and predicts on, a file a month, from what runs and backfills have stored.
 
     Args:
-        folder: Where features/, targets/, demand/ and table.json go; files of the same months are replaced.
+        folder: Where features/, targets/, demand/ and table.json go; months that an earlier call left are removed.
         segments_of: The month whose segments every row has: today's for a forecast, the cutoff of a backtest.
         as_of: The as-of months, as of load(); None: every month that was published or backfilled.
         horizons: Months ahead.
@@ -81,12 +83,13 @@ def training_table(
     months = wanted_months(as_of, sources)
     meaning = OneMeaning.of(source_of(var, segments_of))
     demand = Demand.of(_panel(var, months[-1]))
+    _remove_months(folder)
     for month in months:
         features, targets = _rows(sources[month], month, meaning, demand, horizons)
-        write_table(features, folder / "features" / f"{month}.parquet")
-        write_table(targets, folder / "targets" / f"{month}.parquet")
-    for month in demand.panel.months[demand.panel.months > parse_month(months[0])]:
-        write_table(demand.sold_in(month), folder / "demand" / f"{month}.parquet")
+        write_table(features, folder / "features" / f"{month}.parquet", floats_repeat=False)
+        write_table(targets, folder / "targets" / f"{month}.parquet", floats_repeat=False)
+    for later in demand.panel.months[demand.panel.months > parse_month(months[0])]:
+        write_table(demand.sold_in(later), folder / "demand" / f"{later}.parquet")
     numbers = meaning.numbers(segments_of)
     table = TrainingTable(
         folder=str(folder),
@@ -99,6 +102,14 @@ def training_table(
     )
     write_summary(table, folder / "table.json")
     return table
+
+
+def _remove_months(folder: Path) -> None:
+    """Remove what an earlier call left: a reader of the folder would take it for a part of this table."""
+    (folder / "table.json").unlink(missing_ok=True)
+    for kind in _KINDS:
+        for path in (folder / kind).glob("????-??.parquet"):
+            path.unlink()
 
 
 def _panel(var: Path, last: str) -> Panel:
@@ -124,7 +135,7 @@ def _rows(
     rows = demand.rows_of(features["dfu_ck"])
     features, rows = features[rows >= 0].reset_index(drop=True), rows[rows >= 0]
     named = _segments(source, meaning, features)
-    group = named["segment_applied"].to_numpy(np.int64)
+    group = named["segment_applied"].fillna(_NO_SEGMENT).to_numpy(np.int64)
     index = demand.seasonal_indices(rows, parse_month(month), group)
     columns = {**index_columns(index), "scale": demand.scales(rows, parse_month(month))}
     table = pd.concat([named, features.drop(columns="dfu_ck"), pd.DataFrame(columns)], axis="columns")
@@ -145,16 +156,14 @@ def _features(source: MonthSource, month: str, demand: Demand) -> pd.DataFrame:
 
 
 def _segments(source: MonthSource, meaning: OneMeaning, features: pd.DataFrame) -> pd.DataFrame:
-    """Return key, month, applied segment and published label of the rows; -1 and no text where there is none."""
+    """Return key, month, applied segment and published label of the rows."""
     published = source.files.table(RunFile.LABEL_HISTORY)[["dfu_ck", "as_of_month", "label"]]
     applied = meaning.applied_to(source).rename(columns={"segment": "segment_applied", "label": "label_applied"})
     rows = features[["dfu_ck"]].merge(applied, how="left", on="dfu_ck", validate="one_to_one")
     rows = rows.merge(published[["dfu_ck", "label"]], how="left", on="dfu_ck", validate="one_to_one")
     rows = rows.rename(columns={"label": "label_published"})
-    numbers = rows["segment_applied"].fillna(-1).astype(np.int64)
     rows = rows.assign(
         as_of_month=published["as_of_month"].iloc[0],
-        segment_applied=numbers,
         segment_published=segment_numbers(rows["label_published"]),
         run=source.name,
     ).astype({"as_of_month": "str", "run": "str"})

@@ -3,10 +3,12 @@
 A DFU is put where a DFU of these values would be put that had no label before: into the nearest cluster that is open to
 it and has its tier. Model, words, thresholds, tiers and the list of labels are those of the one month. So the same
 DFU as of the same month gets the same segment whenever it is asked, and no segment that the one month does not have.
+New and inactive DFUs have the label of these; where no DFU of the one month is so called, none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,8 @@ from dfu_clustering.segments.measures import distances
 from dfu_clustering.segments.membership import nearest_of, open_to
 from dfu_clustering.segments.segmentation import Segmentation
 
+LIFE: Final = tuple(LABELS[text] for text in LIFECYCLE_LABELS)
+
 
 @dataclass(frozen=True, eq=False)
 class SegmentSet:
@@ -31,12 +35,14 @@ class SegmentSet:
         labeling: Thresholds of the words.
         bounds: Of the volume tiers, units a month.
         sizes: DFUs of each label of the month, without new and inactive ones.
+        life: Labels of new and inactive DFUs that there are.
     """
 
     fitted: FittedModel
     labeling: LabelingConfig
     bounds: Bounds
     sizes: Mapping[Label, int]
+    life: tuple[Label, ...] = LIFE
 
     @classmethod
     def of(cls, segmentation: Segmentation, labeling: LabelingConfig) -> "SegmentSet":
@@ -44,10 +50,22 @@ class SegmentSet:
         sizes = dict(zip(segmentation.labels, segmentation.sizes.tolist(), strict=True))
         return cls(segmentation.fitted, labeling, segmentation.bounds, sizes)
 
+    def closed(self, matrix: pd.DataFrame, left_out: pd.DataFrame) -> "SegmentSet":
+        """Return the same with those labels alone that DFUs of the month itself get, so that each is one of today.
+
+        Args:
+            matrix: One row a DFU of the month that could be clustered.
+            left_out: dfu_ck, reason, mean_demand of the others.
+        """
+        found = apply_segments(self, matrix, left_out)["label"].value_counts()
+        sizes = {LABELS[str(text)]: int(dfus) for text, dfus in found.items()}
+        clustered = {label: dfus for label, dfus in sizes.items() if label not in LIFE}
+        return replace(self, sizes=clustered, life=tuple(label for label in LIFE if label in sizes))
+
     def numbers(self) -> dict[int, str]:
         """Return every label that a DFU of any month can have, by its number: the segments, then new and inactive."""
-        life = [LABELS[text] for text in LIFECYCLE_LABELS] if self.labeling.lifecycle else []
-        return {label.segment_id: label.text for label in (*sorted(self.sizes, key=lambda one: one.text), *life)}
+        clustered = sorted(self.sizes, key=lambda one: one.text)
+        return {label.segment_id: label.text for label in (*clustered, *self.life)}
 
     def cells(self) -> Integers:
         """Return the (k, 3) DFUs of each cluster in each tier; 0: that is no segment."""
@@ -67,9 +85,9 @@ def apply_segments(segments: SegmentSet, matrix: pd.DataFrame, left_out: pd.Data
         left_out: dfu_ck, reason, mean_demand of the other DFUs as of that month.
 
     Returns:
-        dfu_ck, segment (number of the label), label, distance to the centroid of its cluster, margin to the nearest
-        other one; in key order. DFUs that never sold, or are not in dim_dfu, have no row; new and inactive ones have
-        neither distance nor margin.
+        dfu_ck, segment (number of the label, Int64), label, distance to the centroid of its cluster, margin to the
+        nearest other one; in key order. DFUs that never sold, or are not in dim_dfu, have no row; new and inactive ones
+        have neither distance nor margin, and no segment where no DFU of the one month is so called.
 
     Raises:
         DataError: The matrix lacks a column.
@@ -82,13 +100,30 @@ def apply_segments(segments: SegmentSet, matrix: pd.DataFrame, left_out: pd.Data
     place = label_of[cluster, tier]
     columns = {"dfu_ck": matrix["dfu_ck"].to_numpy(), "segment": ids[place], "label": texts[place]}
     clustered = pd.DataFrame({**columns, "distance": distance, "margin": margin})
-    if not segments.labeling.lifecycle:
-        return clustered.sort_values("dfu_ck", ignore_index=True)
-    others = lifecycle_labels(left_out, segments.bounds)
-    named = others.rename(columns={"cluster_id": "segment", "cluster_label": "label"})[list(columns)]
-    unplaced = named.assign(distance=np.nan, margin=np.nan)
-    both = pd.concat([clustered, unplaced]) if len(unplaced) else clustered
-    return both.sort_values("dfu_ck", ignore_index=True).astype({"dfu_ck": "str", "label": "str"})
+    others = _of_life(segments, left_out).assign(distance=np.nan, margin=np.nan)
+    both = pd.concat([clustered, others]) if len(others) else clustered
+    types = {"dfu_ck": "str", "segment": "Int64", "label": "str"}
+    return both.sort_values("dfu_ck", ignore_index=True).astype(types)
+
+
+def _of_life(segments: SegmentSet, left_out: pd.DataFrame) -> pd.DataFrame:
+    """Return dfu_ck, segment and label of new and inactive DFUs: of their own tier, else of the nearest that is new."""
+    own = lifecycle_labels(left_out if segments.labeling.lifecycle else left_out.iloc[:0], segments.bounds)
+    called = {label.text: _among(label, segments.life) for label in LIFE}
+    labels = [called[text] for text in own["cluster_label"]]
+    return pd.DataFrame(
+        {
+            "dfu_ck": own["dfu_ck"],
+            "segment": pd.array([label.segment_id if label else None for label in labels], dtype="Int64"),
+            "label": pd.array([label.text if label else None for label in labels], dtype="str"),
+        }
+    )
+
+
+def _among(label: Label, life: tuple[Label, ...]) -> Label | None:
+    """Return the label of a DFU's life that is there: of the same pattern, and of the nearest tier."""
+    there = [other for other in life if other.pattern == label.pattern]
+    return min(there, key=lambda other: abs(TIERS.index(other.tier) - TIERS.index(label.tier)), default=None)
 
 
 def _cells_of(segments: SegmentSet, cells: Integers, matrix: pd.DataFrame, space: Floats) -> tuple[Integers, Integers]:

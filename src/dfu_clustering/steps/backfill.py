@@ -20,7 +20,7 @@ from dfu_clustering.history.backfills import (
     BackfilledMonth,
     Succession,
     backfill_folder,
-    label_place,
+    places_of_month,
     read_index,
     write_index,
 )
@@ -89,7 +89,7 @@ def backfill_month(
     Raises:
         DataError: The sales of that time cannot be clustered.
     """
-    run = Run(folder / as_of_month, label_place(folder / as_of_month), as_of_month=as_of_month)
+    run = Run(folder / as_of_month, places_of_month(folder / as_of_month), as_of_month=as_of_month)
     _build_features(run, config, folder / SALES_FOLDER)
     return _label(run, config, PublishedFiles(BackfilledMonth.in_folder(before)) if before else None)
 
