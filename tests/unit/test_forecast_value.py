@@ -123,7 +123,7 @@ def test_the_sentence_names_the_first_arm_that_pays_and_what_it_beats():
     assert found.train_on is not None
     assert found.train_on.name == "recommended"
     assert found.sentence == (
-        "Train on the seasonal index shrunk to the segment, and the segment applied backwards: errors were 3.0% lower "
+        "Train on the seasonal index shrunk to the segment, and the segment applied backwards: WAPE was 3.0% lower "
         "than on demand alone (better at 7 of 8 origins; 95 % interval of the ratio 0.960 to 0.980), and lower than on "
         "the seasonal index shrunk to random groups, and the group."
     )

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.errors import DataError
 from dfu_clustering.features.attributes import DFU_ATTRIBUTES, ITEM_ATTRIBUTES
 from dfu_clustering.forecast_value.origin_segments import segments_at
 from dfu_clustering.forecast_value.rows import MOST_TRAINING_MONTHS
@@ -51,3 +53,10 @@ def test_months_that_no_row_can_know_are_not_computed():
     known = known_of(panel, (90, 93), load_config(), None)
     assert min(known.own) == 30
     assert max(known.own) == 93
+
+
+def test_an_origin_at_which_nobody_can_be_clustered_is_refused():
+    panel = panel_of(np.random.default_rng(1).gamma(2, 3, (20, 30)))
+    known = known_of(panel, (27,), load_config(min_months_history=30, time_window_months=36), None)
+    with pytest.raises(DataError, match="must have 30 months of history at every origin"):
+        segments_at(known.features, 27, load_config(min_months_history=30, time_window_months=36), panel.dfu_ck)

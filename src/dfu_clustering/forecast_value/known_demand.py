@@ -12,6 +12,7 @@ import numpy as np
 
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.features.demand_block import YEAR_MONTHS, Block
+from dfu_clustering.features.panel import Panel
 from dfu_clustering.forecast_value.point_in_time_scale import (
     history_lengths,
     mean_so_far,
@@ -38,9 +39,10 @@ class KnownDemand:
     by_month: Block
     first_calendar_month: int
 
-    def cut(self, origin: int) -> "KnownDemand":
-        """Return the same up to and including a month."""
-        return KnownDemand(self.by_month[: origin + 1], self.first_calendar_month)
+    @classmethod
+    def of(cls, panel: Panel) -> "KnownDemand":
+        """Return the demand of a panel."""
+        return cls(panel.demand.T, int(panel.months[0].astype(int)) % YEAR_MONTHS + 1)
 
     @cached_property
     def lengths(self) -> Integers:

@@ -18,7 +18,7 @@ from dfu_clustering.forecast_value.known_demand import KnownDemand, Places
 
 Measure = Literal["wape", "rmsse", "scaled_mae"]
 MEASURES: Final[tuple[Measure, ...]] = ("wape", "rmsse", "scaled_mae")
-Scores = Mapping[Measure, float]
+MEASURE_NAMES: Final[Mapping[Measure, str]] = {"wape": "WAPE", "rmsse": "RMSSE", "scaled_mae": "scaled MAE"}
 
 
 def scores(demand: Floats, forecast: Floats, dfu: Places, known: KnownDemand, origin: int) -> dict[Measure, float]:

@@ -79,7 +79,7 @@ def judge_forecasts(
         DataError: A forecast is no number, made twice, or of a month that was known at its origin; the variants have
             fewer than three origins in common.
     """
-    known = KnownDemand(panel.demand.T, int(panel.months[0].astype(int)) % 12 + 1)
+    known = KnownDemand.of(panel)
     tables = [_checked(table, name) for table, name in zip((base, other), names, strict=True)]
     both = tables[0].merge(
         tables[1], on=list(FORECAST_COLUMNS[:3]), suffixes=("_base", "_other"), validate="one_to_one"

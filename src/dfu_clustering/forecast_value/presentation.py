@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
+from dfu_clustering.forecast_value.measures import MEASURE_NAMES
 from dfu_clustering.forecast_value.own_forecasts import ForecastVerdict
 from dfu_clustering.forecast_value.verdict import JudgedArm, Verdict, interval
-
-MEASURE_NAMES = {"wape": "WAPE", "rmsse": "RMSSE", "scaled_mae": "scaled MAE"}
 
 
 def verdict_lines(verdict: Verdict) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dfu_clustering.arrays import Floats
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.forecast_value.arms import BASE, BY_NAME, JUDGED
 from dfu_clustering.forecast_value.evaluation import MEAN_OF_A_YEAR, Errors
-from dfu_clustering.forecast_value.measures import MEASURES, Measure
+from dfu_clustering.forecast_value.measures import MEASURE_NAMES, MEASURES, Measure
 from dfu_clustering.forecast_value.paired import Comparison, Finding, compare, finding_of, mean_over_seeds
 
 _AS_GOOD_AS_ZERO: Final = 0.95  # WAPE; a forecast of zero has 1.0
@@ -179,7 +179,7 @@ def sentence_of(judged: Sequence[JudgedArm], decides: Measure) -> str:
     if best is not None:
         found = best.against_base[decides]
         return (
-            f"Train on {best.what}: errors were {1 - found.ratio:.1%} lower than on demand alone "
+            f"Train on {best.what}: {MEASURE_NAMES[decides]} was {1 - found.ratio:.1%} lower than on demand alone "
             f"({better_at(found)}; 95 % interval of the ratio {interval(found)}){_beyond(best)}."
         )
     harmful = [arm.name for arm in judged if arm.finding == "harms"]

@@ -4,7 +4,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from dfu_clustering.forecast_value.presentation import MEASURE_NAMES, verdict_rows
+from dfu_clustering.forecast_value.measures import MEASURE_NAMES
+from dfu_clustering.forecast_value.presentation import verdict_rows
 from dfu_clustering.forecast_value.verdict import Verdict
 
 _NOT_MEASURED: Final = (

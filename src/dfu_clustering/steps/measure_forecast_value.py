@@ -173,7 +173,7 @@ def known_of(
     panel: Panel, origins: tuple[int, ...], config: ClusteringConfig, attributes: pd.DataFrame | None
 ) -> Known:
     """Return all that is known as of each month that a row of any origin may have as its as-of month."""
-    demand = KnownDemand(panel.demand.T, int(panel.months[0].astype(int)) % 12 + 1)
+    demand = KnownDemand.of(panel)
     months = range(oldest_month(origins[0]), origins[-1] + 1)
     own = own_indices(demand, months)
     to_all = shrunk_to(own, all_in_one_group(*demand.by_month.shape))
