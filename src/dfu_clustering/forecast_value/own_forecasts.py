@@ -1,5 +1,6 @@
 """Forecasts that a user's own forecaster made, two variants, judged as the arms are."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,8 @@ from dfu_clustering.forecast_value.paired import Comparison, Finding, compare, o
 from dfu_clustering.forecast_value.verdict import better_at, deciding_measure, interval, sparse_note
 from dfu_clustering.months import parse_month
 
-FORECAST_COLUMNS: Final = ("dfu_ck", "origin", "month", "forecast")
+_KEYS: Final = ("dfu_ck", "origin", "month")
+FORECAST_COLUMNS: Final = (*_KEYS, "forecast")
 
 
 class ForecastVerdict(Summary):
@@ -81,17 +83,13 @@ def judge_forecasts(
     """
     known = KnownDemand.of(panel)
     tables = [_checked(table, name) for table, name in zip((base, other), names, strict=True)]
-    both = tables[0].merge(
-        tables[1], on=list(FORECAST_COLUMNS[:3]), suffixes=("_base", "_other"), validate="one_to_one"
-    )
+    both = tables[0].merge(tables[1], on=list(_KEYS), suffixes=("_base", "_other"), validate="one_to_one")
     placed = _placed(both, panel, known)
     origins = np.unique(placed["origin"].to_numpy())
     _require_origins(origins)
-    errors = _errors(placed, known, origins)
     horizon = int((placed["month"] - placed["origin"]).max())
-    overlapping = overlap_of(horizon, int(np.diff(origins).min()))
-    logs = {of: np.log(np.where(values > 0, values, np.nan)) for of, values in errors.items()}
-    comparisons = {of: compare(values[:, 1] - values[:, 0], overlapping=overlapping) for of, values in logs.items()}
+    errors = _errors(placed, known, origins)
+    comparisons = _comparisons(errors, overlapping=overlap_of(horizon, int(np.diff(origins).min())))
     wape = float(errors["wape"][:, 0].mean())
     decides = deciding_measure(wape)
     found = comparisons[decides]
@@ -113,6 +111,12 @@ def judge_forecasts(
     )
 
 
+def _comparisons(errors: Mapping[Measure, Floats], *, overlapping: int) -> dict[Measure, Comparison]:
+    """Return the other beside the base by measure, of (n_origins, 2) errors."""
+    logs = {of: np.log(np.where(values > 0, values, np.nan)) for of, values in errors.items()}
+    return {of: compare(values[:, 1] - values[:, 0], overlapping=overlapping) for of, values in logs.items()}
+
+
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the columns of forecasts, months as days of their first, and check every row."""
     months = {column: _months(table[column]) for column in ("origin", "month")}
@@ -120,7 +124,7 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     rules = {
         "A forecast must be a finite number": ~np.isfinite(pd.to_numeric(found["forecast"], errors="coerce")),
         "A forecast must be of a month after its origin": found["month"] <= found["origin"],
-        "A DFU must have one forecast for each origin and month": found.duplicated(list(FORECAST_COLUMNS[:3])),
+        "A DFU must have one forecast for each origin and month": found.duplicated(list(_KEYS)),
     }
     for rule, broken in rules.items():
         if broken.any():

@@ -1,7 +1,7 @@
 """What segments are worth to a forecaster of these sales: rolling origins, every way to train, and the verdict."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.features.attributes import add_attributes, clustered_attributes
 from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.progress import progress
-from dfu_clustering.forecast_value.evaluation import DEFAULT_SEEDS, Design, evaluate
+from dfu_clustering.forecast_value.evaluation import DEFAULT_SEEDS, Design, Errors, evaluate
 from dfu_clustering.forecast_value.known_demand import KnownDemand
 from dfu_clustering.forecast_value.known_groups import KnownGroups, all_in_one_group, own_indices, shrunk_to
 from dfu_clustering.forecast_value.known_world import Known
@@ -80,23 +80,7 @@ def measure_forecast_value(
     known = known_of(panel, origins, config, attributes_of_clusters(read, panel, config))
     with progress("training", design.trainings) as advance:
         errors = evaluate(known, design, segments_of(known, panel, config), on_training=lambda: advance(1))
-    spacing = int(np.diff(origins).min())
-    decides, judged = judge(errors, overlapping=overlap_of(extent.horizon_months, spacing))
-    verdict = Verdict(
-        measured_at=measured_at,
-        source=source,
-        as_of_month=str(panel.as_of_month),
-        n_dfus=len(panel.dfu_ck),
-        of_dfus=int(np.count_nonzero(np.any(read.panel.demand > 0, axis=1))),
-        origins=[str(panel.months[origin]) for origin in origins],
-        horizon_months=extent.horizon_months,
-        seeds=extent.seeds,
-        decided_by=decides,
-        judged=judged,
-        scores=scores_of(errors),
-        notes=notes_of(errors, decides),
-        sentence=sentence_of(judged, decides),
-    )
+    verdict = _verdict(read, panel, design, errors, source=source, measured_at=measured_at)
     logger.info("forecast value as_of=%s dfus=%d: %s", verdict.as_of_month, verdict.n_dfus, verdict.sentence)
     return verdict
 
@@ -159,6 +143,28 @@ def warehouse_name(engine: Engine) -> str:
     """Return what tells this warehouse from any other."""
     with raw_connection(engine) as connection:
         return warehouse_identity(connection, names_of(engine))
+
+
+def _verdict(
+    read: SalesRead, panel: Panel, design: Design, errors: Mapping[str, Errors], *, source: str, measured_at: datetime
+) -> Verdict:
+    spacing = int(np.diff(design.origins).min())
+    decides, judged = judge(errors, overlapping=overlap_of(design.horizon_months, spacing))
+    return Verdict(
+        measured_at=measured_at,
+        source=source,
+        as_of_month=str(panel.as_of_month),
+        n_dfus=len(panel.dfu_ck),
+        of_dfus=int(np.count_nonzero(np.any(read.panel.demand > 0, axis=1))),
+        origins=[str(panel.months[origin]) for origin in design.origins],
+        horizon_months=design.horizon_months,
+        seeds=design.seeds,
+        decided_by=decides,
+        judged=judged,
+        scores=scores_of(errors),
+        notes=notes_of(errors, decides),
+        sentence=sentence_of(judged, decides),
+    )
 
 
 def sampled(panel: Panel, most: int, *, seed: int) -> Panel:
