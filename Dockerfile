@@ -11,7 +11,7 @@ RUN python -m venv --without-pip /opt/venv
 COPY pyproject.toml requirements.lock README.md ./
 COPY config config
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
-        --constraint requirements.lock --editable '.[demo,dask]' \
+        --constraint requirements.lock --editable '.[demo,dask,forecast]' \
     # the packages' own tests, but those of numpy, from which scipy and others import at run time
     && find /opt/venv/lib -type d -name tests -not -path '*/numpy/*' -prune -exec rm -r {} +
 
@@ -34,6 +34,12 @@ ENV PATH=/opt/venv/bin:$PATH \
     GIT_PYTHON_REFRESH=quiet \
     MLFLOW_DISABLE_TELEMETRY=true \
     DO_NOT_TRACK=true
+
+# LightGBM's, which the wheel does not bring
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin dfu \
     && install --directory --owner=dfu --group=dfu /var/lib/dfu-clustering /var/lib/mlflow

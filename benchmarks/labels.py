@@ -63,7 +63,7 @@ def variance_ratio(config: ClusteringConfig, matrix: pd.DataFrame, result: Segme
 
 def comes_again(config: ClusteringConfig, panel: Panel) -> tuple[int, float | None]:
     """Return how many DFUs were labelled seasonal a year ago, and how next year's shape goes with their index."""
-    before = Panel(panel.dfu_ck, panel.demand[:, :-12], panel.as_of_month - 12, panel.facts)
+    before = panel.as_of(panel.as_of_month - 12)
     matrix = matrix_of(config, before)
     seasonal = texts(matrix, segment_from_scratch(config, matrix)).str.startswith("seasonal_")
     rows = np.flatnonzero(np.isin(panel.dfu_ck, seasonal.index[seasonal]))

@@ -25,7 +25,8 @@ from dfu_clustering.demo.archetypes import ARCHETYPE_NAMES, Traits, draw_traits,
 from dfu_clustering.demo.tidy import read_tidy_sales
 from dfu_clustering.features.histories import select_histories
 from dfu_clustering.features.matrix import time_series_features
-from dfu_clustering.features.panel import Panel, PanelBuilder, SalesFacts
+from dfu_clustering.features.panel import Panel, PanelBuilder
+from dfu_clustering.features.sales_facts import SalesFacts
 from dfu_clustering.months import month_range
 from dfu_clustering.segments.continuation import as_published, continue_published
 from dfu_clustering.segments.first_fit import segment_from_scratch
@@ -41,7 +42,7 @@ CHANGES = (
     ("growing", "declining"), ("declining", "growing"), ("intermittent", "steady"), ("seasonal_summer", "declining"),
 )  # fmt: skip
 CHANGED_SHARE = 0.2  # of the DFUs of the regimes that change
-NO_FACTS = SalesFacts(0, 0, 0, 0, (), 0, ())
+NO_FACTS = SalesFacts()
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +118,7 @@ def matrices(panel: Panel, config: ClusteringConfig, n_months: int) -> list[pd.D
     """Return the feature matrices as of the last n_months + 1 months, the oldest first."""
     found = []
     for back in range(n_months, -1, -1):
-        width = panel.demand.shape[1] - back
-        as_of = Panel(panel.dfu_ck, panel.demand[:, :width], panel.as_of_month - back, panel.facts)
+        as_of = panel.as_of(panel.as_of_month - back)
         window, least = config.time_window_months, config.min_months_history
         histories, _ = select_histories(
             as_of,

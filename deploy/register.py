@@ -61,10 +61,12 @@ def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
         "DFU_SCHEDULE_CRON": "0 6 5 * *",
         "DFU_SCHEDULE_TIMEZONE": "Europe/Berlin",
         "DFU_WATCH_CRON": "*/5 * * * *",
+        "DFU_VALUE_CRON": "0 20 10 1,4,7,10 *",
     }
     settings = {name: environment.get(name) or default for name, default in defaults.items()}
     _require_schedule(settings["DFU_SCHEDULE_CRON"], settings["DFU_SCHEDULE_TIMEZONE"])
     _require_schedule(settings["DFU_WATCH_CRON"], "UTC")
+    _require_schedule(settings["DFU_VALUE_CRON"], settings["DFU_SCHEDULE_TIMEZONE"])
     return settings
 
 

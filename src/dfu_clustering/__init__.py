@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from dfu_clustering import history
     from dfu_clustering.clusters.k_selection import select_k
     from dfu_clustering.config.clustering import ClusteringConfig
     from dfu_clustering.config.loading import load_config
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from dfu_clustering.features.histories import Histories
     from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
     from dfu_clustering.labels.vocabulary import LABELS, Label
-    from dfu_clustering.runs import history
     from dfu_clustering.segments.first_fit import segment_from_scratch
     from dfu_clustering.segments.segmentation import Segmentation
     from dfu_clustering.standalone.result import SegmentResult
@@ -60,8 +60,8 @@ _MODULES: Final = {
     "errors": ("ConfigError", "DataError", "DfuClusteringError", "InputError", "WarehouseError"),
     "features.histories": ("Histories",),
     "features.matrix": ("TIME_SERIES_FEATURES", "time_series_features"),
+    "history": ("history",),
     "labels.vocabulary": ("LABELS", "Label"),
-    "runs.history": ("history",),
     "segments.first_fit": ("segment_from_scratch",),
     "segments.segmentation": ("Segmentation",),
     "standalone.result": ("SegmentResult",),

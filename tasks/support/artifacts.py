@@ -6,6 +6,8 @@ from pathlib import Path
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from dfu_clustering.forecast_value.presentation import verdict_rows
+from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, Value
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
@@ -84,7 +86,7 @@ def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
 
 
 def show_backfill(summary: BackfillSummary) -> None:
-    """Attach the months of a backfill."""
+    """Attach the months of a backfill, and what it left out, continues, extends or replaces."""
     rows = [
         {
             "as of": month.as_of_month,
@@ -94,7 +96,35 @@ def show_backfill(summary: BackfillSummary) -> None:
         }
         for month in summary.months
     ]
-    _attach_table("backfill-history", rows, f"Labels by month, in {code(summary.folder)}")
+    description = f"Labels by month, in {code(summary.folder)}"
+    notes = "".join(f"; {text(note)}" for note in summary.notes())
+    _attach_table("backfill-history", rows, description + notes)
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """Attach what segments are worth to a forecaster: the sentence, and a row for each way to train."""
+    create_markdown_artifact(
+        key="forecast-value-summary", markdown=verdict_markdown(verdict), description="What to train on"
+    )
+    what = f"What segments are worth as of {text(verdict.as_of_month)}, beside controls"
+    _attach_table("forecast-value", verdict_rows(verdict), what)
+
+
+def verdict_markdown(verdict: Verdict) -> str:
+    """Return a verdict in a few lines of Markdown."""
+    extent = (
+        f"{verdict.n_dfus:,} of {verdict.of_dfus:,} DFUs, {len(verdict.origins)} origins from "
+        f"{text(verdict.origins[0])} to {text(verdict.origins[-1])}, {verdict.horizon_months} months ahead, "
+        f"{verdict.seeds} seeds"
+    )
+    lines = [
+        f"# What the segments are worth as of {text(verdict.as_of_month)}",
+        f"**{text(verdict.sentence)}**",
+        "",
+        *(f"- Note: {text(note)}" for note in verdict.notes),
+        f"- {extent}",
+    ]
+    return "\n".join(lines)
 
 
 def show_gate(report: GateReport) -> None:

@@ -44,6 +44,7 @@ class DeployedSite:
             "PREFECT_LOGGING_EXTRA_LOGGERS": "dfu_clustering",
             # the tests call the sensor when they want it
             "DFU_WATCH_CRON": "0 3 1 1 *",
+            "DFU_VALUE_CRON": "0 3 1 1 *",
         }
         self._worker: subprocess.Popen[bytes] | None = None
 

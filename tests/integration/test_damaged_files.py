@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from dfu_clustering import history
 from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.record import Attempt
 from dfu_clustering.publishing.staging import require_valid_labels
-from dfu_clustering.runs import history, manifest
+from dfu_clustering.runs import manifest
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.past_gates import report_of_last_publish

@@ -14,7 +14,10 @@ from tests.integration.prefect_server import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-DEPLOYMENTS = {"backfill-history", "manual", "monthly", "on-sales-load", "restore-assignments", "watch-sales-load"}
+DEPLOYMENTS = {"backfill-history", "manual", "measure-forecast-value", "monthly", "on-sales-load"} | {
+    "restore-assignments",
+    "watch-sales-load",
+}
 SCHEDULER_SECONDS = 60
 
 
@@ -41,6 +44,7 @@ def test_registering_twice_leaves_no_duplicates(site):
     assert schedules == {
         "backfill-history": 0,
         "manual": 0,
+        "measure-forecast-value": 1,
         "monthly": 1,
         "on-sales-load": 0,
         "restore-assignments": 0,
@@ -59,6 +63,7 @@ def test_all_runs_of_the_clustering_wait_in_one_queue_that_gives_out_one_at_a_ti
     assert found == {
         "backfill-history": ("history", 1),
         "manual": ("clustering", 1),
+        "measure-forecast-value": ("history", 1),
         "monthly": ("clustering", 1),
         "on-sales-load": ("clustering", 1),
         "restore-assignments": ("clustering", 1),
@@ -121,6 +126,7 @@ def test_every_setting_has_a_default_and_an_empty_variable_is_none():
         "DFU_SCHEDULE_CRON": "0 6 5 * *",
         "DFU_SCHEDULE_TIMEZONE": "Europe/Berlin",
         "DFU_WATCH_CRON": "*/5 * * * *",
+        "DFU_VALUE_CRON": "0 20 10 1,4,7,10 *",
     }
     docker = settings_of({"DFU_WORK_POOL_TYPE": "docker"})
     assert (docker["DFU_WORK_POOL"], docker["DFU_PROJECT_FOLDER"]) == ("dfu-docker", "/app")
@@ -133,6 +139,7 @@ def test_every_setting_has_a_default_and_an_empty_variable_is_none():
         ("DFU_SCHEDULE_CRON", "every month"),
         ("DFU_SCHEDULE_TIMEZONE", "Mars/Olympus"),
         ("DFU_WATCH_CRON", "* * *"),
+        ("DFU_VALUE_CRON", "each quarter"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(variable, value):

@@ -205,7 +205,7 @@ def test_retried_run_goes_on_after_its_last_finished_step(site):
     assert labels_in_table(site) == site.publications()[-1].labels
 
 
-def test_publish_starts_the_training_downstream_with_labels_and_transitions(site):
+def test_publish_starts_the_training_downstream_with_labels_and_those_that_changed(site):
     example = ROOT / "deploy" / "examples" / "forecaster"
     subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
@@ -229,11 +229,11 @@ def test_publish_starts_the_training_downstream_with_labels_and_transitions(site
     assert run["state_type"] == "COMPLETED", run["state"]
     assert run["parameters"]["as_of_month"] == "2026-06"
     assert run["parameters"]["labels"] == publication.labels
-    after: dict[str | None, int] = {}
-    for change in run["parameters"]["transitions"]:
-        after[change["new_label"]] = after.get(change["new_label"], 0) + change["dfus"]
-    after.pop(None, None)
-    assert after == publication.labels
+    changed = set(run["parameters"]["changed_labels"])
+    assert changed
+    unchanged = {label: dfus for label, dfus in publication.labels.items() if label not in changed}
+    before = site.publications()[-2].labels
+    assert {label: before.get(label) for label in unchanged} == unchanged
 
 
 def test_no_load_was_published_twice(site):

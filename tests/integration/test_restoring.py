@@ -16,6 +16,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.files.tables import read_json, read_table
+from dfu_clustering.labels.label_set import label_set_digest
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.folder import RunFile
@@ -156,6 +157,8 @@ def test_run_that_is_wanted_back_is_published_recorded_and_said(restore, site, p
     assert event["payload"]["restored"] is True
     assert event["payload"]["run"] == AUGUST
     assert {"old_label": "high", "new_label": "low", "dfus": 1} in event["payload"]["transitions"]
+    assert event["payload"]["changed_labels"] == ["high", "low"]
+    assert event["payload"]["label_set_digest"] == label_set_digest(event["payload"]["labels"])
     (folder,) = (site / "runs" / ".restores").iterdir()
     before = read_table(folder / "previous_labels.parquet").set_index("dfu_ck")["cluster_assignment"]
     assert before.to_dict() == {"a": "high", "c": "low"}

@@ -97,11 +97,13 @@ def test_modules_that_the_picture_of_the_rooms_names_exist():
 def test_every_watched_flow_says_when_it_is_over():
     from flows.backfill_history import backfill_history
     from flows.cluster_dfus import cluster_dfus
+    from flows.measure_forecast_value import measure_forecast_value
     from flows.restore_assignments import restore_assignments
     from flows.watch_sales_load import watch_sales_load
     from tasks.support.heartbeat import say_over
 
-    flows = {flow.name: flow for flow in (backfill_history, cluster_dfus, restore_assignments, watch_sales_load)}
+    watched = (backfill_history, cluster_dfus, measure_forecast_value, restore_assignments, watch_sales_load)
+    flows = {flow.name: flow for flow in watched}
     deployed = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     assert {deployment["entrypoint"].rpartition(":")[2].replace("_", "-") for deployment in deployed} == set(flows)
     for flow in flows.values():

@@ -6,7 +6,7 @@ from sqlalchemy import create_engine
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import write_summary
-from dfu_clustering.steps.backfill import BackfillPlan, open_backfill
+from dfu_clustering.steps.backfill_plan import BackfillPlan, open_backfill
 
 NOWHERE = create_engine("postgresql://nobody@nowhere/none")  # a plan that is there asks no warehouse
 

@@ -46,7 +46,7 @@ def test_help_lists_the_parameters_and_runs_nothing(capsys):
     assert "dry_run: Write nothing." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["cluster_dfus", "backfill_history", "restore_assignments"])
+@pytest.mark.parametrize("name", ["cluster_dfus", "backfill_history", "restore_assignments", "measure_forecast_value"])
 def test_every_flow_refuses_options_it_does_not_know(name, monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, f"flows.{name}", raising=False)  # as in a process that has only just begun
     monkeypatch.setattr(sys, "argv", [name, "--no-such-option"])

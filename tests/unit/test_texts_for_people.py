@@ -26,7 +26,9 @@ def test_help_of_a_program_names_no_table(program):
     assert canonical_names("\n".join(texts)) == []
 
 
-@pytest.mark.parametrize("module", ["cluster_dfus", "watch_sales_load", "restore_assignments", "backfill_history"])
+@pytest.mark.parametrize(
+    "module", ["cluster_dfus", "watch_sales_load", "restore_assignments", "backfill_history", "measure_forecast_value"]
+)
 def test_flow_in_prefect_names_no_table(module):
     (flow,) = [found for found in vars(import_module(f"flows.{module}")).values() if isinstance(found, Flow)]
     assert canonical_names(f"{flow.description} {flow.flow_run_name}") == []

@@ -98,7 +98,7 @@ def select_histories(
     n_months = len(by_month)
     window = window_of(panel, window_months)
     in_window = by_month[n_months - window :]
-    first_sale = _first_sale(by_month)
+    first_sale = first_sales(by_month)
     length = n_months - np.maximum(first_sale, n_months - window)
     demanded: Flags = np.any(in_window > 0, axis=0)
     clustered = demanded & (length >= min_months_history)
@@ -139,7 +139,7 @@ def months_of_season(history_months: Integers, *, most: int) -> Integers:
     return np.where(years * YEAR_MONTHS >= LEAST_SEASON_MONTHS, years * YEAR_MONTHS, 0)
 
 
-def _first_sale(by_month: Floats) -> Integers:
+def first_sales(by_month: Floats) -> Integers:
     """Return each DFU's first month of positive demand; the number of months where there is none."""
     first = np.full(by_month.shape[1], len(by_month))
     for month in range(len(by_month) - 1, -1, -1):

@@ -3,9 +3,8 @@
 No row is zero demand, and a month that returns push below zero counts as zero.
 """
 
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,26 +17,15 @@ from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.features.attributes import PROJECT_NAMES
 from dfu_clustering.features.dfu_keys import KeyIndex, natural_keys
+from dfu_clustering.features.sales_facts import RowCounts, SalesFacts
 from dfu_clustering.months import Month, month_range
 
 MOST_MONTHS = 600  # of a grid: beyond it a date is wrong, and the grid would take gigabytes
 # Sums are rounded so that they do not depend on the order of the rows: to the four decimals of numeric(18,4), and where
-# a column holds finer numbers, tonnes as double precision, to so many significant digits of the DFU's largest month
+# a column holds finer numbers, tonnes as double precision, to so many significant digits of the DFU's largest month so
+# far. Later months change no digit, so that the first months of a panel are the panel of these months.
 _QTY_DECIMALS = 4
 _QTY_DIGITS = 14
-
-
-@dataclass(frozen=True)
-class SalesFacts:
-    """What the sales rows were like: rows read, and how many needed one of the stated rules."""
-
-    rows: int
-    null_qty_rows: int
-    negative_qty_rows: int
-    duplicate_rows: int
-    duplicate_keys: tuple[str, ...]
-    clipped_months: int
-    unknown_dfus: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -63,6 +51,21 @@ class Panel:
     def months(self) -> NDArray[np.datetime64]:
         """Return the (n_months,) calendar months of the columns."""
         return month_range(self.as_of_month, self.demand.shape[1])
+
+    def as_of(self, month: Month) -> "Panel":
+        """Return the panel that the sales up to an earlier month make, to the last bit; it shares the demand.
+
+        Raises:
+            DataError: It is no month of the panel.
+        """
+        n_months = self.demand.shape[1] - int((self.as_of_month - month).astype(int))
+        if not 0 < n_months <= self.demand.shape[1]:
+            raise DataError(
+                "A panel must be cut at one of its months",
+                found=f"{month}, while it runs from {self.months[0]} to {self.as_of_month}",
+                remedy="choose one of these",
+            )
+        return replace(self, demand=self.demand[:, :n_months], as_of_month=month, facts=self.facts.of_first(n_months))
 
 
 class PanelBuilder:
@@ -94,67 +97,51 @@ class PanelBuilder:
         shape = (int((as_of_month - first_month).astype(int)) + 1, len(self._dfu_ck))
         self._demand = np.zeros(shape)
         self._rows_of_cell = np.zeros(shape, dtype=np.uint16)
-        self._unknown: set[tuple[str, str, str]] = set()
-        self._counts: Counter[str] = Counter()
+        self._counts = RowCounts(shape[0])
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add rows of dmdunit, dmdgroup, loc (dictionary or string), startdate (date32) and qty (float64)."""
-        qty = batch.column("qty")
-        self._counts["rows"] += len(qty)
-        self._counts["null_qty"] += qty.null_count
-        amount = qty.fill_null(0.0).to_numpy(zero_copy_only=False)
+        amount = batch.column("qty").fill_null(0.0).to_numpy(zero_copy_only=False)
         _require_finite(amount, batch, self._names)
-        self._counts["negative_qty"] += int(np.count_nonzero(amount < 0))
         days = batch.column("startdate").cast(pa.int32()).to_numpy(zero_copy_only=False)
-        column = self._column_of_day[days - _day_number(self._first_month)]
-        self._add_up(self._keys.positions(batch), column, amount, batch)
+        month = self._column_of_day[days - _day_number(self._first_month)]
+        dfu = self._keys.positions(batch)
+        known = dfu >= 0
+        self._counts.add(batch, month, known)
+        if not known.all():
+            dfu, month, amount = dfu[known], month[known], amount[known]
+        cell = month * self._demand.shape[1] + dfu
+        np.add.at(self._demand.reshape(-1), cell, amount)
+        np.add.at(self._rows_of_cell.reshape(-1), cell, np.uint16(1))
 
     def build(self) -> Panel:
         """Return the panel, finished for good; months netted below zero are clipped to zero and counted."""
         demand = _rounded(self._demand)
-        clipped = int(np.count_nonzero(demand < 0))
+        clipped = np.array([np.count_nonzero(of_month < 0) for of_month in demand], dtype=np.int64)
         np.maximum(demand, 0.0, out=demand)
-        facts = SalesFacts(
-            rows=self._counts["rows"],
-            null_qty_rows=self._counts["null_qty"],
-            negative_qty_rows=self._counts["negative_qty"],
-            duplicate_rows=int(self._counts["in_dim"] - np.count_nonzero(self._rows_of_cell)),
-            duplicate_keys=self._duplicate_keys(),
-            clipped_months=clipped,
-            unknown_dfus=tuple("_".join(key) for key in sorted(self._unknown)),
-        )
+        months = np.datetime_as_string(month_range(self._as_of_month, len(demand)))
+        facts = self._counts.facts(self._rows_of_cell, self._dfu_ck, months, clipped)
         return Panel(self._dfu_ck, demand.T, self._as_of_month, facts, self._names.tables.dfu)
-
-    def _add_up(self, dfu: NDArray[np.intp], month: NDArray[np.intp], amount: Floats, batch: pa.RecordBatch) -> None:
-        known = dfu >= 0
-        if not known.all():
-            self._unknown.update(natural_keys(batch.filter(pa.array(~known))))
-            dfu, month, amount = dfu[known], month[known], amount[known]
-        cell = month * self._demand.shape[1] + dfu
-        self._counts["in_dim"] += len(cell)
-        np.add.at(self._demand.reshape(-1), cell, amount)
-        np.add.at(self._rows_of_cell.reshape(-1), cell, np.uint16(1))
-
-    def _duplicate_keys(self, most: int = 5) -> tuple[str, ...]:
-        if self._counts["in_dim"] == np.count_nonzero(self._rows_of_cell):
-            return ()
-        cells = np.flatnonzero(self._rows_of_cell.T > 1)[:most]
-        dfu, month = np.divmod(cells, len(self._rows_of_cell))
-        return tuple(f"{self._dfu_ck[d]} {self._first_month + m}" for d, m in zip(dfu, month, strict=True))
 
 
 def _rounded(demand: Floats) -> Floats:
-    """Round (n_months, n_dfus) sums in place, each DFU's to decimals of its own."""
+    """Round (n_months, n_dfus) sums in place, each to decimals that depend on the DFU and on no later month."""
     largest = np.zeros(demand.shape[1])
+    steps_a_unit = _steps_a_unit(largest)
     for month in demand:
-        np.maximum(largest, np.abs(month), out=largest)
-    digits_before = np.floor(np.log10(largest, out=np.zeros_like(largest), where=largest > 0)) + 1
-    steps_a_unit = np.power(10.0, np.clip(_QTY_DIGITS - digits_before, _QTY_DECIMALS, 300))
-    for month in demand:
+        grown = np.flatnonzero(np.abs(month) > largest)
+        largest[grown] = np.abs(month[grown])
+        steps_a_unit[grown] = _steps_a_unit(largest[grown])
         month *= steps_a_unit
         np.rint(month, out=month)
         month /= steps_a_unit
     return demand
+
+
+def _steps_a_unit(largest: Floats) -> Floats:
+    digits_before = np.floor(np.log10(largest, out=np.zeros_like(largest), where=largest > 0)) + 1
+    steps: Floats = np.power(10.0, np.clip(_QTY_DIGITS - digits_before, _QTY_DECIMALS, 300))
+    return steps
 
 
 def _require_keys(dims: pa.Table, names: WarehouseNames) -> None:

@@ -22,11 +22,16 @@ _ENDINGS = (".csv", ".parquet")
 _ROW_GROUP_ROWS = 65_536  # what a reader that goes row group by row group holds at once
 
 
-def write_table(frame: pd.DataFrame | pa.Table, path: Path) -> None:
+def write_table(frame: pd.DataFrame | pa.Table, path: Path, *, floats_repeat: bool = True) -> None:
     """Write a frame or an Arrow table as CSV or parquet; an interrupted write leaves the old file or none.
 
     Floats are written in the shortest form that reads back to the same bits; a missing value is an empty CSV field,
     while an empty text is a quoted one.
+
+    Args:
+        frame: The table.
+        path: Where it goes, by its ending.
+        floats_repeat: Of parquet, whether a dictionary of the values of a column of floats is worth its time.
 
     Raises:
         DataError: The file's ending is neither .csv nor .parquet.
@@ -38,7 +43,8 @@ def write_table(frame: pd.DataFrame | pa.Table, path: Path) -> None:
         if path.suffix == ".csv":
             csv.write_csv(table, draft)
         else:
-            parquet.write_table(table, draft, row_group_size=_ROW_GROUP_ROWS)
+            repeating = [field.name for field in table.schema if floats_repeat or not pa.types.is_floating(field.type)]
+            parquet.write_table(table, draft, row_group_size=_ROW_GROUP_ROWS, use_dictionary=repeating or False)
 
 
 def read_table(

@@ -76,6 +76,11 @@ class PublishSummary(Summary):
         """Return the number of DFUs without a label afterwards."""
         return sum(t.dfus for t in self.transitions if t.new_label is None)
 
+    def changed_labels(self) -> list[str]:
+        """Return the labels that DFUs came to or left: those whose members are not the same as before."""
+        moved = [t for t in self.transitions if t.dfus and t.old_label != t.new_label]
+        return sorted({label for t in moved for label in (t.old_label, t.new_label) if label is not None})
+
     def distribution(self, when: Literal["before", "after"]) -> dict[str | None, int]:
         """Return the number of DFUs by label before or after, the largest first; None is no label."""
         counts: dict[str | None, int] = {}

@@ -13,6 +13,7 @@ from dfu_clustering.report.provenance import k_choice, k_curves, parameters, pro
 from dfu_clustering.report.sample import Selection
 from dfu_clustering.report.segments import heat_map, marks, pattern_matrix, segment_cards
 from dfu_clustering.report.wording import month_in_words
+from dfu_clustering.report.worth import worth_of
 
 _MAP_DECIMALS = 3
 _MONTHS_BEFORE_WINDOW = 12  # of demand shown beside the months that count
@@ -40,6 +41,7 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
         changes=changed,
         quality=quality,
         k_choice=k_choice(artifacts),
+        worth=worth_of(artifacts.verdict),
         parameters=parameters(artifacts),
         provenance=provenance(artifacts),
         map_dfus=0 if artifacts.map_points is None else len(artifacts.map_points),

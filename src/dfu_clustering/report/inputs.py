@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport
 from dfu_clustering.runs.summaries import FeatureSummary, Profiles, SegmentSummary, StabilitySummary, TrainingMetadata
@@ -29,6 +30,7 @@ class RunArtifacts:
         run_name: Name of the run folder.
         dfu_table: What the table is called to which labels are published.
         looks: Number of each segment's look, by its cluster_id.
+        verdict: What the segments are worth to a forecaster, as measured last; None: never.
     """
 
     profiles: Profiles
@@ -44,6 +46,7 @@ class RunArtifacts:
     run_name: str | None = None
     dfu_table: str = "dim_dfu"
     looks: Mapping[int, int] = field(default_factory=dict)
+    verdict: Verdict | None = None
 
     @property
     def segments(self) -> list[SegmentSummary]:

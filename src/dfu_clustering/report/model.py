@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dfu_clustering.publishing.outcome import Transition
+from dfu_clustering.report.worth import Worth
 
 Status = Literal["published", "dry_run", "not_published"]
 
@@ -313,6 +314,7 @@ class Report(_Part):
     changes: Changes | None
     quality: DataQuality
     k_choice: KChoice
+    worth: Worth
     parameters: list[Parameters]
     provenance: list[Fact]
     map_dfus: int

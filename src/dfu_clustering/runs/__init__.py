@@ -1,1 +1,1 @@
-"""What runs leave behind: their folders, the loads they answer, the ledger, and the history of labels."""
+"""What runs leave behind: their folders, the loads they answer, and the ledger."""

@@ -16,6 +16,7 @@ from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.files.tables import read_table, require_columns
 from dfu_clustering.quality.gate_reports import SUITES, GateReport, Suite
 from dfu_clustering.runs.manifest import Step
+from dfu_clustering.runs.month_training import TrainedSegments
 from dfu_clustering.runs.summaries import (
     FeatureSummary,
     Profiles,
@@ -215,6 +216,10 @@ class RunFolder:
     def training_to_continue(self) -> TrainingToContinue:
         """Return what a later run needs of that, also where another version wrote it."""
         return read_summary(TrainingToContinue, self.require(RunFile.METADATA))
+
+    def trained_segments(self) -> TrainedSegments:
+        """Return which segments were trained and by which bounds, of a run or of a month of a backfill."""
+        return read_summary(TrainedSegments, self.require(RunFile.METADATA))
 
     def segments(self) -> Segments:
         """Return the segments, also where another version wrote them."""

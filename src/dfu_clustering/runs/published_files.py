@@ -11,6 +11,7 @@ import pandas as pd
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import parquet_columns, require_columns
+from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.months import parse_month
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.segments.fitted_model import FROM_SCRATCH, FittedModel, parse_model
@@ -88,9 +89,10 @@ class PublishedFiles:
 
     def own_values(self) -> pd.DataFrame:
         """Return what the published words were judged by, indexed by dfu_ck; no rows where the run kept none."""
-        if self.files.find(RunFile.ASSIGNMENTS) is None:
-            return pd.DataFrame(index=pd.Index([], name="dfu_ck"))
-        return self.files.table(RunFile.ASSIGNMENTS).set_index("dfu_ck")
+        if self.files.find(RunFile.ASSIGNMENTS) is not None:
+            return self.files.table(RunFile.ASSIGNMENTS).set_index("dfu_ck")
+        matrix = self.matrix(["dfu_ck", *JUDGED_FEATURES])  # a month of a backfill keeps them there alone
+        return pd.DataFrame(index=pd.Index([], name="dfu_ck")) if matrix is None else matrix.set_index("dfu_ck")
 
     def matrix(self, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
         """Return the feature matrix that the clusters were made of; None where it was not kept, or lacks a column.

@@ -162,7 +162,7 @@ def settle(
 
 
 def _lloyd(clusters: Clusters, space: Floats, values: Values, config: LabelingConfig, held: Integers) -> Membership:
-    allowed, homeless = _allowed(clusters.meanings, values, config, held)
+    allowed, homeless = open_to(clusters.meanings, values, config, held)
     choosing = np.flatnonzero(allowed.sum(axis=1) > 1)  # the others have nowhere else to go
     cluster_id: Integers = allowed.argmax(axis=1)
     cluster_id[choosing] = FREE  # so that the first round moves the centroids, wherever it puts whom
@@ -176,14 +176,22 @@ def _lloyd(clusters: Clusters, space: Floats, values: Values, config: LabelingCo
     return Membership(Clusters(clusters.meanings, means(space, cluster_id, centroids)), cluster_id, homeless)
 
 
-def _allowed(
-    meanings: tuple[Meaning, ...], values: Values, config: LabelingConfig, held: Integers
+def open_to(
+    meanings: tuple[Meaning, ...], values: Values, config: LabelingConfig, held: Integers | None = None
 ) -> tuple[Flags, Flags]:
-    """Return (n, k) where each DFU may go, somewhere at least, and the (n,) DFUs to which no cluster is open."""
+    """Return (n, k) where each DFU may go, somewhere at least, and the (n,) DFUs to which no cluster is open.
+
+    Args:
+        meanings: (k,) what the clusters claim.
+        values: (n,) each, the DFUs' own.
+        config: Thresholds of the words, and the margin by which a DFU may miss those of its cluster.
+        held: (n,) as in settle(); None: all DFUs may go anywhere.
+    """
     allowed = admissible(meanings, values, config, config.membership_margin)
-    stays = np.flatnonzero(held != FREE)
-    allowed[stays] = False
-    allowed[stays, held[stays]] = True
+    if held is not None:
+        stays = np.flatnonzero(held != FREE)
+        allowed[stays] = False
+        allowed[stays, held[stays]] = True
     homeless: Flags = np.logical_not(allowed.any(axis=1))
     if homeless.any():
         of_homeless = {name: of_all[homeless] for name, of_all in values.items()}

@@ -2,10 +2,17 @@
 
 import argparse
 
-from dfu_clustering.standalone.commands import compare, features, label, segment, train
+from dfu_clustering.standalone.commands import compare, features, forecast_value, label, segment, train
 from dfu_clustering.standalone.program import EXIT_CODES, HelpFormatter, run_program
 
-_COMMANDS = {"segment": segment, "features": features, "train": train, "label": label, "compare": compare}
+_COMMANDS = {
+    "segment": segment,
+    "features": features,
+    "train": train,
+    "label": label,
+    "compare": compare,
+    "forecast-value": forecast_value,
+}
 
 
 def main() -> None:

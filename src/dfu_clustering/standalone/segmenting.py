@@ -13,7 +13,7 @@ from dfu_clustering.sales.long_form import LongForm, MonthlySales, broken
 from dfu_clustering.standalone.sales_in_memory import in_memory
 from dfu_clustering.steps.build_features import require_own_names, write_features
 from dfu_clustering.steps.label_segments import label_segments
-from dfu_clustering.steps.sales_source import read_source
+from dfu_clustering.steps.sales_source import SalesRead, read_source
 from dfu_clustering.steps.train_model import train_model
 
 SOURCE = "the table"  # what errors call a table in memory
@@ -54,10 +54,19 @@ def features_of_months(
     Raises:
         DataError: As segment_months().
     """
+    read = read_months(sold, config, as_of_month=as_of_month)
+    return write_features(files, config, read, in_memory(sold, config.warehouse).names)
+
+
+def read_months(sold: MonthlySales, config: ClusteringConfig, *, as_of_month: str | None = None) -> SalesRead:
+    """Return the grid of monthly sales.
+
+    Raises:
+        DataError: as_of_month is outside of the sales.
+    """
     source = in_memory(sold, config.warehouse)
     require_own_names(source.names)
-    read = read_source(source, source.names, as_of_month=as_of_month or str(sold.whole_month))
-    return write_features(files, config, read, source.names)
+    return read_source(source, source.names, as_of_month=as_of_month or str(sold.whole_month))
 
 
 def as_arrow(sales: Any, form: LongForm) -> pa.Table:  # noqa: ANN401

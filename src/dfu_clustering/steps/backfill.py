@@ -1,189 +1,226 @@
 """Labels and features as of past months, computed from the sales up to each and published nowhere."""
 
 import logging
-import re
+import math
+import shutil
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+import numpy as np
+import pandas as pd
 
-from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
-from dfu_clustering.errors import DataError
-from dfu_clustering.files.summary import Summary, read_summary, write_summary
+from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
+from dfu_clustering.features.attributes import clustered_attributes
+from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
+from dfu_clustering.files.summary import Summary, write_summary
+from dfu_clustering.files.tables import write_json, write_table
+from dfu_clustering.history.backfills import (
+    SALES_FOLDER,
+    Backfill,
+    BackfilledMonth,
+    Succession,
+    backfill_folder,
+    places_of_month,
+    read_index,
+    write_index,
+)
+from dfu_clustering.history.stored_sales import stored_parts
+from dfu_clustering.labels.lifecycle import lifecycle_labels
 from dfu_clustering.months import parse_month
-from dfu_clustering.runs.history import BackfillIndex, backfill_index
+from dfu_clustering.outputs.feature_matrix import read_matrix
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.label_history import HISTORY_COLUMNS
+from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_MONTH, once
+from dfu_clustering.runs.month_training import MonthSummary, MonthTraining, NamingSettings, trained_segments
 from dfu_clustering.runs.published_files import PublishedFiles
-from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.build_features import build_features
-from dfu_clustering.steps.label_segments import label_segments
-from dfu_clustering.steps.train_model import train_model
-from dfu_clustering.warehouse.snapshot import sales_span
+from dfu_clustering.runs.run import Run, code_version
+from dfu_clustering.runs.summaries import FeatureSummary
+from dfu_clustering.segments.continuation import Continuity, continue_published
+from dfu_clustering.segments.first_fit import segment_from_scratch
+from dfu_clustering.segments.segmentation import Segmentation
+from dfu_clustering.steps.backfill_plan import BackfillPlan
+from dfu_clustering.steps.build_features import join_parts, write_features
+from dfu_clustering.steps.sales_source import CutSales
 
 logger = logging.getLogger(__name__)
 
-_ID = re.compile(r"[0-9a-f]{12}")
-_PLAN = "plan.json"
-
-
-class BackfillPlan(Summary):
-    """What a backfill is to compute; written down before its first month.
-
-    Attributes:
-        months: Its months, the oldest first.
-        too_early: Months that were asked for, but for which there is not enough history yet.
-        settings: Those that can change a result.
-    """
-
-    months: list[str]
-    too_early: list[str]
-    settings: dict[str, Any]
-
-    def chain(self) -> list[tuple[str | None, str]]:
-        """Return each month with the one that it continues; None before the first."""
-        return list(zip([None, *self.months], self.months, strict=False))
-
-
-class MonthSummary(Summary):
-    """One month of a backfill."""
-
-    as_of_month: str
-    clustered: int
-    k: int
-    labels: dict[str, int]
+_SILHOUETTE_SAMPLE = 1000  # of the months that continue; nobody reads their silhouette
+_NO_DRIFT = {"refit_psi": math.inf, "refit_far_share": 1.0}  # limits that nothing exceeds
 
 
 class BackfillSummary(Summary):
-    """A backfill that is finished; history.load() finds it."""
+    """A backfill that is finished; history.load() finds it.
+
+    Attributes:
+        months: Its months, the oldest first.
+        too_early: Months that were asked for, but as of which no DFU had enough history.
+        before_first_sale: Months that were asked for, but lie before the first sale of any DFU.
+        continues: What its first month continues, in words; None: nothing.
+        succession: What became of the months of earlier backfills.
+    """
 
     id: str
     months: list[MonthSummary]
     too_early: list[str]
+    before_first_sale: list[str]
+    continues: str | None
+    succession: Succession
     folder: str
 
-
-def require_begun(var: Path, backfill_id: str) -> str:
-    """Return the id of a backfill that is to be resumed.
-
-    Raises:
-        DataError: None was begun with it.
-    """
-    if _ID.fullmatch(backfill_id) and (backfill_folder(var, backfill_id) / _PLAN).is_file():
-        return backfill_id
-    raise DataError(
-        "A backfill must be resumed by the id that it printed when it began",
-        found=f"no backfill {backfill_id!r} in {var / 'history'}",
-        remedy="give the 12 hex digits of its id, or begin a new one",
-    )
-
-
-def open_backfill(
-    config: ClusteringConfig, engine: Engine, folder: Path, *, months: int, as_of_month: str | None
-) -> BackfillPlan:
-    """Return the plan with which a backfill was begun in a folder; where none was, make and write one.
-
-    Raises:
-        DataError: It was begun with other settings, or with unknown ones, or no month can be planned.
-    """
-    path = folder / _PLAN
-    if path.exists():
-        plan = read_summary(BackfillPlan, path)
-        _require_same_settings(config, plan)
-        return plan
-    _require_no_months(folder)
-    plan = plan_backfill(config, engine, months=months, as_of_month=as_of_month)
-    write_summary(plan, path)
-    return plan
-
-
-def _require_same_settings(config: ClusteringConfig, plan: BackfillPlan) -> None:
-    # a section that the version of then did not know: it did what is now the default
-    then = load_config(DEFAULTS_PATH).of_the_result() | plan.settings
-    other = [name for name, value in config.of_the_result().items() if value != then[name]]
-    if other:
-        raise DataError(
-            "A backfill must be resumed with the settings that it began with",
-            found="other values",
-            keys=other,
-            remedy="use the configuration that it began with, or begin a new backfill",
-        )
-
-
-def _require_no_months(folder: Path) -> None:
-    """Check that no month lies there without a plan: with which settings it was computed is not known."""
-    months = sorted(path.name for path in folder.glob("*-*/"))
-    if months:
-        raise DataError(
-            f"A backfill must be resumed with the {_PLAN} that it began with",
-            found=f"months without one in {folder}",
-            keys=months,
-            remedy="begin a new backfill",
-        )
-
-
-def plan_backfill(config: ClusteringConfig, engine: Engine, *, months: int, as_of_month: str | None) -> BackfillPlan:
-    """Return the last months up to as_of_month, by default the newest with sales.
-
-    Raises:
-        DataError: There are no sales, none for that month, or not one of the months has enough history.
-    """
-    span = sales_span(engine)
-    last = span.as_of(parse_month(as_of_month) if as_of_month else None)
-    wanted = [last - back for back in range(months - 1, -1, -1)]
-    first = span.first_month + config.min_months_history - 1
-    plan = BackfillPlan(
-        months=[str(month) for month in wanted if month >= first],
-        too_early=[str(month) for month in wanted if month < first],
-        settings=config.of_the_result(),
-    )
-    if not plan.months:
-        raise DataError(
-            f"A backfill must have at least {config.min_months_history} months of sales up to its newest month",
-            found=f"sales from {span.first_month} on, for labels as of {last}",
-            remedy="choose a later month, or a smaller min_months_history",
-        )
-    return plan
+    def notes(self) -> list[str]:
+        """Return in words what is not a month of it: left out, continued, extended or replaced."""
+        reasons = (("not enough history", self.too_early), ("before the first sale", self.before_first_sale))
+        left_out = [f"{reason} as of {', '.join(months)}" for reason, months in reasons if months]
+        continues = [f"continues {self.continues}"] if self.continues else []
+        return [*left_out, *continues, *self.succession.lines()]
 
 
 def backfill_month(
-    config: ClusteringConfig, engine: Engine, folder: Path, as_of_month: str, before: str | None = None
+    config: ClusteringConfig, folder: Path, as_of_month: str, before: Path | None = None
 ) -> MonthSummary:
-    """Compute labels and features as of a month from the sales up to it, in a folder; steps that are done stay done.
+    """Compute features and labels as of a month from the stored sales up to it; steps that are done stay done.
 
     Args:
         config: The settings.
-        engine: The warehouse; only read.
         folder: Of the backfill.
         as_of_month: ``2026-10``.
-        before: The month of the backfill whose clusters and labels this one continues; None: it is the first.
+        before: The folder of the month whose clusters and labels this one continues; None: it is the first.
 
     Raises:
         DataError: The sales of that time cannot be clustered.
     """
-    run = Run(folder / as_of_month, as_of_month=as_of_month)
-    published = PublishedFiles.in_folder(folder / before) if before else None
-    features = build_features(run, config, engine, as_of_month=as_of_month)
-    training = train_model(run, config, published)
-    labels = label_segments(run, config, published)
-    return MonthSummary(
-        as_of_month=as_of_month,
-        clustered=features.clustered,
-        k=training.k,
-        labels=labels.sizes(),
-    )
+    run = Run(folder / as_of_month, places_of_month(folder / as_of_month), as_of_month=as_of_month)
+    _build_features(run, config, folder / SALES_FOLDER)
+    return _label(run, config, PublishedFiles(BackfilledMonth.in_folder(before)) if before else None)
 
 
 def finish_backfill(
     config: ClusteringConfig, var: Path, backfill_id: str, plan: BackfillPlan, months: list[MonthSummary]
 ) -> BackfillSummary:
-    """Make a backfill the one that history.load() reads, once all its months are there."""
-    index = BackfillIndex(id=backfill_id, months=plan.months, config_digest=config.digest())
-    write_summary(index, backfill_index(var))
+    """Let history.load() read a backfill once all its months are there, and say what it extends or replaces."""
+    new = Backfill(id=backfill_id, months=plan.months, config_digest=config.digest())
+    index, succession = read_index(var).followed_by(new)
+    write_index(var, index)
+    summary = BackfillSummary(
+        id=backfill_id,
+        months=months,
+        too_early=plan.too_early,
+        before_first_sale=plan.before_first_sale,
+        continues=f"{plan.continues.month} of backfill {plan.continues.id}" if plan.continues else None,
+        succession=succession,
+        folder=str(backfill_folder(var, backfill_id)),
+    )
     logger.info("backfill id=%s months=%d too_early=%d", backfill_id, len(plan.months), len(plan.too_early))
-    folder = str(backfill_folder(var, backfill_id))
-    return BackfillSummary(id=backfill_id, months=months, too_early=plan.too_early, folder=folder)
+    for note in summary.notes():
+        logger.info("backfill %s", note)
+    return summary
 
 
-def backfill_folder(var: Path, backfill_id: str) -> Path:
-    """Return the folder of a backfill, which holds one folder a month."""
-    return backfill_index(var).parent / backfill_id
+@once(BUILD_FEATURES)
+def _build_features(run: Run, config: ClusteringConfig, sales: Path) -> FeatureSummary:
+    parts, month = stored_parts(sales), parse_month(run.as_of_month)
+    if len(parts) == 1:
+        read = CutSales(parts[0].panel(month), parts[0].attributes())
+        return write_features(run, config, read, config.warehouse, pictured=False)
+    shutil.rmtree(run.parts, ignore_errors=True)  # of a try that was cut off
+    folders = [run.part(number) for number in range(len(parts))]
+    for part, files in zip(parts, folders, strict=True):
+        read = CutSales(part.panel(month), part.attributes())
+        write_features(files, config, read, config.warehouse, may_be_empty=True, pictured=False)
+    summary = join_parts(run, config, parts=folders)
+    shutil.rmtree(run.parts)
+    return summary
+
+
+@once(LABEL_MONTH)
+def _label(run: Run, config: RunSettings, before: PublishedFiles | None) -> MonthSummary:
+    """Find the segments, or continue those of the month before, and write what later months and readers need."""
+    matrix = _matrix(run, config, before)
+    segmentation, continuity = _segmented(config, matrix, before, run.as_of_month)
+    left_out = run.table(RunFile.EXCLUDED)
+    others = lifecycle_labels(left_out if config.labeling.lifecycle else left_out.iloc[:0], segmentation.bounds)
+    labels = _labels(matrix, segmentation, others)
+    write_table(labels[["dfu_ck", "cluster_id", "cluster_label"]], run.path(RunFile.LABELS))
+    write_json(segmentation.fitted.to_dict(), run.path(RunFile.MODEL))
+    history = labels.rename(columns={"cluster_label": "label"}).assign(as_of_month=run.as_of_month)
+    write_table(history[list(HISTORY_COLUMNS)].astype({"as_of_month": "str"}), run.path(RunFile.LABEL_HISTORY))
+    write_summary(_training(run, config, segmentation, continuity), run.path(RunFile.METADATA))
+    return MonthSummary(
+        as_of_month=run.as_of_month,
+        clustered=len(matrix),
+        k=len(segmentation.fitted.kmeans_centroids),
+        labels=_sizes(segmentation, others),
+        refit=continuity.reason if continuity and continuity.refit else None,
+    )
+
+
+def _segmented(
+    config: RunSettings, matrix: pd.DataFrame, before: PublishedFiles | None, as_of_month: str
+) -> tuple[Segmentation, Continuity | None]:
+    """Return the segments of a month.
+
+    K is chosen in the first month of the chain alone, and whether the DFUs have drifted from those fitted on is looked
+    at in January alone: as many clusters are fitted again then. What the settings demand is done in any month.
+    """
+    if before is None:
+        return segment_from_scratch(config, matrix), None
+    published = before.model
+    k = max(len(published.fitted.kmeans_centroids), 2)
+    changes: dict[str, Any] = {
+        "k_range": (k, k),
+        "silhouette_sample": min(_SILHOUETTE_SAMPLE, config.silhouette_sample),
+    }
+    if as_of_month.endswith("-01"):
+        return continue_published(config.model_copy(update=changes), matrix, published)
+    changes["stability"] = config.stability.model_copy(update=_NO_DRIFT)
+    segmentation, continuity = continue_published(config.model_copy(update=changes), matrix, published)
+    if not continuity.refit and config.refit == "auto":
+        continuity = continuity.model_copy(update={"reason": "a backfill looks for drift in January"})
+    return segmentation, continuity
+
+
+def _matrix(run: Run, config: RunSettings, before: PublishedFiles | None) -> pd.DataFrame:
+    """Return the feature matrix; of a month that continues another, without attributes that have no weight."""
+    if before is None:
+        return read_matrix(run, config)
+    settings = (config, before.model.fitted.settings)
+    used = {one.name for of in settings for block in clustered_attributes(of).values() for one in block}
+    names = [feature.name for feature in TIME_SERIES_FEATURES]
+    return run.table(RunFile.MATRIX, ["dfu_ck", *names, *sorted(used)])
+
+
+def _labels(matrix: pd.DataFrame, segmentation: Segmentation, others: pd.DataFrame) -> pd.DataFrame:
+    """Return dfu_ck, cluster_id, cluster_label, distance, margin of every DFU that has a label, in key order."""
+    labels = segmentation.labels
+    columns = {
+        "dfu_ck": matrix["dfu_ck"],
+        "cluster_id": np.array([label.segment_id for label in labels])[segmentation.segment],
+        "cluster_label": pd.array([label.text for label in labels], dtype="str")[segmentation.segment],
+        "distance": segmentation.distance,
+        "margin": segmentation.margin,
+    }
+    clustered = pd.DataFrame(columns)
+    if others.empty:
+        return clustered
+    named = others[["dfu_ck", "cluster_id", "cluster_label"]].assign(distance=np.nan, margin=np.nan)
+    both = pd.concat([clustered, named.astype({"dfu_ck": "str", "cluster_label": "str"})])
+    return both.sort_values("dfu_ck", ignore_index=True)
+
+
+def _training(
+    run: Run, config: RunSettings, segmentation: Segmentation, continuity: Continuity | None
+) -> MonthTraining:
+    return MonthTraining(
+        as_of_month=run.as_of_month,
+        k_selection=segmentation.k_selection,
+        segments=trained_segments(segmentation),
+        volume_bounds=segmentation.bounds,
+        config=NamingSettings(labeling=config.labeling),
+        code_version=code_version(),
+        continuity=continuity,
+    )
+
+
+def _sizes(segmentation: Segmentation, others: pd.DataFrame) -> dict[str, int]:
+    clustered = dict(zip((label.text for label in segmentation.labels), segmentation.sizes.tolist(), strict=True))
+    return clustered | {str(label): int(size) for label, size in others["cluster_label"].value_counts().items()}

@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 from dfu_clustering.config.clustering import HistorySettings, RunSettings
 from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import ConfigError, DataError
-from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.dfu_keys import keys_digest
 from dfu_clustering.features.histories import NOT_IN_DIM_DFU, Exclusions, Histories, select_histories, window_of
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
@@ -26,7 +25,7 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary
-from dfu_clustering.steps.sales_source import SalesRead, read_source
+from dfu_clustering.steps.sales_source import CutSales, SalesRead, read_source
 from dfu_clustering.warehouse.connect import names_of
 from dfu_clustering.warehouse.snapshot import WHOLE, Part, snapshot
 
@@ -76,7 +75,13 @@ def build_features(
 
 
 def write_features(
-    files: RunFolder, config: RunSettings, read: SalesRead, names: WarehouseNames, *, may_be_empty: bool = False
+    files: RunFolder,
+    config: RunSettings,
+    read: SalesRead | CutSales,
+    names: WarehouseNames,
+    *,
+    may_be_empty: bool = False,
+    pictured: bool = True,
 ) -> FeatureSummary:
     """Write the feature matrix of sales that were read, and the files beside it.
 
@@ -86,6 +91,7 @@ def write_features(
         read: The sales, items and DFUs.
         names: The attributes that are columns of the matrix.
         may_be_empty: Whether no DFU that can be clustered is a legitimate result; then there is no matrix.
+        pictured: Whether to keep the demand beside the features, so that pictures can show it.
 
     Raises:
         DataError: There is no demand in the window, or no history that is long enough.
@@ -101,15 +107,10 @@ def write_features(
     summary = _summary(config, panel, histories, exclusions)
     _report(panel, summary, names.tables.dfu)
     if summary.clustered:
-        features = add_attributes(
-            time_series_features(histories),
-            read.items.to_pandas(),
-            read.dfus.to_pandas(),
-            item_attributes=names.features_of("item"),
-            dfu_attributes=names.features_of("dfu"),
-        )
-        write_table(features, files.path(RunFile.MATRIX))
-        write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
+        features = read.with_attributes(time_series_features(histories), names)
+        write_table(features, files.path(RunFile.MATRIX), floats_repeat=False)
+        if pictured:
+            write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
     write_table(_left_out(exclusions), files.path(RunFile.EXCLUDED))
     write_summary(summary, files.path(RunFile.FEATURES))
     return summary
@@ -146,8 +147,9 @@ def join_parts(files: RunFolder, config: HistorySettings, *, parts: Sequence[Run
     summary = _joined_summary(config, [part.features() for part in parts])
     matrix = _in_key_order(parts, RunFile.MATRIX)
     summary = summary.model_copy(update={"keys_digest": keys_digest(matrix.column("dfu_ck"))})
-    write_table(matrix, files.path(RunFile.MATRIX))
-    write_table(_in_key_order(parts, RunFile.PANEL), files.path(RunFile.PANEL))
+    write_table(matrix, files.path(RunFile.MATRIX), floats_repeat=False)
+    if any(part.find(RunFile.PANEL) for part in parts):
+        write_table(_in_key_order(parts, RunFile.PANEL), files.path(RunFile.PANEL))
     excluded = pd.concat([part.table(RunFile.EXCLUDED).astype(_LEFT_OUT) for part in parts])
     unknown = excluded["reason"] == NOT_IN_DIM_DFU
     in_order = excluded.assign(unknown=unknown).sort_values(["dfu_ck", "unknown"])

@@ -6,16 +6,19 @@ from pathlib import Path
 import pandas as pd
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.errors import DataError
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.tables import atomic_path, read_rows_of
+from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.outputs.segment_looks import read_looks
 from dfu_clustering.report.builder import assemble
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.page import render
 from dfu_clustering.report.sample import Selection, select_dfus
 from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.forecast_value import newest_verdict
 from dfu_clustering.runs.manifest import BUILD_REPORT, FIND_PUBLISHED, PUBLISH_LABELS, once
-from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.run import Run, var_folder
 from dfu_clustering.runs.summaries import ReportSummary, TrainingMetadata
 
 logger = logging.getLogger(__name__)
@@ -87,7 +90,20 @@ def _artifacts(
         run_name=run.name if run else None,
         dfu_table=dfu_table,
         looks=read_looks(files),
+        verdict=_newest_verdict(run) if run else None,
     )
+
+
+def _newest_verdict(run: Run) -> Verdict | None:
+    """Return what was measured last on the warehouse of a run; a record that cannot be read costs no report."""
+    known = [name for report in run.gate_reports() if (name := report.facts.get("warehouse"))]
+    try:
+        verdict = newest_verdict(var_folder())
+    except DataError as error:
+        logger.warning("the report says nothing of what segments are worth: %s", error)
+        return None
+    is_other = verdict is not None and known and not verdict.source.startswith(tuple(f"{name}/" for name in known))
+    return None if is_other else verdict
 
 
 def _demand(files: RunFolder, metadata: TrainingMetadata, keys: list[str]) -> pd.DataFrame | None:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
+from dfu_clustering.history.backfills import find_backfilled_month, newest_backfilled_month
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.folder import RunFile
@@ -59,7 +60,8 @@ def find_published(
     Labels that nothing connects with the published ones would change their meaning in silence. So a published run
     whose files are gone or cannot be read stops this one, unless a person gives a reason to start from scratch. A dry
     run publishes nothing: it continues and says so. A published run of another assortment or database has nothing to
-    continue; that is reported.
+    continue; that is reported. Where nothing is published the newest month of a backfill is continued, so that the
+    labels of the past and those of the first publish are one history.
 
     Args:
         run: The run, whose features are built.
@@ -82,6 +84,8 @@ def find_published(
             errors.append(error)
         else:
             return _choice(published, shared)
+    if not publications:
+        return _backfilled_choice(run)
     if not errors:
         return PublishedChoice(run=None)
     first = errors[0]
@@ -110,8 +114,26 @@ def _choice(published: PublishedFiles, shared: float) -> PublishedChoice:
     return _from_scratch(published.run, f"{found} {LEAST_SHARED:.0%}: it is of another assortment or database")
 
 
+def _backfilled_choice(run: Run) -> PublishedChoice:
+    """Return the newest month of a backfill, where there is one of the same DFUs that this version can read."""
+    month = newest_backfilled_month(run.runs.parent, run.as_of_month)
+    if month is None:
+        return PublishedChoice(run=None)
+    files = PublishedFiles(month)
+    try:
+        choice = _choice(files, files.shared_share(_known_dfus(run)))
+    except DataError as error:  # nothing is published: labels from scratch break no meaning
+        return _from_scratch(month.name, str(error))
+    if choice.run is not None:
+        logger.info("find_published nothing is published: the labels continue those of %s", choice.run)
+    return choice
+
+
 def published_files(run: Run, tracking: TrackingConfig, published: str) -> PublishedFiles:
-    """Return the files of an earlier run by its name: from its folder, else from MLflow."""
+    """Return the files of an earlier run by its name: from its folder, else from MLflow; or those of a backfill."""
+    backfilled = find_backfilled_month(run.runs.parent, published)
+    if backfilled is not None:
+        return PublishedFiles(backfilled)
     earlier = EarlierRuns.in_folder(run.runs.parent, tracking).named(published)
     publication = require_publication_of_run(Ledger(run.runs).publications(), published)
     return PublishedFiles(earlier, publication.model_sha256)

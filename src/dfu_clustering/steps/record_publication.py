@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dfu_clustering.labels.label_set import label_set_digest
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.ledger import Ledger
@@ -26,4 +27,6 @@ def published_payload(publication: Publication, published: PublishSummary) -> di
     return {
         **publication.model_dump(include={"as_of_month", "load_id", "run", "config_digest", "labels", "restored"}),
         **published.model_dump(include={"transitions", "updated", "cleared", "unchanged"}),
+        "changed_labels": published.changed_labels(),
+        "label_set_digest": label_set_digest(publication.labels),
     }

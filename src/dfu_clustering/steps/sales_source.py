@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dfu_clustering.config.warehouse_names import WarehouseNames
+from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.panel import Panel, PanelBuilder
 from dfu_clustering.files.progress import progress
 from dfu_clustering.months import Month, parse_month
@@ -45,6 +48,40 @@ class SalesRead:
     panel: Panel
     items: pa.Table
     dfus: pa.Table
+
+    def with_attributes(self, features: pd.DataFrame, names: WarehouseNames) -> pd.DataFrame:
+        """Return a feature matrix with the attributes of its DFUs and their items added."""
+        return add_attributes(
+            features,
+            self.items.to_pandas(),
+            self.dfus.to_pandas(),
+            item_attributes=names.features_of("item"),
+            dfu_attributes=names.features_of("dfu"),
+        )
+
+    def attributes(self, names: WarehouseNames) -> pd.DataFrame:
+        """Return dfu_ck and the attributes of all DFUs of the panel."""
+        return self.with_attributes(pd.DataFrame({"dfu_ck": pd.Series(self.panel.dfu_ck, dtype="str")}), names)
+
+
+@dataclass(frozen=True, eq=False)
+class CutSales:
+    """What was read before, cut at a month.
+
+    Attributes:
+        panel: Monthly demand of all DFUs up to the month.
+        attributes: What SalesRead.attributes() returned.
+    """
+
+    panel: Panel
+    attributes: pd.DataFrame
+
+    def with_attributes(self, features: pd.DataFrame, names: WarehouseNames) -> pd.DataFrame:
+        """Return a feature matrix with the attributes of its DFUs added; they are of the names of the reading."""
+        keys, known = (pa.array(frame["dfu_ck"], pa.large_string()) for frame in (features, self.attributes))
+        rows = pc.index_in(keys, value_set=known).to_numpy()
+        of_dfu = self.attributes.drop(columns="dfu_ck").take(rows).set_axis(features.index)
+        return pd.concat([features, of_dfu], axis="columns")
 
 
 def read_source(

@@ -14,8 +14,9 @@ from dfu_clustering.outputs.segment_looks import read_looks
 from dfu_clustering.outputs.training_files import Training, write_training
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import TRAIN_MODEL, once
+from dfu_clustering.runs.month_training import trained_segments
 from dfu_clustering.runs.published_files import PublishedFiles
-from dfu_clustering.runs.summaries import FeatureSummary, KChoice, TrainedSegment, TrainingSummary
+from dfu_clustering.runs.summaries import FeatureSummary, KChoice, TrainingSummary
 from dfu_clustering.segments.continuation import Continuity, continue_published
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
@@ -94,23 +95,11 @@ def _summary(config: RunSettings, segmentation: Segmentation, continuity: Contin
         k=len(segmentation.fitted.kmeans_centroids),
         k_selection=KChoice.of(selection),
         gap=at_selected.gap if at_selected else None,
-        segments=_segments(segmentation),
+        segments=trained_segments(segmentation),
         figures=segmentation.figures,
         warnings=[*segmentation.warnings, *(_edge_warning(config, selection.selected) if from_scratch else ())],
         continuity=continuity,
     )
-
-
-def _segments(segmentation: Segmentation) -> list[TrainedSegment]:
-    return [
-        TrainedSegment(
-            cluster_id=claim.label.segment_id,
-            label=claim.label.text,
-            size=size,
-            sparsity_bound_months=claim.sparsity_bound_months,
-        )
-        for claim, size in zip(segmentation.claims, segmentation.sizes.tolist(), strict=True)
-    ]
 
 
 def _edge_warning(config: KSelectionSettings, selected: int) -> list[str]:

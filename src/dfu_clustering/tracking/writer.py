@@ -70,6 +70,41 @@ def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Pat
     )
 
 
+@dataclass(frozen=True)
+class MeasurementRecord:
+    """What is recorded of a measurement that makes no model.
+
+    Attributes:
+        name: Shown in MLflow.
+        metrics: Finite numbers.
+        tags: What was measured, and what came out.
+        file: Uploaded.
+    """
+
+    name: str
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    file: Path
+
+
+def record_measurement(record: MeasurementRecord, *, config: TrackingConfig, default_folder: Path) -> str:
+    """Write a measurement as an MLflow run of its own and return that run's id.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not answer or refuses.
+    """
+
+    def write(store: MlflowStore) -> str:
+        import mlflow
+
+        with mlflow.start_run(run_id=_open_run(store, record.name), tags=dict(record.tags)) as run:
+            mlflow.log_metrics(dict(record.metrics))
+            mlflow.log_artifact(str(record.file))
+        return str(run.info.run_id)
+
+    return ask_mlflow(write, config=config, default_folder=default_folder, limit_s=RECORD_S)
+
+
 def record_file(name: str, file: Path, *, config: TrackingConfig, default_folder: Path) -> None:
     """Upload one file of a run before the rest of it, within seconds: record_run continues with the same MLflow run.
 

@@ -1,0 +1,200 @@
+"""A backfill reads the sales once: the same bytes as reading them for each month, also cut off and resumed."""
+
+import random
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from dfu_clustering import history
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.demo.loading import load_panel
+from dfu_clustering.demo.server import create_database, drop_database
+from dfu_clustering.history.backfills import backfill_folder
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.backfill import backfill_month, finish_backfill
+from dfu_clustering.steps.backfill_plan import open_backfill
+from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.steps.find_published import find_published, published_files
+from dfu_clustering.steps.label_segments import label_segments
+from dfu_clustering.steps.train_model import train_model
+from dfu_clustering.warehouse.connect import connect_engine
+
+pytestmark = pytest.mark.integration
+
+WRITES = [
+    f"dfu_clustering.{module}.{name}"
+    for module, names in {
+        "steps.backfill": ("write_table", "write_json", "write_summary"),
+        "steps.build_features": ("write_table", "write_summary"),
+        "steps.backfill_plan": ("write_summary",),
+        "history.stored_sales": ("write_table", "write_summary"),
+        "runs.run": ("write_summary",),
+    }.items()
+    for name in names
+]
+QUICK: dict[str, Any] = {"k_range": (3, 4), "gap_references": 2, "n_init": 5}
+
+
+@pytest.fixture(scope="module")
+def warehouse(postgres_server):
+    """A panel of 30 months, with rows that need each of the stated rules."""
+    create_database(postgres_server.url(), "backfill")
+    load_panel(postgres_server.url("backfill"), generate_panel(250, 30, 5, "2026-08"))
+    engine = connect_engine(postgres_server.url("backfill"))
+    yield engine
+    engine.dispose()
+    drop_database(postgres_server.url(), "backfill")
+
+
+def backfill(engine, var: Path, backfill_id: str, *, months: Any = 3, as_of: str | None = None, **settings: Any):
+    config, folder = load_config(**(QUICK | settings)), backfill_folder(var, backfill_id)
+    plan = open_backfill(config, engine, folder, months=months, as_of_month=as_of)
+    done = [backfill_month(config, folder, month, before) for before, month in plan.chain(folder)]
+    return finish_backfill(config, var, backfill_id, plan, done)
+
+
+@pytest.fixture(scope="module")
+def whole(warehouse, tmp_path_factory):
+    """The var folder of a backfill of three months."""
+    var = tmp_path_factory.mktemp("whole")
+    backfill(warehouse, var, "x")
+    return var
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    """Return the files of a backfill but for what says how long a step took."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != RunFile.MANIFEST)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("month", ["2026-06", "2026-07", "2026-08"])
+def test_features_are_to_the_bit_those_of_reading_the_sales_up_to_the_month(whole, warehouse, tmp_path, month):
+    alone, kept = RunFolder(tmp_path), RunFolder(backfill_folder(whole, "x") / month)
+    build_features(alone, load_config(**QUICK), warehouse, as_of_month=month)
+    for file in (RunFile.MATRIX, RunFile.EXCLUDED, RunFile.FEATURES):
+        assert kept.path(file).read_bytes() == alone.path(file).read_bytes(), file
+
+
+def test_the_first_month_has_the_labels_of_a_run(whole, warehouse, tmp_path):
+    alone, kept = RunFolder(tmp_path), RunFolder(backfill_folder(whole, "x") / "2026-06")
+    config = load_config(**QUICK)
+    build_features(alone, config, warehouse, as_of_month="2026-06")
+    train_model(alone, config, pictures=False)
+    label_segments(alone, config, pictures=False)
+    for file in (RunFile.LABEL_HISTORY, RunFile.MODEL):
+        assert kept.path(file).read_bytes() == alone.path(file).read_bytes(), file
+
+
+def test_parts_of_the_dfus_give_the_same_bytes(whole, warehouse, tmp_path):
+    backfill(warehouse, tmp_path, "x", scale={"partitions": 3, "dask_address": None})
+    in_parts, at_once = (bytes_below(backfill_folder(var, "x")) for var in (tmp_path, whole))
+    same = {name for name in at_once if not name.startswith("sales/")}
+    assert {name: in_parts[name] for name in same} == {name: at_once[name] for name in same}
+
+
+class CutOffError(Exception):
+    """Stands for a process that is killed."""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_backfill_that_is_cut_off_at_random_ends_in_the_same_bytes(whole, warehouse, tmp_path, monkeypatch, seed):
+    """Writes are cut off again and again, whatever is written; each time the backfill is resumed."""
+    rng = random.Random(seed)
+    left = rng.randint(1, 12)
+
+    def may_fail(write):
+        def writing(*arguments: Any, **named: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise CutOffError
+            write(*arguments, **named)
+
+        return writing
+
+    for target in WRITES:
+        module, _, name = target.rpartition(".")
+        monkeypatch.setattr(target, may_fail(getattr(import_module(module), name)))
+    cuts = 0
+    while True:
+        try:
+            backfill(warehouse, tmp_path, "x")
+            break
+        except CutOffError:
+            cuts, left = cuts + 1, rng.randint(1, 20)
+    assert cuts > 0
+    assert bytes_below(backfill_folder(tmp_path, "x")) == bytes_below(backfill_folder(whole, "x"))
+
+
+def test_a_backfill_is_resumed_on_the_sales_that_it_has_read(whole, warehouse, tmp_path):
+    folder, config = backfill_folder(tmp_path, "x"), load_config(**QUICK)
+    plan = open_backfill(config, warehouse, folder, months=3, as_of_month=None)
+    backfill_month(config, folder, plan.months[0])
+    nowhere = create_engine("postgresql://nobody@nowhere/none")  # whatever has become of the sales
+    resumed = open_backfill(config, nowhere, folder, months=3, as_of_month=None)
+    for before, month in resumed.chain(folder):
+        backfill_month(config, folder, month, before)
+    assert bytes_below(folder) == bytes_below(backfill_folder(whole, "x"))
+
+
+def test_a_second_backfill_extends_the_first_and_continues_its_chain(warehouse, tmp_path):
+    backfill(warehouse, tmp_path, "a", months=2, as_of="2026-06")
+    summary = backfill(warehouse, tmp_path, "b", months=1, as_of="2026-07")
+    assert summary.continues == "2026-06 of backfill a"
+    assert summary.succession.kept == {"a": ["2026-05", "2026-06"]}
+    assert summary.notes() == [
+        "continues 2026-06 of backfill a",
+        "extends backfill a, whose months stay: 2026-05 to 2026-06 (2)",
+    ]
+    runs = history.load(var=tmp_path).groupby("as_of_month")["run"].unique().str[0].to_dict()
+    assert runs == {"2026-05": "backfill a", "2026-06": "backfill a", "2026-07": "backfill b"}
+    whole_chain = tmp_path / "other"
+    backfill(warehouse, whole_chain, "c", months=3, as_of="2026-07")
+    in_one = history.load(var=whole_chain).drop(columns="run")
+    assert history.load(var=tmp_path).drop(columns="run").equals(in_one)
+
+
+def test_a_backfill_says_which_months_it_replaces_and_which_are_no_longer_read(warehouse, tmp_path):
+    backfill(warehouse, tmp_path, "a", months=3, as_of="2026-07")
+    summary = backfill(warehouse, tmp_path, "b", months=2, as_of="2026-08", min_months_history=9)
+    assert summary.continues is None
+    assert summary.succession.model_dump() == {
+        "kept": {},
+        "replaced": {"a": ["2026-07"]},
+        "dropped": {"a": ["2026-05", "2026-06"]},
+    }
+    assert history.months(var=tmp_path) == ["2026-07", "2026-08"]
+    assert set(history.load(var=tmp_path)["run"]) == {"backfill b"}
+
+
+def test_a_first_publish_continues_the_newest_backfilled_month(warehouse, tmp_path):
+    backfill(warehouse, tmp_path, "0123456789ab", months=3, as_of="2026-07")
+    config = load_config(**QUICK)
+    run = Run.open(tmp_path / "runs", as_of_month="2026-08", config_digest=config.digest(), run_id="ba9876543210")
+    build_features(run, config, warehouse, as_of_month="2026-08")
+    choice = find_published(run, config.tracking, [])
+    assert (choice.run, choice.problem) == ("backfill 0123456789ab 2026-07", None)
+    published = published_files(run, config.tracking, "backfill 0123456789ab 2026-07")
+    train_model(run, config, published, pictures=False)
+    summary = label_segments(run, config, published, pictures=False)
+    assert summary.stability is not None
+    assert summary.stability.published_run == choice.run
+    assert summary.stability.churn_share < 0.15
+    july = history.load("2026-07", var=tmp_path).set_index("dfu_ck")["label"]
+    august = run.table(RunFile.LABELS).set_index("dfu_ck")["cluster_label"]
+    changes = run.table(RunFile.LABEL_CHANGES)
+    assert (changes["word"].notna() & (changes["word"] != "")).any()  # the words that ended are known
+    assert (august.reindex(july.index) == july).mean() > 0.85
+
+
+def test_a_first_publish_without_a_backfill_before_it_starts_from_scratch(warehouse, tmp_path):
+    backfill(warehouse, tmp_path, "0123456789ab", months=1, as_of="2026-08")
+    config = load_config(**QUICK)
+    run = Run.open(tmp_path / "runs", as_of_month="2026-07", config_digest=config.digest(), run_id="ba9876543210")
+    build_features(run, config, warehouse, as_of_month="2026-07")
+    assert find_published(run, config.tracking, []).run is None
