@@ -65,7 +65,7 @@ def read_table(
         if path.suffix == ".csv":
             table = _read_csv(path, text_columns, columns)
         else:
-            table = parquet.read_table(path, columns=columns)
+            table = parquet.read_table(path, columns=None if columns is None else list(columns))
         frame: pd.DataFrame = table.to_pandas()
     return frame
 
