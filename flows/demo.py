@@ -135,7 +135,10 @@ def show(summary: RunSummary, database: DemoDatabase, terminal: Console) -> None
         terminal.print(f"\nReport               {page}    (open it in a browser)", soft_wrap=True)
     terminal.print(f"Pictures and tables  {folder}", soft_wrap=True)
     terminal.print(f"Labels in SQL        export {DATABASE_URL_VARIABLE}='{database.url}'", soft_wrap=True)
-    terminal.print("MLflow               make mlflow-ui    then http://127.0.0.1:5000")
+    recorded = "make mlflow-ui    then http://127.0.0.1:5000"
+    terminal.print(
+        f"MLflow               {recorded if summary.mlflow_run_id else 'did not answer in time: no record of this run'}"
+    )
     terminal.print("Prefect UI           make prefect-ui   then http://127.0.0.1:4200")
     terminal.print("PostgreSQL keeps running until: make demo-stop")
 

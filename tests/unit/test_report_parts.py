@@ -131,6 +131,11 @@ def test_profile_in_words_follows_the_thresholds_of_the_labels():
     ]
 
 
+def test_peaks_that_are_spread_over_months_are_not_one_peak():
+    wide = profile_of(seasonality_strength=0.7, peak_month=7.0, peak_agreement=0.6)
+    assert "Strong season; most of the DFUs peak in the months around July" in profile_words(wide, LABELING)
+
+
 def test_growth_of_which_most_dfus_pass_no_test_is_no_trend():
     words = profile_words(profile_of(growth_rate=-0.5, falling_share=0.1, rising_share=0.6), LABELING)
     assert "No clear trend" in words

@@ -17,6 +17,7 @@ _TRAITS = {"erratic": "erratic sizes", "regular": "regular sizes"} | {
 }
 _SIGNS = {">=": "≥", "<=": "≤"}
 _MOST = 0.5
+_ONE_PEAK = 0.85  # agreement from which peaks lie about a month from their mean; 1 where all are in one
 _ALWAYS = 0.005  # share of months without demand that rounds to none
 
 _EXCLUSION_MEANINGS = {
@@ -92,7 +93,10 @@ def _season(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
     kind = "Strong" if strength >= labeling.seasonality_threshold else "Some"
     if month is None or profile["peak_agreement"] < PEAK_AGREEMENT:
         return f"{kind} season, but the peaks of the DFUs differ"
-    return f"{kind} season with its peak around {month_name[month_number(month)]}"
+    month_in_full = month_name[month_number(month)]
+    if profile["peak_agreement"] < _ONE_PEAK:
+        return f"{kind} season; most of the DFUs peak in the months around {month_in_full}"
+    return f"{kind} season with its peak around {month_in_full}"
 
 
 def _direction(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
