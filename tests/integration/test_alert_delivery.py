@@ -23,7 +23,7 @@ from flows.cluster_dfus import cluster_dfus
 from tests.integration.http_receiver import HttpReceiver
 from tests.integration.prefect_server import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ALERTS = (
     "dfu-data-quality-failed",

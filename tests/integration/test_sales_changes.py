@@ -112,6 +112,7 @@ def test_flow_stops_where_sales_change_again_and_again(panel, tmp_path, monkeypa
     assert Ledger(tmp_path / "runs").publications() == []
 
 
+@pytest.mark.slow
 def test_flow_by_hand_as_of_an_older_month_is_a_dry_run_that_says_so(panel, tmp_path):
     assert run_flow(**any_change()).state.is_completed()
     before = fetch(panel, "SELECT dfu_ck, cluster_assignment, modified_ts FROM dim_dfu ORDER BY 1")

@@ -9,7 +9,7 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from expectations.suites.features import MAY_BE_UNDEFINED, RANGES, bounds
 from tests.random_panels import label, random_panel, run_steps
 
-QUICK, MANY, CHUNK = 100, 5_000, 500
+QUICK, MANY, CHUNK = 50, 5_000, 500
 WHOLE_RUNS = (0, 7, 14, 17)
 SAME_AGAIN_EVERY = 4
 
