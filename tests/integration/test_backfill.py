@@ -18,6 +18,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
+from dfu_clustering.files.tables import read_json
 from dfu_clustering.history.backfills import backfill_folder, index_path
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run
@@ -31,6 +32,7 @@ from dfu_clustering.warehouse.connect import connect_engine
 
 pytestmark = pytest.mark.integration
 
+EASILY_DRIFTED = load_config().stability.model_dump() | {"refit_psi": 1e-6, "refit_far_share": 0.0}
 PROGRAM = Path(__file__).parents[2] / "scripts" / "backfill_history.py"
 WRITES = [
     f"dfu_clustering.{module}.{name}"
@@ -94,6 +96,15 @@ def test_the_first_month_has_the_labels_of_a_run(whole, warehouse, tmp_path):
     label_segments(alone, config, pictures=False)
     for file in (RunFile.LABEL_HISTORY, RunFile.MODEL):
         assert kept.path(file).read_bytes() == alone.path(file).read_bytes(), file
+
+
+def test_drift_is_looked_at_in_january_and_k_stays_that_of_the_first_month(warehouse, tmp_path):
+    summary = backfill(warehouse, tmp_path, "x", months=3, as_of="2026-02", stability=EASILY_DRIFTED)
+    folder = backfill_folder(tmp_path, "x")
+    found = {month: read_json(folder / month / RunFile.METADATA)["continuity"] for month in ("2026-01", "2026-02")}
+    assert found["2026-01"]["reason"].startswith("PSI of")
+    assert (found["2026-02"]["reason"], found["2026-02"]["refit"]) == ("a backfill looks for drift in January", False)
+    assert len({month.k for month in summary.months}) == 1
 
 
 def test_parts_of_the_dfus_give_the_same_bytes(whole, warehouse, tmp_path):
