@@ -99,7 +99,7 @@ restore: $(INSTALLED)  ## publish the labels of an earlier run again (RUN=id or 
 	$(BIN)/python scripts/restore_assignments.py $(if $(RUN),--run '$(RUN)') $(if $(BEFORE),--before '$(BEFORE)') $(if $(DRY_RUN),--dry-run)
 
 MONTHS_BACK ?= 12
-backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 months, for forecasters (docs/history.md)
+backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 months, or all, for forecasters (docs/history.md)
 	$(BIN)/python scripts/backfill_history.py --months $(MONTHS_BACK)
 
 .PHONY: prefect-ui mlflow-ui demo-stop
