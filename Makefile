@@ -74,6 +74,7 @@ bench: $(INSTALLED)  ## all benchmarks, one JSON line each (PANELS='a.parquet b.
 	$(BIN)/python benchmarks/publishing.py
 	$(BIN)/python benchmarks/publishing.py --every 1 --repeats 1
 	$(BIN)/python benchmarks/api.py
+	$(BIN)/python benchmarks/history.py
 	$(BIN)/python benchmarks/end_to_end.py --dfus 100000 1000000
 
 # What the programs published last: the next month continues it, as a run of the flow does (docs/stability.md)
