@@ -81,6 +81,7 @@ bench: $(BENCH)  ## all benchmarks, one JSON line each (PANELS='a.parquet b.parq
 	$(BIN)/python benchmarks/publishing.py
 	$(BIN)/python benchmarks/publishing.py --every 1 --repeats 1
 	$(BIN)/python benchmarks/api.py
+	$(BIN)/python benchmarks/history.py
 	$(BIN)/python benchmarks/end_to_end.py --dfus 100000 1000000
 
 # What the programs published last: the next month continues it, as a run of the flow does (docs/stability.md)
@@ -106,7 +107,7 @@ restore: $(INSTALLED)  ## publish the labels of an earlier run again (RUN=id or 
 	$(BIN)/python scripts/restore_assignments.py $(if $(RUN),--run '$(RUN)') $(if $(BEFORE),--before '$(BEFORE)') $(if $(DRY_RUN),--dry-run)
 
 MONTHS_BACK ?= 12
-backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 months, for forecasters (docs/history.md)
+backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 months, or all, for forecasters (docs/history.md)
 	$(BIN)/python scripts/backfill_history.py --months $(MONTHS_BACK)
 
 .PHONY: prefect-ui mlflow-ui demo-stop

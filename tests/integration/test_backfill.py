@@ -1,11 +1,16 @@
 """A backfill reads the sales once: the same bytes as reading them for each month, also cut off and resumed."""
 
+import os
 import random
+import subprocess
+import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import create_engine
 
 from dfu_clustering import history
@@ -13,7 +18,8 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
-from dfu_clustering.history.backfills import backfill_folder
+from dfu_clustering.files.tables import read_json
+from dfu_clustering.history.backfills import backfill_folder, index_path
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.backfill import backfill_month, finish_backfill
@@ -26,6 +32,8 @@ from dfu_clustering.warehouse.connect import connect_engine
 
 pytestmark = pytest.mark.integration
 
+EASILY_DRIFTED = load_config().stability.model_dump() | {"refit_psi": 1e-6, "refit_far_share": 0.0}
+PROGRAM = Path(__file__).parents[2] / "scripts" / "backfill_history.py"
 WRITES = [
     f"dfu_clustering.{module}.{name}"
     for module, names in {
@@ -90,6 +98,15 @@ def test_the_first_month_has_the_labels_of_a_run(whole, warehouse, tmp_path):
         assert kept.path(file).read_bytes() == alone.path(file).read_bytes(), file
 
 
+def test_drift_is_looked_at_in_january_and_k_stays_that_of_the_first_month(warehouse, tmp_path):
+    summary = backfill(warehouse, tmp_path, "x", months=3, as_of="2026-02", stability=EASILY_DRIFTED)
+    folder = backfill_folder(tmp_path, "x")
+    found = {month: read_json(folder / month / RunFile.METADATA)["continuity"] for month in ("2026-01", "2026-02")}
+    assert found["2026-01"]["reason"].startswith("PSI of")
+    assert (found["2026-02"]["reason"], found["2026-02"]["refit"]) == ("a backfill looks for drift in January", False)
+    assert len({month.k for month in summary.months}) == 1
+
+
 def test_parts_of_the_dfus_give_the_same_bytes(whole, warehouse, tmp_path):
     backfill(warehouse, tmp_path, "x", scale={"partitions": 3, "dask_address": None})
     in_parts, at_once = (bytes_below(backfill_folder(var, "x")) for var in (tmp_path, whole))
@@ -129,6 +146,29 @@ def test_a_backfill_that_is_cut_off_at_random_ends_in_the_same_bytes(whole, ware
             cuts, left = cuts + 1, rng.randint(1, 20)
     assert cuts > 0
     assert bytes_below(backfill_folder(tmp_path, "x")) == bytes_below(backfill_folder(whole, "x"))
+
+
+def test_a_program_that_is_killed_is_resumed_by_its_id_and_ends_in_the_same_bytes(whole, warehouse, tmp_path):
+    config = tmp_path / "quick.yaml"
+    config.write_text(yaml.safe_dump({"clustering": {**QUICK, "k_range": [3, 4]}}))
+    url = warehouse.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "DATABASE_URL": url, "DFU_CLUSTERING_VAR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, str(PROGRAM), "--config", str(config), "--months", "3"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        begun = killed.stdout.readline()
+        time.sleep(random.uniform(0, 1.5))
+        killed.kill()
+    backfill_id = begun.split()[1].rstrip(":")
+    assert not index_path(tmp_path).exists() or killed.returncode == 0
+    resumed = subprocess.run(
+        [*command, "--resume", backfill_id], env=environment, capture_output=True, text=True, check=False
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    found = bytes_below(backfill_folder(tmp_path, backfill_id))
+    assert {name: content.replace(backfill_id.encode(), b"x") for name, content in found.items()} == bytes_below(
+        backfill_folder(whole, "x")
+    )
 
 
 def test_a_backfill_is_resumed_on_the_sales_that_it_has_read(whole, warehouse, tmp_path):

@@ -224,7 +224,7 @@ def test_a_yes_publishes_nothing_once_a_newer_run_has_published(warehouse):
     state = state_after(publish=True, while_it_waits=publish_the_second_month)
     assert state.name == "NotPublished"
     assert f"as of {SECOND} by run {newer['run']}" in state.message
-    assert "run again" in state.message
+    assert "start a new run" in state.message
     assert labels_in(warehouse) == newer["labels"]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dfu_clustering.demo.generated import generate_panel
+from dfu_clustering.errors import DataError
 from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.features.panel import PanelBuilder
 from dfu_clustering.features.past_months import past_month, past_months
@@ -125,6 +126,18 @@ def test_a_panel_cut_at_a_month_is_the_panel_of_the_sales_up_to_it(seed):
         alone = alone_up_to(random, back)
         assert cut.demand.T.tobytes() == alone.demand.T.tobytes()
         assert facts_of(cut) == facts_of(alone)
+        assert features_of(cut, random.config) == features_of(alone, random.config)
+
+
+def features_of(panel, config):
+    """Return keys and bytes of the features; what is refused where nobody can be clustered."""
+    try:
+        then = past_month(panel, panel.as_of_month, config)
+    except DataError as refused:
+        return refused.rule
+    # the calendar months differ: the shorter panel ends in the same month as the longer one
+    matrix = time_series_features(replace(then.histories, as_of_month=np.datetime64("2026-10", "M")))
+    return {name: matrix[name].to_numpy().tobytes() for name in matrix.select_dtypes("number")}, list(matrix["dfu_ck"])
 
 
 def alone_up_to(random, back):

@@ -72,8 +72,7 @@ class StoredSales:
         Raises:
             DataError: A file is missing or unreadable, or the month is not in it.
         """
-        written = self.folder / _FACTS
-        panel = _panel(self.folder, written.stat().st_mtime_ns if written.exists() else 0)
+        panel = _panel(self.folder, self._written_ns())
         return panel if as_of_month is None else panel.as_of(as_of_month)
 
     def attributes(self) -> pd.DataFrame:
@@ -82,7 +81,12 @@ class StoredSales:
         Raises:
             DataError: The file is missing or unreadable.
         """
-        return read_table(self.folder / _ATTRIBUTES)
+        return _attributes(self.folder, self._written_ns())
+
+    def _written_ns(self) -> int:
+        """Return when the part was written: it tells what is in memory from what was written since."""
+        whole = self.folder / _FACTS
+        return whole.stat().st_mtime_ns if whole.exists() else 0
 
 
 def stored_parts(sales_folder: Path) -> list[StoredSales]:
@@ -112,7 +116,6 @@ def whole_panel(sales_folder: Path, as_of_month: Month | None = None) -> Panel:
 
 @lru_cache(maxsize=1)  # month after month is cut from one panel; of several parts one at a time is in memory
 def _panel(folder: Path, written_ns: int) -> Panel:
-    """Return the panel of a part; ``written_ns`` tells what is in memory from what was written since."""
     path, stored = folder / _DEMAND, read_summary(_StoredFacts, folder / _FACTS)
     months = parquet_columns(path)[1:]
     with readable_table(path):
@@ -122,3 +125,8 @@ def _panel(folder: Path, written_ns: int) -> Panel:
             row[:] = parquet.read_table(path, columns=[month]).column(0).to_numpy()
     dfu_ck = keys.to_numpy(zero_copy_only=False).astype(object)
     return Panel(dfu_ck, demand.T, parse_month(months[-1]), stored.facts(), stored.dfu_table)
+
+
+@lru_cache(maxsize=1)
+def _attributes(folder: Path, written_ns: int) -> pd.DataFrame:
+    return read_table(folder / _ATTRIBUTES)

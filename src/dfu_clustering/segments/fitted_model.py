@@ -125,8 +125,7 @@ def parse_model(content: bytes, *, source: str) -> FittedModel:
         kmeans_centroids = np.array(stored.kmeans_centroids, dtype=np.float64)
         centroids = np.array([cluster.centroid for cluster in stored.clusters], dtype=np.float64)
         clusters = Clusters(tuple(cluster.meaning() for cluster in stored.clusters), centroids)
-        for found in (kmeans_centroids, centroids):
-            _require_fit(stored, preprocessing, found)
+        _require_fit(stored, preprocessing, (kmeans_centroids, centroids))
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise _unreadable(source, f"values that do not fit together ({_first_line(error)})") from error
     return FittedModel(stored.settings, preprocessing, kmeans_centroids, clusters, stored.drift_reference)
@@ -152,8 +151,14 @@ def _parsed(content: bytes, source: str) -> _StoredModel:
         raise _unreadable(source, f"{error.error_count()} wrong values, the first {where}: {detail['msg']}") from error
 
 
-def _require_fit(stored: _StoredModel, preprocessing: Pipeline, centroids: Floats) -> None:
-    """Check the columns, and send one row without values through all steps: their values must be of one length."""
+def _require_fit(stored: _StoredModel, preprocessing: Pipeline, centroids: tuple[Floats, ...]) -> None:
+    """Check the columns, and send one row without values through all steps: their values must be of one length.
+
+    Args:
+        stored: What was read.
+        preprocessing: The pipeline that was made of it.
+        centroids: (k, n_columns) each.
+    """
     if (
         list(matrix_columns(preprocessing)) != stored.matrix_columns
         or list(column_names(preprocessing)) != stored.columns
@@ -162,8 +167,9 @@ def _require_fit(stored: _StoredModel, preprocessing: Pipeline, centroids: Float
     probe = pd.DataFrame({name: [None] for name in stored.matrix_columns}, dtype=object)
     with np.errstate(all="ignore"):
         width = preprocessing.transform(probe).shape[1]
-    if centroids.ndim != 2 or not width == centroids.shape[1] == len(stored.columns):
-        raise ValueError(f"{width} columns, {len(stored.columns)} names and centroids of shape {centroids.shape}")
+    for found in centroids:
+        if found.ndim != 2 or not width == found.shape[1] == len(stored.columns):
+            raise ValueError(f"{width} columns, {len(stored.columns)} names and centroids of shape {found.shape}")
     if learned(preprocessing) != stored.preprocessing:
         raise ValueError("the learned values are not those that the steps expect")
     stored.drift_reference.require_valid(stored.columns)

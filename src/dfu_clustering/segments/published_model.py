@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dfu_clustering.arrays import Flags, Floats, Integers
 from dfu_clustering.clusters.k_selection import KSelection
@@ -14,6 +16,9 @@ from dfu_clustering.features.attributes import clustered_attributes
 from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, TIERS, Label
 from dfu_clustering.segments.fitted_model import FittedModel
 from dfu_clustering.segments.membership import FREE, Clusters
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +53,12 @@ class PublishedWords:
     @classmethod
     def of(cls, dfu_ck: "pd.Series[str]", published: "pd.Series[str]") -> "PublishedWords":
         """Look up the published labels of the DFUs."""
-        texts = published.reindex(dfu_ck)
-        codes, different = pd.factorize(texts.to_numpy(dtype=object), sort=True)
-        parsed = [LABELS.get(text) for text in different]
-        known = [label for label in parsed if label is not None]
+        keys, known_keys, texts = (_texts(of) for of in (dfu_ck, published.index, published))
+        encoded = texts.take(pc.index_in(keys, value_set=known_keys)).dictionary_encode()
+        parsed = [LABELS.get(text) for text in encoded.dictionary.to_pylist()]
+        known = sorted((label for label in parsed if label is not None), key=lambda label: label.text)
         place = np.array([known.index(label) if label is not None else FREE for label in parsed] + [FREE])
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return cls(place[codes], tuple(known))
 
     @property
@@ -107,6 +113,11 @@ class Drift:
     def drifted(self, limit: float) -> list[str]:
         """Return the columns whose index exceeds the limit and what chance alone gives samples of this size."""
         return [name for name, psi in self.psi.items() if psi > limit + self.chance_psi]
+
+
+def _texts(values: "pd.Series[str] | pd.Index[str]") -> pa.Array:
+    found = pa.array(values, pa.large_string(), from_pandas=True)
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
 def changed_settings(now: SpaceSettings, then: SpaceSettings) -> tuple[str, ...]:

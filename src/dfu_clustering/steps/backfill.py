@@ -165,9 +165,9 @@ def _segmented(
     if before is None:
         return segment_from_scratch(config, matrix), None
     published = before.model
-    k = max(len(published.fitted.kmeans_centroids), 2)
+    k = len(published.fitted.kmeans_centroids)
     changes: dict[str, Any] = {
-        "k_range": (k, k),
+        "k_range": (k, k) if k > 1 else config.k_range,
         "silhouette_sample": min(_SILHOUETTE_SAMPLE, config.silhouette_sample),
     }
     if as_of_month.endswith("-01"):

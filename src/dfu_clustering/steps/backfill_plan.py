@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,11 +16,10 @@ from dfu_clustering.arrays import Flags
 from dfu_clustering.config.clustering import ClusteringConfig, HistorySettings
 from dfu_clustering.config.loading import DEFAULTS_PATH, load_config
 from dfu_clustering.errors import DataError
-from dfu_clustering.features.histories import window_of
 from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.history.backfills import SALES_FOLDER, backfilled_month, read_index
-from dfu_clustering.history.stored_sales import StoredSales, part_folder, stored_parts, whole_panel
+from dfu_clustering.history.stored_sales import StoredSales, part_folder, stored_parts
 from dfu_clustering.months import Month
 from dfu_clustering.runs.published_files import LEAST_SHARED, PublishedFiles
 from dfu_clustering.steps.build_features import require_own_names
@@ -119,7 +119,7 @@ def plan_backfill(config: ClusteringConfig, folder: Path, *, months: Months) -> 
     Raises:
         DataError: There is none.
     """
-    possible = _Possible.of([part.panel() for part in stored_parts(folder / SALES_FOLDER)], config)
+    possible = _Possible.of((part.panel() for part in stored_parts(folder / SALES_FOLDER)), config)
     wanted = possible.wanted(months)
     chosen = [month for month in wanted if month in possible.months]
     if not chosen:
@@ -156,11 +156,14 @@ class _Possible:
     months: frozenset[Month]
 
     @classmethod
-    def of(cls, panels: list[Panel], settings: HistorySettings) -> "_Possible":
-        """Look at the panels of all parts of the DFUs."""
-        months = panels[0].months
-        enough = np.logical_or.reduce([_clusterable(panel, settings) for panel in panels])
-        sold = np.logical_or.reduce([(panel.demand > 0).any(axis=0) for panel in panels])
+    def of(cls, panels: Iterable[Panel], settings: HistorySettings) -> "_Possible":
+        """Look at the panels of all parts of the DFUs, one after another."""
+        months = np.empty(0, dtype="datetime64[M]")
+        enough = sold = np.zeros(1, dtype=np.bool_)
+        for panel in panels:
+            months = panel.months
+            enough = enough | _clusterable(panel, settings)
+            sold = sold | (panel.demand > 0).any(axis=0)
         first_sale = months[sold.argmax()] if sold.any() else None
         return cls(months[0], months[-1], first_sale, frozenset(months[enough]))
 
@@ -172,9 +175,10 @@ class _Possible:
 
 def _clusterable(panel: Panel, settings: HistorySettings) -> Flags:
     """Return the (n_months,) flags of the months as of which a DFU has enough history, and demand in the window."""
-    by_month, n_dfus = panel.demand.T, len(panel.dfu_ck)
-    never = -window_of(panel, "all") - 1
-    first, newest = np.full(n_dfus, len(by_month)), np.full(n_dfus, 2 * never)
+    by_month = panel.demand.T
+    first, newest = (
+        np.full(by_month.shape[1], place) for place in (len(by_month), -1)
+    )  # sales; no history: never sold
     possible = np.zeros(len(by_month), dtype=np.bool_)
     for month, demand in enumerate(by_month):
         sold = demand > 0
@@ -207,8 +211,8 @@ def _continued(config: ClusteringConfig, folder: Path, first: Month) -> Continue
     if holder is None or holder.id == folder.name or holder.config_digest != config.digest():
         return None
     month = PublishedFiles(backfilled_month(var, holder, before))
-    known = pd.Series(whole_panel(folder / SALES_FOLDER, first).dfu_ck, dtype="str")
-    shared = month.shared_share(known)
+    known = [part.attributes()["dfu_ck"] for part in stored_parts(folder / SALES_FOLDER)]
+    shared = month.shared_share(pd.concat(known))
     if shared < LEAST_SHARED:
         logger.warning("backfill starts from scratch: only %.0f%% of the DFUs of %s are there", 100 * shared, holder.id)
         return None
