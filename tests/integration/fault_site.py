@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,16 @@ class FaultSite:
                 process.kill()
         psutil.wait_procs(family, timeout=30)
         start_server(self.postgres.folder)
+
+
+@contextmanager
+def fault_site(folder: Path, mlflow_uri: str) -> Iterator[FaultSite]:
+    """Lend the servers, with PostgreSQL's data in a folder with a short path."""
+    with tempfile.TemporaryDirectory(prefix="dfu-faults-", ignore_cleanup_errors=True) as short:
+        Path(short).chmod(0o755)
+        site = FaultSite(folder, Path(short) / "data", mlflow_uri)
+        yield site
+        site.stop()
 
 
 class FaultRun:

@@ -3,9 +3,7 @@
 import shutil
 import subprocess
 import sys
-import tempfile
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -13,7 +11,7 @@ import psycopg2
 import pytest
 
 from dfu_clustering.files.tables import read_json, read_table
-from tests.integration.fault_site import OLD, ROOT, FaultRun, FaultSite
+from tests.integration.fault_site import OLD, ROOT, FaultRun, fault_site
 from tests.integration.prefect_server import free_port, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -26,12 +24,8 @@ SECRET = "pl4nted-s3cret"
 
 @pytest.fixture(scope="module")
 def faults(tmp_path_factory, tracking_store):
-    """The servers, with PostgreSQL's data in a folder with a short path."""
-    with tempfile.TemporaryDirectory(prefix="dfu-faults-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        faults = FaultSite(tmp_path_factory.mktemp("faults"), Path(folder) / "data", tracking_store)
+    with fault_site(tmp_path_factory.mktemp("faults"), tracking_store) as faults:
         yield faults
-        faults.stop()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.run import short_run_id
-from tests.integration.fault_site import QUICK, ROOT, FaultRun, FaultSite
+from tests.integration.fault_site import QUICK, ROOT, FaultRun, FaultSite, fault_site
 from tests.integration.prefect_server import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -27,11 +26,8 @@ MONTHS = ("2026-07", "2026-08")
 
 @pytest.fixture(scope="module")
 def faults(tmp_path_factory, tracking_store):
-    with tempfile.TemporaryDirectory(prefix="dfu-sequences-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        faults = FaultSite(tmp_path_factory.mktemp("sequences"), Path(folder) / "data", tracking_store)
+    with fault_site(tmp_path_factory.mktemp("sequences"), tracking_store) as faults:
         yield faults
-        faults.stop()
 
 
 @dataclass(eq=False)

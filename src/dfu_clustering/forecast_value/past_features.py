@@ -1,7 +1,7 @@
 """Features of all DFUs as of each past month, each from the sales up to that month alone."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -64,9 +64,8 @@ def past_features(
 def _features_as_of(
     panel: Panel, month: int, settings: HistorySettings, attributes: pd.DataFrame | None
 ) -> MonthFeatures | None:
-    then = replace(panel, demand=panel.demand[:, : month + 1], as_of_month=panel.months[month])
     histories, exclusions = select_histories(
-        then,
+        panel.as_of(panel.months[month]),
         window_months=settings.time_window_months,
         season_window_months=settings.season_window_months,
         min_months_history=settings.min_months_history,

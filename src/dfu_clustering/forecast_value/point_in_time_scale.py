@@ -11,14 +11,9 @@ import numpy as np
 
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.features.demand_block import YEAR_MONTHS, Block, ratio_of
+from dfu_clustering.features.histories import first_sales
 
 _RECENT_SHARE: Final = 0.8
-
-
-def first_sales(by_month: Block) -> Integers:
-    """Return the (n_dfus,) place of each DFU's first month of positive demand; n_months where there is none."""
-    sold = by_month > 0
-    return np.where(sold.any(axis=0), sold.argmax(axis=0), len(by_month))
 
 
 def history_lengths(by_month: Block) -> Integers:
