@@ -76,6 +76,17 @@ def test_there_is_a_row_of_every_dfu_that_had_sold_with_its_segment_and_features
     assert (inactive["zero_demand_pct"] == 1).all()
 
 
+def test_the_index_lies_between_the_dfus_own_and_that_of_its_segment(table):
+    rows = pd.read_parquet(table / "features")
+    assert (rows["index_weight"] > 0).any()
+    assert rows.loc[rows["index_weight"] > 0, "own_index_01"].notna().all()
+    partly = rows[(rows["index_weight"] > 0) & (rows["index_weight"] < 0.9)]
+    weight = partly["index_weight"]
+    of_segment = (partly["index_07"] - weight * partly["own_index_07"]) / (1 - weight)
+    of_groups = of_segment.groupby([partly["as_of_month"], partly["segment_applied"]])
+    assert (of_groups.max() - of_groups.min()).max() < 1e-9
+
+
 def history_indices():
     return [f"index_{month:02d}" for month in range(1, 13)]
 

@@ -95,10 +95,10 @@ def test_members_are_read_once_by_however_many_threads_want_them(tmp_path, monke
     run, reads, read = PublishedRun(tmp_path, publication(restored=False)), [], Run.table
     all_want_them = threading.Barrier(4)
 
-    def slowly(self, file):
+    def slowly(self, file, columns=None):
         reads.append(file)
         time.sleep(0.05)  # long enough for the others to come
-        return read(self, file)
+        return read(self, file, columns)
 
     monkeypatch.setattr(Run, "table", slowly)
 

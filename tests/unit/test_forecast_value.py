@@ -131,12 +131,19 @@ def test_the_sentence_names_the_first_arm_that_pays_and_what_it_beats():
 
 def test_the_sentence_says_where_segments_add_nothing_and_what_harms():
     own = verdict_of(judged_arm("recommended", 0.97, 1.0), judged_arm("own index", 0.95, 0.95))
-    assert own.sentence.endswith("; segments add nothing to that beyond chance.")
+    assert own.sentence.endswith("; that segments help was not shown.")
+    both = verdict_of(judged_arm("index to all", 0.97, 0.97), judged_arm("segment", 0.96, 0.96))
+    assert both.sentence.endswith("; segment did so, too.")
+    unproven = verdict_of(judged_arm("recommended", 0.93, 1.0))
+    assert unproven.sentence == (
+        "Train on demand alone, or on an index without segments: WAPE was 7.0% lower on the seasonal index shrunk to"
+        " the segment, and the segment applied backwards, but not beyond chance lower than on the seasonal index shrunk"
+        " to random groups, and the group: that segments make it so was not shown."
+    )
     nothing = verdict_of(judged_arm("segment", 1.0, 1.0), judged_arm("model a segment", 1.03, 1.0))
     assert nothing.train_on is None
     assert nothing.sentence == (
-        "Train on demand alone: no column of the segments improved forecasts beyond chance; model a segment made "
-        "forecasts worse."
+        "Train on demand alone: no column improved forecasts beyond chance; model a segment made forecasts worse."
     )
 
 
@@ -151,7 +158,7 @@ def test_sparse_sales_and_a_weak_base_are_said():
     assert ["RMSSE decides" in note for note in notes_of(sparse, "rmsse")] == [True]
     weak = errors_of(base=(0.5, 0.7), mean_of_12_months=(0.4, 0.9))
     assert notes_of(weak, "wape")[0].startswith(
-        "By WAPE demand alone is forecast no better than by the mean of 12 months (WAPE 0.500 and"
+        "By WAPE demand alone is forecast no better than by the mean of 12 months (WAPE 0.500,"
     )
     assert notes_of(errors_of(base=(0.4, 0.7), mean_of_12_months=(0.5, 0.9)), "wape") == []
 

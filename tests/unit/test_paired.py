@@ -52,6 +52,14 @@ def test_chance_alone_is_called_better_as_often_as_the_page_says(shared, share):
     assert better == pytest.approx(share, abs=0.012)
 
 
+@pytest.mark.parametrize(("n", "spacing", "horizon"), [(3, 1, 6), (4, 1, 6), (8, 1, 6), (4, 2, 6), (4, 3, 12)])
+def test_chance_is_not_called_better_where_many_horizons_overlap(n, spacing, horizon):
+    months = np.random.default_rng(5).normal(size=(2000, spacing * (n - 1) + horizon))
+    of_origin = np.lib.stride_tricks.sliding_window_view(months, horizon, axis=1)[:, ::spacing].mean(axis=2)
+    better = np.mean([compare(one, overlapping=overlap_of(horizon, spacing)).is_better for one in of_origin])
+    assert better <= 0.03
+
+
 def test_pays_takes_both_comparisons_and_harm_only_that_with_the_base():
     better, nothing, worse = (
         compare(np.array([x, x * 1.1, x * 0.9, x]) + np.array([0.001, 0, -0.001, 0]), overlapping=0)

@@ -32,8 +32,14 @@ class KnownGroups:
         return self.code[rows.as_of, rows.dfu]
 
     def shuffled(self, rng: np.random.Generator) -> "KnownGroups":
-        """Return a random partition of the same sizes in every month: each DFU has the groups of another."""
-        return KnownGroups(self.code[:, rng.permutation(self.code.shape[1])])
+        """Return a random partition: each DFU that has a group in the newest month has those of another such DFU.
+
+        So the groups have the same sizes in that month, which is the one that is forecast from.
+        """
+        others = np.arange(self.code.shape[1])
+        placed = np.flatnonzero(self.code[-1] != NO_GROUP)
+        others[placed] = rng.permutation(placed)
+        return KnownGroups(self.code[:, others])
 
     def as_column(self, rows: Rows) -> Floats:
         """Return the (n_rows,) groups, NaN where there is none."""

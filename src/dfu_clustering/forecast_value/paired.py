@@ -5,6 +5,10 @@ has the long-run variance of Diebold & Mariano (1995): autocovariances up to the
 overlap. Overlap can only make neighbours alike, so negative ones count as zero. For few origins Harvey, Leybourne &
 Newbold (1997) correct it by a factor, and compare with Student's t of n - 1 degrees of freedom.
 
+Where more than one neighbour overlaps, so few differences tell nothing of their own likeness: they vary little, because
+they are nearly the same. Then it is the one that the overlap alone makes, and the degrees of freedom are those of the
+independent origins that are left: with monthly origins hardly anything is beyond chance.
+
 Of eight origins of pure chance 1.3 % come out as better (2.5 % is what the interval says) where each has noise of its
 own, and 4.4 % where all noise is of the months that neighbours share, because their likeness is underestimated.
 """
@@ -20,6 +24,9 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary
 
 CONFIDENCE_SHARE: Final = 0.95  # of the two-sided interval
+
+_MEASURABLE: Final = 1  # neighbours that overlap up to which a handful of differences shows how alike they are
+_WIDEST: Final = 20.0  # on a log scale: an interval that says nothing
 
 Finding = Literal["pays", "no evidence", "harms"]
 
@@ -70,7 +77,9 @@ def compare(log_ratios: Floats, *, overlapping: int) -> Comparison:
             remedy="choose fewer origins, or another newest month",
         )
     n, mean = len(log_ratios), float(log_ratios.mean())
-    reach = float(scipy.stats.t.ppf((1 + CONFIDENCE_SHARE) / 2, n - 1)) * standard_error(log_ratios, overlapping)
+    freedom = n - 1 if overlapping <= _MEASURABLE else independent_origins(n, overlapping) - 1
+    quantile = float(scipy.stats.t.ppf((1 + CONFIDENCE_SHARE) / 2, freedom))
+    reach = min(quantile * standard_error(log_ratios, overlapping), _WIDEST)
     low, ratio, high = (math.exp(mean + side * reach) for side in (-1, 0, 1))
     return Comparison(ratio=ratio, low=low, high=high, better_origins=int((log_ratios < 0).sum()), origins=n)
 
@@ -80,14 +89,27 @@ def standard_error(differences: Floats, overlapping: int) -> float:
 
     With d_i the differences, n their number, q the neighbours that overlap and h = q + 1:
     variance = (g_0 + 2 sum of max(g_k, 0), k = 1..q) / n, g_k the autocovariances, times the factor of small samples
-    n / (n + 1 - 2 h + h (h - 1) / n) of Harvey, Leybourne & Newbold.
+    n / (n + 1 - 2 h + h (h - 1) / n) of Harvey, Leybourne & Newbold. With q above 1 it is g_0 / (m - 1), m the
+    independent origins.
     """
     n = len(differences)
-    h = min(overlapping, (n - 1) // 2) + 1  # the factor has no meaning where the overlap is half the sample
     centred = differences - differences.mean()
+    if overlapping > _MEASURABLE:
+        return math.sqrt(float(centred @ centred) / n / (independent_origins(n, overlapping) - 1))
+    h = overlapping + 1
     g = [float(centred[k:] @ centred[: n - k]) / n for k in range(h)]
     long_run = g[0] + 2 * sum(max(of_lag, 0.0) for of_lag in g[1:])
     return math.sqrt(long_run / (n + 1 - 2 * h + h * (h - 1) / n))
+
+
+def independent_origins(n: int, overlapping: int) -> float:
+    """Return how many independent origins tell as much as n whose noise is that of the months alone.
+
+    Horizons that share a part 1 - k / (q + 1) of their months with the k-th neighbour make the mean as uncertain as
+    n / (1 + 2 sum of (1 - k / n) (1 - k / (q + 1)), k = 1..q) independent ones (Bayley & Hammersley 1946).
+    """
+    alike = sum((1 - k / n) * (1 - k / (overlapping + 1)) for k in range(1, min(overlapping, n - 1) + 1))
+    return n / (1 + 2 * alike)
 
 
 def finding_of(against_base: Comparison, against_control: Comparison) -> Finding:

@@ -155,15 +155,13 @@ def notes_of(errors: Mapping[str, Errors], decides: Measure) -> list[str]:
     base, mean = (float(errors[name]["wape"].mean()) for name in (BASE.name, MEAN_OF_A_YEAR))
     if decides == "rmsse":
         notes.append(sparse_note(base))
-    weak = [
-        measure
-        for measure in ("wape", "rmsse")
-        if errors[BASE.name][measure].mean() >= errors[MEAN_OF_A_YEAR][measure].mean()
-    ]
+    judged: tuple[Measure, ...] = ("wape", "rmsse")
+    weak = [of for of in judged if errors[BASE.name][of].mean() >= errors[MEAN_OF_A_YEAR][of].mean()]
     if weak:
+        by = " and ".join(MEASURE_NAMES[measure] for measure in weak)
         notes.append(
-            f"By {' and '.join(weak).upper()} demand alone is forecast no better than by the mean of 12 months (WAPE "
-            f"{base:.3f} and {mean:.3f}): what improves such a base need not improve a good forecaster."
+            f"By {by} demand alone is forecast no better than by the mean of 12 months (WAPE {base:.3f}, {mean:.3f}):"
+            " what improves such a base need not improve a good forecaster."
         )
     return notes
 
@@ -180,11 +178,18 @@ def sentence_of(judged: Sequence[JudgedArm], decides: Measure) -> str:
         found = best.against_base[decides]
         return (
             f"Train on {best.what}: {MEASURE_NAMES[decides]} was {1 - found.ratio:.1%} lower than on demand alone "
-            f"({better_at(found)}; 95 % interval of the ratio {interval(found)}){_beyond(best)}."
+            f"({better_at(found)}; 95 % interval of the ratio {interval(found)}){_beyond(best, judged)}."
         )
     harmful = [arm.name for arm in judged if arm.finding == "harms"]
     beware = f"; {', '.join(harmful)} made forecasts worse" if harmful else ""
-    return f"Train on demand alone: no column of the segments improved forecasts beyond chance{beware}."
+    helped = next((arm for arm in judged if arm.against_base[decides].is_better), None)
+    if helped is not None:
+        return (
+            f"Train on demand alone, or on an index without segments: {MEASURE_NAMES[decides]} was "
+            f"{1 - helped.against_base[decides].ratio:.1%} lower on {helped.what}, but not beyond chance lower than on "
+            f"{BY_NAME[helped.control].what}: that segments make it so was not shown{beware}."
+        )
+    return f"Train on demand alone: no column improved forecasts beyond chance{beware}."
 
 
 def interval(found: Comparison) -> str:
@@ -197,10 +202,13 @@ def better_at(found: Comparison) -> str:
     return f"better at {found.better_origins} of {found.origins} origins"
 
 
-def _beyond(arm: JudgedArm) -> str:
+def _beyond(arm: JudgedArm, judged: Sequence[JudgedArm]) -> str:
     if arm.control != BASE.name:
         return f", and lower than on {BY_NAME[arm.control].what}"
-    return "; segments add nothing to that beyond chance"
+    with_segments = [one.name for one in judged if one.finding == "pays" and one.control != BASE.name]
+    if with_segments:
+        return f"; {' and '.join(with_segments)} did so, too"
+    return "; that segments help was not shown"
 
 
 def _against(

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfu_clustering.arrays import Floats, Integers, Objects
 from dfu_clustering.features.demand_block import YEAR_MONTHS, ratio_of
 from dfu_clustering.features.histories import first_sales
 from dfu_clustering.features.panel import Panel
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.forecast_value.point_in_time_scale import point_in_time_scales
-from dfu_clustering.forecast_value.seasonal_index import MOST_BLOCKS, OwnIndex, ShrunkIndex, own_index, shrunk_index
+from dfu_clustering.forecast_value.seasonal_index import MOST_BLOCKS, OwnIndex, ShrunkIndex, own_index
 from dfu_clustering.months import Month
 
 _DFUS_AT_A_TIME = 65_536  # bounds the memory; no number depends on it
@@ -39,29 +38,25 @@ class Demand:
 
     def rows_of(self, dfu_ck: "pd.Series[str]") -> Integers:
         """Return the (n,) places of DFUs in the panel; -1 where it has them not."""
-        keys = pa.array(self.panel.dfu_ck, pa.large_string())
-        found = pc.index_in(pa.array(dfu_ck, pa.large_string(), from_pandas=True), value_set=keys)
-        rows: Integers = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        return rows
+        return places_of(dfu_ck, pd.Series(self.panel.dfu_ck))
 
     def months_up_to(self, month: Month) -> int:
         """Return the number of months up to one."""
         return len(self.panel.as_of(month).months)
 
-    def seasonal_indices(self, rows: Integers, month: Month, group: Integers) -> ShrunkIndex:
-        """Return the indices of DFUs as of a month, shrunk to those of their groups."""
+    def seasonal_indices(self, rows: Integers, month: Month) -> OwnIndex:
+        """Return the DFUs' own indices as of a month."""
         n_months, chunks = self.months_up_to(month), []
         first_of_index = max(n_months - MOST_BLOCKS * YEAR_MONTHS, 0)
         for some in _chunks(rows):
             by_month = self.panel.demand.T[first_of_index:n_months, some]
             length = np.maximum(n_months - self.first[some], 0)
             chunks.append(own_index(by_month, length, calendar_month(month)))
-        own = OwnIndex(
+        return OwnIndex(
             np.concatenate([one.index for one in chunks], axis=1),
             np.concatenate([one.n_blocks for one in chunks]),
             np.concatenate([one.within_variance for one in chunks]),
         )
-        return shrunk_index(own, group)
 
     def scales(self, rows: Integers, month: Month) -> Floats:
         """Return the (n,) scales of DFUs as of a month, units a month."""
@@ -78,9 +73,14 @@ class Demand:
         return frame[["dfu_ck", "month", "demand"]].astype({"dfu_ck": "str", "month": "str"})
 
 
-def index_columns(index: ShrunkIndex) -> dict[str, Floats]:
-    """Return the columns of January to December and of the weight of a DFU's own index."""
-    return {**dict(zip(INDEX_COLUMNS, index.index, strict=True)), "index_weight": index.weight}
+def index_columns(own: OwnIndex, shrunk: ShrunkIndex) -> dict[str, Floats]:
+    """Return the columns of January to December, of the weight of a DFU's own index, and of that index alone."""
+    alone = np.where(own.n_blocks > 0, own.index, np.nan)
+    return {
+        **dict(zip(INDEX_COLUMNS, shrunk.index, strict=True)),
+        "index_weight": shrunk.weight,
+        **dict(zip((f"own_{name}" for name in INDEX_COLUMNS), alone, strict=True)),
+    }
 
 
 def target_rows(dfu_ck: Objects, index: ShrunkIndex, month: Month, horizons: int) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from dfu_clustering.features.panel import Panel
 from dfu_clustering.features.unclustered import features_of_unclustered
 from dfu_clustering.files.summary import Summary, write_summary
 from dfu_clustering.files.tables import write_table
+from dfu_clustering.forecast_value.seasonal_index import shrunk_index
 from dfu_clustering.history.backfills import SALES_FOLDER, backfill_folder, read_index
 from dfu_clustering.history.loading import segment_numbers
 from dfu_clustering.history.one_meaning import OneMeaning
@@ -136,8 +137,9 @@ def _rows(
     features, rows = features[rows >= 0].reset_index(drop=True), rows[rows >= 0]
     named = _segments(source, meaning, features)
     group = named["segment_applied"].fillna(_NO_SEGMENT).to_numpy(np.int64)
-    index = demand.seasonal_indices(rows, parse_month(month), group)
-    columns = {**index_columns(index), "scale": demand.scales(rows, parse_month(month))}
+    own = demand.seasonal_indices(rows, parse_month(month))
+    index = shrunk_index(own, group)
+    columns = {**index_columns(own, index), "scale": demand.scales(rows, parse_month(month))}
     table = pd.concat([named, features.drop(columns="dfu_ck"), pd.DataFrame(columns)], axis="columns")
     targets = target_rows(features["dfu_ck"].to_numpy(), index, parse_month(month), horizons)
     return table, targets

@@ -12,7 +12,7 @@ import pandas as pd
 from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
 from dfu_clustering.features.attributes import clustered_attributes
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
-from dfu_clustering.files.summary import Summary, write_summary
+from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.files.tables import write_json, write_table
 from dfu_clustering.history.backfills import (
     SALES_FOLDER,
@@ -44,6 +44,7 @@ from dfu_clustering.steps.sales_source import CutSales
 
 logger = logging.getLogger(__name__)
 
+_SUCCESSION = "succession.json"  # of a backfill that is finished
 _SILHOUETTE_SAMPLE = 1000  # of the months that continue; nobody reads their silhouette
 _NO_DRIFT = {"refit_psi": math.inf, "refit_far_share": 1.0}  # limits that nothing exceeds
 
@@ -98,9 +99,14 @@ def finish_backfill(
     config: ClusteringConfig, var: Path, backfill_id: str, plan: BackfillPlan, months: list[MonthSummary]
 ) -> BackfillSummary:
     """Let history.load() read a backfill once all its months are there, and say what it extends or replaces."""
-    new = Backfill(id=backfill_id, months=plan.months, config_digest=config.digest())
-    index, succession = read_index(var).followed_by(new)
-    write_index(var, index)
+    path = backfill_folder(var, backfill_id) / _SUCCESSION
+    if path.exists():  # resumed after its end: another may have replaced its months since
+        succession = read_summary(Succession, path)
+    else:
+        new = Backfill(id=backfill_id, months=plan.months, config_digest=config.digest())
+        index, succession = read_index(var).followed_by(new)
+        write_index(var, index)
+        write_summary(succession, path)
     summary = BackfillSummary(
         id=backfill_id,
         months=months,

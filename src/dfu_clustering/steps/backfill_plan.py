@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +195,7 @@ def _store_sales(config: ClusteringConfig, engine: Engine, folder: Path, *, as_o
     """Read the sales once, up to the newest month that is wanted, in one snapshot; in parts where so configured."""
     names = names_of(engine)
     require_own_names(names)
+    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was cut off, perhaps in other parts
     with snapshot(engine) as shared:
         span, shared_name = shared.sales_span(), shared.export()
         for number in range(config.scale.partitions):
