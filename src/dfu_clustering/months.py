@@ -27,6 +27,11 @@ def parse_month(text: str) -> Month:
         ) from error
 
 
+def calendar_month(month: Month) -> int:
+    """Return 1 to 12."""
+    return int(month.astype("datetime64[M]").astype(int)) % 12 + 1
+
+
 def last_day(month: Month) -> date:
     """Return the last day of the month."""
     first_of_next: date = (month.astype("datetime64[M]") + 1).astype("datetime64[D]").astype(object)

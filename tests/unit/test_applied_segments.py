@@ -8,9 +8,9 @@ import pytest
 
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.errors import DataError
+from dfu_clustering.features.histories import select_histories
 from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.features.panel import PanelBuilder
-from dfu_clustering.features.past_months import past_month, past_months
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.segments.applied import LIFE, SegmentSet, apply_segments
 from dfu_clustering.segments.continuation import as_published, continue_published
@@ -34,9 +34,19 @@ def panel():
     return builder.build()
 
 
+def histories_of(panel, config=CONFIG):
+    """Return the histories and the DFUs left out, as a run has them."""
+    return select_histories(
+        panel,
+        window_months=config.time_window_months,
+        season_window_months=config.season_window_months,
+        min_months_history=config.min_months_history,
+    )
+
+
 def known_as_of(panel, month):
-    then = past_month(panel, month, CONFIG)
-    return time_series_features(then.histories), _left_out(then.exclusions)
+    histories, exclusions = histories_of(panel.as_of(month))
+    return time_series_features(histories), _left_out(exclusions)
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +73,14 @@ def test_every_month_has_labels_of_the_one_month_and_no_others(panel, fitted):
     segmentation, _, _ = fitted
     segments = SegmentSet.of(segmentation, CONFIG.labeling)
     allowed = {label.text for label in segments.sizes} | {"inactive"} | {f"new_{tier}_volume" for tier in TIERS}
-    for month in past_months(panel, panel.months[-30::6], CONFIG):
-        applied = apply_segments(segments, time_series_features(month.histories), _left_out(month.exclusions))
+    for month in panel.months[-30::6]:
+        matrix, left_out = known_as_of(panel, month)
+        applied = apply_segments(segments, matrix, left_out)
         assert set(applied["label"]) <= allowed
         assert applied["segment"].tolist() == [LABELS[text].segment_id for text in applied["label"]]
-        sold = set(panel.dfu_ck[(month.panel.demand > 0).any(axis=1)])
+        sold = set(panel.dfu_ck[(panel.as_of(month).demand > 0).any(axis=1)])
         assert set(applied["dfu_ck"]) == sold
-        assert applied["distance"].notna().sum() == len(month.histories.dfu_ck)
+        assert applied["distance"].notna().sum() == len(matrix)
 
 
 def test_a_dfu_has_the_same_segment_whoever_is_asked_with_it(panel, fitted):
@@ -132,11 +143,11 @@ def test_a_panel_cut_at_a_month_is_the_panel_of_the_sales_up_to_it(seed):
 def features_of(panel, config):
     """Return keys and bytes of the features; what is refused where nobody can be clustered."""
     try:
-        then = past_month(panel, panel.as_of_month, config)
+        histories, _ = histories_of(panel, config)
     except DataError as refused:
         return refused.rule
     # the calendar months differ: the shorter panel ends in the same month as the longer one
-    matrix = time_series_features(replace(then.histories, as_of_month=np.datetime64("2026-10", "M")))
+    matrix = time_series_features(replace(histories, as_of_month=np.datetime64("2026-10", "M")))
     return {name: matrix[name].to_numpy().tobytes() for name in matrix.select_dtypes("number")}, list(matrix["dfu_ck"])
 
 

@@ -16,6 +16,7 @@ from dfu_clustering.features.demand_block import YEAR_MONTHS
 from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.kernels import feature_columns
 from dfu_clustering.features.season import LEAST_SEASON_MONTHS, Columns
+from dfu_clustering.months import calendar_month
 
 DEFAULT_CHUNK_ROWS = 4_096  # a few arrays of 4,096 DFUs x 36 months stay in a core's cache; larger is no faster
 
@@ -176,12 +177,8 @@ def _chunk_features(histories: Histories, season_months: Integers, dfus: NDArray
         np.ascontiguousarray(histories.demand.T[-max(n, of_season) :, dfus]),
         history_months=n,
         season_months=of_season,
-        as_of_calendar_month=_calendar_month(histories),
+        as_of_calendar_month=calendar_month(histories.as_of_month),
     )
-
-
-def _calendar_month(histories: Histories) -> int:
-    return int(histories.as_of_month.astype("datetime64[M]").astype(int)) % 12 + 1
 
 
 def _require_chunk_rows(chunk_rows: int) -> None:

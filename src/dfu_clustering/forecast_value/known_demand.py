@@ -19,6 +19,7 @@ from dfu_clustering.forecast_value.point_in_time_scale import (
     point_in_time_scales,
     recent_means,
 )
+from dfu_clustering.months import calendar_month
 
 LAGS_MONTHS: Final = (0, 1, 2, 5, 11)
 MEANS_MONTHS: Final = (3, 6, 12)
@@ -42,7 +43,7 @@ class KnownDemand:
     @classmethod
     def of(cls, panel: Panel) -> "KnownDemand":
         """Return the demand of a panel."""
-        return cls(panel.demand.T, int(panel.months[0].astype(int)) % YEAR_MONTHS + 1)
+        return cls(panel.demand.T, calendar_month(panel.months[0]))
 
     @cached_property
     def lengths(self) -> Integers:

@@ -12,7 +12,7 @@ from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.forecast_value.point_in_time_scale import point_in_time_scales
 from dfu_clustering.forecast_value.seasonal_index import MOST_BLOCKS, OwnIndex, ShrunkIndex, own_index
-from dfu_clustering.months import Month
+from dfu_clustering.months import Month, calendar_month
 
 _DFUS_AT_A_TIME = 65_536  # bounds the memory; no number depends on it
 
@@ -104,11 +104,6 @@ def target_rows(dfu_ck: Objects, index: ShrunkIndex, month: Month, horizons: int
         "target_ratio": ratio_of(of_target, now, otherwise=np.nan).T.ravel(),
     }
     return pd.DataFrame(columns).astype(dict.fromkeys(("dfu_ck", "as_of_month", "month"), "str"))
-
-
-def calendar_month(month: Month) -> int:
-    """Return 1 to 12."""
-    return int(month.astype("datetime64[M]").astype(int)) % YEAR_MONTHS + 1
 
 
 def _chunks(rows: Integers) -> list[Integers]:

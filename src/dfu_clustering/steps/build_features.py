@@ -18,6 +18,7 @@ from dfu_clustering.features.dfu_keys import keys_digest
 from dfu_clustering.features.histories import NOT_IN_DIM_DFU, Exclusions, Histories, select_histories, window_of
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_features
 from dfu_clustering.features.panel import Panel
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
 from dfu_clustering.loads.sales_loads import SalesState, require_unchanged
@@ -246,7 +247,7 @@ def _report(panel: Panel, summary: FeatureSummary, dfu_table: str) -> None:
 
 def _pictured_demand(panel: Panel, histories: Histories) -> pd.DataFrame:
     keys = pd.Series(histories.dfu_ck, dtype="str")
-    rows = pc.index_in(pa.array(keys), value_set=pa.array(pd.Series(panel.dfu_ck, dtype="str"))).to_numpy()
+    rows = places_of(keys, pd.Series(panel.dfu_ck))
     months = panel.months[-_PICTURED_MONTHS:]
     demand = zip(months, panel.demand.T[-len(months) :], strict=True)
     return pd.DataFrame({"dfu_ck": keys, **{str(month): of_month[rows] for month, of_month in demand}})

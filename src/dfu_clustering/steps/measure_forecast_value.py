@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.features.attributes import add_attributes, clustered_attributes
+from dfu_clustering.features.attributes import clustered_attributes
 from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.progress import progress
 from dfu_clustering.forecast_value.evaluation import DEFAULT_SEEDS, Design, Errors, evaluate
@@ -197,11 +197,5 @@ def attributes_of_clusters(read: SalesRead, panel: Panel, config: ClusteringConf
     """Return the attributes of the DFUs where the clustered space has any."""
     if not clustered_attributes(config):
         return None
-    joined = add_attributes(
-        pd.DataFrame({"dfu_ck": panel.dfu_ck}),
-        read.items.to_pandas(),
-        read.dfus.to_pandas(),
-        item_attributes=config.warehouse.features_of("item"),
-        dfu_attributes=config.warehouse.features_of("dfu"),
-    )
+    joined = read.with_attributes(pd.DataFrame({"dfu_ck": panel.dfu_ck}), config.warehouse)
     return joined.drop(columns="dfu_ck")

@@ -7,11 +7,11 @@ from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.panel import Panel, PanelBuilder
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.progress import progress
 from dfu_clustering.months import Month, parse_month
 from dfu_clustering.warehouse.snapshot import WHOLE, Part, SalesSpan
@@ -78,8 +78,7 @@ class CutSales:
 
     def with_attributes(self, features: pd.DataFrame, names: WarehouseNames) -> pd.DataFrame:
         """Return a feature matrix with the attributes of its DFUs added; they are of the names of the reading."""
-        keys, known = (pa.array(frame["dfu_ck"], pa.large_string()) for frame in (features, self.attributes))
-        rows = pc.index_in(keys, value_set=known).to_numpy()
+        rows = places_of(features["dfu_ck"], self.attributes["dfu_ck"])
         of_dfu = self.attributes.drop(columns="dfu_ck").take(rows).set_axis(features.index)
         return pd.concat([features, of_dfu], axis="columns")
 
