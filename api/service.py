@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 from api.database import Database, Keys, Page
 from api.filters import LABEL, Filter, Sort, parse_filters, parse_sort
 from api.problem_details import NotFoundError
-from api.response_cache import Answer, Answers
+from api.response_cache import PAGE_HEADERS, Answer, Answers
 from api.schemas import (
     Changes,
     Cluster,
@@ -34,11 +34,6 @@ from dfu_clustering.runs.run import Run
 
 _LABEL_MONTHS: Final = 24
 _READY_WITHIN_S: Final = 3.0  # health checks wait 5 s (deploy/compose.yaml)
-# besides the policy in the page itself, which allows the scripts that it was written with and no other: what a page
-# cannot say of itself, or should not alone
-_REPORT_HEADERS: Final = {
-    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-}
 _NOBODY: Final[Keys] = np.empty(0, dtype=np.int64)
 
 
@@ -149,7 +144,7 @@ class Segments:
         except FileNotFoundError as error:
             raise NotFoundError(f"The run {path.parent.name} has no report, or it was deleted.") from error
         key = (path.parent.name, found.st_mtime_ns, found.st_size)  # a report can be made again
-        return self._reports.get(key, lambda: Answer(path.read_bytes(), "text/html", _REPORT_HEADERS))
+        return self._reports.get(key, lambda: Answer(path.read_bytes(), "text/html", PAGE_HEADERS))
 
 
 def _clusters(view: View) -> Clusters:
