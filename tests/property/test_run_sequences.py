@@ -223,8 +223,9 @@ class Sequences(RuleBasedStateMachine):
     def end_override(self, pick, kill):
         held = [one for one in self.overrides if not one.ended]
         override = held[pick % len(held)]
-        how = {"owner": "Bob", "reason": "the customer is gone", "dry_run": False}
-        ended = override_labels.end_override(self.runs, self.engine, override.id, **how)
+        ended = override_labels.end_override(
+            self.runs, self.engine, override.id, owner="Bob", reason="the customer is gone", dry_run=False
+        )
         override.ended = True
         self.publish_override(override_labels.open_override(self.runs, f"{override.id}-end"), ended, kill)
         self.seen.append("override ended")
