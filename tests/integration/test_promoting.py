@@ -5,8 +5,12 @@ import sys
 
 import pandas as pd
 import pytest
+from fastapi.testclient import TestClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import SecretStr
 
+from api.app import create_app
+from api.settings import ApiSettings
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.history import load
@@ -14,6 +18,8 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.override_labels import enter_override, open_override, override_request
+from dfu_clustering.warehouse.connect import connect_engine
 from flows.override_labels import override_labels
 from flows.promote_run import promote_run
 from flows.restore_assignments import restore_assignments
@@ -65,6 +71,14 @@ class Desk:
             fetch(self.url, "SELECT dfu_ck, cluster_assignment FROM dim_dfu WHERE cluster_assignment IS NOT NULL")
         )
 
+    def ask(self, path):
+        """Return what the API answers."""
+        settings = ApiSettings(database_url=SecretStr(self.url), runs=self.runs)
+        with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+            answer = client.get(f"/domains/dfu/{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def machine_labels(self, name):
         table = self.run(name).table(RunFile.LABELS)
         return dict(zip(table["dfu_ck"], table["cluster_label"], strict=True))
@@ -95,6 +109,13 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     override_labels("Ada", "one customer", "inactive", "2099-12", dfu_cks=(min(changed),))
     assert desk.labels() == before | {min(changed): "inactive"}
     assert desk.newest.same_labels
+    shown = desk.ask(min(changed))
+    assert (shown["label"], shown["cluster_id"], shown["machine_label"]) == ("inactive", 9, before[min(changed)])
+    assert (shown["override"]["owner"], shown["override"]["until_month"]) == ("Ada", "2099-12")
+    assert shown["labels"][-1]["label"] == "inactive"
+    (listed,) = desk.ask("overrides")["overrides"]
+    assert (listed["dfus"], listed["published"], listed["agreeing"], listed["ended_by"]) == (1, True, 0, None)
+    assert desk.ask("clusters/changes")["updated"] == len(before)  # of the publish of the run
 
     promoted = promote_run(name, override_reason="looked at both")
     assert desk.newest.run == name
@@ -120,6 +141,8 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     assert ended.override.ended.owner == "Bob"
     assert desk.labels()[min(changed)] == desk.machine_labels(desk.newest.run)[min(changed)]
     assert desk.newest.overrides == ()
+    assert desk.ask(min(changed))["override"] is None
+    assert desk.ask("overrides")["overrides"][0]["ended_by"] == "Bob"
 
 
 def test_run_that_was_not_labelled_or_is_unknown_cannot_be_promoted(desk):
@@ -148,12 +171,14 @@ def test_settings_that_need_other_features_are_refused(desk):
         ({"until_month": "2000-01", "filters": {"loc": "x"}}, "in the month that is published, or in a later one"),
         ({"label": None}, "must have a label and a last month"),
         ({"end": "none"}, "both"),
+        ({"filters": {"loc": "x"}, "owner": "two\nlines"}, r"none with loc = 'x'"),
     ],
 )
 def test_override_that_cannot_be_is_refused_with_what_to_do_and_enters_nothing(desk, wanted, message):
-    some = next(iter(desk.newest.labels))
+    asked = {"label": next(iter(desk.newest.labels)), "until_month": "2099-12", "owner": "Ada", "reason": "a reason"}
+    asked |= {"dfu_cks": (), "filters": None, "end": None}
     with pytest.raises(DataError, match=message):
-        override_labels("Ada", "a reason", **{"label": some, "until_month": "2099-12", **wanted})
+        enter_override(open_override(desk.runs, "x"), connect_engine(desk.url), override_request(**(asked | wanted)))
     lines = (desk.runs / "overrides.jsonl").read_text().count("\n")
     assert lines == 2  # of the test before: entered, ended
 

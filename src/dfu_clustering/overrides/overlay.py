@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from dfu_clustering.arrays import Integers
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.overrides.override import Override
@@ -55,26 +56,25 @@ def lay_over(labels: pd.DataFrame, overrides: Sequence[Override]) -> Overlay:
         labels: dfu_ck, cluster_id, cluster_label of the machine, each DFU once.
         overrides: In the order of their entry.
     """
-    overridden = _overridden(labels, overrides)
+    overridden = _overridden(overrides)
+    if overridden.empty:
+        return Overlay(labels, overridden, tuple(overrides))
     place = places_of(overridden["dfu_ck"], labels["dfu_ck"])
     known = place >= 0
-    texts = labels["cluster_label"].to_numpy(dtype=object)
-    machine = np.full(len(place), None, dtype=object)
-    machine[known] = texts[place[known]]
-    overridden["machine_label"] = pd.Series(machine, dtype="str")
-    return Overlay(_replaced(labels, overridden, place), overridden[list(OVERRIDDEN_COLUMNS)], tuple(overrides))
+    overridden.loc[known, "machine_label"] = labels["cluster_label"].iloc[place[known]].to_numpy(dtype=object)
+    return Overlay(_replaced(labels, overridden, place), overridden, tuple(overrides))
 
 
-def _overridden(labels: pd.DataFrame, overrides: Sequence[Override]) -> pd.DataFrame:
+def _overridden(overrides: Sequence[Override]) -> pd.DataFrame:
+    """Return OVERRIDDEN_COLUMNS, in which the machine's label is still missing."""
     of_dfu = {key: override for override in overrides for key in override.dfu_cks}
-    rows = [(key, one.label, one.id, one.owner, one.reason, one.until_month) for key, one in sorted(of_dfu.items())]
-    columns = [name for name in OVERRIDDEN_COLUMNS if name != "machine_label"]
-    return pd.DataFrame(rows, columns=columns, dtype="str")
+    rows = [
+        (key, None, one.label, one.id, one.owner, one.reason, one.until_month) for key, one in sorted(of_dfu.items())
+    ]
+    return pd.DataFrame(rows, columns=list(OVERRIDDEN_COLUMNS), dtype="str")
 
 
-def _replaced(labels: pd.DataFrame, overridden: pd.DataFrame, place: "np.ndarray") -> pd.DataFrame:
-    if overridden.empty:
-        return labels
+def _replaced(labels: pd.DataFrame, overridden: pd.DataFrame, place: Integers) -> pd.DataFrame:
     number = np.array([LABELS[label].segment_id for label in overridden["label"]])
     text = overridden["label"].to_numpy(dtype=object)
     known = place >= 0

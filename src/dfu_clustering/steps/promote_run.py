@@ -8,7 +8,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import sha256
-from dfu_clustering.quality.gate_reports import SUITES, GatePolicy, require_passed
+from dfu_clustering.quality.gate_reports import BEFORE_LABELS, GatePolicy, require_passed
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import publication_of_run, wanted_run_id
@@ -18,7 +18,6 @@ from dfu_clustering.runs.run import Run, RunName
 logger = logging.getLogger(__name__)
 
 _SHOWN: Final = 5
-_JUDGED_AGAIN: Final = "assignments"
 
 
 def find_run(runs: Path, wanted: str) -> Run:
@@ -70,9 +69,8 @@ def require_sources_passed(run: Run, policy: GatePolicy) -> None:
         DataError: A suite was not judged.
         DataQualityError: One has failed.
     """
-    reports = [report for report in run.gate_reports() if report.suite != _JUDGED_AGAIN]
-    wanted = [suite for suite in SUITES if suite != _JUDGED_AGAIN and suite not in policy.skip_suites]
-    missing = sorted(set(wanted) - {report.suite for report in reports})
+    reports = [report for report in run.gate_reports() if report.suite in BEFORE_LABELS]
+    missing = sorted(set(BEFORE_LABELS) - {report.suite for report in reports})
     if missing and policy.override_reason is None:
         raise DataError(
             "A run that is promoted must have passed the gates",
@@ -80,7 +78,7 @@ def require_sources_passed(run: Run, policy: GatePolicy) -> None:
             keys=missing,
             remedy="run it again without skip_suites, or give an override_reason",
         )
-    require_passed([report for report in reports if report.outcome != "overridden" and report.suite in wanted])
+    require_passed(reports)
 
 
 def config_of(run: Run) -> ClusteringConfig:

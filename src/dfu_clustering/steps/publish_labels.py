@@ -13,7 +13,7 @@ from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.record import PublishRecord
-from dfu_clustering.publishing.staging import LABEL_COLUMNS, require_valid_labels
+from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
@@ -78,11 +78,9 @@ def overlay_of(files: RunFolder, overrides: Sequence[Override]) -> Overlay:
     """Return the labels of a run as they are published with overrides on top.
 
     Raises:
-        DataError: The file of labels is unreadable or lacks a column, or holds none, or holds a DFU twice.
+        DataError: The file of labels is missing or unreadable, or lacks a column.
     """
-    labels = files.table(RunFile.LABELS, LABEL_COLUMNS)
-    require_valid_labels(labels)
-    return lay_over(labels, overrides)
+    return lay_over(files.table(RunFile.LABELS, LABEL_COLUMNS), overrides)
 
 
 def line_of_run(run: Run, overlay: Overlay, *, load_id: str | None) -> Publication:

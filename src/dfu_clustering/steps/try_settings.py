@@ -15,7 +15,7 @@ from dfu_clustering.config.clustering import ClusteringConfig, HistorySettings
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.loads.sales_loads import SalesState
-from dfu_clustering.quality.gate_reports import SUITES
+from dfu_clustering.quality.gate_reports import BEFORE_LABELS
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import BUILD_FEATURES, FIND_PUBLISHED, READ_SALES_STATE, once
@@ -28,7 +28,6 @@ from dfu_clustering.steps.find_published import find_standing_runs
 from dfu_clustering.steps.promote_run import find_run
 
 _SHARED: Final = (RunFile.MATRIX, RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED)
-_JUDGED_AGAIN: Final = "assignments"
 
 
 def find_base(engine: Engine, runs: Path, tracking: TrackingConfig, wanted: str | None) -> Run:
@@ -78,10 +77,8 @@ def begin_try(run: Run, base: Run, engine: Engine, tracking: TrackingConfig) -> 
     note_published(run, find_standing_runs(engine, run.runs, tracking))
     run.once(READ_SALES_STATE, lambda: base.find_result(READ_SALES_STATE) or SalesState.unknown(base.known_month))
     _take_features(run, base)
-    for suite in SUITES:
-        report = base.gate_report(suite)
-        if report is not None and suite != _JUDGED_AGAIN:
-            run.write_gate_report(report)
+    for report in filter(None, map(base.gate_report, BEFORE_LABELS)):
+        run.write_gate_report(report)
     run.once(FIND_PUBLISHED, lambda: PublishedChoice(run=base.name))
     return PublishedFiles(base)
 
