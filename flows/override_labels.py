@@ -1,4 +1,4 @@
-"""The flow override-labels: a person sets the label of some DFUs, for a time and for a reason, or ends that."""
+"""The flow override-labels: a person sets the label of some DFUs, for a time and for a reason."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.overrides.override import Name, Reason
 from dfu_clustering.runs.run import short_run_id, var_folder
-from dfu_clustering.steps.override_labels import OverrideSummary, Wanted, open_override, override_request
+from dfu_clustering.steps.override_labels import OverrideSummary, Wanted, open_override
 from flows.cli import run_by_hand
 from tasks import overriding
 from tasks.support.artifacts import show_override
@@ -19,8 +19,7 @@ Key = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 def _run_name() -> str:
-    wanted = runtime.flow_run.parameters
-    return f"end override {wanted['end']}" if wanted.get("end") else f"override to {wanted.get('label')}"
+    return f"override to {runtime.flow_run.parameters.get('label')}"
 
 
 @flow(
@@ -29,41 +28,32 @@ def _run_name() -> str:
     **WATCHED,
 )
 def override_labels(
+    label: Annotated[str, Field(min_length=1, max_length=200)],
+    until_month: AsOfMonth,
     owner: Name,
     reason: Reason,
-    label: str | None = None,
-    until_month: AsOfMonth | None = None,
     dfu_cks: tuple[Key, ...] = (),
-    filters: dict[str, str | None] | None = None,
-    end: Annotated[str, Field(min_length=1, max_length=200)] | None = None,
+    filters: dict[str, str | None] = {},  # noqa: B006  (never changed; Prefect's form shows it as an empty mapping)
     publish: bool = True,  # noqa: FBT001, FBT002  (parameters of a flow are given by name)
     dry_run: bool = False,  # noqa: FBT001, FBT002
 ) -> OverrideSummary:
-    """Set the label of some DFUs by hand until a month, or end that; the clusters and their figures stay as they are.
+    """Set the label of some DFUs by hand until a month; the clusters and their figures stay as they are.
 
     Args:
-        owner: Your name.
-        reason: Why you know better; kept with the override and shown with each of its DFUs.
         label: The label, one of those that are published.
         until_month: The last as-of month in which it holds, as YYYY-MM; after it the machine's label is back.
+        owner: Your name.
+        reason: Why you know better; kept with the override and shown with each of its DFUs.
         dfu_cks: Keys of the DFUs.
         filters: Or columns of the DFU table and their exact values, {"loc": "DC10", "brand": "Cola"}. The DFUs that
             have them now get the label; those that come later do not.
-        end: Instead of all that: the id of an override that ends now.
         publish: Write it to the warehouse at once, on top of the labels that are published. Off: with the next run.
         dry_run: Show which labels would change, but enter and write nothing.
     """
-    config, runs = load_config(), var_folder() / "runs"
-    wanted = override_request(label, until_month, owner=owner, reason=reason, dfu_cks=dfu_cks, filters=filters, end=end)
-    if isinstance(wanted, Wanted):
-        folder = open_override(runs, short_run_id(runtime.flow_run.id))
-        override = overriding.enter_override(config, folder, wanted, dry_run=dry_run)
-    else:
-        folder = open_override(runs, f"{wanted}-end")
-        override = overriding.end_override(config, wanted, runs=runs, owner=owner, reason=reason, dry_run=dry_run)
-    summary = OverrideSummary(override=override, as_of_month=None, published=None, waits="publish is off")
-    if publish or dry_run:
-        summary = overriding.publish_overrides(config, folder, override, dry_run=dry_run)
+    config, folder = load_config(), open_override(var_folder() / "runs", short_run_id(runtime.flow_run.id))
+    wanted = Wanted(label=label, until_month=until_month, owner=owner, reason=reason, dfu_cks=dfu_cks, values=filters)
+    override = overriding.enter_override(config, folder, wanted, dry_run=dry_run)
+    summary = overriding.publish_overrides(config, folder, override, publish=publish, dry_run=dry_run)
     show_override(summary, config.warehouse.tables.dfu)
     return summary
 

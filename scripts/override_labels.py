@@ -21,7 +21,6 @@ from dfu_clustering.steps.override_labels import (
     end_override,
     enter_override,
     open_override,
-    override_request,
     publish_overrides,
 )
 from scripts.label_counts import show_label_counts
@@ -47,25 +46,23 @@ def main() -> None:
 
 
 def _override(options: argparse.Namespace, config: ClusteringConfig, runs: Path) -> OverrideSummary:
-    asked = {"owner": options.owner or "", "reason": options.reason or ""}
-    wanted = override_request(
-        options.label,
-        options.until,
-        dfu_cks=[*options.dfu, *_keys_in(options.dfus)],
-        filters=dict(options.filter),
-        end=options.end,
-        **asked,
-    )
+    who = {"owner": options.owner or "", "reason": options.reason or ""}
     engine, dry_run = warehouse_engine(config), options.dry_run
-    if isinstance(wanted, Wanted):
-        folder = open_override(runs, short_run_id(uuid4()))
-        override = enter_override(folder, engine, wanted, dry_run=dry_run)
+    if options.end:
+        folder = open_override(runs, f"{options.end}-end")
+        override = end_override(runs, engine, options.end, dry_run=dry_run, **who)
     else:
-        folder = open_override(runs, f"{wanted}-end")
-        override = end_override(runs, engine, wanted, dry_run=dry_run, **asked)
-    if options.no_publish and not dry_run:
-        return OverrideSummary(override=override, as_of_month=None, published=None, waits="--no-publish was given")
-    return publish_overrides(folder, engine, config.tracking, override, dry_run=dry_run)
+        folder = open_override(runs, short_run_id(uuid4()))
+        wanted = Wanted(
+            label=options.label or "",
+            until_month=options.until or "",
+            dfu_cks=[*options.dfu, *_keys_in(options.dfus)],
+            values=dict(options.filter),
+            **who,
+        )
+        override = enter_override(folder, engine, wanted, dry_run=dry_run)
+    publish = not options.no_publish
+    return publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)
 
 
 def _keys_in(file: Path | None) -> list[str]:
@@ -89,7 +86,7 @@ def _show_list(overrides: list[Override]) -> None:
 
 def _arguments() -> argparse.ArgumentParser:
     arguments = parser(__doc__ or "")
-    what = arguments.add_mutually_exclusive_group()
+    what = arguments.add_mutually_exclusive_group(required=True)
     what.add_argument("--label", metavar="LABEL", help="the label, one of those that are published")
     what.add_argument("--end", metavar="ID", help="end this override now; the machine's labels are back")
     what.add_argument("--list", action="store_true", help="list all overrides, and do nothing")

@@ -32,8 +32,8 @@ def end_override(
 
 @task(name="publish-overrides", timeout_seconds=_HOUR_S, **RETRY)
 def publish_overrides(
-    config: ClusteringConfig, folder: Run, override: Override, *, dry_run: bool
+    config: ClusteringConfig, folder: Run, override: Override, *, publish: bool, dry_run: bool
 ) -> overriding.OverrideSummary:
     """Put the overrides of now on top of the labels that are published."""
     engine = warehouse_engine(config.warehouse)
-    return overriding.publish_overrides(folder, engine, config.tracking, override, dry_run=dry_run)
+    return overriding.publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)

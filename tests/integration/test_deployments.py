@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 QUEUES = {  # of each deployment, with its limit
     "backfill-history": ("history", 1),
+    "end-override": ("clustering", 1),
     "manual": ("clustering", 1),
     "measure-forecast-value": ("history", 1),
     "monthly": ("clustering", 1),

@@ -18,8 +18,9 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.override_labels import enter_override, open_override, override_request
+from dfu_clustering.steps.override_labels import Wanted, enter_override, open_override
 from dfu_clustering.warehouse.connect import connect_engine
+from flows.end_override import end_override
 from flows.override_labels import override_labels
 from flows.promote_run import promote_run
 from flows.restore_assignments import restore_assignments
@@ -106,7 +107,7 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     assert tried.published.updated == len(changed)
     assert tried.stability.published_run == first.run
 
-    override_labels("Ada", "one customer", "inactive", "2099-12", dfu_cks=(min(changed),))
+    override_labels("inactive", "2099-12", "Ada", "one customer", dfu_cks=(min(changed),))
     assert desk.labels() == before | {min(changed): "inactive"}
     assert desk.newest.same_labels
     shown = desk.ask(min(changed))
@@ -137,7 +138,7 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
 
     run_flow(as_of_month=first.as_of_month, **any_change())  # a rerun keeps it, too
     assert desk.labels()[min(changed)] == "inactive"
-    ended = override_labels("Bob", "the customer is gone", end=desk.newest.overrides[0])
+    ended = end_override(desk.newest.overrides[0], "Bob", "the customer is gone")
     assert ended.override.ended.owner == "Bob"
     assert desk.labels()[min(changed)] == desk.machine_labels(desk.newest.run)[min(changed)]
     assert desk.newest.overrides == ()
@@ -165,20 +166,18 @@ def test_settings_that_need_other_features_are_refused(desk):
     [
         ({"label": "steady_high", "dfu_cks": ("x",)}, "must give a label that is published"),
         ({"dfu_cks": ("no such key",)}, r"Every dfu_ck must be in dim_dfu.*'no such key'"),
-        ({"filters": {"locc": "DC10"}}, r"did you mean loc"),
-        ({"filters": {"loc": "nowhere"}}, r"none with loc = 'nowhere'"),
+        ({"values": {"locc": "DC10"}}, r"did you mean loc"),
+        ({"values": {"loc": "nowhere"}}, r"none with loc = 'nowhere'"),
         ({}, r"either by their keys or by a filter.*neither"),
-        ({"until_month": "2000-01", "filters": {"loc": "x"}}, "in the month that is published, or in a later one"),
-        ({"label": None}, "must have a label and a last month"),
-        ({"end": "none"}, "both"),
-        ({"filters": {"loc": "x"}, "owner": "two\nlines"}, r"none with loc = 'x'"),
+        ({"until_month": "2000-01", "values": {"loc": "x"}}, "in the month that is published, or in a later one"),
+        ({"until_month": "soon", "values": {"loc": "x"}}, "must be written as YYYY-MM"),
+        ({"values": {"loc": "x"}, "owner": "two\nlines"}, r"none with loc = 'x'"),
     ],
 )
 def test_override_that_cannot_be_is_refused_with_what_to_do_and_enters_nothing(desk, wanted, message):
     asked = {"label": next(iter(desk.newest.labels)), "until_month": "2099-12", "owner": "Ada", "reason": "a reason"}
-    asked |= {"dfu_cks": (), "filters": None, "end": None}
     with pytest.raises(DataError, match=message):
-        enter_override(open_override(desk.runs, "x"), connect_engine(desk.url), override_request(**(asked | wanted)))
+        enter_override(open_override(desk.runs, "x"), connect_engine(desk.url), Wanted(**(asked | wanted)))
     lines = (desk.runs / "overrides.jsonl").read_text().count("\n")
     assert lines == 2  # of the test before: entered, ended
 

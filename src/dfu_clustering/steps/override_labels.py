@@ -79,34 +79,6 @@ class Wanted:
     values: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def override_request(
-    label: str | None,
-    until_month: str | None,
-    *,
-    owner: str,
-    reason: str,
-    dfu_cks: Sequence[str],
-    filters: Mapping[str, str | None] | None,
-    end: str | None,
-) -> Wanted | str:
-    """Return what a form or a command line asks for: a new override, or the id of the one that is to end.
-
-    Raises:
-        DataError: It asks for both, or for neither.
-    """
-    if end is not None and not (label or until_month or dfu_cks or filters):
-        return end
-    if end is not None or label is None or until_month is None:
-        raise DataError(
-            "An override must have a label and a last month, or name an override that is to end",
-            found="both" if end is not None else "neither",
-            remedy="give label and until_month with DFUs, or end alone",
-        )
-    return Wanted(
-        label=label, until_month=until_month, owner=owner, reason=reason, dfu_cks=dfu_cks, values=filters or {}
-    )
-
-
 def open_override(runs: Path, override_id: str) -> Run:
     """Return the folder of an override, where its steps and the labels before it are kept."""
     return Run(runs / _FOLDER / f"override-{override_id}")
@@ -167,7 +139,13 @@ def end_override(runs: Path, engine: Engine, override_id: str, *, owner: str, re
 
 
 def publish_overrides(
-    folder: Run, engine: Engine, tracking: TrackingConfig, override: Override, *, dry_run: bool = False
+    folder: Run,
+    engine: Engine,
+    tracking: TrackingConfig,
+    override: Override,
+    *,
+    publish: bool = True,
+    dry_run: bool = False,
 ) -> OverrideSummary:
     """Publish the labels that stand once more, with the overrides that hold now.
 
@@ -178,12 +156,15 @@ def publish_overrides(
         engine: The warehouse.
         tracking: Where MLflow keeps the labels of a run whose folder is gone.
         override: That was entered or ended.
+        publish: Whether to publish at all; else the next publish has it.
         dry_run: Report what would change with it and write nothing.
 
     Raises:
         OvertakenError: Somebody publishes again and again; the next publish has the override.
         DataError, ConcurrentChangeError, SlowStatementError, CommitUnknownError: As update_assignments().
     """
+    if not (publish or dry_run):
+        return OverrideSummary(override=override, as_of_month=None, published=None, waits="the next publish has it")
     for _ in range(_TRIES - 1):
         try:
             return _publish_overrides(folder, engine, tracking, override, dry_run=dry_run)
