@@ -42,18 +42,23 @@ class KnownLabel(NamedTuple):
     """What a run says of the label of a DFU; what an earlier version did not write is None."""
 
     cluster_id: int
+    cluster_label: str
     abc_class: str | None
     reason: str | None
 
 
 class KnownLabels:
-    """The labels of all DFUs of a run."""
+    """The labels of all DFUs of a run.
+
+    Attributes:
+        table: A row a DFU, with COLUMNS.
+    """
 
     COLUMNS: Final = ("dfu_ck", *KnownLabel._fields)
 
     def __init__(self, labels: pd.DataFrame) -> None:
         """Take a row a DFU, with COLUMNS as far as the run wrote them."""
-        self._table = labels.reindex(columns=list(self.COLUMNS))
+        self.table = labels.reindex(columns=list(self.COLUMNS))
         self._keys = pa.array(labels["dfu_ck"], type=pa.large_string(), from_pandas=True)
 
     def get(self, dfu_ck: str) -> KnownLabel | None:
@@ -61,9 +66,9 @@ class KnownLabels:
         position = pc.index(self._keys, pa.scalar(dfu_ck, self._keys.type)).as_py()
         if position < 0:
             return None
-        row = self._table.iloc[position]
+        row = self.table.iloc[position]
         texts = (None if pd.isna(row[name]) else str(row[name]) for name in ("abc_class", "reason"))
-        return KnownLabel(int(row["cluster_id"]), *texts)
+        return KnownLabel(int(row["cluster_id"]), str(row["cluster_label"]), *texts)
 
 
 def _members(rows: pd.DataFrame) -> list[SegmentMember]:

@@ -13,6 +13,9 @@ from api.problem_details import NotFoundError
 from api.schemas import SegmentMember
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.overrides.overlay import lay_over
+from dfu_clustering.overrides.override import Override
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
@@ -28,10 +31,12 @@ class PublishedRun:
 
     Attributes:
         publication: The ledger's line.
+        brought: The line that brought the labels of the run: the same, or where only overrides changed an earlier one.
     """
 
-    def __init__(self, runs: Path, publication: Publication) -> None:
+    def __init__(self, runs: Path, publication: Publication, brought: Publication | None = None) -> None:
         self.publication = publication
+        self.brought = brought or publication
         self._run = Run(runs / publication.run, as_of_month=publication.as_of_month)
         self._reading = threading.RLock()  # a million members are read once, not by every thread that wants them
 
@@ -70,9 +75,27 @@ class PublishedRun:
         known |= {others.label: others.cluster_id for others in self._read_profiles.lifecycle}
         return known.get(label)
 
+    def override(self, dfu_ck: str) -> Override | None:
+        """Return what a person has set for a DFU in this publish; None where nobody has."""
+        if not self.publication.overrides:
+            return None
+        with self._reading:
+            return self._read_overrides.get(dfu_ck)
+
+    @property
+    def agreeing(self) -> dict[str, int]:
+        """Return by the id of each published override the DFUs to which the run gives the same label by itself."""
+        overridden = Overrides(self._run.runs).named(self.publication.overrides)
+        if not overridden or self._run.find(RunFile.LABELS) is None:
+            return {one.id: 0 for one in overridden}
+        with self._reading:
+            table = lay_over(self._read_labels.table, overridden).overridden
+        same = table.loc[table["machine_label"] == table["label"], "override"].value_counts()
+        return {one.id: int(same.get(one.id, 0)) for one in overridden}
+
     @cached_property
     def changes(self) -> PublishSummary:
-        """What the publish changed.
+        """What the publish that brought the labels changed.
 
         Raises:
             NotFoundError: The run's files are gone.
@@ -111,6 +134,8 @@ class PublishedRun:
         if path is None:
             return None
         row = _row(path, dfu_ck, ["label", "distance", "margin"]) or dict.fromkeys(("label", "distance", "margin"))
+        if override := self.override(dfu_ck):
+            row["label"] = override.label
         return {name: None if value != value else value for name, value in row.items()}
 
     def excluded_reason(self, dfu_ck: str) -> str | None:
@@ -139,7 +164,7 @@ class PublishedRun:
 
     def _restored(self) -> PublishSummary:
         """Return what putting the run's labels back has changed; it is written down after the ledger is."""
-        restore = find_restore(self._run.runs, self.publication)
+        restore = find_restore(self._run.runs, self.brought)
         if restore is not None:
             return restore.published
         raise NotFoundError(f"The labels of run {self.publication.run} were restored; what that changed is not known.")
@@ -147,6 +172,11 @@ class PublishedRun:
     @cached_property
     def _read_profiles(self) -> Segments:
         return self._run.segments()
+
+    @cached_property
+    def _read_overrides(self) -> dict[str, Override]:
+        overrides = Overrides(self._run.runs).named(self.publication.overrides)
+        return {key: override for override in overrides for key in override.dfu_cks}
 
     @cached_property
     def _read_labels(self) -> KnownLabels:

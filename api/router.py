@@ -17,7 +17,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 
 from api.problem_details import ProblemRoute, documented
 from api.response_cache import NOT_MODIFIED
-from api.schemas import Changes, Clusters, Dfu, DfuPage, Pictures, Profiles, SegmentMembers
+from api.schemas import Changes, Clusters, Dfu, DfuPage, OverrideList, Pictures, Profiles, SegmentMembers
 from api.service import Segments
 from api.settings import ApiSettings
 
@@ -164,6 +164,12 @@ def members(
     members.
     """
     return segments.members(label, asked.limit).response(request)
+
+
+@router.get("/overrides", response_model=OverrideList, responses=documented(503))
+def overrides(request: Request, segments: Service) -> Response:
+    """The labels that people have set, the newest first, with who, why, until when, and whether they are published."""
+    return segments.overrides().response(request)
 
 
 @router.get("/{dfu_ck:key}", response_model=Dfu, responses=NOT_MODIFIED | documented(404, 422, 503))

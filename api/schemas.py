@@ -118,12 +118,50 @@ class MonthLabel(BaseModel):
     margin: Margin
 
 
+class SetByHand(BaseModel):
+    """The override by which a DFU has its label."""
+
+    id: Annotated[str, Field(description="with which it can be ended", examples=["0123456789ab"])]
+    owner: Annotated[str, Field(description="who has set it")]
+    reason: Annotated[str, Field(description="why")]
+    until_month: Annotated[str, Field(description="the last as-of month in which it holds", examples=["2027-03"])]
+    entered_at: datetime
+
+
+class Override(SetByHand):
+    """Labels that a person has set."""
+
+    label: Label
+    dfus: Annotated[int, Field(description="DFUs that it is for")]
+    dfu_cks: Annotated[list[str], Field(description="the first 100 of their keys")]
+    published: Annotated[bool, Field(description="whether it is on top of the labels that are published")]
+    agreeing: Annotated[
+        int | None,
+        Field(description="DFUs to which the published run gives the same label by itself; null: not published"),
+    ]
+    ended_by: Annotated[str | None, Field(description="who ended it before its last month; null: nobody has")]
+
+
+class OverrideList(_Answer):
+    """All overrides, the newest first."""
+
+    as_of_month: AsOfMonth
+    overrides: list[Override]
+
+
 class Dfu(_Answer):
     """One DFU: its row, its label with the reason, and what the published run knows of it."""
 
     dfu_ck: str
     label: Annotated[str | None, Field(description="cluster_assignment in the DFU table now; null: none")]
     cluster_id: Annotated[int | None, Field(description="number of its label in the published run; null: it has none")]
+    machine_label: Annotated[
+        str | None,
+        Field(description="label by the published run, also where a person has set another; null: it has none"),
+    ]
+    override: Annotated[
+        SetByHand | None, Field(description="who has set another label and why; null: the label is the run's")
+    ]
     abc_class: Annotated[
         str | None,
         Field(

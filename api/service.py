@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping
 
 from api.database import Database, Keys, Page
 from api.filters import LABEL, Filter, Sort, parse_filters, parse_sort
+from api.overridden import override_list
 from api.problem_details import NotFoundError
 from api.response_cache import PAGE_HEADERS, Answer, Answers
 from api.schemas import (
@@ -25,10 +26,13 @@ from api.schemas import (
     Readiness,
     SegmentMember,
     SegmentMembers,
+    SetByHand,
 )
 from api.settings import ApiSettings
 from api.state import View, Views
 from api.tables import NAMES, DfuRow
+from dfu_clustering.labels.vocabulary import LABELS
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.run import Run
 
@@ -100,6 +104,10 @@ class Segments:
         """Return typical and borderline members of a segment."""
         view = self._views.current()
         return view.answers.get(("members", label, limit), lambda: Answer.of(_members(view, label, limit)))
+
+    def overrides(self) -> Answer:
+        """Return the labels that people have set, also those that no publish has yet."""
+        return Answer.of(override_list(self._views.current(), Overrides(self._runs)))
 
     def page(self, *, filters: str | None, sort: str | None, limit: int, offset: int) -> Answer:
         """Return a page of dim_dfu."""
@@ -184,7 +192,7 @@ def _changes(view: View) -> Changes:
     return Changes(
         as_of_month=view.as_of_month,
         run=run.publication.run,
-        published_at=run.publication.published_at,
+        published_at=run.brought.published_at,
         updated=published.updated,
         unchanged=published.unchanged,
         cleared=published.cleared,
@@ -236,10 +244,13 @@ def _dfu(view: View, database: Database, dfu_ck: str) -> Dfu:
     row = _existing_row(database, dfu_ck)
     run = view.newest
     member, known = (run.member(dfu_ck), run.label(dfu_ck)) if run else (None, None)
+    override = run.override(dfu_ck) if run else None
     return Dfu(
         dfu_ck=dfu_ck,
         label=row[LABEL],
-        cluster_id=known.cluster_id if known else None,
+        cluster_id=LABELS[override.label].segment_id if override else known.cluster_id if known else None,
+        machine_label=known.cluster_label if known else None,
+        override=SetByHand(**override.model_dump(include=set(SetByHand.model_fields))) if override else None,
         abc_class=known.abc_class if known else None,
         reason=known.reason if known else None,
         excluded_reason=run.excluded_reason(dfu_ck) if run else None,

@@ -24,6 +24,7 @@ from api.response_cache import Answers
 from api.settings import ApiSettings
 from dfu_clustering.errors import DataError
 from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.lookup import brought_labels
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +200,10 @@ class Views:
             return known
         same_ledger = self._marks is not None and mark == self._marks.ledger
         kept = {run.publication.model_dump_json(): run for run in known or ()} if same_ledger else {}
-        return [kept.get(line.model_dump_json()) or PublishedRun(self._settings.runs, line) for line in lines]
+        return [
+            kept.get(line.model_dump_json()) or PublishedRun(self._settings.runs, line, brought)
+            for line, brought in zip(lines, brought_labels(lines), strict=True)
+        ]
 
     def _age_s(self) -> float:
         return self._clock() - self._confirmed_at

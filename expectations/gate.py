@@ -15,6 +15,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.warehouse_names import ROLES, Role, WarehouseNames
 from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.months import parse_month
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport, Suite, Value, worst_severity
@@ -135,7 +136,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
     batches = assignments.label_batches(config, labels, clustered, figures.within_margin_share)
     judgement = validator.judge(batches, {})
     if judgement.complete:
-        publishing = preview_publish(run, engine)
+        publishing = preview_publish(run, engine, Overrides(run.runs).holding_in(run.as_of_month))
         judgement += validator.judge([assignments.publishing_batch(config, publishing, _stability(run))], {})
     validator.write_docs()
     return [_report(run, assignments.SUITE, judgement, policy, {}, started)]

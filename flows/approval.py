@@ -16,6 +16,7 @@ from pydantic import Field
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.files.summary import Summary
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, Step
 from dfu_clustering.runs.overtaken import OvertakenError
@@ -63,7 +64,8 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
     """
 
     def wait() -> Answer:
-        changes = preview_publish(run, warehouse_engine(config.warehouse))
+        overrides = Overrides(run.runs).holding_in(run.as_of_month)
+        changes = preview_publish(run, warehouse_engine(config.warehouse), overrides)
         _show(run, changes, patience_s)
         try:
             given = pause_flow_run(wait_for_input=Approval, timeout=patience_s, poll_interval=_POLL_S)

@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 from prefect import Flow
 from prefect.exceptions import ParameterTypeError
+from pydantic import BaseModel
 
+from dfu_clustering.config.loading import merged
 from dfu_clustering.errors import InputError
 from dfu_clustering.files.refusals import as_bad_input
 
@@ -49,7 +51,8 @@ def _parser(flow: Flow[..., Any]) -> argparse.ArgumentParser:
 
 
 def _parameters(flow: Flow[..., Any], given: Sequence[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
-    known = list(inspect.signature(flow.fn).parameters)
+    defaults = inspect.signature(flow.fn).parameters
+    known = list(defaults)
     parameters = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -58,7 +61,14 @@ def _parameters(flow: Flow[..., Any], given: Sequence[str], parser: argparse.Arg
             meant = f" (did you mean {near[0]}=…?)" if near else ""
             parser.error(f"{text!r} must be NAME=VALUE with a parameter of the flow{meant}; --help lists them")
         try:
-            parameters[name] = yaml.safe_load(value)
+            parameters[name] = _filled_up(yaml.safe_load(value), defaults[name].default)
         except yaml.YAMLError as error:
             parser.error(f"{name} must be written in YAML, not {value!r}: {error}")
     return parameters
+
+
+def _filled_up(value: Any, default: Any) -> Any:  # noqa: ANN401  (whatever the flow takes)
+    """Return a section of settings with the keys that were left out: ``labeling='{zero_demand_threshold: 0.1}'``."""
+    if isinstance(default, BaseModel) and isinstance(value, dict):
+        return merged(default.model_dump(), value)
+    return value

@@ -14,14 +14,14 @@ from dfu_clustering.loads.sales_loads import SalesChangedError
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.quality.gate_reports import GatePolicy, Suite
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
-from dfu_clustering.runs.overtaken import OvertakenError, older_month_problem
+from dfu_clustering.runs.overtaken import older_month_problem
 from dfu_clustering.runs.run import Run, short_run_id, var_folder
 from dfu_clustering.runs.summaries import RunSummary
 from flows import approval
 from flows.cli import run_by_hand
+from flows.publishing import publish_and_report
 from flows.settings import settings_as_parameters
 from tasks import clustering, loads, quality
-from tasks.support.artifacts import show_run
 from tasks.support.heartbeat import WATCHED
 from tasks.support.run_names import rename_run, run_name
 
@@ -76,7 +76,7 @@ def cluster_dfus(
     if only_new_load and not dry_run:
         done = loads.published_before(config, state, standing, run_id=run_id, load_id=load_id)
         if done:
-            return loads.nothing_to_do(load_id, done)  # type: ignore[return-value]  # a state becomes the run's own
+            return loads.nothing_to_do(load_id, done)  # type: ignore[return-value]
     run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month, state=state)
     rename_run(run.as_of_month)
     loads.keep_state(run, state, standing)
@@ -93,19 +93,9 @@ def cluster_dfus(
         answer = approval.ask(config, run)
         if not answer.publish:
             return approval.refused(answer)  # type: ignore[return-value]
-    try:
-        published = clustering.update_assignments(
-            config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
-        )
-    except OvertakenError as error:
-        return approval.overtaken(error)  # type: ignore[return-value]
-    if not published.dry_run:
-        loads.end_repeats(load_id, loads.record_publication(run, published))
-    # labels are already published: a page that cannot be made is a failed task and a warning, not a failed run
-    clustering.build_report(config, run, return_state=True)
-    summary = clustering.record_run(config, run)
-    show_run(summary, config.warehouse.tables.dfu)
-    return summary
+    return publish_and_report(  # type: ignore[return-value]  # a state becomes the run's own
+        config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
+    )
 
 
 def _build_of_judged_sales(config: ClusteringConfig, run: Run, policy: GatePolicy, *, chosen: bool) -> None:

@@ -15,3 +15,6 @@ def show_label_counts(summary: PublishSummary, dfu_table: str) -> None:
     print(f"{done}updated {summary.updated}, {done}cleared {summary.cleared}, unchanged {summary.unchanged}")
     print(f"DFUs of the file not found in {dfu_table}: {summary.not_found}")
     print(f"DFUs left without a label: {summary.unlabelled}")
+    if summary.overrides and summary.overrides.overrides:
+        counts = summary.overrides
+        print(f"overrides: {counts.overrides} hold, for {counts.dfus} DFUs; needed no more for {counts.agreeing}")

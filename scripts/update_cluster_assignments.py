@@ -27,7 +27,7 @@ def main() -> None:
     older = None if options.publish_older_month else publish.older_month_problem(engine)
     dry_run = options.dry_run or older is not None
     if dry_run or not options.skip_validation:
-        planned = update_assignments(files, engine, dry_run=True)
+        planned = update_assignments(publish.overlay(), engine, dry_run=True)
         if dry_run:
             show_label_counts(planned, config.warehouse.tables.dfu)
         if not options.skip_validation:

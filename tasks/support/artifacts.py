@@ -12,6 +12,7 @@ from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, Value
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
 from dfu_clustering.steps.backfill import BackfillSummary
+from dfu_clustering.steps.override_labels import OverrideSummary
 from dfu_clustering.steps.restore_labels import RestoreSummary
 from tasks.support.markdown import code, text
 from tasks.support.pictures import picture_markdown
@@ -80,9 +81,50 @@ def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
         "| --- | --- | ---: |",
         *(f"| {text(t.old_label or 'no label')} | {text(t.new_label or 'no label')} | {t.dfus:,} |" for t in moves),
         "",
+        *overrides_lines(published),
         f"- Previous labels: {code(summary.folder)}",
     ]
     return "\n".join(lines)
+
+
+def show_override(summary: OverrideSummary, dfu_table: str) -> None:
+    """Attach what an override changed."""
+    create_markdown_artifact(
+        key="override-labels-summary",
+        markdown=override_markdown(summary, dfu_table),
+        description="Whose label was set by hand",
+    )
+
+
+def override_markdown(summary: OverrideSummary, dfu_table: str) -> str:
+    """Return the report of an override; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
+    one, published = summary.override, summary.published
+    by = one.ended or one
+    lines = [
+        f"# Override {code(one.id)} of {len(one.dfu_cks):,} DFUs {'ended' if one.ended else 'to ' + text(one.label)}",
+        f"By {text(by.owner)}: {text(by.reason)}. Last month: {text(one.until_month)}.",
+        "",
+        *([f"- Not published at once: {text(summary.waits)}"] if summary.waits else []),
+    ]
+    if published is not None:
+        wrote = "would write (dry run)" if published.dry_run else "wrote"
+        changes = f"{published.updated:,} labels, {published.cleared:,} cleared"
+        lines.append(f"- {text(dfu_table)}: {wrote} {changes}; {published.unchanged:,} unchanged")
+        lines += overrides_lines(published)
+    return "\n".join(lines)
+
+
+def overrides_lines(published: PublishSummary) -> list[str]:
+    """Return what a publish says of labels that people have set; nothing where there are none."""
+    counts = published.overrides
+    if counts is None or not counts.overrides:
+        return []
+    agreeing = f", of which {counts.agreeing:,} are needed no more: the machine gives the same label"
+    keys = ", ".join(code(key) for key in counts.agreeing_keys)
+    return [
+        f"- Overrides: {counts.overrides:,} hold, for {counts.dfus:,} DFUs"
+        + (f"{agreeing} ({keys}{', …' if counts.agreeing > len(counts.agreeing_keys) else ''})" if keys else "")
+    ]
 
 
 def show_backfill(summary: BackfillSummary) -> None:
@@ -191,6 +233,7 @@ def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
         *(f"| {text(reason)} | {count:,} |" for reason, count in summary.excluded.items()),
         "",
         *(f"- Note: {text(warning)}" for warning in summary.warnings),
+        *overrides_lines(published),
         f"- Report: {code(report_address(summary) or 'could not be made')}",
         f"- Files: {code(summary.run_folder)}",
         f"- MLflow run: {code(summary.mlflow_run_id or 'not recorded, MLflow did not answer')}",

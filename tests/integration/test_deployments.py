@@ -14,16 +14,26 @@ from tests.integration.prefect_server import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-DEPLOYMENTS = {"backfill-history", "manual", "measure-forecast-value", "monthly", "on-sales-load"} | {
-    "restore-assignments",
-    "watch-sales-load",
+QUEUES = {  # of each deployment, with its limit
+    "backfill-history": ("history", 1),
+    "end-override": ("clustering", 1),
+    "manual": ("clustering", 1),
+    "measure-forecast-value": ("history", 1),
+    "monthly": ("clustering", 1),
+    "on-sales-load": ("clustering", 1),
+    "override-labels": ("clustering", 1),
+    "promote-run": ("clustering", 1),
+    "restore-assignments": ("clustering", 1),
+    "try-settings": ("clustering", 1),
+    "watch-sales-load": ("watching", 1),
 }
+SCHEDULED = {"measure-forecast-value", "monthly", "watch-sales-load"}
 SCHEDULER_SECONDS = 60
 
 
 def deployments(site):
     found = site.server.post("/deployments/filter", {})
-    return {deployment["name"]: deployment for deployment in found if deployment["name"] in DEPLOYMENTS}
+    return {deployment["name"]: deployment for deployment in found if deployment["name"] in QUEUES}
 
 
 def everything(site):
@@ -40,16 +50,8 @@ def test_registering_twice_leaves_no_duplicates(site):
     site.register()
     assert everything(site) == before
     names, schedules, _ = before
-    assert set(names["deployments"]) >= DEPLOYMENTS
-    assert schedules == {
-        "backfill-history": 0,
-        "manual": 0,
-        "measure-forecast-value": 1,
-        "monthly": 1,
-        "on-sales-load": 0,
-        "restore-assignments": 0,
-        "watch-sales-load": 1,
-    }
+    assert set(names["deployments"]) >= set(QUEUES)
+    assert schedules == {name: int(name in SCHEDULED) for name in QUEUES}
     for automation in (LOST_RUN, "dfu-sales-loaded"):
         assert names["automations"].count(automation) == 1
 
@@ -60,15 +62,7 @@ def test_all_runs_of_the_clustering_wait_in_one_queue_that_gives_out_one_at_a_ti
         for queue in site.server.post("/work_queues/filter", {})
     }
     found = {name: limits[deployment["work_queue_id"]] for name, deployment in deployments(site).items()}
-    assert found == {
-        "backfill-history": ("history", 1),
-        "manual": ("clustering", 1),
-        "measure-forecast-value": ("history", 1),
-        "monthly": ("clustering", 1),
-        "on-sales-load": ("clustering", 1),
-        "restore-assignments": ("clustering", 1),
-        "watch-sales-load": ("watching", 1),
-    }
+    assert found == QUEUES
 
 
 def test_monthly_runs_appear_at_six_in_berlin_in_summer_and_in_winter(site):

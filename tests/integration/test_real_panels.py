@@ -18,7 +18,7 @@ from dfu_clustering.runs.run import Run
 from dfu_clustering.standalone.segment import segment
 from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.steps.label_segments import label_segments
-from dfu_clustering.steps.publish_labels import update_assignments
+from dfu_clustering.steps.publish_labels import overlay_of, update_assignments
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.snapshot import newest_month
@@ -79,7 +79,7 @@ def run(labelled, tmp_path):
 
 def test_real_sales_end_as_a_label_for_every_eligible_dfu(panel, run, engine):
     features, training, labels = (run.result(step) for step in (BUILD_FEATURES, TRAIN_MODEL, LABEL_SEGMENTS))
-    published = update_assignments(run, engine)
+    published = update_assignments(overlay_of(run, ()), engine)
 
     assert training.k >= 4
     assert training.figures.true_share >= 0.9
@@ -116,7 +116,7 @@ def test_real_panels_raise_nothing_critical(run, engine):
     config = load_config()
     reports = judge_sources(config, engine, run, GatePolicy(), chosen=False)
     reports += judge_features(run, GatePolicy())
-    update_assignments(run, engine)
+    update_assignments(overlay_of(run, ()), engine)
     reports += judge_assignments(config, engine, run, GatePolicy())
     assert [report.suite for report in reports] == SUITES
     assert [check.name for report in reports for check in report.failures] == []

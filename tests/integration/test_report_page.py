@@ -95,6 +95,26 @@ def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
     assert HOSTILE_KEYS[0] not in page
 
 
+def test_labels_set_by_hand_are_shown_apart_with_who_why_and_the_machine_s_label(run):
+    known = run.table(RunFile.LABELS)
+    (agreed, label), other = known[["dfu_ck", "cluster_label"]].iloc[0], known["dfu_ck"].iloc[-1]
+    facts = {"override": "0123456789ab", "owner": "Ada", "reason": "<b>a new customer</b>", "until_month": "2027-03"}
+    rows = [
+        {"dfu_ck": key, "machine_label": label, "label": new, **facts}
+        for key, new in ((agreed, label), (other, "inactive"))
+    ]
+    assert 'id="overrides"' not in page_of(run)
+    write_table(pd.DataFrame(rows), run.path(RunFile.OVERRIDES))
+    page = page_of(run)
+    assert "<strong>2</strong> DFUs have a label that a person has set, by 1 override" in page
+    assert "For <strong>1</strong> of them the machine now gives the same label" in page
+    assert (
+        f"<td>inactive</td><td>{label}</td><td>Ada</td><td>&lt;b&gt;a new customer&lt;/b&gt;</td><td>2027-03</td>"
+        in page
+    )
+    assert f"<td>{label}</td><td>the same</td>" in page
+
+
 def test_borderline_dfus_are_those_with_the_smallest_margin(run):
     assignments = run.path(RunFile.ASSIGNMENTS)
     members = read_table(assignments, text_columns=frozenset({"dfu_ck"}))

@@ -19,7 +19,7 @@ from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import PublishedChoice
 from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.steps.label_segments import label_segments
-from dfu_clustering.steps.publish_labels import update_assignments
+from dfu_clustering.steps.publish_labels import overlay_of, update_assignments
 from dfu_clustering.steps.record_run import record_early, record_run
 from dfu_clustering.steps.train_model import train_model
 from dfu_clustering.tracking.store import mlflow_store
@@ -66,7 +66,7 @@ def do_all(engine, run):
     train_model(run, CONFIG)
     label_segments(run, CONFIG)
     record = LedgerRecord(Ledger(run.runs), run, line(run.name))
-    run.once(PUBLISH_LABELS, lambda: update_assignments(run, engine, record=record))
+    run.once(PUBLISH_LABELS, lambda: update_assignments(overlay_of(run, ()), engine, record=record))
 
 
 def test_same_data_and_seed_twice_are_the_same_files(engine, finished, tmp_path):

@@ -1,4 +1,6 @@
-"""After any sequence of two loads, stops, kills, retries, restores and runs by hand dim_dfu has the newest labels.
+"""After any sequence of loads, stops, kills, retries, restores, promotions and overrides dim_dfu is as the rules say.
+
+Right is: the newest labels of the machine, with the overrides that hold on top.
 
 The steps are the real ones, in this process, on a real PostgreSQL; a kill is an exception that nothing handles. The
 model is a list of publishes and the rules of decision 34, told once more.
@@ -28,6 +30,7 @@ from hypothesis.stateful import (
 from sqlalchemy import make_url
 
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.errors import DataError
 from dfu_clustering.loads.publication import find_publication, month_to_publish
 from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing import transaction
@@ -38,7 +41,7 @@ from dfu_clustering.runs.manifest import READ_SALES_STATE
 from dfu_clustering.runs.overtaken import OvertakenError, note_published, older_month_problem
 from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps import publish_labels, restore_labels
+from dfu_clustering.steps import override_labels, promote_run, publish_labels, restore_labels
 from dfu_clustering.steps.find_published import find_standing_runs
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement
@@ -48,10 +51,12 @@ pytestmark = pytest.mark.integration
 TRACKING = load_config().tracking
 KEYS = [f"dfu_{number}" for number in range(6)]
 MONTHS = ("2026-08", "2026-09", "2026-10")
-STEPS = 10
+SOME_LABELS = ("low_volume", "high_volume", "new_low_volume")
+STEPS = 12
 
-months, label_sets = st.sampled_from(MONTHS), st.lists(st.sampled_from(["low", "high", "new"]), min_size=6, max_size=6)
+months, label_sets = st.sampled_from(MONTHS), st.lists(st.sampled_from(SOME_LABELS), min_size=6, max_size=6)
 picks = st.integers(0, 99)
+some_keys = st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True)
 
 
 class ProcessEnds(BaseException):
@@ -112,6 +117,29 @@ class Attempt:
     of: object = None
 
 
+@dataclass(eq=False)
+class Line:
+    """A line of the ledger, as the model knows it: whose labels, and which overrides are on top of them."""
+
+    of: Attempt
+    overrides: tuple
+    same_labels: bool = False
+
+    def is_of_same_labels(self, other):
+        return (self.of.run, self.of.restored) == (other.of.run, other.of.restored)
+
+
+@dataclass(eq=False)
+class Override:
+    """An override, as the model knows it."""
+
+    id: str
+    keys: list
+    label: str
+    until: str
+    ended: bool = False
+
+
 class Sequences(RuleBasedStateMachine):
     """Runs and restores that begin, stop, go on, are killed and tried again."""
 
@@ -126,6 +154,7 @@ class Sequences(RuleBasedStateMachine):
         self.runs.mkdir(parents=True)
         self.execute("UPDATE dim_dfu SET cluster_assignment = NULL")
         self.lines, self.begun, self.answered, self.numbers = [], [], {}, count(1)
+        self.dry_runs, self.overrides = [], []
 
     def teardown(self):
         self.engine.dispose()
@@ -136,7 +165,7 @@ class Sequences(RuleBasedStateMachine):
     def announce(self, load, month, labels):
         standing = self.standing()
         month = month_to_publish(month, standing.publications)
-        assert month == max([month, *(line.month for line in self.lines)])
+        assert month == max([month, *(line.of.month for line in self.lines)])
         state = self.state(month)
         done = find_publication(standing.answers, state, load_id=load, config_digest="d", run_id="none")
         assert (done is not None) == (load in self.answered), (load, month)
@@ -148,18 +177,67 @@ class Sequences(RuleBasedStateMachine):
     @rule(month=months, labels=label_sets, older=st.booleans())
     def begin_by_hand(self, month, labels, older):
         attempt = self.begin(month, labels, older=older)
-        later = bool(self.lines) and self.lines[-1].month > month
+        later = bool(self.lines) and self.lines[-1].of.month > month
         assert (older_month_problem(attempt.run) is not None) == later
         if later and not older:
-            self.seen.append("dry run")
-            self.begun.remove(attempt)
-            assert publish_labels.publish_run(attempt.run, self.engine, TRACKING, dry_run=True).dry_run
+            self.make_dry(attempt)
+
+    @rule(month=months, labels=label_sets)
+    def begin_dry(self, month, labels):
+        self.make_dry(self.begin(month, labels))
+
+    @precondition(lambda self: self.dry_runs)
+    @rule(pick=picks)
+    def promote(self, pick):
+        attempt = self.dry_runs.pop(pick % len(self.dry_runs))
+        before = attempt.run.path(RunFile.LABELS).read_bytes()
+        promote_run.reopen(attempt.run)
+        self.begun.append(attempt)
+        self.go_on_with(attempt, None)
+        assert attempt.run.path(RunFile.LABELS).read_bytes() == before
+        self.seen.append("promoted" if self.lines and self.lines[-1].of is attempt else "not promoted")
+
+    @precondition(lambda self: self.lines)
+    @rule(keys=some_keys, pick=picks, until=months, publish=st.booleans(), kill=kills)
+    def override(self, keys, pick, until, publish, kill):
+        self.standing()
+        newest = self.lines[-1]
+        known = sorted({label for label in self.expected(newest).values() if label})
+        override = Override(f"{next(self.numbers):012d}", keys, known[pick % len(known)], until)
+        folder = override_labels.open_override(self.runs, override.id)
+        wanted = override_labels.Wanted(
+            label=override.label, until_month=until, owner="Ada", reason="a new customer", dfu_cks=keys
+        )
+        if until < newest.of.month:
+            with pytest.raises(DataError, match="the month that is published, or in a later one"):
+                override_labels.enter_override(folder, self.engine, wanted)
+            return
+        entered = override_labels.enter_override(folder, self.engine, wanted)
+        self.overrides.append(override)
+        if publish:
+            self.publish_override(folder, entered, kill)
+            self.seen.append("overridden")
+
+    @precondition(lambda self: any(not one.ended for one in self.overrides))
+    @rule(pick=picks, kill=kills)
+    def end_override(self, pick, kill):
+        held = [one for one in self.overrides if not one.ended]
+        override = held[pick % len(held)]
+        ended = override_labels.end_override(
+            self.runs, self.engine, override.id, owner="Bob", reason="the customer is gone", dry_run=False
+        )
+        override.ended = True
+        self.publish_override(override_labels.open_override(self.runs, f"{override.id}-end"), ended, kill)
+        self.seen.append("override ended")
 
     @precondition(lambda self: self.begun)
     @rule(pick=picks, kill=kills)
     def go_on(self, pick, kill):
-        attempt = self.begun[pick % len(self.begun)]
-        allowed = attempt in self.lines or self.may_publish(attempt)
+        self.go_on_with(self.begun[pick % len(self.begun)], kill)
+
+    def go_on_with(self, attempt, kill):
+        done = any(line.of is attempt for line in self.lines)
+        allowed = done or self.may_publish(attempt)
         try:
             with killed(kill):
                 self.publish(attempt)
@@ -169,13 +247,13 @@ class Sequences(RuleBasedStateMachine):
             return
         except (ProcessEnds, CommitUnknownError):
             assert allowed
-            assert attempt not in self.lines
+            assert not done
             self.seen.append(kill)
             if kill in COMMITTED:
                 self.published(attempt)
             return
         assert allowed
-        if attempt in self.lines:
+        if done:
             self.seen.append("published before")
         else:
             self.published(attempt)
@@ -184,7 +262,7 @@ class Sequences(RuleBasedStateMachine):
     @rule(pick=picks)
     def begin_to_restore(self, pick):
         self.standing()
-        line = self.lines[pick % len(self.lines)]
+        line = self.lines[pick % len(self.lines)].of
         earlier, before = restore_labels.find_run_to_restore(self.runs, TRACKING, run=line.run.name, before=None)
         number = next(self.numbers)
         restore = restore_labels.open_restore(self.runs, earlier, str(number))
@@ -198,26 +276,35 @@ class Sequences(RuleBasedStateMachine):
     @invariant()
     def table_and_ledger_are_as_the_rules_say(self):
         standing = self.standing()
-        assert [(line.run, line.restored) for line in standing.publications] == [
-            (line.run.name, line.restored) for line in self.lines
-        ]
-        expected = self.lines[-1].labels if self.lines else dict.fromkeys(KEYS)
+        found = [(line.run, line.restored, line.same_labels, line.overrides) for line in standing.publications]
+        assert found == [(line.of.run.name, line.of.restored, line.same_labels, line.overrides) for line in self.lines]
+        expected = self.expected(self.lines[-1]) if self.lines else dict.fromkeys(KEYS)
         assert dict(self.execute("SELECT dfu_ck, cluster_assignment FROM dim_dfu")) == expected
         assert standing.problem is None
 
+    def expected(self, line):
+        """Return the label of each DFU: the machine's, with overrides on top."""
+        of_dfu = {key: one.label for one in self.overrides if one.id in line.overrides for key in one.keys}
+        return line.of.labels | of_dfu
+
+    def holding(self, month):
+        return tuple(one.id for one in self.overrides if not one.ended and month <= one.until)
+
     def may_publish(self, attempt):
         newest = self.newest()
-        if newest is None or newest is attempt.seen:
-            return attempt.restored or newest is None or newest.month <= attempt.month or attempt.older
-        if attempt.restored or newest.restored:
+        if newest is None:
+            return True
+        if attempt.seen is not None and newest.is_of_same_labels(attempt.seen):
+            return attempt.restored or newest.of.month <= attempt.month or attempt.older
+        if attempt.restored or newest.of.restored:
             return False
-        if newest.month > attempt.month:
-            return attempt.older and newest.began < attempt.began
-        return newest.month < attempt.month or newest.began < attempt.began
+        if newest.of.month > attempt.month:
+            return attempt.older and newest.of.began < attempt.began
+        return newest.of.month < attempt.month or newest.of.began < attempt.began
 
     def published(self, attempt):
         self.seen.append("restored" if attempt.restored else "published")
-        self.lines.append(attempt)
+        self.lines.append(Line(attempt, self.holding(attempt.month)))
         if not attempt.restored:
             self.answered = {load: month for load, month in self.answered.items() if month <= attempt.month}
         if attempt.load_id:
@@ -247,6 +334,24 @@ class Sequences(RuleBasedStateMachine):
         else:
             how = {"load_id": attempt.load_id, "publish_older_month": attempt.older}
             publish_labels.publish_run(attempt.run, self.engine, TRACKING, **how)
+
+    def make_dry(self, attempt):
+        self.seen.append("dry run")
+        self.begun.remove(attempt)
+        assert publish_labels.publish_run(attempt.run, self.engine, TRACKING, dry_run=True).dry_run
+        self.dry_runs.append(attempt)
+
+    def publish_override(self, folder, override, kill):
+        """Put it on top of what stands; after a kill it is tried again, which is seen to finish what was begun."""
+        newest = self.lines[-1]
+        if override.ended or override.holds_in(newest.of.month):
+            self.lines.append(Line(newest.of, self.holding(newest.of.month), same_labels=True))
+        try:
+            with killed(kill):
+                override_labels.publish_overrides(folder, self.engine, TRACKING, override)
+        except (ProcessEnds, CommitUnknownError):
+            self.seen.append(kill)
+            override_labels.publish_overrides(folder, self.engine, TRACKING, override)
 
     def state(self, month):
         # no two looks at the sales are the same: a load is known by its name alone
@@ -298,5 +403,9 @@ def test_dim_dfu_has_the_newest_labels_by_the_rules_and_the_ledger_agrees(
         "before the update",
         "before COMMIT",
         "at COMMIT",
+        "promoted",
+        "not promoted",
+        "overridden",
+        "override ended",
     }
     assert sequences < 200 or set(seen) >= every | {"before the line", "after it"}

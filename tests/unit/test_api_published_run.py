@@ -165,12 +165,12 @@ def test_label_of_a_dfu_has_its_number_class_and_reason(tmp_path):
     told = {"abc_class": ["A", "C"], "reason": ["steady: CV 0.21 <= 0.3; high volume: 320 >= 254", "inactive: …"]}
     write_table(pd.DataFrame(labels | told), tmp_path / RUN / "cluster_labels.csv")
     run = PublishedRun(tmp_path, publication(restored=False))
-    assert run.label("001") == (63, "A", "steady: CV 0.21 <= 0.3; high volume: 320 >= 254")
-    assert run.label("1") == (9, "C", "inactive: …")
+    assert run.label("001") == (63, "high_volume_steady", "A", "steady: CV 0.21 <= 0.3; high volume: 320 >= 254")
+    assert run.label("1") == (9, "inactive", "C", "inactive: …")
     assert run.label("2") is None
 
 
 def test_label_that_an_earlier_version_wrote_has_its_number_only(tmp_path):
     labels = {"dfu_ck": ["a"], "cluster_id": [3], "cluster_label": ["low_volume"]}
     write_table(pd.DataFrame(labels), tmp_path / RUN / "cluster_labels.csv")
-    assert PublishedRun(tmp_path, publication(restored=False)).label("a") == (3, None, None)
+    assert PublishedRun(tmp_path, publication(restored=False)).label("a") == (3, "low_volume", None, None)

@@ -27,7 +27,7 @@ class RunSide:
     """One of two runs.
 
     Attributes:
-        run: What is told of it.
+        run: What is known of it.
         side: Its labels, and what they were judged on.
         settings: As it recorded them; a month of a backfill recorded those of its labels alone.
     """
@@ -95,12 +95,12 @@ def _require_shared(shared: int, before: RunSide, after: RunSide) -> None:
 def _headline(shared: int, changes: pd.DataFrame) -> str:
     if changes.empty:
         return f"All {shared:,} DFUs that have a label in both runs keep it."
-    told = f"{len(changes):,} of {shared:,} DFUs ({len(changes) / shared:.1%}) have another label."
+    counted = f"{len(changes):,} of {shared:,} DFUs ({len(changes) / shared:.1%}) have another label."
     largest, alike = max(changes.groupby(["old_label", "new_label"], sort=True), key=lambda group: len(group[1]))
     cause = changed_words(alike)[0]
     of_them = "all" if cause.dfus == len(alike) else f"{cause.dfus:,}"
     return (
-        f"{told} The largest move: {len(alike):,} from {largest[0]} to {largest[1]}, "
+        f"{counted} The largest move: {len(alike):,} from {largest[0]} to {largest[1]}, "
         f"{of_them} of them because {because(cause)}."
     )
 

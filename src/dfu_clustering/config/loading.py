@@ -36,9 +36,9 @@ def load_config(path: Path | str | None = None, **overrides: Any) -> ClusteringC
     source = Path(path) if path is not None else config_path()
     settings = _read(DEFAULTS_PATH)
     if source.resolve() != DEFAULTS_PATH:
-        settings = _merged(settings, _read(source))
+        settings = merged(settings, _read(source))
     given = {key: value for key, value in overrides.items() if value is not None}
-    return parse_config(_merged(settings, given), source=str(source))
+    return parse_config(merged(settings, given), source=str(source))
 
 
 def parse_config(settings: Mapping[str, Any], *, source: str = "the given settings") -> ClusteringConfig:
@@ -78,13 +78,14 @@ def _read(path: Path) -> dict[str, Any]:
     return section
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tree of settings with other values for some of its keys; sections are merged key by key."""
     result = dict(base)
     for key, value in changes.items():
         plain = value.model_dump() if isinstance(value, BaseModel) else value
         inner = result.get(key)
         nested = isinstance(inner, Mapping) and isinstance(plain, Mapping)
-        result[key] = _merged(inner, plain) if nested else plain  # type: ignore[arg-type]
+        result[key] = merged(inner, plain) if nested else plain  # type: ignore[arg-type]
     return result
 
 

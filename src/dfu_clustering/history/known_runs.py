@@ -44,11 +44,11 @@ class KnownRuns:
         of_run = {line.run: line for line in lines}
         found = {one.run: one for one in self._in_folders()}
         missing = {run: run_without_files(line) for run, line in of_run.items() if run not in found}
-        told = [
+        runs = [
             one.published_as(of_run.get(one.run), stands=bool(lines) and one.run == lines[-1].run)
             for one in (*found.values(), *missing.values())
         ]
-        return sorted([*told, *self._months()], key=lambda one: (one.at, one.run), reverse=True)
+        return sorted([*runs, *self._months()], key=lambda one: (one.at, one.run), reverse=True)
 
     def find(self, name: str) -> KnownRun:
         """Return the run that a person means.

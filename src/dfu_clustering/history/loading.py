@@ -10,7 +10,6 @@ from dfu_clustering.history.one_meaning import OneMeaning, SegmentNumbers
 from dfu_clustering.history.sources import AsOf, MonthSource, month_sources, source_of, wanted_months
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.runs.folder import RunFile
-from dfu_clustering.runs.label_history import HISTORY_COLUMNS
 from dfu_clustering.runs.run import var_folder
 
 
@@ -31,9 +30,10 @@ def load(
         var: The folder of runs and backfills; default: DFU_CLUSTERING_VAR.
 
     Returns:
-        dfu_ck, as_of_month, label, distance, margin, run (of a publish, or the backfill), then the features; with
-        segments_of also segment_applied and label_applied, its segments, and segment_published, the number of
-        ``label``. Months ascending, then keys. A DFU without a row had no label as of that month.
+        dfu_ck, as_of_month, label, distance, margin, machine_label (another where a person had set the label), run (of
+        a publish, or the backfill), then the features; with segments_of also segment_applied and label_applied, its
+        segments, and segment_published, the number of ``label``. Months ascending, then keys. A DFU without a row had
+        no label as of that month.
 
     Raises:
         DataError: A wanted month was neither published nor backfilled, or its files are gone.
@@ -94,7 +94,7 @@ def agreement(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _month(source: MonthSource, features: Sequence[str], meaning: OneMeaning | None) -> pd.DataFrame:
-    frame = source.files.table(RunFile.LABEL_HISTORY)[list(HISTORY_COLUMNS)]
+    frame = source.labels()
     frame = frame.assign(run=pd.Series(source.name, index=frame.index, dtype="str"))
     if meaning is not None:
         frame = _with_segments(frame, meaning.applied_to(source))

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.history.backfills import backfilled_month, read_index
 from dfu_clustering.months import parse_month
+from dfu_clustering.overrides.override import Override
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.runs.archive import EarlierRuns
-from dfu_clustering.runs.folder import RunFolder
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.label_history import HISTORY_COLUMNS, with_overrides
 from dfu_clustering.runs.ledger import Ledger
 
 AsOf = str | tuple[str, str] | list[str] | None
@@ -19,10 +23,26 @@ AsOf = str | tuple[str, str] | list[str] | None
 
 @dataclass(frozen=True)
 class MonthSource:
-    """Where the labels of one month are: the name of the run that published them or of a backfill, and its files."""
+    """Where the labels of one month are.
+
+    Attributes:
+        name: Of the run that published them, or of the backfill.
+        files: Its files, with the labels of the machine.
+        overrides: That are on top of them: those of the publish; of a backfilled month those that counted in it.
+    """
 
     name: str
     files: RunFolder
+    overrides: tuple[Override, ...] = ()
+
+    def labels(self) -> pd.DataFrame:
+        """Return HISTORY_COLUMNS of every DFU that had a label, and machine_label, missing where it had none.
+
+        Raises:
+            DataError: The files are gone or unreadable.
+        """
+        history = self.files.table(RunFile.LABEL_HISTORY)[list(HISTORY_COLUMNS)]
+        return with_overrides(history, self.overrides)
 
 
 def month_sources(var: Path) -> dict[str, MonthSource]:
@@ -42,13 +62,22 @@ def source_of(var: Path, month: str) -> MonthSource:
 
 def _published(var: Path) -> dict[str, MonthSource]:
     earlier = EarlierRuns.in_folder(var, load_config().tracking)
-    runs = {line.as_of_month: earlier.named(line.run) for line in Ledger(var / "runs").publications()}
-    return {month: MonthSource(run.name, run) for month, run in runs.items()}
+    newest = {line.as_of_month: line for line in Ledger(var / "runs").publications()}
+    overrides = Overrides(var / "runs")
+    return {
+        month: MonthSource(line.run, earlier.named(line.run), tuple(overrides.named(line.overrides)))
+        for month, line in newest.items()
+    }
 
 
 def _backfilled(var: Path) -> dict[str, MonthSource]:
+    overrides = Overrides(var / "runs").all()
     return {
-        month: MonthSource(f"backfill {backfill.id}", backfilled_month(var, backfill, month))
+        month: MonthSource(
+            f"backfill {backfill.id}",
+            backfilled_month(var, backfill, month),
+            tuple(override for override in overrides if override.held_in(month)),
+        )
         for month, backfill in read_index(var).by_month().items()
     }
 

@@ -159,7 +159,7 @@ def _features(source: MonthSource, month: str, demand: Demand) -> pd.DataFrame:
 
 def _segments(source: MonthSource, meaning: OneMeaning, features: pd.DataFrame) -> pd.DataFrame:
     """Return key, month, applied segment and published label of the rows."""
-    published = source.files.table(RunFile.LABEL_HISTORY)[["dfu_ck", "as_of_month", "label"]]
+    published = source.labels()
     applied = meaning.applied_to(source).rename(columns={"segment": "segment_applied", "label": "label_applied"})
     rows = features[["dfu_ck"]].merge(applied, how="left", on="dfu_ck", validate="one_to_one")
     rows = rows.merge(published[["dfu_ck", "label"]], how="left", on="dfu_ck", validate="one_to_one")

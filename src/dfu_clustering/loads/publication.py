@@ -29,6 +29,8 @@ class Publication(Summary):
         labels_digest: Which DFU of that table has which label since.
         moved_from: Name of the warehouse whose publishes came before, where it has moved by a dump since.
         began: When the run began, by the warehouse's clock.
+        overrides: Ids of the overrides that are on top of the run's labels.
+        same_labels: Whether only the overrides were others than in the line before: the run's labels stood already.
     """
 
     as_of_month: str
@@ -44,10 +46,17 @@ class Publication(Summary):
     labels_digest: str | None = None
     moved_from: str | None = None
     began: AwareDatetime | None = None
+    overrides: tuple[str, ...] = ()
+    same_labels: bool = False
+
+    def is_of_same_labels(self, other: "Publication") -> bool:
+        """Tell whether the machine's labels are those of another publish, whatever people have set on top of them."""
+        return (self.run, self.restored) == (other.run, other.restored)
 
     def __str__(self) -> str:
         """Return it in the words of a run's state message."""
         how = "restored from" if self.restored else "by"
+        how = f"with other overrides {how}" if self.same_labels else how
         return f"as of {self.as_of_month} {how} run {self.run} at {self.published_at:%Y-%m-%d %H:%M:%S %Z}"
 
 

@@ -33,6 +33,22 @@ class Transition(Summary):
     dfus: int
 
 
+class OverrideCounts(Summary):
+    """Labels that people have set; in no number of the machine's labels.
+
+    Attributes:
+        overrides: Those that hold.
+        dfus: DFUs that have one.
+        agreeing: Of these, whose machine label is the same by now: the override is needed no more.
+        agreeing_keys: The first few of them.
+    """
+
+    overrides: int
+    dfus: int
+    agreeing: int
+    agreeing_keys: tuple[str, ...] = ()
+
+
 class PublishSummary(Summary):
     """What publishing did, or with ``dry_run`` would do.
 
@@ -43,6 +59,7 @@ class PublishSummary(Summary):
         dry_run: Whether the transaction was rolled back on purpose.
         appeared: DFUs in dim_dfu that the run did not know, so that they have no label; None: not asked for.
         appeared_keys: The first few of them.
+        overrides: Labels that people have set; None in publishes of earlier versions.
     """
 
     transitions: tuple[Transition, ...]
@@ -51,6 +68,7 @@ class PublishSummary(Summary):
     dry_run: bool
     appeared: int | None = None
     appeared_keys: tuple[str, ...] = ()
+    overrides: OverrideCounts | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

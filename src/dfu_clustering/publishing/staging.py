@@ -1,8 +1,9 @@
 """New labels beside those in the warehouse, within one transaction: what changes, and what was there before."""
 
 import io
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -68,21 +69,27 @@ def compare_labels(
     connection: Connection,
     names: WarehouseNames,
     labels: pd.DataFrame,
-    *,
-    unknown: Literal["error", "report"],
+    may_be_unknown: Collection[str] | None,
     known_unlabelled: "pd.Series[str] | None",
 ) -> PublishSummary:
     """Return what publishing would do; leaves the temporary table label_changes, which the update works through.
 
+    Args:
+        connection: Within the transaction.
+        names: Of the warehouse.
+        labels: dfu_ck, cluster_label.
+        may_be_unknown: Keys of labels that the DFU table need not have; None: of all.
+        known_unlabelled: Keys of DFUs that rightly have no label; None: those that have appeared are not counted.
+
     Raises:
-        DataError: With unknown="error", a label belongs to a DFU that the DFU table does not have.
+        DataError: A label belongs to another DFU that the DFU table does not have.
     """
     with connection.cursor() as cursor, schema_errors(names):
         _copy_labels(cursor, labels, known_unlabelled)
         cursor.execute(statement(__package__, "label_changes", names))
         not_found = _keys(cursor, _NOT_FOUND)
-        if unknown == "error":
-            _require_known(not_found, names.tables.dfu)
+        if may_be_unknown is not None:
+            _require_known([key for key in not_found if key not in may_be_unknown], names.tables.dfu)
         appeared = _keys(cursor, _APPEARED) if known_unlabelled is not None else None
         cursor.execute(statement(__package__, "label_transitions", names))
         return PublishSummary(

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,13 @@ from sqlalchemy import Engine
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.publishing.lock import LockedTable, publish_lock
-from dfu_clustering.publishing.outcome import CommitUnknownError, ConcurrentChangeError, PublishSummary, first_line
+from dfu_clustering.publishing.outcome import (
+    CommitUnknownError,
+    ConcurrentChangeError,
+    OverrideCounts,
+    PublishSummary,
+    first_line,
+)
 from dfu_clustering.publishing.record import Attempt, PublishRecord
 from dfu_clustering.publishing.staging import begun_transaction, compare_labels, previous_labels, require_valid_labels
 from dfu_clustering.publishing.written import write_labels
@@ -36,6 +43,8 @@ class Publishing:
         least_known_share: Share (0-1) of the labelled DFUs that must be in dim_dfu for it to be their warehouse.
         known_unlabelled: Keys of DFUs that rightly have no label, so that others without one count as new; None: do
             not count them.
+        overrides: How many of the labels people have set, for the report.
+        may_be_unknown: Keys of DFUs that need not be in dim_dfu, also where others are an error.
         record: Hears of it under the lock, before and after the COMMIT; nothing of a dry run.
     """
 
@@ -43,6 +52,8 @@ class Publishing:
     unknown: Literal["error", "report"] = "error"
     least_known_share: float = 0.0
     known_unlabelled: "pd.Series[str] | None" = None
+    overrides: OverrideCounts | None = None
+    may_be_unknown: Collection[str] = ()
     record: PublishRecord | None = None
 
 
@@ -112,7 +123,9 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
             return done
         connection, names = table.connection, table.names
         require_target(connection, names, int(labels["cluster_label"].str.len().max()))
-        report = compare_labels(connection, names, labels, unknown=how.unknown, known_unlabelled=how.known_unlabelled)
+        allowed = how.may_be_unknown if how.unknown == "error" else None
+        report = compare_labels(connection, names, labels, allowed, how.known_unlabelled)
+        report = report.model_copy(update={"overrides": how.overrides})
         _require_known_share(report, len(labels), how.least_known_share, names.tables.dfu)
         if how.dry_run:
             return report.model_copy(update={"dry_run": True})

@@ -13,6 +13,7 @@ Outcome = Literal["passed", "warned", "failed", "overridden"]
 Value = int | float | str | None
 
 SUITES: tuple[Suite, ...] = get_args(Suite)
+BEFORE_LABELS = tuple(suite for suite in SUITES if suite != "assignments")  # judged before a run makes its labels
 
 logger = logging.getLogger(__name__)
 

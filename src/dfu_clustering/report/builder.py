@@ -9,6 +9,7 @@ from dfu_clustering.report.data_quality import data_quality
 from dfu_clustering.report.demand_bands import jsonable, quartile_band, rounded, since_first_sale
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Band, Changes, Charts, DataQuality, Headline, Report, SampledDfu, Status
+from dfu_clustering.report.overrides import overridden
 from dfu_clustering.report.provenance import k_choice, k_curves, parameters, provenance
 from dfu_clustering.report.sample import Selection
 from dfu_clustering.report.segments import heat_map, marks, pattern_matrix, segment_cards
@@ -39,6 +40,7 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
         matrix=pattern_matrix(artifacts),
         heat_map=heat_map(artifacts),
         changes=changed,
+        overridden=overridden(artifacts.overridden),
         quality=quality,
         k_choice=k_choice(artifacts),
         worth=worth_of(artifacts.verdict),

@@ -118,7 +118,7 @@ def _facts(before: ComparedRun, after: ComparedRun) -> list[Beside]:
         ("Groups found before they were named", lambda run: _NOT_RECORDED if run.k is None else str(run.k), "K"),
         ("Code", lambda run: run.code_version or _NOT_RECORDED, ""),
     )
-    return [Beside(name, told(before), told(after), hint) for name, told, hint in facts]
+    return [Beside(name, said(before), said(after), hint) for name, said, hint in facts]
 
 
 def _state(run: ComparedRun) -> str:

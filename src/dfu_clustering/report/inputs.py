@@ -30,6 +30,8 @@ class RunArtifacts:
         run_name: Name of the run folder.
         dfu_table: What the table is called to which labels are published.
         looks: Number of each segment's look, by its cluster_id.
+        overridden: dfu_ck, machine_label, label, override, owner, reason, until_month of DFUs whose label a person has
+            set; None: of an earlier version.
         verdict: What the segments are worth to a forecaster, as measured last; None: never.
     """
 
@@ -46,6 +48,7 @@ class RunArtifacts:
     run_name: str | None = None
     dfu_table: str = "dim_dfu"
     looks: Mapping[int, int] = field(default_factory=dict)
+    overridden: pd.DataFrame | None = None
     verdict: Verdict | None = None
 
     @property

@@ -25,6 +25,38 @@ class Fact(_Part):
     hint: str = ""
 
 
+class OverriddenDfu(_Part):
+    """A DFU whose label a person has set.
+
+    Attributes:
+        agrees: Whether the machine gives the same label by itself.
+    """
+
+    dfu_ck: str
+    machine_label: str | None
+    label: str
+    owner: str
+    reason: str
+    until_month: str
+    agrees: bool
+
+
+class Overridden(_Part):
+    """The labels that people have set.
+
+    Attributes:
+        overrides: Those that hold.
+        dfus: DFUs that have one.
+        agreeing: Of these, those to which the machine gives the same label by itself.
+        rows: Those that agree first, then by key; the first few.
+    """
+
+    overrides: int
+    dfus: int
+    agreeing: int
+    rows: list[OverriddenDfu]
+
+
 class Segment(_Part):
     """One segment as its card shows it.
 
@@ -312,6 +344,7 @@ class Report(_Part):
     matrix: list[PatternRow]
     heat_map: HeatMap
     changes: Changes | None
+    overridden: Overridden | None
     quality: DataQuality
     k_choice: KChoice
     worth: Worth

@@ -60,6 +60,7 @@ class RunFile(StrEnum):
     K_PICTURE = "k_selection_plots.png"
     # publish_labels, build_report, record_run, restore_labels
     PREVIOUS_LABELS = "previous_labels.parquet"  # dfu_ck, cluster_assignment of the rows that a publish changes
+    OVERRIDES = "overrides.csv"  # the DFUs whose label a person has set, with the machine's beside it
     PUBLISH_ATTEMPT = "publish_attempt.json"  # the newest transaction of the publish
     REPORT = "report.html"
     SUMMARY = "summary.json"  # RunSummary
@@ -85,6 +86,11 @@ TEXT_COLUMNS: Final = frozenset(
         "abc_class",
         "old_label",
         "new_label",
+        "machine_label",
+        "label",
+        "override",
+        "owner",
+        "until_month",
         "word",
         "feature",
     }
@@ -103,6 +109,7 @@ _COLUMNS: Final[Mapping[RunFile, tuple[str, ...]]] = {
     RunFile.LABELS: ("dfu_ck", "cluster_id", "cluster_label"),
     RunFile.LABEL_HISTORY: ("dfu_ck", "as_of_month", "label", "distance", "margin"),
     RunFile.LABEL_CHANGES: ("dfu_ck", "old_label", "new_label"),
+    RunFile.OVERRIDES: ("dfu_ck", "machine_label", "label"),
     RunFile.PREVIOUS_LABELS: ("dfu_ck", "cluster_assignment"),
 }
 _PARTS: Final = "parts"

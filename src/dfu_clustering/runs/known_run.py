@@ -73,8 +73,8 @@ class KnownRun(Summary):
         """Return it with what the ledger says of it; a line of None is none."""
         if line is None:
             return self
-        told = {"published_at": line.published_at, "restored": line.restored, "load_id": line.load_id}
-        return self.model_copy(update={**told, "kind": "published", "stands": stands})
+        said = {"published_at": line.published_at, "restored": line.restored, "load_id": line.load_id}
+        return self.model_copy(update={**said, "kind": "published", "stands": stands})
 
 
 class _Features(Summary):

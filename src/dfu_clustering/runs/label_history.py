@@ -1,9 +1,13 @@
 """The label that each DFU had as of a month, as a table that a forecaster can join."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from dfu_clustering.files.keys import places_of
+from dfu_clustering.overrides.overlay import lay_over
+from dfu_clustering.overrides.override import Override
 
 HISTORY_COLUMNS = ("dfu_ck", "as_of_month", "label", "distance", "margin")
 
@@ -27,3 +31,25 @@ def label_history(assignments: pd.DataFrame, labels: pd.DataFrame, as_of_month: 
     frame = frame.sort_values("dfu_ck", ignore_index=True)
     frame["as_of_month"] = pd.Series(as_of_month, index=frame.index, dtype="str")
     return frame[list(HISTORY_COLUMNS)]
+
+
+def with_overrides(history: pd.DataFrame, overrides: Sequence[Override]) -> pd.DataFrame:
+    """Return labels as of a month with what people had set on top, and the machine's label beside each.
+
+    Args:
+        history: HISTORY_COLUMNS of one month.
+        overrides: In the order of their entry.
+
+    Returns:
+        HISTORY_COLUMNS and machine_label, in key order; DFUs that the machine gave no label have a row, too.
+    """
+    overridden = lay_over(history.rename(columns={"label": "cluster_label"}).assign(cluster_id=0), overrides).overridden
+    both = history.assign(machine_label=history["label"])
+    if overridden.empty:
+        return both
+    place = places_of(overridden["dfu_ck"], history["dfu_ck"])
+    label = both["label"].to_numpy(dtype=object)
+    label[place[place >= 0]] = overridden.loc[place >= 0, "label"]
+    both["label"] = pd.Series(label, index=both.index, dtype="str")
+    others = overridden.loc[place < 0, ["dfu_ck", "label"]].assign(as_of_month=history["as_of_month"].iloc[0])
+    return pd.concat([both, others], ignore_index=True).sort_values("dfu_ck", ignore_index=True)

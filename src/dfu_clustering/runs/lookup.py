@@ -33,6 +33,21 @@ def newest_publication(publications: Sequence[Publication]) -> Publication | Non
     return publications[-1] if publications else None
 
 
+def brought_labels(publications: Sequence[Publication]) -> list[Publication]:
+    """Return for each publish the one that brought its labels: itself, unless it only changed the overrides on them."""
+    brought: dict[tuple[str, bool], Publication] = {}
+    for publication in publications:
+        if not publication.same_labels:
+            brought[publication.run, publication.restored] = publication
+    # the newest of a run is that of all its lines: a run publishes once, and what a restore brought is found by its own
+    return [
+        publication
+        if not publication.same_labels
+        else brought.get((publication.run, publication.restored), publication)
+        for publication in publications
+    ]
+
+
 def publications_to_continue(publications: Sequence[Publication], as_of_month: str) -> list[Publication]:
     """Return the publishes whose labels a run as of a month may continue, the one that it should continue first.
 

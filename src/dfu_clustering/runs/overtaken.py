@@ -35,7 +35,7 @@ def require_newest(run: Run, newest: Publication | None, *, publish_older_month:
     """Check that the labels of a run are newer than those published last.
 
     It must be asked under the publish lock. A later month is newer; of the same month it is the run that began later;
-    labels that somebody restored since the run began stay.
+    labels that somebody restored since the run began stay. Other overrides on the same labels are no newer labels.
 
     Args:
         run: The run.
@@ -50,7 +50,7 @@ def require_newest(run: Run, newest: Publication | None, *, publish_older_month:
         return
     if newest.as_of_month > run.as_of_month and not publish_older_month:
         raise _overtaken(newest, "labels of a later month are published")
-    if newest == noted.newest:
+    if noted.newest is not None and newest.is_of_same_labels(noted.newest):
         return
     if newest.restored or (newest.as_of_month >= run.as_of_month and _began_later(newest, noted)):
         raise _overtaken(newest, "other labels were published after this run began")
@@ -63,8 +63,9 @@ def require_nothing_new(run: Run, newest: Publication | None) -> None:
         OvertakenError: Somebody has.
     """
     noted = run.find_result(NOTE_PUBLISHED)
-    if noted is not None and newest is not None and newest != noted.newest:
-        raise _overtaken(newest, "other labels were published after this restore began")
+    if noted is None or newest is None or (noted.newest is not None and newest.is_of_same_labels(noted.newest)):
+        return
+    raise _overtaken(newest, "other labels were published after this restore began")
 
 
 def _began_later(newest: Publication, noted: NotedPublish) -> bool:

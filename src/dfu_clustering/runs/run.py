@@ -145,6 +145,11 @@ class Run(RunFolder):
         """Put another summary in place of the one that a step has left."""
         self._add_to_manifest(step, summary, self.durations_s().get(step.name, 0.0))
 
+    def forget(self, *steps: Step[Any]) -> None:
+        """Take steps out of the manifest, so that they are done again."""
+        left = {name: entry for name, entry in self._manifest().items() if name not in {step.name for step in steps}}
+        write_summary(Manifest(steps=left), self.path(RunFile.MANIFEST))
+
     def has_finished(self, step: Step[Any]) -> bool:
         """Tell whether a step is in the manifest."""
         return step.name in self._manifest()

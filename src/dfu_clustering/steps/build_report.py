@@ -90,6 +90,7 @@ def _artifacts(
         run_name=run.name if run else None,
         dfu_table=dfu_table,
         looks=read_looks(files),
+        overridden=files.find_table(RunFile.OVERRIDES),
         verdict=_newest_verdict(run) if run else None,
     )
 

@@ -100,7 +100,7 @@ class _Read:
 
     def run_side(self, config: RunSettings) -> RunSide:
         """Return it as one of two sides."""
-        return RunSide(self._told(config), self.side, self.settings)
+        return RunSide(self._known(config), self.side, self.settings)
 
     def _fitted(self) -> FittedModel | None:
         try:
@@ -109,7 +109,7 @@ class _Read:
             logger.warning("the clusters of %s are not known: %s", self.files.name, error)
             return None
 
-    def _told(self, config: RunSettings) -> ComparedRun:
+    def _known(self, config: RunSettings) -> ComparedRun:
         known, training = self.known, self.training
         labels = self.side.labels["cluster_label"]
         names = set(labels.unique())

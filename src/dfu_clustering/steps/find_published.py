@@ -11,6 +11,7 @@ from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.history.backfills import find_backfilled_month, newest_backfilled_month
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
@@ -37,7 +38,7 @@ def find_standing_runs(engine: Engine, runs: Path, tracking: TrackingConfig) -> 
     def has_labels_of(publication: Publication) -> bool:
         try:
             earlier = EarlierRuns.in_folder(runs.parent, tracking).named(publication.run)
-            preview = preview_publish(earlier, engine)
+            preview = preview_publish(earlier, engine, Overrides(runs).named(publication.overrides))
         except (DataError, TrackingUnavailableError) as error:
             logger.warning("find_standing cannot compare the labels of %s: %s", publication.run, error)
             return False

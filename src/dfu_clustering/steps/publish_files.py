@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.loads.publication import NOT_YET, Publication
+from dfu_clustering.overrides.overlay import Overlay
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.lock import publish_lock
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.folder import RunFile, RunFolder
@@ -16,7 +18,7 @@ from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.standing import standing_under_lock
 from dfu_clustering.runs.summaries import TrainingMetadata
-from dfu_clustering.steps.publish_labels import line_of_labels, update_assignments
+from dfu_clustering.steps.publish_labels import line_of_labels, overlay_of, update_assignments
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,15 @@ class ProgramPublish:
             if newest is not None and not publish_older_month and self._is_later(newest):
                 raise self._older(newest)
 
-        record = LedgerRecord(Ledger(self.publishes), folder, self._line(folder.name), require_allowed)
-        return update_assignments(self.files, engine, record=record)
+        overlay = self.overlay()
+        record = LedgerRecord(Ledger(self.publishes), folder, self._line(folder.name, overlay), require_allowed)
+        return update_assignments(overlay, engine, record=record)
 
-    def _line(self, name: str) -> Publication:
+    def overlay(self) -> Overlay:
+        """Return the labels as they are published: with the overrides of the flow's runs on top."""
+        return overlay_of(self.files, Overrides(self.runs).holding_in(self._as_of_month()))
+
+    def _line(self, name: str, overlay: Overlay) -> Publication:
         training = self._training()
         line = Publication(
             as_of_month=self._as_of_month(),
@@ -70,7 +77,7 @@ class ProgramPublish:
             labels={},
             published_at=NOT_YET,
         )
-        return line_of_labels(self.files, line)
+        return line_of_labels(self.files, overlay, line)
 
     def _training(self) -> TrainingMetadata | None:
         return self.files.metadata() if self.files.find(RunFile.METADATA) else None

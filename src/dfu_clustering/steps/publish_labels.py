@@ -1,12 +1,16 @@
 """Step 4: the labels go to dim_dfu, and their line into the ledger."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Engine
 
 from dfu_clustering.config.operations import TrackingConfig
-from dfu_clustering.files.tables import sha256
+from dfu_clustering.files.tables import sha256, write_table
 from dfu_clustering.loads.publication import NOT_YET, Publication
+from dfu_clustering.overrides.overlay import Overlay, lay_over
+from dfu_clustering.overrides.override import Override
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.record import PublishRecord
 from dfu_clustering.publishing.staging import LABEL_COLUMNS
@@ -51,15 +55,17 @@ def publish_run(
     def require_allowed(newest: Publication | None) -> None:
         require_newest(run, newest, publish_older_month=publish_older_month)
 
+    overlay = overlay_of(run, Overrides(run.runs).holding_in(run.as_of_month))
     record = LedgerRecord(
         Ledger(run.runs),
         run,
-        line_of_run(run, load_id=load_id),
+        line_of_run(run, overlay, load_id=load_id),
         require_allowed,
         lambda previous: record_early(run, previous, tracking),
     )
+    write_table(overlay.overridden, run.path(RunFile.OVERRIDES))
     return update_assignments(
-        run,
+        overlay,
         engine,
         dry_run=dry_run,
         unknown="report",
@@ -68,7 +74,16 @@ def publish_run(
     )
 
 
-def line_of_run(run: Run, *, load_id: str | None) -> Publication:
+def overlay_of(files: RunFolder, overrides: Sequence[Override]) -> Overlay:
+    """Return the labels of a run as they are published with overrides on top.
+
+    Raises:
+        DataError: The file of labels is missing or unreadable, or lacks a column.
+    """
+    return lay_over(files.table(RunFile.LABELS, LABEL_COLUMNS), overrides)
+
+
+def line_of_run(run: Run, overlay: Overlay, *, load_id: str | None) -> Publication:
     """Return what a run's line in the ledger says, but for what only its publish knows.
 
     Raises:
@@ -77,6 +92,7 @@ def line_of_run(run: Run, *, load_id: str | None) -> Publication:
     noted, name = run.find_result(NOTE_PUBLISHED), RunName.parse(run.name)
     return line_of_labels(
         run,
+        overlay,
         Publication(
             as_of_month=run.as_of_month,
             load_id=load_id,
@@ -90,21 +106,26 @@ def line_of_run(run: Run, *, load_id: str | None) -> Publication:
     )
 
 
-def line_of_labels(files: RunFolder, line: Publication) -> Publication:
-    """Return a line with what the files of the labels say."""
-    sizes = files.table(RunFile.LABELS, ["cluster_label"])["cluster_label"].value_counts()
+def line_of_labels(files: RunFolder, overlay: Overlay, line: Publication) -> Publication:
+    """Return a line with what the labels that are published say, and which stored model is behind them."""
     model = files.find(RunFile.MODEL)
+    return line_of_overlay(overlay, line).model_copy(update={"model_sha256": sha256(model) if model else None})
+
+
+def line_of_overlay(overlay: Overlay, line: Publication) -> Publication:
+    """Return a line with the labels that are published and the overrides among them."""
+    sizes = overlay.labels["cluster_label"].value_counts()
     labels = {str(label): int(dfus) for label, dfus in sizes.items()}
-    return line.model_copy(update={"labels": labels, "model_sha256": sha256(model) if model else None})
+    return line.model_copy(update={"labels": labels, "overrides": overlay.ids})
 
 
-def preview_publish(run: RunFolder, engine: Engine) -> PublishSummary:
-    """Return what publishing the labels of a run would change; nothing is written."""
-    return update_assignments(run, engine, dry_run=True, unknown="report")
+def preview_publish(run: RunFolder, engine: Engine, overrides: Sequence[Override]) -> PublishSummary:
+    """Return what publishing the labels of a run with overrides on top would change; nothing is written."""
+    return update_assignments(overlay_of(run, overrides), engine, dry_run=True, unknown="report")
 
 
 def update_assignments(
-    files: RunFolder,
+    overlay: Overlay,
     engine: Engine,
     *,
     dry_run: bool = False,
@@ -116,7 +137,7 @@ def update_assignments(
     """Write labels to dim_dfu.cluster_assignment in one transaction.
 
     Args:
-        files: The labels, in a run's folder or where it says they lie.
+        overlay: The labels, with overrides on top.
         engine: The warehouse.
         dry_run: Report what would change and write nothing.
         unknown: What labels of DFUs outside dim_dfu mean: an error, or a count in the report.
@@ -125,7 +146,7 @@ def update_assignments(
         record: Where the publish is written down; None: nowhere.
 
     Raises:
-        DataError: The file is unreadable or breaks a rule of labels files; nothing is written.
+        DataError: The labels break a rule of labels files; nothing is written.
         ConcurrentChangeError: Somebody else works on dim_dfu; nothing is written.
         SlowStatementError: A statement took too long; nothing is written.
         CommitUnknownError: The connection was lost at the very end; publishing again sets it right.
@@ -135,6 +156,8 @@ def update_assignments(
         unknown=unknown,
         least_known_share=least_known_share,
         known_unlabelled=excluded,
+        overrides=overlay.counts,
+        may_be_unknown=frozenset(overlay.overridden["dfu_ck"]),
         record=record,
     )
-    return publish_labels(engine, files.table(RunFile.LABELS, LABEL_COLUMNS), how)
+    return publish_labels(engine, overlay.labels, how)

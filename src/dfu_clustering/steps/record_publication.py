@@ -18,7 +18,7 @@ def record_publication(run: Run) -> Publication:
     Raises:
         DataError: The ledger has none.
     """
-    own = [line for line in Ledger(run.runs).publications() if not line.restored]
+    own = [line for line in Ledger(run.runs).publications() if not (line.restored or line.same_labels)]
     return require_publication_of_run(own, run.name)
 
 

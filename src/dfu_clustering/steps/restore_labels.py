@@ -11,7 +11,9 @@ from sqlalchemy import Engine
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
+from dfu_clustering.files.tables import write_table
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRun, EarlierRuns
 from dfu_clustering.runs.folder import RunFile
@@ -22,7 +24,7 @@ from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.run import Run, var_folder
 from dfu_clustering.runs.standing import find_standing
 from dfu_clustering.runs.summaries import NotedPublish
-from dfu_clustering.steps.publish_labels import update_assignments
+from dfu_clustering.steps.publish_labels import line_of_overlay, overlay_of, update_assignments
 from dfu_clustering.steps.record_run import record_early
 from dfu_clustering.tracking.store import TrackingUnavailableError
 from dfu_clustering.tracking.writer import record_restore as record_in_mlflow
@@ -125,8 +127,9 @@ def restore_labels(
 ) -> PublishSummary:
     """Publish the labels of an earlier run, in one transaction; DFUs that have left dim_dfu since are reported.
 
-    The ledger gets a line by which its publish holds again; its run is the champion of the next one. No load asked for
-    it, so a load that was published before stays published: its announcement, repeated, starts nothing.
+    Overrides that hold as of its month are on top of them, also those that were entered since. The ledger gets a line
+    by which its publish holds again; its run is the champion of the next one. No load asked for it, so a load that was
+    published before stays published: its announcement, repeated, starts nothing.
 
     Args:
         restore: Its folder; what is published was noted there.
@@ -143,22 +146,25 @@ def restore_labels(
         ConcurrentChangeError: Somebody else works on dim_dfu; nothing is written.
         OvertakenError: Somebody has published since the restore began; nothing is written.
     """
+    overlay = overlay_of(earlier, Overrides(restore.runs.parent).holding_in(earlier.as_of_month))
 
     def work() -> PublishSummary:
+        if not dry_run:
+            write_table(overlay.overridden, restore.path(RunFile.OVERRIDES))
         return update_assignments(
-            earlier,
+            overlay,
             engine,
             dry_run=dry_run,
             unknown="report",
             least_known_share=_LEAST_KNOWN_SHARE,
-            record=_record(restore, before, tracking),
+            record=_record(restore, line_of_overlay(overlay, before), tracking),
         )
 
     return work() if dry_run else restore.once(RESTORE_LABELS, work)
 
 
 def _record(restore: Run, before: Publication, tracking: TrackingConfig) -> LedgerRecord:
-    line = before.model_copy(update={"load_id": None, "restored": True})
+    line = before.model_copy(update={"load_id": None, "restored": True, "same_labels": False})
     return LedgerRecord(
         Ledger(restore.runs.parent),
         restore,

@@ -1,0 +1,30 @@
+"""The end of a run: its labels are published or only compared, then reported and recorded."""
+
+from prefect.client.schemas.objects import State
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.runs.overtaken import OvertakenError
+from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.summaries import RunSummary
+from flows import approval
+from tasks import clustering, loads
+from tasks.support.artifacts import show_run
+
+
+def publish_and_report(
+    config: ClusteringConfig, run: Run, *, dry_run: bool, load_id: str | None, publish_older_month: bool
+) -> RunSummary | State[None]:
+    """Return what a run did; or its state, where newer labels were published since it began."""
+    try:
+        published = clustering.update_assignments(
+            config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
+        )
+    except OvertakenError as error:
+        return approval.overtaken(error)
+    if not published.dry_run:
+        loads.end_repeats(load_id, loads.record_publication(run, published))
+    # labels are already published: a page that cannot be made is a failed task and a warning, not a failed run
+    clustering.build_report(config, run, return_state=True)
+    summary = clustering.record_run(config, run)
+    show_run(summary, config.warehouse.tables.dfu)
+    return summary

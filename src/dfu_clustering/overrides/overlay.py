@@ -1,0 +1,85 @@
+"""Labels with overrides on top: what is published, and the machine's label beside each that a person has set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from dfu_clustering.arrays import Integers
+from dfu_clustering.files.keys import places_of
+from dfu_clustering.labels.vocabulary import LABELS
+from dfu_clustering.overrides.override import Override
+from dfu_clustering.publishing.outcome import OverrideCounts
+
+OVERRIDDEN_COLUMNS: Final = ("dfu_ck", "machine_label", "label", "override", "owner", "reason", "until_month")
+_KEYS_KEPT = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """Labels of a publish.
+
+    Attributes:
+        labels: dfu_ck, cluster_id, cluster_label as published: the machine's, but where a person has set another.
+        overridden: OVERRIDDEN_COLUMNS, a row a DFU with an override, by dfu_ck; the machine's label is missing where
+            it has none.
+        overrides: Those that were applied, in the order of their entry.
+    """
+
+    labels: pd.DataFrame
+    overridden: pd.DataFrame
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of the overrides."""
+        return tuple(override.id for override in self.overrides)
+
+    @property
+    def counts(self) -> OverrideCounts:
+        """Return how many there are, and to which the machine has come round."""
+        agreeing = self.overridden.loc[self.overridden["machine_label"] == self.overridden["label"], "dfu_ck"].tolist()
+        return OverrideCounts(
+            overrides=len(self.overrides),
+            dfus=len(self.overridden),
+            agreeing=len(agreeing),
+            agreeing_keys=tuple(agreeing[:_KEYS_KEPT]),
+        )
+
+
+def lay_over(labels: pd.DataFrame, overrides: Sequence[Override]) -> Overlay:
+    """Put overrides on top of labels; of two for the same DFU the one that was entered later counts.
+
+    Args:
+        labels: dfu_ck, cluster_id, cluster_label of the machine, each DFU once.
+        overrides: In the order of their entry.
+    """
+    overridden = _overridden(overrides)
+    if overridden.empty:
+        return Overlay(labels, overridden, tuple(overrides))
+    place = places_of(overridden["dfu_ck"], labels["dfu_ck"])
+    known = place >= 0
+    overridden.loc[known, "machine_label"] = labels["cluster_label"].iloc[place[known]].to_numpy(dtype=object)
+    return Overlay(_replaced(labels, overridden, place), overridden, tuple(overrides))
+
+
+def _overridden(overrides: Sequence[Override]) -> pd.DataFrame:
+    """Return OVERRIDDEN_COLUMNS, in which the machine's label is still missing."""
+    of_dfu = {key: override for override in overrides for key in override.dfu_cks}
+    rows = [
+        (key, None, one.label, one.id, one.owner, one.reason, one.until_month) for key, one in sorted(of_dfu.items())
+    ]
+    return pd.DataFrame(rows, columns=list(OVERRIDDEN_COLUMNS), dtype="str")
+
+
+def _replaced(labels: pd.DataFrame, overridden: pd.DataFrame, place: Integers) -> pd.DataFrame:
+    number = np.array([LABELS[label].segment_id for label in overridden["label"]])
+    text = overridden["label"].to_numpy(dtype=object)
+    known = place >= 0
+    cluster_id, cluster_label = labels["cluster_id"].to_numpy(copy=True), labels["cluster_label"].to_numpy(object)
+    cluster_id[place[known]], cluster_label[place[known]] = number[known], text[known]
+    published = labels.assign(cluster_id=cluster_id, cluster_label=pd.Series(cluster_label, labels.index, dtype="str"))
+    others = {"dfu_ck": overridden.loc[~known, "dfu_ck"], "cluster_id": number[~known], "cluster_label": text[~known]}
+    return pd.concat([published, pd.DataFrame(others).astype({"cluster_label": "str"})], ignore_index=True)

@@ -1,0 +1,274 @@
+"""Overrides: a person's label for some DFUs is entered, ended, and put on top of the labels that are published."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy import Engine
+
+from dfu_clustering.config.operations import TrackingConfig
+from dfu_clustering.errors import DataError
+from dfu_clustering.files.summary import Summary
+from dfu_clustering.files.tables import write_table
+from dfu_clustering.labels.vocabulary import LABELS
+from dfu_clustering.loads.publication import Publication
+from dfu_clustering.months import parse_month
+from dfu_clustering.overrides.override import Ending, Override, newest_states
+from dfu_clustering.overrides.register import Overrides
+from dfu_clustering.publishing.lock import LockedTable, publish_lock
+from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.archive import EarlierRuns
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.manifest import Step
+from dfu_clustering.runs.overtaken import OvertakenError
+from dfu_clustering.runs.publish_record import LedgerRecord
+from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.standing import Standing, standing_under_lock
+from dfu_clustering.steps.find_published import find_standing_runs
+from dfu_clustering.steps.publish_labels import line_of_overlay, overlay_of, preview_publish, update_assignments
+from dfu_clustering.warehouse.chosen_dfus import dfus_of_filter, dfus_of_keys
+
+logger = logging.getLogger(__name__)
+
+_FOLDER: Final = ".overrides"  # in the runs' folder; the publish of an override is no run
+_TRIES: Final = 5
+
+K = TypeVar("K", bound=Summary)
+
+ENTER_OVERRIDE: Final = Step("enter_override", Override)
+
+
+class OverrideSummary(Summary):
+    """What an override did, or with dry_run would do.
+
+    Attributes:
+        override: As it was entered or ended.
+        as_of_month: Of the labels that are published; None: nothing is.
+        published: What changed in dim_dfu; None: nothing was published with it.
+        waits: Why it was not published at once; None: it was.
+    """
+
+    override: Override
+    as_of_month: str | None
+    published: PublishSummary | None
+    waits: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a person wants: DFUs by their keys or by a filter, and their label.
+
+    Attributes:
+        label: One that is published.
+        until_month: The last as-of month in which it holds.
+        owner: Who.
+        reason: Why.
+        dfu_cks: Keys; none: the filter says which.
+        values: Column of the DFU table to exact value.
+    """
+
+    label: str
+    until_month: str
+    owner: str
+    reason: str
+    dfu_cks: Sequence[str] = ()
+    values: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def open_override(runs: Path, override_id: str) -> Run:
+    """Return the folder of an override, where its steps and the labels before it are kept."""
+    return Run(runs / _FOLDER / f"override-{override_id}")
+
+
+def enter_override(folder: Run, engine: Engine, wanted: Wanted, *, dry_run: bool = False) -> Override:
+    """Enter an override; it holds from the next publish.
+
+    Args:
+        folder: Of the override; where it is entered already, nothing is done.
+        engine: The warehouse.
+        wanted: What the person wants.
+        dry_run: Check everything and enter nothing.
+
+    Raises:
+        DataError: A DFU or the label is unknown, the last month is over, or a text is missing; nothing is entered.
+        ConcurrentChangeError: Somebody publishes, and does not come to an end.
+    """
+    overrides = Overrides(folder.runs.parent)
+
+    def work() -> Override:
+        with publish_lock(engine) as table:
+            standing = standing_under_lock(Ledger(overrides.runs), table)
+            override = _override(folder.name.removeprefix("override-"), wanted, standing, table)
+            if not dry_run and override.id not in {one.id for one in overrides.all()}:
+                overrides.append(override)
+        return override
+
+    return work() if dry_run else folder.once(ENTER_OVERRIDE, work)
+
+
+def end_override(runs: Path, engine: Engine, override_id: str, *, owner: str, reason: str, dry_run: bool) -> Override:
+    """End an override before its last month; the machine's labels are back from the next publish.
+
+    Raises:
+        DataError: There is no override of this id, or a text is missing. One that has ended stays as it is.
+    """
+    overrides = Overrides(runs)
+    with publish_lock(engine) as table:
+        standing = standing_under_lock(Ledger(runs), table)
+        override = next((one for one in overrides.all() if one.id == override_id), None)
+        if override is None:
+            held = [one.id for one in overrides.all() if one.ended is None]
+            raise DataError(
+                "An override must be there to be ended",
+                found=f"none of id {override_id!r}; those that are not ended are",
+                keys=held,
+                remedy="give the id that its entry said, or that the list of overrides shows",
+            )
+        if override.ended is not None:
+            return override
+        month = standing.newest.as_of_month if standing.newest else None
+        ending = _checked(Ending, month=month, owner=owner, reason=reason, time=standing.time)
+        ended = override.model_copy(update={"ended": ending})
+        if not dry_run:
+            overrides.append(ended)
+        return ended
+
+
+def publish_overrides(
+    folder: Run,
+    engine: Engine,
+    tracking: TrackingConfig,
+    override: Override,
+    *,
+    publish: bool = True,
+    dry_run: bool = False,
+) -> OverrideSummary:
+    """Publish the labels that stand once more, with the overrides that hold now.
+
+    The labels of the machine stay as they are, and the ledger's line says so: a run under way is not overtaken by it.
+
+    Args:
+        folder: Of the override; gets the labels before.
+        engine: The warehouse.
+        tracking: Where MLflow keeps the labels of a run whose folder is gone.
+        override: That was entered or ended.
+        publish: Whether to publish at all; else the next publish has it.
+        dry_run: Report what would change with it and write nothing.
+
+    Raises:
+        OvertakenError: Somebody publishes again and again; the next publish has the override.
+        DataError, ConcurrentChangeError, SlowStatementError, CommitUnknownError: As update_assignments().
+    """
+    if not (publish or dry_run):
+        return OverrideSummary(override=override, as_of_month=None, published=None, waits="the next publish has it")
+    for _ in range(_TRIES - 1):
+        try:
+            return _publish_overrides(folder, engine, tracking, override, dry_run=dry_run)
+        except OvertakenError as error:
+            logger.info("publish_overrides again=true %s", error)
+    return _publish_overrides(folder, engine, tracking, override, dry_run=dry_run)
+
+
+def _publish_overrides(
+    folder: Run, engine: Engine, tracking: TrackingConfig, override: Override, *, dry_run: bool
+) -> OverrideSummary:
+    runs = folder.runs.parent
+    standing = find_standing_runs(engine, runs, tracking)
+    newest, waits = standing.newest, _waits(standing, override)
+    month = newest.as_of_month if newest else None
+    if newest is None or waits:
+        return OverrideSummary(override=override, as_of_month=month, published=None, waits=waits)
+    holding = _holding(Overrides(runs), override, newest.as_of_month)
+    earlier = EarlierRuns.in_folder(runs.parent, tracking).named(newest.run)
+    if dry_run:
+        published = preview_publish(earlier, engine, holding)
+    else:
+        overlay = overlay_of(earlier, holding)
+        line = line_of_overlay(overlay, newest).model_copy(update={"same_labels": True})
+        write_table(overlay.overridden, folder.path(RunFile.OVERRIDES))
+        record = LedgerRecord(Ledger(runs), folder, line, lambda found: _require_same(found, newest))
+        published = update_assignments(overlay, engine, unknown="report", record=record)
+    return OverrideSummary(override=override, as_of_month=month, published=published)
+
+
+def _override(override_id: str, wanted: Wanted, standing: Standing, table: LockedTable) -> Override:
+    newest = standing.newest
+    _require_label(wanted.label, newest)
+    until_month = str(parse_month(wanted.until_month))
+    if newest is not None and until_month < newest.as_of_month:
+        raise DataError(
+            "An override must hold in the month that is published, or in a later one",
+            found=f"its last month {until_month}, and labels as of {newest.as_of_month}",
+            remedy="give the last as-of month in which it holds",
+        )
+    if bool(wanted.dfu_cks) == bool(wanted.values):
+        raise DataError(
+            "An override must name its DFUs either by their keys or by a filter",
+            found="both" if wanted.dfu_cks else "neither",
+            remedy="give dfu_cks, or columns of the DFU table with their values",
+        )
+    if wanted.dfu_cks:
+        dfu_cks = dfus_of_keys(table.connection, table.names, wanted.dfu_cks)
+    else:
+        dfu_cks = dfus_of_filter(table.connection, table.names, wanted.values)
+    return _checked(
+        Override,
+        id=override_id,
+        label=wanted.label,
+        reason=wanted.reason,
+        owner=wanted.owner,
+        first_month=newest.as_of_month if newest else None,
+        until_month=until_month,
+        entered_at=standing.time,
+        dfu_cks=dfu_cks,
+    )
+
+
+def _require_label(label: str, newest: Publication | None) -> None:
+    known = [text for text in newest.labels if text in LABELS] if newest else list(LABELS)
+    if label not in known:
+        raise DataError(
+            "An override must give a label that is published" if newest else "An override must give a known label",
+            found=f"{label!r}; there are",
+            keys=sorted(known),
+            remedy="take one of the labels of the report, or of the DFU table",
+        )
+
+
+def _checked(kind: type[K], **values: object) -> K:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
+        raise DataError(
+            "An override must say who wants it and why, on one line and of a length that people read",
+            found="wrong or missing texts",
+            keys=problems,
+            remedy="give owner and reason; nothing was written",
+        ) from error
+
+
+def _waits(standing: Standing, override: Override) -> str | None:
+    """Return why labels are not published at once; None where they are."""
+    if standing.newest is None:
+        return "nothing is published: it holds from the first publish"
+    if standing.problem:
+        return f"{standing.problem}: it holds from the next publish, which replaces these"
+    if override.ended is None and not override.holds_in(standing.newest.as_of_month):
+        return f"its last month {override.until_month} is over"
+    return None
+
+
+def _holding(overrides: Overrides, override: Override, as_of_month: str) -> list[Override]:
+    """Return the overrides that hold, with one as it is to be: with dry_run it is not entered or ended yet."""
+    states = newest_states([*overrides.all(), override])
+    return [one for one in states if one.holds_in(as_of_month)]
+
+
+def _require_same(found: Publication | None, noted: Publication) -> None:
+    if found is None or not found.is_of_same_labels(noted):
+        raise OvertakenError(f"not published: other labels were published meanwhile, {found}")

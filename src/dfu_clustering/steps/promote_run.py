@@ -1,0 +1,118 @@
+"""Promoting: the labels of a run that has published none are published, as they were computed and looked at."""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import load_config
+from dfu_clustering.errors import DataError
+from dfu_clustering.files.tables import sha256
+from dfu_clustering.quality.gate_reports import BEFORE_LABELS, GatePolicy, require_passed
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.lookup import publication_of_run, wanted_run_id
+from dfu_clustering.runs.manifest import BUILD_REPORT, LABEL_SEGMENTS, PUBLISH_LABELS, RECORD_RUN
+from dfu_clustering.runs.run import Run, RunName
+
+logger = logging.getLogger(__name__)
+
+_SHOWN: Final = 5
+
+
+def find_run(runs: Path, wanted: str) -> Run:
+    """Return a run by the name of its folder, the id at its end, or the id of its flow run.
+
+    Raises:
+        DataError: There is no folder of it.
+    """
+    run_id = wanted_run_id(wanted)
+    names = [name for path in runs.glob("*-*") if path.is_dir() and (name := RunName.parse(path.name)) is not None]
+    found = [name for name in names if str(name) == wanted or name.run_id == run_id]
+    if not found:
+        newest = sorted(names, key=lambda name: (runs / str(name)).stat().st_mtime_ns, reverse=True)
+        raise DataError(
+            "A run must have its folder among the runs",
+            found=f"none of {wanted!r} in {runs}" + ("; the newest are" if newest else ""),
+            keys=[str(name) for name in newest[:_SHOWN]],
+            remedy="name a run by its folder, by the id at the end of the folder's name, or by the id of its flow run",
+        )
+    return Run.named(runs, str(found[0]))
+
+
+def find_run_to_promote(runs: Path, wanted: str) -> Run:
+    """Return a run that has labels and has published none: a dry run, or one that was refused or stopped.
+
+    Raises:
+        DataError: There is none of that name, it has no labels, it has published, or its sources were not judged.
+    """
+    run = find_run(runs, wanted)
+    if publication_of_run(Ledger(runs).publications(), run.name) is not None:
+        raise DataError(
+            "A run that is promoted must not have published before",
+            found=f"{run.name} in the ledger",
+            remedy="restore it, which publishes its labels again: restore-assignments with this run",
+        )
+    if not run.has_finished(LABEL_SEGMENTS):
+        raise DataError(
+            "A run that is promoted must have labels",
+            found=f"{run.name}, which ended before it labelled its segments",
+            remedy="run cluster-dfus again; with dry_run it publishes nothing, and can be promoted",
+        )
+    return run
+
+
+def require_sources_passed(run: Run, policy: GatePolicy) -> None:
+    """Check that the sources and features of a run have passed their gates; its labels are judged anyway.
+
+    Raises:
+        DataError: A suite was not judged.
+        DataQualityError: One has failed.
+    """
+    reports = [report for report in run.gate_reports() if report.suite in BEFORE_LABELS]
+    missing = sorted(set(BEFORE_LABELS) - {report.suite for report in reports})
+    if missing and policy.override_reason is None:
+        raise DataError(
+            "A run that is promoted must have passed the gates",
+            found=f"suites that were not judged in {run.name}",
+            keys=missing,
+            remedy="run it again without skip_suites, or give an override_reason",
+        )
+    require_passed(reports)
+
+
+def config_of(run: Run) -> ClusteringConfig:
+    """Return the settings of a run, with the limits and names of today's configuration file.
+
+    Raises:
+        DataError: The run's metadata are missing or unreadable.
+    """
+    settings = run.metadata().config.model_dump(exclude={"data_quality"})
+    return load_config(**settings)
+
+
+def reopen(run: Run) -> Run:
+    """Return the run as it was before it was only compared with what is published, so that it can publish."""
+    published = run.find_result(PUBLISH_LABELS)
+    if published is not None and published.dry_run:
+        run.forget(PUBLISH_LABELS, BUILD_REPORT, RECORD_RUN)
+    logger.info("promote run=%s labels_sha256=%s", run.name, sha256(run.require(RunFile.LABELS)))
+    return run
+
+
+def settings_to_keep(run: Run) -> dict[str, tuple[object, object]]:
+    """Return the settings of a run that differ from the configuration file's: dotted key to its value and the file's.
+
+    The next load is clustered with the file's.
+    """
+    own, in_file = (_flat(config.of_the_result()) for config in (config_of(run), load_config()))
+    return {key: (own.get(key), in_file.get(key)) for key in sorted(own | in_file) if own.get(key) != in_file.get(key)}
+
+
+def _flat(settings: object, prefix: str = "") -> dict[str, object]:
+    if not isinstance(settings, dict):
+        return {prefix: settings}
+    flat: dict[str, object] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat

@@ -1,0 +1,97 @@
+"""What if: the features of a run, labelled with other settings as a dry run that can be compared and promoted.
+
+Clusters are continued from that run and not fitted again, unless the settings change the space in which they are.
+With the settings of the run itself the labels are its own.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine
+
+from dfu_clustering.config.clustering import ClusteringConfig, HistorySettings
+from dfu_clustering.config.operations import TrackingConfig
+from dfu_clustering.errors import DataError
+from dfu_clustering.loads.sales_loads import SalesState
+from dfu_clustering.quality.gate_reports import BEFORE_LABELS
+from dfu_clustering.runs.archive import EarlierRuns
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.manifest import BUILD_FEATURES, FIND_PUBLISHED, READ_SALES_STATE, once
+from dfu_clustering.runs.overtaken import note_published
+from dfu_clustering.runs.published_files import PublishedFiles
+from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.summaries import FeatureSummary, PublishedChoice
+from dfu_clustering.segments.published_model import changed_settings
+from dfu_clustering.steps.find_published import find_standing_runs
+from dfu_clustering.steps.promote_run import find_run
+
+_SHARED: Final = (RunFile.MATRIX, RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED)
+
+
+def find_base(engine: Engine, runs: Path, tracking: TrackingConfig, wanted: str | None) -> Run:
+    """Return the run whose features are labelled: one by its name, or the one whose labels are published.
+
+    Raises:
+        DataError: There is no such run, or nothing is published.
+    """
+    if wanted is not None:
+        return find_run(runs, wanted)
+    newest = find_standing_runs(engine, runs, tracking).newest
+    if newest is None:
+        raise DataError(
+            "Other settings must be tried on a run",
+            found="no name of one, and nothing is published",
+            remedy="name a run, or run cluster-dfus first; with dry_run it publishes nothing",
+        )
+    return EarlierRuns.in_folder(runs.parent, tracking).named(newest.run)
+
+
+def settings_to_try(config: ClusteringConfig, base: Run) -> ClusteringConfig:
+    """Return the settings with which the labels are made: clusters stay where the space does.
+
+    Raises:
+        DataError: They are of other features than those of the base, or its model cannot be read.
+    """
+    features = base.features()
+    other = [name for name in HistorySettings.model_fields if getattr(config, name) != getattr(features, name)]
+    if other:
+        raise DataError(
+            "Other settings must be of the clusters or the labels to be tried on the features of a run",
+            found=f"other settings of the history than in {base.name}",
+            keys=[f"{name}: {getattr(config, name)} instead of {getattr(features, name)}" for name in other],
+            remedy="run cluster-dfus with these settings and dry_run, which builds features again",
+        )
+    if config.refit != "auto" or changed_settings(config, PublishedFiles(base).fitted().settings):
+        return config
+    return config.model_copy(update={"refit": "never"})
+
+
+def begin_try(run: Run, base: Run, engine: Engine, tracking: TrackingConfig) -> PublishedFiles:
+    """Give a new run the features, gate reports and sales state of its base, and return the base to continue.
+
+    Raises:
+        DataError: A file of the base is missing.
+    """
+    note_published(run, find_standing_runs(engine, run.runs, tracking))
+    run.once(READ_SALES_STATE, lambda: base.find_result(READ_SALES_STATE) or SalesState.unknown(base.known_month))
+    _take_features(run, base)
+    for report in filter(None, map(base.gate_report, BEFORE_LABELS)):
+        run.write_gate_report(report)
+    run.once(FIND_PUBLISHED, lambda: PublishedChoice(run=base.name))
+    return PublishedFiles(base)
+
+
+@once(BUILD_FEATURES)
+def _take_features(run: Run, base: Run) -> FeatureSummary:
+    """Lay the files of the features into the run's folder too; a link where the disk has links, else a copy."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    for file in _SHARED:
+        path = run.path(file)
+        path.unlink(missing_ok=True)
+        try:
+            os.link(base.require(file), path)
+        except OSError:
+            shutil.copyfile(base.require(file), path)
+    return base.features()

@@ -1,0 +1,39 @@
+"""Overrides as tasks; one that was cut off is resumed after its last finished step."""
+
+from pathlib import Path
+
+from prefect import task
+
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.overrides.override import Override
+from dfu_clustering.runs.run import Run
+from dfu_clustering.steps import override_labels as overriding
+from tasks.support.connection import warehouse_engine
+from tasks.support.retries import RETRY
+
+_HOUR_S = 3600
+_TIMEOUT_S = 600
+
+
+@task(name="enter-override", timeout_seconds=_TIMEOUT_S, **RETRY)
+def enter_override(config: ClusteringConfig, folder: Run, wanted: overriding.Wanted, *, dry_run: bool) -> Override:
+    """Check what a person wants, and enter it."""
+    return overriding.enter_override(folder, warehouse_engine(config.warehouse), wanted, dry_run=dry_run)
+
+
+@task(name="end-override", timeout_seconds=_TIMEOUT_S, **RETRY)
+def end_override(
+    config: ClusteringConfig, override_id: str, *, runs: Path, owner: str, reason: str, dry_run: bool
+) -> Override:
+    """End an override before its last month."""
+    engine = warehouse_engine(config.warehouse)
+    return overriding.end_override(runs, engine, override_id, owner=owner, reason=reason, dry_run=dry_run)
+
+
+@task(name="publish-overrides", timeout_seconds=_HOUR_S, **RETRY)
+def publish_overrides(
+    config: ClusteringConfig, folder: Run, override: Override, *, publish: bool, dry_run: bool
+) -> overriding.OverrideSummary:
+    """Put the overrides of now on top of the labels that are published."""
+    engine = warehouse_engine(config.warehouse)
+    return overriding.publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)
