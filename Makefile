@@ -111,10 +111,10 @@ backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 mon
 	$(BIN)/python scripts/backfill_history.py --months $(MONTHS_BACK)
 
 .PHONY: prefect-ui mlflow-ui demo-stop
-prefect-ui: $(INSTALLED) | prefect-home  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200
-	$(BIN)/prefect server start
-mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}"
+prefect-ui: $(INSTALLED) | prefect-home  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200 (PORT=4200)
+	$(BIN)/prefect server start --port $(or $(PORT),4200)
+mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000 (PORT=5000)
+	$(BIN)/mlflow ui --port $(or $(PORT),5000) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}"
 demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data are kept
 	$(BIN)/python -m flows.demo --stop
 

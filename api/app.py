@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
+from api.docs_page import add_docs
 from api.middleware import AccessMiddleware, HostMiddleware
 from api.problem_details import ProblemRoute, documented, foreseen, problem, response
 from api.response_cache import NOT_MODIFIED
@@ -98,11 +99,13 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         summary="Which demand forecast unit (item x customer group x location) is in which segment, and why",
         version=code_version(),
         root_path=settings.root_path,
-        docs_url=None,  # its pages load scripts from elsewhere
+        docs_url=None,  # its pages load scripts from elsewhere: api.docs_page
         redoc_url=None,
         redirect_slashes=False,
     )
     app.state.dfu_segments = Segments(settings)
+    if settings.docs:
+        add_docs(app)
     app.state.dfu_runs = RunAnswers(settings)
     app.include_router(pages)
     app.include_router(run_router)  # before the next, whose last address takes any key
@@ -120,7 +123,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 
 def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  (what it is registered for)
-    no_page = "; there is no page for browsers, which would load scripts from elsewhere" * (
+    no_page = "; a page for browsers would load scripts from elsewhere, DFU_API_DOCS=true shows one at /docs" * (
         request.url.path in _USUAL_DOCS
     )
     details = {

@@ -38,6 +38,7 @@ class ApiSettings(BaseSettings):
             comma-separated, without ports; ``*``: any.
         cors_origins: Origins whose pages may read the service, comma-separated; none by default.
         root_path: Path under which a reverse proxy shows the service, ``/segments``.
+        docs: Whether /docs shows the addresses in a browser; that page loads a program from another server.
         log_level: Of the service's own log lines.
     """
 
@@ -57,4 +58,5 @@ class ApiSettings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     root_path: str = ""
+    docs: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

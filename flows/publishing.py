@@ -27,4 +27,6 @@ def publish_and_report(
     clustering.build_report(config, run, return_state=True)
     summary = clustering.record_run(config, run)
     show_run(summary, config.warehouse.tables.dfu)
+    # tidying that fails is a failed task and a warning, as above
+    clustering.remove_old(config, run, return_state=True)
     return summary

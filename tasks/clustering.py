@@ -1,5 +1,6 @@
 """The steps of a clustering run as tasks, in the order in which they run; each is done once a run."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import task
@@ -27,6 +28,7 @@ from dfu_clustering.steps import label_segments as labels
 from dfu_clustering.steps import publish_labels as publishing
 from dfu_clustering.steps import record_run as record
 from dfu_clustering.steps import train_model as training
+from dfu_clustering.steps.remove_old_runs import RemovalSummary, remove_old_runs
 from expectations.gate import as_of
 from tasks.parts import build_features_in_parts
 from tasks.support.connection import warehouse_engine
@@ -100,6 +102,12 @@ def build_report(config: ClusteringConfig, run: Run) -> ReportSummary:
 def record_run(config: ClusteringConfig, run: Run) -> RunSummary:
     """Write summary.json and the MLflow run."""
     return record.record_run(run, config)
+
+
+@task(name="remove-old-runs", timeout_seconds=_HOUR_S)
+def remove_old(config: ClusteringConfig, run: Run) -> RemovalSummary:
+    """Remove the folders of runs that are older than the configuration wants them kept."""
+    return remove_old_runs(run.runs, config.retention, datetime.now(UTC))
 
 
 def _files(config: ClusteringConfig, run: Run, published_run: str | None) -> PublishedFiles | None:

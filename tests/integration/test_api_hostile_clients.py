@@ -144,5 +144,7 @@ def test_addresses_of_usual_documentation_say_where_the_description_is(service):
     for path in ("/docs", "/redoc"):
         missing = service.get(path)
         assert missing.status == 404
-        assert "/openapi.json lists all; there is no page for browsers" in missing.json["detail"]
-    assert "no page for browsers" not in service.get("/other").json["detail"]
+        assert (
+            "/openapi.json lists all; a page for browsers would load scripts from elsewhere" in missing.json["detail"]
+        )
+    assert "page for browsers" not in service.get("/other").json["detail"]

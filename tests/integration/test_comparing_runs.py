@@ -243,6 +243,19 @@ def test_answers_are_kept_until_a_file_of_a_run_changes(client, var, tmp_path):
     assert (first.status_code, again.status_code) == (200, 304)
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_docs_are_shown_by_a_setting_with_a_policy_of_their_own(var, shown):
+    url = SecretStr("postgresql://nobody@nowhere/none")
+    with TestClient(
+        create_app(ApiSettings(database_url=url, runs=var / "runs", docs=shown)), base_url="http://localhost"
+    ) as client:
+        answer, other = client.get("/docs"), client.get("/healthz")
+    assert answer.status_code == (200 if shown else 404)
+    assert ("swagger-ui" in answer.text, "DFU_API_DOCS=true" in answer.text) == (shown, not shown)
+    assert ("script-src https://cdn.jsdelivr.net" in answer.headers["Content-Security-Policy"]) is shown
+    assert other.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
 @pytest.fixture(scope="module")
 def page(client, tmp_path_factory) -> Path:
     answer = client.get(f"/domains/dfu/runs/{OLD}/compare/{DRY}/page")

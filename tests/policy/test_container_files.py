@@ -123,3 +123,14 @@ def test_secrets_are_made_once_and_kept(tmp_path, stack):
     assert {len(password) for password in passwords} == {48}
     assert len(passwords) == 3
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_ports_on_the_host_follow_their_variables_and_so_do_the_links(monkeypatch):
+    for name, port in (("PREFECT_PORT", "14200"), ("MLFLOW_PORT", "15000"), ("API_PORT", "18000")):
+        monkeypatch.setenv(name, port)
+    services = json.loads(run("docker-compose", *COMPOSE, "config", "--format", "json").stdout)["services"]
+    published = {port["published"] for service in services.values() for port in service.get("ports", [])}
+    assert published == {"14200", "15000", "18000"}
+    assert services["worker"]["environment"]["DFU_REPORT_URL"] == "http://localhost:18000/reports/{run}"
+    assert services["worker"]["environment"]["PREFECT_UI_URL"] == "http://127.0.0.1:14200"
+    assert "--allowed-hosts=mlflow:5000,localhost:15000,127.0.0.1:15000" in services["mlflow"]["command"]

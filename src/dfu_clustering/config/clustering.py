@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from dfu_clustering.config.data_quality import DataQualityConfig, Section, Share
-from dfu_clustering.config.operations import ScaleConfig, TrackingConfig, WarehouseConfig
+from dfu_clustering.config.operations import RetentionConfig, ScaleConfig, TrackingConfig, WarehouseConfig
 from dfu_clustering.config.warehouse_names import KnownAttribute
 
 _S = TypeVar("_S", bound=Section)
@@ -265,6 +265,7 @@ class ClusteringConfig(RunSettings):
     ]
     scale: Annotated[ScaleConfig, Field(description="How extraction and features are split into parts.")]
     tracking: Annotated[TrackingConfig, Field(description="Names under which MLflow keeps the runs.")]
+    retention: Annotated[RetentionConfig, Field(description="How long the files of runs are kept.")]
 
     def of_the_result(self) -> dict[str, Any]:
         """Return the settings that can change a result, and which sales and attributes count, as JSON values."""

@@ -1,4 +1,4 @@
-"""Where and how a run works, never what comes out: the sections ``warehouse``, ``scale`` and ``tracking``."""
+"""Where and how a run works, never what comes out: ``warehouse``, ``scale``, ``tracking`` and ``retention``."""
 
 from typing import Annotated
 
@@ -47,4 +47,26 @@ class TrackingConfig(Section):
     experiment: Annotated[ExperimentName, Field(description="Experiment under which every run is recorded.")]
     registered_model: Annotated[
         ModelName, Field(description="Registered model; its alias champion is what is published.")
+    ]
+
+
+class RetentionConfig(Section):
+    """How long the files of runs are kept; what is published or continued stays in any case."""
+
+    published_months: Annotated[
+        int | None,
+        Field(
+            ge=1, le=600, description="Months that runs which once published are kept, and restores; null: for good."
+        ),
+    ]
+    other_months: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=600,
+            description="Months that dry runs, unfinished runs and backfills of no use are kept; null: for good.",
+        ),
+    ]
+    newest_kept: Annotated[
+        int, Field(ge=2, le=1000, description="So many of the newest runs and publishes are kept whatever their age.")
     ]

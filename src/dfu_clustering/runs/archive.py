@@ -24,7 +24,7 @@ from dfu_clustering.tracking.store import TrackingUnavailableError
 
 logger = logging.getLogger(__name__)
 
-_FETCHED = ".from-mlflow"  # beside the runs' folders; may be deleted at any time
+FETCHED = ".from-mlflow"  # beside the runs' folders; may be deleted at any time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +157,7 @@ class EarlierRuns:
                 found=name,
                 remedy="correct the line of the ledger that names it",
             )
-        fetched = self.runs / _FETCHED / name
+        fetched = self.runs / FETCHED / name
         return EarlierRun(self.runs / name, as_of_month=parts.as_of_month, fetched=fetched, recorded=self.recorded)
 
 

@@ -31,7 +31,7 @@ from dfu_clustering.tracking.writer import record_restore as record_in_mlflow
 
 logger = logging.getLogger(__name__)
 
-_FOLDER = ".restores"  # in the runs' folder; a restore is no run
+RESTORES = ".restores"  # in the runs' folder; a restore is no run
 _LEAST_KNOWN_SHARE = 0.5  # with fewer of its DFUs in dim_dfu a run is of another warehouse
 
 Alias = Literal["moved", "no model of this run", "MLflow did not answer", "not moved (dry run)"]
@@ -92,12 +92,12 @@ def find_run_to_restore(
 
 def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
     """Return the folder of a restore, where its steps and the previous labels are kept."""
-    return Run(runs / _FOLDER / f"restore-{restore_id}", as_of_month=earlier.as_of_month)
+    return Run(runs / RESTORES / f"restore-{restore_id}", as_of_month=earlier.as_of_month)
 
 
 def find_restore(runs: Path, publication: Publication) -> RestoreSummary | None:
     """Return what the restore did that a line of the ledger stands for; None where it is not written down."""
-    summaries = (read_summary(RestoreSummary, path) for path in (runs / _FOLDER).glob(f"*/{RunFile.RESTORE}"))
+    summaries = (read_summary(RestoreSummary, path) for path in (runs / RESTORES).glob(f"*/{RunFile.RESTORE}"))
     return next((one for one in summaries if _is_of(one, publication)), None)
 
 
