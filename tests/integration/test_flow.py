@@ -127,8 +127,8 @@ def test_form_of_the_ui_shows_every_setting_with_default_and_description():
     whole = parameter_schema(cluster_dfus.fn).model_dump()
     schema = whole["properties"]
     settings = set(RunSettings.model_fields)
-    assert set(ClusteringConfig.model_fields) - settings == {"warehouse", "scale", "tracking"}
-    assert not {"warehouse", "scale", "tracking"} & set(schema)
+    assert set(ClusteringConfig.model_fields) - settings == {"warehouse", "scale", "tracking", "retention"}
+    assert not {"warehouse", "scale", "tracking", "retention"} & set(schema)
     assert settings | {"as_of_month", "dry_run"} <= set(schema)
     # a description equal to that of the section it refers to is said only there
     described = {

@@ -51,7 +51,7 @@ def test_parameters_are_the_flows_own_and_then_one_for_each_setting():
 
 def test_nothing_of_the_deployment_is_a_parameter():
     of_the_deployment = set(ClusteringConfig.model_fields) - set(RunSettings.model_fields)
-    assert of_the_deployment == {"warehouse", "scale", "tracking"}
+    assert of_the_deployment == {"warehouse", "scale", "tracking", "retention"}
     assert of_the_deployment.isdisjoint(PARAMETERS)
 
 
