@@ -69,7 +69,7 @@ def _keys_in(file: Path | None) -> list[str]:
     if file is None:
         return []
     try:
-        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line]
+        return [line for line in file.read_text(encoding="utf-8-sig").split("\n") if line]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             "A file of keys must be text in UTF-8, one dfu_ck a line", found=f"{file}: {error}", remedy="correct it"

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dfu_clustering.publishing.outcome import Transition
+from dfu_clustering.report.overrides import Overridden
 from dfu_clustering.report.worth import Worth
 
 Status = Literal["published", "dry_run", "not_published"]
@@ -23,38 +24,6 @@ class Fact(_Part):
     name: str
     value: str
     hint: str = ""
-
-
-class OverriddenDfu(_Part):
-    """A DFU whose label a person has set.
-
-    Attributes:
-        agrees: Whether the machine gives the same label by itself.
-    """
-
-    dfu_ck: str
-    machine_label: str | None
-    label: str
-    owner: str
-    reason: str
-    until_month: str
-    agrees: bool
-
-
-class Overridden(_Part):
-    """The labels that people have set.
-
-    Attributes:
-        overrides: Those that hold.
-        dfus: DFUs that have one.
-        agreeing: Of these, those to which the machine gives the same label by itself.
-        rows: Those that agree first, then by key; the first few.
-    """
-
-    overrides: int
-    dfus: int
-    agreeing: int
-    rows: list[OverriddenDfu]
 
 
 class Segment(_Part):

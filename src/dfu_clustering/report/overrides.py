@@ -1,10 +1,45 @@
 """The labels that people have set, apart from those of the clusters."""
 
 import pandas as pd
-
-from dfu_clustering.report.model import Overridden, OverriddenDfu
+from pydantic import BaseModel, ConfigDict
 
 _DFUS_SHOWN = 200
+
+
+class OverriddenDfu(BaseModel):
+    """A DFU whose label a person has set.
+
+    Attributes:
+        agrees: Whether the machine gives the same label by itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dfu_ck: str
+    machine_label: str | None
+    label: str
+    owner: str
+    reason: str
+    until_month: str
+    agrees: bool
+
+
+class Overridden(BaseModel):
+    """The labels that people have set.
+
+    Attributes:
+        overrides: Those that hold.
+        dfus: DFUs that have one.
+        agreeing: Of these, those to which the machine gives the same label by itself.
+        rows: Those that agree first, then by key; the first few.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    overrides: int
+    dfus: int
+    agreeing: int
+    rows: list[OverriddenDfu]
 
 
 def overridden(table: pd.DataFrame | None) -> Overridden | None:
