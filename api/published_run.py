@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 import pyarrow.dataset as dataset
 import pyarrow.parquet as parquet
 
@@ -14,6 +15,7 @@ from api.schemas import SegmentMember
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.dfu_facts import dfu_facts, label_changes
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
@@ -69,6 +71,27 @@ class PublishedRun:
         known = {segment.label: segment.cluster_id for segment in self._read_profiles.segments}
         known |= {others.label: others.cluster_id for others in self._read_profiles.lifecycle}
         return known.get(label)
+
+    @property
+    def facts(self) -> pd.DataFrame | None:
+        """Return what the run knows of each DFU, see dfu_facts(); None where its files are gone."""
+        if not all(map(self._run.find, (RunFile.LABELS, RunFile.ASSIGNMENTS))):
+            return None
+        with self._reading:
+            return self._read_facts
+
+    @property
+    def label_changes(self) -> pd.DataFrame:
+        """Return which labels the publish changed, see label_changes().
+
+        Raises:
+            NotFoundError: The labels that it replaced are not kept.
+        """
+        restore = find_restore(self._run.runs, self.publication) if self.publication.restored else None
+        kept = Run(Path(restore.folder)) if restore else None
+        if (kept or self._run).find(RunFile.PREVIOUS_LABELS) is None:
+            raise NotFoundError(f"Which labels the publish of {self.publication.run} replaced is not kept.")
+        return label_changes(self._run, kept)
 
     @cached_property
     def changes(self) -> PublishSummary:
@@ -155,6 +178,10 @@ class PublishedRun:
     @cached_property
     def _read_members(self) -> Members:
         return Members(self._run.table(RunFile.ASSIGNMENTS, Members.COLUMNS))
+
+    @cached_property
+    def _read_facts(self) -> pd.DataFrame:
+        return dfu_facts(self._run)
 
     @cached_property
     def _read_excluded(self) -> dict[str, str]:

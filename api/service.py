@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping
 
 from api.database import Database, Keys, Page
 from api.filters import LABEL, Filter, Sort, parse_filters, parse_sort
+from api.lists import DfuLists
 from api.problem_details import NotFoundError
 from api.response_cache import Answer, Answers
 from api.schemas import (
@@ -64,7 +65,11 @@ class PageQuery:
 
 
 class Segments:
-    """The service behind the router: settings, database, and what was read from them last."""
+    """The service behind the router: settings, database, and what was read from them last.
+
+    Attributes:
+        lists: Makes lists of DFUs for people.
+    """
 
     def __init__(self, settings: ApiSettings) -> None:
         """Make the pool; nothing is read before the first request.
@@ -76,6 +81,7 @@ class Segments:
         self._views = Views(settings, self._database)
         self._runs = settings.runs
         self._reports = Answers()
+        self.lists = DfuLists(self._database, self._views)
 
     def close(self) -> None:
         """Close the connections to the database."""

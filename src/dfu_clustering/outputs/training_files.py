@@ -14,6 +14,7 @@ from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import read_rows_of, write_json, write_table
 from dfu_clustering.labels.profiles import feature_scales, profile_clusters
 from dfu_clustering.labels.rules import JUDGED_FEATURES
+from dfu_clustering.outputs.forecastability import forecastability
 from dfu_clustering.outputs.segment_looks import LOOK
 from dfu_clustering.preprocessing.determinism import single_threaded
 from dfu_clustering.runs.folder import RunFile, RunFolder
@@ -62,6 +63,8 @@ def write_training(files: RunFolder, training: Training) -> None:
     write_json(training.segmentation.fitted.to_dict(), files.path(RunFile.MODEL))
     _write_or_remove(files, RunFile.MOVES, training.moves)
     _write_or_remove(files, RunFile.LEFT_OUT, training.left_out)
+    panel = files.find(RunFile.PANEL) if training.origin else None
+    write_table(forecastability(training.matrix, panel), files.path(RunFile.FORECASTABILITY))
     write_table(points, files.path(RunFile.MAP))
     write_summary(metadata, files.path(RunFile.METADATA))
     _write_or_remove(files, RunFile.TYPICAL, _typical(files, assignments) if training.origin else None)

@@ -1,0 +1,128 @@
+"""Lists of DFUs for people: rows of the DFU table with what the published run says of each, as files for spreadsheets.
+
+The rows are of one moment. What was said of a label stands only beside the label of which it was said: beside one that
+was written by hand, or in the seconds between a publish and its line in the ledger, it is empty.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import RowMapping
+
+from api.database import Database
+from api.filters import LABEL, Filter, parse_filters, parse_sort
+from api.list_files import ListFile
+from api.problem_details import NotFoundError
+from api.published_run import PublishedRun
+from api.state import View, Views
+from api.tables import NAMES
+from dfu_clustering.files.keys import places_of
+from dfu_clustering.runs.dfu_facts import CHANGE_FACTS, LABEL_FACTS, OWN_FACTS
+
+KEYS: Final = ("dfu_ck", "dmdunit", "dmdgroup", "loc")
+SHOWN: Final = tuple(one.name for one in NAMES.shown_columns())
+COLUMNS: Final = (*KEYS, "label", *OWN_FACTS, *LABEL_FACTS, "as_of_month", *SHOWN)
+CHANGE_COLUMNS: Final = (*KEYS, "label", *CHANGE_FACTS, *COLUMNS[len(KEYS) + 1 :])
+
+_NO_FACTS: Final = pd.DataFrame(columns=["dfu_ck", "label", *OWN_FACTS, *LABEL_FACTS], dtype=object)
+
+Batch = Sequence[RowMapping]
+
+
+class DfuLists:
+    """Makes the lists."""
+
+    def __init__(self, database: Database, views: Views) -> None:
+        self._database = database
+        self._views = views
+
+    def of_filters(self, filters: str | None, sort: str | None) -> ListFile:
+        """Return all rows of the DFU table that fit the filters."""
+        conditions, view = parse_filters(filters), self._views.current()
+        kind = "dfus-filtered" if conditions else "dfus"
+        return self._listed(view, kind, conditions, sort)
+
+    def of_segment(self, label: str, filters: str | None, sort: str | None) -> ListFile:
+        """Return all DFUs that have a label, and fit the filters.
+
+        Raises:
+            NotFoundError: No DFU has the label.
+        """
+        conditions, view = parse_filters(filters), self._views.current()
+        if label not in view.labels.members and not (view.newest and view.newest.segment(label)):
+            raise NotFoundError("No DFU has this label.")
+        return self._listed(view, label, (Filter(LABEL, exact=True, value=label), *conditions), sort)
+
+    def of_changes(self, filters: str | None, sort: str | None) -> ListFile:
+        """Return all DFUs whose label the last publish changed, and that fit the filters.
+
+        Raises:
+            NotFoundError: Nothing has been published yet, or what it replaced is not kept.
+        """
+        conditions, order, view = parse_filters(filters), parse_sort(sort), self._views.current()
+        run = view.require_newest()
+        changes, facts = run.label_changes, _facts(view)
+
+        def write(batches: Iterator[Batch]) -> ListFile:
+            rows = (_changed(batch, changes, facts, view.as_of_month) for batch in batches)
+            return ListFile.of(_name("label-changes", view), CHANGE_COLUMNS, rows)
+
+        return self._database.read_all(conditions, order, write)
+
+    def _listed(self, view: View, kind: str, conditions: Sequence[Filter], sort: str | None) -> ListFile:
+        order, facts = parse_sort(sort), _facts(view)
+
+        def write(batches: Iterator[Batch]) -> ListFile:
+            rows = (_rows(batch, facts, view.as_of_month) for batch in batches)
+            return ListFile.of(_name(kind, view), COLUMNS, rows)
+
+        return self._database.read_all(conditions, order, write)
+
+
+def _name(kind: str, view: View) -> str:
+    return f"{kind}_{view.as_of_month}" if view.as_of_month else kind
+
+
+def _facts(view: View) -> pd.DataFrame:
+    run: PublishedRun | None = view.newest
+    found = run.facts if run else None
+    return _NO_FACTS if found is None else found
+
+
+def _rows(batch: Batch, facts: pd.DataFrame, month: str | None) -> Iterable[tuple[Any, ...]]:
+    known = _of_batch(batch, facts)
+    return (
+        (*(row[name] for name in KEYS), row[LABEL], *of_dfu, month, *(row[name] for name in SHOWN))
+        for row, of_dfu in zip(batch, known, strict=True)
+    )
+
+
+def _changed(
+    batch: Batch, changes: pd.DataFrame, facts: pd.DataFrame, month: str | None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows whose label changed, with the label before and what changed it behind the label."""
+    place = places_of(pd.Series([row["dfu_ck"] for row in batch], dtype="str"), changes["dfu_ck"])
+    at = np.flatnonzero(place >= 0)
+    found = [batch[i] for i in at.tolist()]
+    before = changes[list(CHANGE_FACTS)].iloc[place[at]].itertuples(index=False, name=None)
+    n = len(KEYS) + 1
+    for why, row in zip(before, _rows(found, facts, month), strict=True):
+        yield (*row[:n], *why, *row[n:])
+
+
+def _of_batch(batch: Batch, facts: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Yield the facts of each row."""
+    place = places_of(pd.Series([row["dfu_ck"] for row in batch], dtype="str"), facts["dfu_ck"])
+    nothing, label_at = (None,) * (len(OWN_FACTS) + len(LABEL_FACTS)), len(OWN_FACTS)
+    columns = facts[["label", *OWN_FACTS, *LABEL_FACTS]].iloc[place]
+    for row, at, (label, *known) in zip(batch, place.tolist(), columns.itertuples(index=False, name=None), strict=True):
+        if at < 0:
+            yield nothing
+        elif row[LABEL] != label:
+            yield (*known[:label_at], *nothing[label_at:])
+        else:
+            yield tuple(known)
+
+
