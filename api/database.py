@@ -134,9 +134,7 @@ class Database:
 
         return self._read(read)
 
-    def read_all(
-        self, filters: Sequence[Filter], sort: Sort, work: Callable[[Iterator[Sequence[RowMapping]]], T]
-    ) -> T:
+    def read_all(self, filters: Sequence[Filter], sort: Sort, work: Callable[[Iterator[Sequence[RowMapping]]], T]) -> T:
         """Do some work on all rows that fit all filters: batches of one moment, of which one is in memory."""
         self._require_present([*(one.column for one in filters), sort.column])
         columns = self._columns.by_field

@@ -7,7 +7,6 @@ however slowly a client reads.
 import gzip
 import hashlib
 import io
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from dfu_clustering.files.spreadsheet import SpreadsheetWriter
 MEDIA_TYPE: Final = "text/csv; charset=utf-8; header=present"
 _IN_MEMORY_BYTES: Final = 4 << 20
 _BLOCK_BYTES: Final = 1 << 16
-_NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,30 +33,36 @@ class ListFile:
         name: Of the file that a browser saves.
         etag: Tag of the content; weak, because the compressed bytes have the same.
         packed: The content, compressed with gzip, from its beginning.
+        packed_bytes: Its size so.
+        plain_bytes: Its size as it is saved.
     """
 
     name: str
     etag: str
     packed: IO[bytes]
+    packed_bytes: int
+    plain_bytes: int
 
     @classmethod
     def of(cls, name: str, columns: Sequence[str], batches: Iterable[Iterable[Sequence[Any]]]) -> "ListFile":
         """Write a list of rows in batches; no more than one of them is in memory."""
         packed = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115  (closed when it has been sent)
         try:
-            digest = hashlib.sha256()
-            with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as sink:
-                text = io.TextIOWrapper(_Digested(sink, digest), encoding="utf-8", newline="", write_through=False)
+            with (
+                gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as sink,
+                io.TextIOWrapper(sink, encoding="utf-8", newline="") as text,
+            ):
                 writer = SpreadsheetWriter(text, columns)
                 for rows in batches:
                     writer.write(rows)
                 text.flush()
-                text.detach()
-            packed.seek(0)
+                plain_bytes = sink.tell()
+            packed_bytes = packed.tell()
+            digest = _digest_of(packed)
         except BaseException:
             packed.close()
             raise
-        return cls(file_name(name), f'W/"{digest.hexdigest()[:32]}"', packed)
+        return cls(name, f'W/"{digest[:32]}"', packed, packed_bytes, plain_bytes)
 
     def response(self, request: Request) -> Response:
         """Return 304 where the client has this content, else the content in an encoding that it takes."""
@@ -71,35 +75,26 @@ class ListFile:
         if matches(request.headers.get("if-none-match", ""), self.etag):
             self.packed.close()
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        content: IO[bytes] = self.packed
+        content: IO[bytes] | gzip.GzipFile = self.packed
         if takes_gzip(request.headers.get("accept-encoding", "")):
-            headers["Content-Encoding"] = "gzip"
+            headers |= {"Content-Encoding": "gzip", "Content-Length": str(self.packed_bytes)}
         else:
-            content = gzip.open(self.packed)
+            headers["Content-Length"] = str(self.plain_bytes)
+            content = gzip.GzipFile(fileobj=self.packed, mode="rb")
         closing = BackgroundTask(self.packed.close)
         return StreamingResponse(_blocks(content), headers=headers, media_type=MEDIA_TYPE, background=closing)
 
 
-def file_name(text: str) -> str:
-    """Return a name of a file that every system takes, whatever a label holds."""
-    return f"{_NOT_IN_A_NAME.sub('-', text).strip('-.')[:150]}.csv"
+def _digest_of(packed: IO[bytes]) -> str:
+    """Return the digest of a file from its beginning, to which it is set back; the same rows are packed alike."""
+    packed.seek(0)
+    digest = hashlib.sha256()
+    for block in _blocks(packed):
+        digest.update(block)
+    packed.seek(0)
+    return digest.hexdigest()
 
 
-class _Digested(io.RawIOBase):
-    """Hands bytes on, and makes their digest."""
-
-    def __init__(self, sink: IO[bytes], digest: Any) -> None:  # noqa: ANN401  (hashlib has no name for it)
-        super().__init__()
-        self._sink, self._digest = sink, digest
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any) -> int:  # noqa: ANN401  (any bytes)
-        self._digest.update(content)
-        return self._sink.write(content)
-
-
-def _blocks(content: IO[bytes]) -> Iterator[bytes]:
+def _blocks(content: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while block := content.read(_BLOCK_BYTES):
         yield block

@@ -1,7 +1,6 @@
 """Lists of DFUs as CSV for spreadsheets, beside the JSON addresses of the same names.
 
-    from api.list_routes import lists
-    app.include_router(lists)  # before api.router, whose last address takes every other path below /domains/dfu
+The application includes this router before api.router, whose last address takes every other path below /domains/dfu.
 """
 
 from typing import Annotated, Any

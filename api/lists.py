@@ -15,10 +15,10 @@ from api.database import Database
 from api.filters import LABEL, Filter, parse_filters, parse_sort
 from api.list_files import ListFile
 from api.problem_details import NotFoundError
-from api.published_run import PublishedRun
 from api.state import View, Views
 from api.tables import NAMES
 from dfu_clustering.files.keys import places_of
+from dfu_clustering.files.spreadsheet import list_name
 from dfu_clustering.runs.dfu_facts import CHANGE_FACTS, LABEL_FACTS, OWN_FACTS
 
 KEYS: Final = ("dfu_ck", "dmdunit", "dmdgroup", "loc")
@@ -67,7 +67,7 @@ class DfuLists:
 
         def write(batches: Iterator[Batch]) -> ListFile:
             rows = (_changed(batch, changes, facts, view.as_of_month) for batch in batches)
-            return ListFile.of(_name("label-changes", view), CHANGE_COLUMNS, rows)
+            return ListFile.of(list_name("label-changes", view.as_of_month), CHANGE_COLUMNS, rows)
 
         return self._database.read_all(conditions, order, write)
 
@@ -76,18 +76,13 @@ class DfuLists:
 
         def write(batches: Iterator[Batch]) -> ListFile:
             rows = (_rows(batch, facts, view.as_of_month) for batch in batches)
-            return ListFile.of(_name(kind, view), COLUMNS, rows)
+            return ListFile.of(list_name(kind, view.as_of_month), COLUMNS, rows)
 
         return self._database.read_all(conditions, order, write)
 
 
-def _name(kind: str, view: View) -> str:
-    return f"{kind}_{view.as_of_month}" if view.as_of_month else kind
-
-
 def _facts(view: View) -> pd.DataFrame:
-    run: PublishedRun | None = view.newest
-    found = run.facts if run else None
+    found = view.newest.facts if view.newest else None
     return _NO_FACTS if found is None else found
 
 
@@ -99,9 +94,7 @@ def _rows(batch: Batch, facts: pd.DataFrame, month: str | None) -> Iterable[tupl
     )
 
 
-def _changed(
-    batch: Batch, changes: pd.DataFrame, facts: pd.DataFrame, month: str | None
-) -> Iterator[tuple[Any, ...]]:
+def _changed(batch: Batch, changes: pd.DataFrame, facts: pd.DataFrame, month: str | None) -> Iterator[tuple[Any, ...]]:
     """Yield the rows whose label changed, with the label before and what changed it behind the label."""
     place = places_of(pd.Series([row["dfu_ck"] for row in batch], dtype="str"), changes["dfu_ck"])
     at = np.flatnonzero(place >= 0)
@@ -124,5 +117,3 @@ def _of_batch(batch: Batch, facts: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
             yield (*known[:label_at], *nothing[label_at:])
         else:
             yield tuple(known)
-
-

@@ -82,7 +82,7 @@ class PublishedRun:
 
     @property
     def label_changes(self) -> pd.DataFrame:
-        """Return which labels the publish changed, see label_changes().
+        """Return which labels the publish changed, and what changed each.
 
         Raises:
             NotFoundError: The labels that it replaced are not kept.

@@ -37,6 +37,6 @@ class Published:
             for statement in statements:
                 cursor.execute(statement, {"key": ODD_KEY})
 
-    def insert(self, statement, rows):
+    def write(self, statement, rows):
         with closing(psycopg2.connect(self.owner_url)) as connection, connection, connection.cursor() as cursor:
             cursor.executemany(statement, rows)

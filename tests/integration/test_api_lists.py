@@ -37,7 +37,9 @@ def test_list_of_a_segment_holds_all_its_dfus_with_what_the_run_says(api, publis
     naive = read_table(published.folder / "dfu_forecastability.parquet").set_index("dfu_ck")
     for row, of_table in zip(rows, expected, strict=True):
         key = row["dfu_ck"]
-        assert (row["dmdunit"], row["dmdgroup"], row["loc"]) == tuple(of_table[k] for k in ("dmdunit", "dmdgroup", "loc"))
+        assert (row["dmdunit"], row["dmdgroup"], row["loc"]) == tuple(
+            of_table[k] for k in ("dmdunit", "dmdgroup", "loc")
+        )
         assert (row["label"], row["reason"], row["abc_class"]) == (label, *labels.loc[key, ["reason", "abc_class"]])
         assert float(row["mean_demand"]) == trained.loc[key, "mean_demand"]
         assert float(row["margin"]) == trained.loc[key, "margin"]
@@ -50,7 +52,7 @@ def test_list_of_a_segment_holds_all_its_dfus_with_what_the_run_says(api, publis
 def test_files_are_named_by_label_and_month_and_marked_as_csv(api, label):
     names = {
         f"clusters/{label}/dfus.csv": f"{label}_2026-10.csv",
-        "clusters/by%2Fhand%20%25/dfus.csv": "by-hand-_2026-10.csv",
+        "clusters/by%2Fhand%20%25/dfus.csv": "by-hand_2026-10.csv",
         "clusters/changes.csv": "label-changes_2026-10.csv",
         "page.csv": "dfus_2026-10.csv",
     }
@@ -100,11 +102,17 @@ def test_whole_table_has_no_limit_and_rows_without_a_label(api, published):
 
 def test_reason_stands_only_beside_the_label_of_which_it_was_said(api, published, label):
     (row,) = published.rows("SELECT dfu_ck FROM dim_dfu WHERE cluster_assignment = %s ORDER BY dfu_sk LIMIT 1", label)
-    published.rows("UPDATE dim_dfu SET cluster_assignment = 'by hand' WHERE dfu_ck = %s RETURNING 1", row["dfu_ck"])
-    update = "UPDATE dim_dfu SET cluster_assignment = %(label)s WHERE dfu_ck = %(dfu)s"
-    assert update  # the first statement was rolled back when its connection closed
-    (listed,) = rows_of(asked(api, "page.csv", {"dfu_ck": f"={row['dfu_ck']}"}))
-    assert listed["label"] == label
+    update, key = "UPDATE dim_dfu SET cluster_assignment = %s WHERE dfu_ck = %s", row["dfu_ck"]
+    (before,) = rows_of(asked(api, "page.csv", {"dfu_ck": f"={key}"}))
+    published.write(update, [("by hand", key)])
+    try:
+        (after,) = rows_of(asked(api, "page.csv", {"dfu_ck": f"={key}"}))
+    finally:
+        published.write(update, [(label, key)])
+    assert (before["label"], after["label"]) == (label, "by hand")
+    assert before["reason"]
+    of_label = ("label", "reason", "margin", "borderline")
+    assert after == before | dict.fromkeys(of_label, "") | {"label": "by hand"}
 
 
 def test_changes_are_the_rows_that_the_publish_wrote(api, published):
@@ -118,19 +126,21 @@ def test_changes_are_the_rows_that_the_publish_wrote(api, published):
 
 def test_texts_that_a_spreadsheet_would_compute_are_neutral(api, published):
     keys = ("=1+1", "+31", "-5", "@SUM(A1)", "\t=cmd", "\rx")
-    insert = "INSERT INTO dim_dfu (dfu_ck, dmdunit, dmdgroup, loc, brand) VALUES (%s, %s, 'g', 'l', '=HYPERLINK(\"x\")')"
-    published.insert(insert, [(key, key) for key in keys])
+    insert = (
+        "INSERT INTO dim_dfu (dfu_ck, dmdunit, dmdgroup, loc, brand) VALUES (%s, %s, 'g', 'l', '=HYPERLINK(\"x\")')"
+    )
+    published.write(insert, [(key, key) for key in keys])
     try:
-        rows = rows_of(asked(api, "page.csv", {"brand": "==HYPERLINK(\"x\")"}))
+        rows = rows_of(asked(api, "page.csv", {"brand": '==HYPERLINK("x")'}))
         assert [row["dfu_ck"] for row in rows] == [f"'{key}".replace("'\t=", "'\t'=") for key in keys]
-        assert {row["brand"] for row in rows} == {"'=HYPERLINK(\"x\")"}
+        assert {row["brand"] for row in rows} == {'\'=HYPERLINK("x")'}
         body = asked(api, "page.csv").body.decode("utf-8-sig")
         cells = [cell for row in csv.reader(io.StringIO(body, newline="")) for cell in row]
         numbers = [cell for cell in cells if cell[:1] == "-"]
         assert not [cell for cell in cells if cell[:1] in ("=", "+", "@", "\t", "\r")]
         assert all(float(number) < 0 for number in numbers)
     finally:
-        published.insert("DELETE FROM dim_dfu WHERE dfu_ck = %s AND loc = 'l'", [(key,) for key in keys])
+        published.write("DELETE FROM dim_dfu WHERE dfu_ck = %s AND loc = 'l'", [(key,) for key in keys])
 
 
 def test_lines_end_as_rfc_4180_has_them(api, label):

@@ -13,6 +13,8 @@ BYTE_ORDER_MARK: Final = "\ufeff"  # by which Excel knows that a CSV file is UTF
 
 # where a cell may begin: a spreadsheet that takes another delimiter than the comma sees one inside of a text, too
 _CELL_START: Final = re.compile(r"^(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\t\r\n])(?=[=+\-@＝＋－＠])")
+_NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.]+")
+_LONGEST_NAME: Final = 150
 
 
 class SpreadsheetWriter:
@@ -32,6 +34,12 @@ class SpreadsheetWriter:
     def write(self, rows: Iterable[Sequence[Any]]) -> None:
         """Write rows; None and NaN are empty cells, truth values "yes" and "no"."""
         self._rows.writerows(map(_cell, row) for row in rows)
+
+
+def list_name(kind: str, as_of_month: str | None) -> str:
+    """Return the name of a list's file, which every system takes whatever a label holds: its label and its month."""
+    plain = _NOT_IN_A_NAME.sub("-", kind).strip("-.")[:_LONGEST_NAME]
+    return f"{plain}_{as_of_month}.csv" if as_of_month else f"{plain}.csv"
 
 
 @lru_cache(maxsize=1 << 14)

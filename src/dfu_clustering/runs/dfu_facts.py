@@ -61,25 +61,28 @@ def dfu_facts(files: RunFolder) -> pd.DataFrame:
 def label_changes(files: RunFolder, previous: RunFolder | None = None) -> pd.DataFrame:
     """Return a row a DFU whose label a publish changed: dfu_ck, label_before and what changed it, CHANGE_FACTS.
 
-    Why is known where the run compared these labels: not of a first label, nor of one that was taken away.
+    Why is known where the run compared these labels: not of a first label, nor of one that was taken away. Of a run
+    that published nothing they are the labels that differ from those that it was compared with.
 
     Args:
         files: The run whose labels were published.
         previous: The folder that keeps what was replaced; None: the run's own.
 
     Raises:
-        DataError: What was replaced is not kept.
+        DataError: Neither is kept.
     """
+    why = None if previous else files.find_table(RunFile.LABEL_CHANGES)
+    if why is not None:
+        why["value"] = why["feature"].map(feature_in_words, na_action="ignore")
+        if files.find(RunFile.PREVIOUS_LABELS) is None:
+            return why.rename(columns={"old_label": "label_before"})[["dfu_ck", *CHANGE_FACTS]]
     changed = (previous or files).table(RunFile.PREVIOUS_LABELS)
     changed = changed.rename(columns={"cluster_assignment": "label_before"})
-    why = None if previous else files.find_table(RunFile.LABEL_CHANGES)
-    columns = ["dfu_ck", *CHANGE_FACTS]
     if why is None:
-        return changed.reindex(columns=columns)
+        return changed.reindex(columns=["dfu_ck", *CHANGE_FACTS])
     known = _at(why.drop(columns="dfu_ck"), places_of(changed["dfu_ck"], why["dfu_ck"]))
     known = known.where(known["old_label"].astype(object) == changed["label_before"].astype(object))
-    known["value"] = known["feature"].map(feature_in_words, na_action="ignore")
-    return changed.join(known.reindex(columns=list(CHANGE_FACTS[1:])))[columns]
+    return changed.join(known.reindex(columns=list(CHANGE_FACTS[1:])))
 
 
 def _own_words(files: RunFolder, clustered: pd.DataFrame) -> dict[str, Objects]:
