@@ -134,17 +134,23 @@ class Database:
 
         return self._read(read)
 
-    def read_all(self, filters: Sequence[Filter], sort: Sort, work: Callable[[Iterator[Sequence[RowMapping]]], T]) -> T:
-        """Do some work on all rows that fit all filters: batches of one moment, of which one is in memory."""
+    def read_all(
+        self,
+        names: Sequence[str],
+        filters: Sequence[Filter],
+        sort: Sort,
+        work: Callable[[Iterator[Sequence[Row[Any]]]], T],
+    ) -> T:
+        """Do some work on fields of all rows that fit all filters, in batches of one moment; one is in memory."""
         self._require_present([*(one.column for one in filters), sort.column])
         columns = self._columns.by_field
         conditions = [one.condition(columns) for one in filters]
-        wanted = select(*self._columns.selected()).where(*conditions).order_by(*sort.order(columns))
+        wanted = select(*(columns[name] for name in names)).where(*conditions).order_by(*sort.order(columns))
 
         def read(connection: Connection) -> T:
             streamed = connection.execution_options(isolation_level="REPEATABLE READ", yield_per=_BATCH_ROWS)
             streamed.execute(_SNAPSHOT_LIMIT, {"limit": f"{int(self._snapshot_timeout_s * 1000)}ms"})
-            return work(streamed.execute(wanted).mappings().partitions())
+            return work(streamed.execute(wanted).partitions())
 
         return self._read(read)
 

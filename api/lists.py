@@ -4,12 +4,12 @@ The rows are of one moment. What was said of a label stands only beside the labe
 was written by hand, or in the seconds between a publish and its line in the ledger, it is empty.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import RowMapping
+from sqlalchemy import Row
 
 from api.database import Database
 from api.filters import LABEL, Filter, parse_filters, parse_sort
@@ -17,6 +17,7 @@ from api.list_files import ListFile
 from api.problem_details import NotFoundError
 from api.state import View, Views
 from api.tables import NAMES
+from dfu_clustering.arrays import Integers
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.spreadsheet import list_name
 from dfu_clustering.runs.dfu_facts import CHANGE_FACTS, LABEL_FACTS, OWN_FACTS
@@ -26,9 +27,12 @@ SHOWN: Final = tuple(one.name for one in NAMES.shown_columns())
 COLUMNS: Final = (*KEYS, "label", *OWN_FACTS, *LABEL_FACTS, "as_of_month", *SHOWN)
 CHANGE_COLUMNS: Final = (*KEYS, "label", *CHANGE_FACTS, *COLUMNS[len(KEYS) + 1 :])
 
-_NO_FACTS: Final = pd.DataFrame(columns=["dfu_ck", "label", *OWN_FACTS, *LABEL_FACTS], dtype=object)
+_FACTS: Final = (*OWN_FACTS, *LABEL_FACTS)
+_NO_FACTS: Final = pd.DataFrame(columns=["dfu_ck", "label", *_FACTS], dtype=object)
+_READ: Final = (*KEYS, LABEL, *SHOWN)
+_N_FIRST: Final = len(KEYS) + 1  # of them stand before what the run says
 
-Batch = Sequence[RowMapping]
+Batch = Sequence[Row[Any]]
 
 
 class DfuLists:
@@ -69,7 +73,7 @@ class DfuLists:
             rows = (_changed(batch, changes, facts, view.as_of_month) for batch in batches)
             return ListFile.of(list_name("label-changes", view.as_of_month), CHANGE_COLUMNS, rows)
 
-        return self._database.read_all(conditions, order, write)
+        return self._database.read_all(_READ, conditions, order, write)
 
     def _listed(self, view: View, kind: str, conditions: Sequence[Filter], sort: str | None) -> ListFile:
         order, facts = parse_sort(sort), _facts(view)
@@ -78,7 +82,7 @@ class DfuLists:
             rows = (_rows(batch, facts, view.as_of_month) for batch in batches)
             return ListFile.of(list_name(kind, view.as_of_month), COLUMNS, rows)
 
-        return self._database.read_all(conditions, order, write)
+        return self._database.read_all(_READ, conditions, order, write)
 
 
 def _facts(view: View) -> pd.DataFrame:
@@ -86,34 +90,34 @@ def _facts(view: View) -> pd.DataFrame:
     return _NO_FACTS if found is None else found
 
 
-def _rows(batch: Batch, facts: pd.DataFrame, month: str | None) -> Iterable[tuple[Any, ...]]:
+def _rows(batch: Batch, facts: pd.DataFrame, month: str | None) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a list: keys and label, what is known of the DFU, the month, and the columns that are shown."""
     known = _of_batch(batch, facts)
-    return (
-        (*(row[name] for name in KEYS), row[LABEL], *of_dfu, month, *(row[name] for name in SHOWN))
-        for row, of_dfu in zip(batch, known, strict=True)
-    )
+    for row, of_dfu in zip(batch, known, strict=True):
+        yield (*row[:_N_FIRST], *of_dfu, month, *row[_N_FIRST:])
 
 
 def _changed(batch: Batch, changes: pd.DataFrame, facts: pd.DataFrame, month: str | None) -> Iterator[tuple[Any, ...]]:
     """Yield the rows whose label changed, with the label before and what changed it behind the label."""
-    place = places_of(pd.Series([row["dfu_ck"] for row in batch], dtype="str"), changes["dfu_ck"])
+    place = _places(batch, changes)
     at = np.flatnonzero(place >= 0)
-    found = [batch[i] for i in at.tolist()]
     before = changes[list(CHANGE_FACTS)].iloc[place[at]].itertuples(index=False, name=None)
-    n = len(KEYS) + 1
-    for why, row in zip(before, _rows(found, facts, month), strict=True):
-        yield (*row[:n], *why, *row[n:])
+    for why, row in zip(before, _rows([batch[i] for i in at.tolist()], facts, month), strict=True):
+        yield (*row[:_N_FIRST], *why, *row[_N_FIRST:])
 
 
 def _of_batch(batch: Batch, facts: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     """Yield the facts of each row."""
-    place = places_of(pd.Series([row["dfu_ck"] for row in batch], dtype="str"), facts["dfu_ck"])
-    nothing, label_at = (None,) * (len(OWN_FACTS) + len(LABEL_FACTS)), len(OWN_FACTS)
-    columns = facts[["label", *OWN_FACTS, *LABEL_FACTS]].iloc[place]
+    nothing, place = (None,) * len(_FACTS), _places(batch, facts)
+    columns = facts[["label", *_FACTS]].iloc[place]
     for row, at, (label, *known) in zip(batch, place.tolist(), columns.itertuples(index=False, name=None), strict=True):
         if at < 0:
             yield nothing
-        elif row[LABEL] != label:
-            yield (*known[:label_at], *nothing[label_at:])
+        elif row[_N_FIRST - 1] != label:
+            yield (*known[: len(OWN_FACTS)], *nothing[len(OWN_FACTS) :])
         else:
             yield tuple(known)
+
+
+def _places(batch: Batch, table: pd.DataFrame) -> Integers:
+    return places_of(pd.Series([row[0] for row in batch], dtype="str"), table["dfu_ck"])

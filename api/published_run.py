@@ -117,6 +117,12 @@ class PublishedRun:
         names = [name for name in parquet.read_schema(matrix).names if name in _FEATURES]
         return _row(matrix, dfu_ck, names)
 
+    def forecastability(self, dfu_ck: str) -> dict[str, float | None] | None:
+        """Return how forecastable a DFU is; None where the run does not know it, or its files are gone."""
+        path = self._run.find(RunFile.FORECASTABILITY)
+        row = _row(path, dfu_ck, ["naive_wape", "explained_share"]) if path else None
+        return None if row is None else {name: None if value != value else value for name, value in row.items()}
+
     def history(self, dfu_ck: str) -> list[tuple[str, float]]:
         """Return month and demand of a DFU since its first sale, as far back as the run kept them."""
         panel = self._run.find(RunFile.PANEL)

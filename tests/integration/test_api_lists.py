@@ -9,6 +9,7 @@ import pytest
 
 from api.lists import CHANGE_COLUMNS, COLUMNS
 from dfu_clustering.files.tables import read_table
+from tests.browser import Visit, headless_chromium
 from tests.integration.published_api import ODD_KEY
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
@@ -166,3 +167,38 @@ def test_mistakes_are_refused_as_on_a_page(api):
     assert asked(api, "page.csv", limit=5).status == 422
     reply = asked(api, "clusters/no_such_label/dfus.csv")
     assert (reply.status, reply.json["detail"]) == (404, "No DFU has this label.")
+
+
+def test_a_planner_clicks_the_list_of_a_segment_and_gets_the_file(api, published, label):
+    with headless_chromium() as browser:
+        visit = Visit(browser, f"{api.url}/")
+        visit.page.wait_for_selector("html[data-ready]", state="attached")
+        card = visit.page.locator(".card").first
+        card.locator("summary").click()
+        assert card.locator(".command").is_hidden()
+        with visit.page.expect_download() as downloading:
+            card.locator(".list a").click()
+        saved = downloading.value
+        rows = list(csv.DictReader(io.StringIO(saved.path().read_text("utf-8-sig"), newline="")))
+        (counted,) = published.rows("SELECT count(*) AS n FROM dim_dfu WHERE cluster_assignment = %s", label)
+        assert (saved.suggested_filename, len(rows)) == (f"{label}_2026-10.csv", counted["n"])
+        assert {row["label"] for row in rows} == {label}
+        assert visit.complaints == []
+        visit.close()
+
+
+def test_report_links_to_lists_where_they_are_of_its_run_only(api, published):
+    linked = b'<html lang="en" data-lists="/domains/dfu/">'
+    run = published.folder.name
+    assert linked in api.get("/").body
+    assert linked in api.get(f"/reports/{run}").body
+    assert linked not in (published.folder / "report.html").read_bytes()
+    other = published.folder.with_name("2026-09-0123456789-0123456789ab")
+    other.mkdir()
+    try:
+        (other / "report.html").write_bytes((published.folder / "report.html").read_bytes())
+        reply = api.get(f"/reports/{other.name}")
+        assert (reply.status, linked in reply.body, b'<html lang="en">' in reply.body) == (200, False, True)
+    finally:
+        (other / "report.html").unlink()
+        other.rmdir()

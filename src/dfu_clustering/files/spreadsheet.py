@@ -49,8 +49,9 @@ def neutral(text: str) -> str:
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401  (whatever a table holds)
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return neutral(value)
-    if value is True or value is False:
+    if kind is bool:
         return "yes" if value else "no"
     return None if value != value else value

@@ -29,7 +29,8 @@ CHANGE_FACTS: Final = ("label_before", "word", "value", "before", "after", "thre
 BORDERLINE_SHARE: Final = 0.1  # of a distance or a bound: nearer to what would be another label a DFU is borderline
 
 _LABELS: Final = ("dfu_ck", "cluster_label", "abc_class", "reason")
-_TEXTS: Final = ("own_tier", "own_pattern", "own_traits", "abc_class", "reason", "borderline")
+_OWN_WORDS: Final = ("own_tier", "own_pattern", "own_traits")
+_TEXTS: Final = ("label", *_OWN_WORDS, "abc_class", "reason", "borderline")
 
 
 def dfu_facts(files: RunFolder) -> pd.DataFrame:
@@ -45,7 +46,7 @@ def dfu_facts(files: RunFolder) -> pd.DataFrame:
     clustered = files.table(RunFile.ASSIGNMENTS, ["dfu_ck", "distance", "margin", *JUDGED_FEATURES])
     place = places_of(facts["dfu_ck"], clustered["dfu_ck"])
     of_clustered = clustered.assign(**_own_words(files, clustered)).drop(columns="dfu_ck")
-    known = _at(of_clustered, place).reindex(columns=["mean_demand", "margin", *_TEXTS[:3], "borderline"])
+    known = _at(of_clustered, place).reindex(columns=["mean_demand", "margin", *_OWN_WORDS, "borderline"])
     forecastability = files.find_table(RunFile.FORECASTABILITY)
     if forecastability is not None:
         place = places_of(facts["dfu_ck"], forecastability["dfu_ck"])
