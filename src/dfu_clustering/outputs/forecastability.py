@@ -1,5 +1,6 @@
 """How forecastable each DFU and each segment is, as a run keeps it and report, API and lists say it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import pandas as pd
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.features.forecastability import explained_share, seasonal_naive_errors, wape
 from dfu_clustering.files.keys import places_of
-from dfu_clustering.files.tables import read_row_groups
+from dfu_clustering.files.tables import read_row_groups, read_table
 
 
 class Forecastability(NamedTuple):
@@ -36,12 +37,9 @@ def forecastability(matrix: pd.DataFrame, panel: Path | None) -> pd.DataFrame:
     """
     history_months = matrix["history_months"].to_numpy(np.float64)
     errors, demand = np.full(len(matrix), np.nan), np.full(len(matrix), np.nan)
-    for group in read_row_groups(panel) if panel else ():
-        place = places_of(group["dfu_ck"].to_pandas(), matrix["dfu_ck"])
-        by_month = np.array([column.to_numpy() for column in group.drop_columns("dfu_ck").columns], dtype=np.float64)
-        known, rows = np.flatnonzero(place >= 0), place[place >= 0]
+    for rows, by_month in _demand(panel, matrix["dfu_ck"]) if panel else ():
         months = history_months[rows].astype(np.int64)
-        errors[rows], demand[rows] = seasonal_naive_errors(by_month[:, known], months)
+        errors[rows], demand[rows] = seasonal_naive_errors(by_month, months)
     columns = {
         "dfu_ck": matrix["dfu_ck"],
         "naive_error_units": errors,
@@ -52,6 +50,17 @@ def forecastability(matrix: pd.DataFrame, panel: Path | None) -> pd.DataFrame:
         ),
     }
     return pd.DataFrame(columns)
+
+
+def _demand(panel: Path, dfu_ck: "pd.Series[str]") -> Iterator[tuple[Integers, Floats]]:
+    """Yield row group by row group the places of its DFUs among the keys, and their (n_months, n_dfus) demand."""
+    place = places_of(read_table(panel, columns=["dfu_ck"])["dfu_ck"], dfu_ck)
+    start = 0
+    for group in read_row_groups(panel):
+        of_group = place[start : start + len(group)]
+        start += len(group)
+        by_month = np.array([column.to_numpy() for column in group.drop_columns("dfu_ck").columns], dtype=np.float64)
+        yield of_group[of_group >= 0], by_month[:, of_group >= 0]
 
 
 def of_segment(of_dfus: pd.DataFrame, rows: Integers) -> Forecastability:
