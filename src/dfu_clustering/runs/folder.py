@@ -42,7 +42,7 @@ class RunFile(StrEnum):
     CENTROIDS = "cluster_centroids.csv"  # a row a cluster: its profile, then its centroid in the clustered space
     METADATA = "cluster_metadata.json"  # TrainingMetadata
     MODEL = "cluster_model.json"  # FittedModel
-    MAP = "cluster_map.csv"  # a sample of DFUs on the first two principal components
+    MAP = "cluster_map.csv"  # a sample of DFUs on the plane of the first two principal components
     TYPICAL = "typical_dfus.csv"  # monthly demand of the members nearest to each centroid
     MOVES = "dfu_moves.parquet"  # how far each DFU moved since it was published
     FORECASTABILITY = "dfu_forecastability.parquet"  # of each clustered DFU: what a naive forecast missed
@@ -73,7 +73,7 @@ PICTURES: Final = {
     RunFile.SIZES_PICTURE: "Share of DFUs and share of volume",
     RunFile.PROFILES_PICTURE: "What sets the segments apart",
     RunFile.TYPICAL_PICTURE: "What typical DFUs of each segment look like",
-    RunFile.MAP_PICTURE: "Map of the DFUs on the first two principal components",
+    RunFile.MAP_PICTURE: "Map of the DFUs: near each other is alike",
     RunFile.K_PICTURE: "How the number of segments was chosen",
 }
 TEXT_COLUMNS: Final = frozenset(
