@@ -301,12 +301,17 @@ class Charts(_Part):
 
 
 class Report(_Part):
-    """Everything that the page of a run says."""
+    """Everything that the page of a run says.
+
+    Attributes:
+        folder: Of the run, for a program.
+    """
 
     as_of: str
     as_of_month: str
     status: Status
     run_name: str | None
+    folder: str
     dfu_table: str
     headline: Headline
     segments: list[Segment]

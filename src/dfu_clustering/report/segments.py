@@ -20,7 +20,7 @@ from dfu_clustering.labels.vocabulary import TIERS
 from dfu_clustering.publishing.outcome import Transition
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Fact, HeatCell, HeatMap, HeatRow, Mark, PatternRow, Segment, TierCell
-from dfu_clustering.report.wording import label_title, pattern_title, profile_words, reason_lines
+from dfu_clustering.report.wording import forecast_words, label_title, pattern_title, profile_words, reason_lines
 from dfu_clustering.runs.summaries import SegmentSummary
 
 _UNUSUAL: Final = 2.5  # robust standard deviations at which the colours end
@@ -103,7 +103,10 @@ def _card(number: int, segment: SegmentSummary, labeling: LabelingConfig, flows:
         share=segment.share,
         volume_share=segment.volume_share,
         true_share=segment.true_share,
-        words=profile_words(segment.profile, labeling),
+        words=[
+            *profile_words(segment.profile, labeling),
+            *forecast_words(segment.naive_wape, segment.explained_share),
+        ],
         reason=reason_lines(segment.reason),
         facts=facts,
         gained=None if moves is None else sum(flow.dfus for flow in moves if flow.new_label == segment.label),

@@ -72,6 +72,21 @@ def profile_words(profile: Mapping[str, Any], labeling: LabelingConfig) -> list[
     return [*phrases, _steadiness(profile, labeling)]
 
 
+def forecast_words(naive_wape: float | None, explained_share: float | None) -> list[str]:
+    """Return how forecastable a segment is: what repeating last year would have missed, what trend and season explain.
+
+    Args:
+        naive_wape: Errors over demand of the last six months; None where that is not known.
+        explained_share: Share (0-1) of the variance of a typical DFU; None where it is not known.
+    """
+    words = []
+    if naive_wape is not None:
+        words.append(f"Repeating last year's months would have missed the last six by {naive_wape:.0%} of the demand")
+    if explained_share is not None:
+        words.append(f"Trend and season explain {explained_share:.0%} of a typical DFU's ups and downs")
+    return words
+
+
 def _volume(profile: Mapping[str, Any]) -> str:
     middle, low, high = (profile[f"{prefix}mean_demand"] for prefix in ("", "q25_", "q75_"))
     return f"{short(middle)} units a month; half of the DFUs between {short(low)} and {short(high)}"

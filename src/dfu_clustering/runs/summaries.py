@@ -191,6 +191,12 @@ class SegmentSummary(Summary):
     true_share: Annotated[
         float | None, Field(ge=0, le=1, description="of its DFUs: all words strictly true by their own values")
     ] = None
+    naive_wape: Annotated[
+        float | None, Field(ge=0, description="errors of repeating last year over the last six months / their demand")
+    ] = None
+    explained_share: Annotated[
+        float | None, Field(ge=0, le=1, description="of a typical DFU's variance, by trend and season")
+    ] = None
     profile: Annotated[dict[str, Any], Field(description="medians of the features in original units, and quartiles")]
 
 

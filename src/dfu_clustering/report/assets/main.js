@@ -31,6 +31,7 @@ startKChoice();
 startFlows();
 startFinder();
 startTables();
+startLists();
 startFilter();
 startPrinting();
 document.querySelector(".controls").hidden = false;
