@@ -37,7 +37,7 @@ from scripts import announce_sales_load
 from tests.integration.gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
 from tests.integration.http_receiver import HttpReceiver
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_data_docs", "blank_pictures")]
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)

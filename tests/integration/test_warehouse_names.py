@@ -35,7 +35,6 @@ from tests.integration.published_site import PANEL, PLANTED, as_role
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.usefixtures("blank_pictures"),
-    pytest.mark.xdist_group("published run"),
 ]
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

@@ -106,3 +106,9 @@ def test_every_watched_flow_says_when_it_is_over():
     for flow in flows.values():
         hooks = (flow.on_completion_hooks, flow.on_failure_hooks, flow.on_crashed_hooks)
         assert [say_over in of_state for of_state in hooks] == [True] * 3, flow.name
+
+
+def test_a_worker_of_the_tests_keeps_those_of_a_file(request):
+    # or the fixtures of a file are made once a worker; pytest-xdist hands the group on in the test's id
+    grouped = request.config.getoption("loadgroup", default=False)
+    assert request.node.nodeid.endswith(f"@{Path(__file__).name}") == grouped

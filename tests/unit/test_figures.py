@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
+from dfu_clustering.clusters.nominations import KSelection, KStatistics, Nominations
 from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_dfus
 from dfu_clustering.figures.looks import PALETTE, SHAPES, looks_of, places_of
 from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes

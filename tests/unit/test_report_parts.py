@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
+from dfu_clustering.clusters.nominations import KSelection, KStatistics, Nominations
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.vocabulary import LABELS
@@ -21,7 +21,7 @@ from dfu_clustering.report.sample import DFUS_OF_A_KIND, select_dfus
 from dfu_clustering.report.segments import pattern_matrix
 from dfu_clustering.report.wording import exclusion_meaning, label_title, month_in_words, profile_words, reason_lines
 from dfu_clustering.runs.summaries import Profiles, SegmentSummary, TrainingMetadata
-from dfu_clustering.segments.continuation import Continuity
+from dfu_clustering.segments.continuity import Continuity
 from tests.report_runs import FIGURES, stability_of
 
 CONFIG = load_config(min_cluster_size_pct=1.0)

@@ -20,7 +20,7 @@ from dfu_clustering.runs.summaries import (
     TrainedSegment,
     TrainingSummary,
 )
-from dfu_clustering.segments.continuation import Continuity
+from dfu_clustering.segments.continuity import Continuity
 from tests.report_runs import FIGURES
 
 NAME = "2026-10-0123456789-0123456789ab"

@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import adjusted_rand_score
 
 from dfu_clustering.arrays import Flags
 from dfu_clustering.config.clustering import LabelingConfig
@@ -81,7 +80,7 @@ def compare_with_published(
         churn_share=_share(moved) or 0.0,
         unchanged_dfus=None if moves is None else int(barely.sum()),
         churn_share_unchanged_history=_share(moved[barely]),
-        ari=float(adjusted_rand_score(shared["old_label"], shared["new_label"])) if len(shared) else None,
+        ari=_rand_index(shared) if len(shared) else None,
         flow=_flow(both),
         lifecycle_changes=int((changed & ~in_segments).sum()),
     )
@@ -179,6 +178,12 @@ def _labels(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 def _of_lifecycle(labels: "pd.Series[str]") -> Flags:
     found: Flags = labels.isin(LIFECYCLE_LABELS).to_numpy()
     return found
+
+
+def _rand_index(shared: pd.DataFrame) -> float:
+    from sklearn.metrics import adjusted_rand_score  # late: seconds, for all who only read the record
+
+    return float(adjusted_rand_score(shared["old_label"], shared["new_label"]))
 
 
 def _share(holds: Flags) -> float | None:

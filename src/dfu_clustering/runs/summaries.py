@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import AwareDatetime, Field
 
-from dfu_clustering.clusters.k_selection import KSelection
+from dfu_clustering.clusters.nominations import KSelection
 from dfu_clustering.config.clustering import LabelingConfig, RunSettings, Space
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.churn import LabelChurn
@@ -14,7 +14,7 @@ from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import SuiteSummary
-from dfu_clustering.segments.continuation import Continuity
+from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.measures import Figures
 
 

@@ -18,7 +18,8 @@ from dfu_clustering.runs.manifest import TRAIN_MODEL, once
 from dfu_clustering.runs.month_training import trained_segments
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.summaries import FeatureSummary, KChoice, TrainingSummary
-from dfu_clustering.segments.continuation import Continuity, continue_published
+from dfu_clustering.segments.continuation import continue_published
+from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
 from dfu_clustering.steps.build_features import origin_of
