@@ -7,7 +7,7 @@ import pytest
 
 from dfu_clustering.files.tables import write_table
 from dfu_clustering.runs.folder import RunFile
-from tests.integration.test_programs import run_program
+from tests.integration.programs.running import run_program
 from tests.report_runs import make_run
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]

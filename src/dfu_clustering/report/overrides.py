@@ -51,21 +51,12 @@ def overridden(table: pd.DataFrame | None) -> Overridden | None:
     if table is None or table.empty:
         return None
     agrees = table["machine_label"] == table["label"]
-    shown = table.assign(agrees=agrees).sort_values(["agrees", "dfu_ck"], ascending=[False, True]).head(_DFUS_SHOWN)
+    machine = table["machine_label"].astype(object).where(table["machine_label"].notna(), None)
+    judged = table.assign(agrees=agrees, machine_label=machine)
+    shown = judged.sort_values(["agrees", "dfu_ck"], ascending=[False, True]).head(_DFUS_SHOWN)
     return Overridden(
         overrides=table["override"].nunique(),
         dfus=len(table),
         agreeing=int(agrees.sum()),
-        rows=[
-            OverriddenDfu(
-                dfu_ck=row.dfu_ck,
-                machine_label=None if pd.isna(row.machine_label) else row.machine_label,
-                label=row.label,
-                owner=row.owner,
-                reason=row.reason,
-                until_month=row.until_month,
-                agrees=bool(row.agrees),
-            )
-            for row in shown.itertuples(index=False)
-        ],
+        rows=[OverriddenDfu(**row) for row in shown[list(OverriddenDfu.model_fields)].to_dict("records")],
     )
