@@ -14,7 +14,8 @@ class PrefectForm:
     def field(self, name: str) -> Locator:
         """Return the field of a parameter, once it is there."""
         label = self.page.locator(".schema-form-property__label").filter(
-            has_text=re.compile(rf"^\s*{name}\s*(\(Optional\))?\s*$")
+            # a parameter by its name, an answer by its title: "Answered By"
+            has_text=re.compile(rf"^\s*{name.replace('_', '[_ ]')}\s*(\(Optional\))?\s*$", re.IGNORECASE)
         )
         found = self.page.locator(".schema-form-property").filter(has=label).first
         found.wait_for()
