@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from dfu_clustering.overrides.override import Override
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.runs.ledger import Ledger
 from tests.integration.programs.running import LABEL, MARKS, TRAIN, UPDATE, execute, labels_of
 from tests.publish_records import line
@@ -122,3 +124,20 @@ def test_update_refuses_a_broken_labels_file_and_writes_nothing(program, warehou
     assert code == 2
     assert message in error
     assert labels_of(warehouse) == before
+
+
+def test_overrides_of_the_flow_are_on_top_of_the_program_s_labels_too(program, warehouse, tmp_path, monkeypatch):
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path / "var"))
+    execute(warehouse, "UPDATE dim_dfu SET cluster_assignment = NULL")
+    keys = [key for key, *_ in labels_of(warehouse)]
+    facts = {"reason": "a new customer", "owner": "Ada", "first_month": None, "until_month": "2099-12"}
+    time = datetime(2026, 11, 5, tzinfo=UTC)
+    gone = Override(id="0123", label="inactive", entered_at=time, dfu_cks=(keys[0], "no longer there"), **facts)
+    Overrides(tmp_path / "var" / "runs").append(gone)
+    pd.DataFrame({"dfu_ck": keys[:3], "cluster_id": 0, "cluster_label": "low_volume"}).to_csv("labels.csv", index=False)
+    code, out, error = program(UPDATE, "--input", "labels.csv", "--skip-validation")
+    assert code == 0, error
+    assert "overrides: 1 hold, for 2 DFUs; needed no more for 0" in out
+    assert "not found in dim_dfu: 1" in out
+    found = {row[0]: row[1] for row in labels_of(warehouse) if row[1]}
+    assert found == {keys[0]: "inactive", keys[1]: "low_volume", keys[2]: "low_volume"}
