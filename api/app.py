@@ -13,7 +13,10 @@ from starlette.exceptions import HTTPException
 from api.list_routes import lists
 from api.middleware import AccessMiddleware, HostMiddleware
 from api.problem_details import ProblemRoute, documented, foreseen, problem, response
-from api.router import NOT_MODIFIED, Service, router
+from api.response_cache import NOT_MODIFIED
+from api.router import Service, router
+from api.run_routes import router as run_router
+from api.run_service import RunAnswers
 from api.schemas import Health, Readiness
 from api.service import Segments
 from api.settings import ApiSettings
@@ -101,8 +104,10 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.dfu_segments = Segments(settings)
+    app.state.dfu_runs = RunAnswers(settings)
     app.include_router(pages)
     app.include_router(lists)
+    app.include_router(run_router)  # before the next, whose last address takes any key
     app.include_router(router)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 from pydantic import BaseModel
@@ -18,6 +18,12 @@ _SMALLEST_COMPRESSED: Final = 1000  # bytes; below, the headers weigh more than 
 _CACHE_BYTES: Final = 64 << 20
 _CACHE_ANSWERS: Final = 10_000
 _OVERHEAD_BYTES: Final = 2_000  # of the objects around an answer
+# besides the policy in a page itself, which allows the scripts that it was written with and no other: what a page
+# cannot say of itself, or should not alone
+PAGE_HEADERS: Final = {"Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
+NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
+    304: {"description": "Not Modified: If-None-Match holds the ETag"}
+}
 _COMPRESSIBLE: Final = ("application/json", "text/html")
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from api.problem_details import ProblemRoute, documented
+from api.response_cache import NOT_MODIFIED
 from api.schemas import Changes, Clusters, Dfu, DfuPage, OverrideList, Pictures, Profiles, SegmentMembers
 from api.service import Segments
 from api.settings import ApiSettings
@@ -91,7 +92,6 @@ class MemberParameters(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100, description="largest number of DFUs of each kind")] = 10
 
 
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified: If-None-Match holds the ETag"}}
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The picture"}}
 Service = Annotated[Segments, Depends(segments_of)]
 

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.tables import DfuRow
+from dfu_clustering.comparison.model import Comparison
 from dfu_clustering.publishing.outcome import Transition
+from dfu_clustering.runs.known_run import KnownRun
 from dfu_clustering.runs.summaries import SegmentSummary
 
 Label = Annotated[str, Field(description="cluster_assignment", examples=["high_volume_steady"])]
@@ -247,3 +249,18 @@ class Readiness(BaseModel):
 
     status: Literal["ready"] = "ready"
     as_of_month: AsOfMonth
+
+
+class Runs(_Answer):
+    """Some of the runs that are known, the newest first."""
+
+    total: Annotated[int, Field(description="runs of the kind, on all pages")]
+    limit: int
+    offset: int
+    runs: list[KnownRun]
+
+
+class RunComparison(Comparison):
+    """What changed from one run to another, and why."""
+
+    domain: Literal["dfu"] = "dfu"

@@ -12,7 +12,7 @@ from api.filters import LABEL, Filter, Sort, parse_filters, parse_sort
 from api.lists import DfuLists
 from api.overridden import override_list
 from api.problem_details import NotFoundError
-from api.response_cache import Answer, Answers
+from api.response_cache import PAGE_HEADERS, Answer, Answers
 from api.schemas import (
     Changes,
     Cluster,
@@ -44,11 +44,6 @@ from dfu_clustering.runs.run import Run
 
 _LABEL_MONTHS: Final = 24
 _READY_WITHIN_S: Final = 3.0  # health checks wait 5 s (deploy/compose.yaml)
-# besides the policy in the page itself, which allows the scripts that it was written with and no other: what a page
-# cannot say of itself, or should not alone
-_REPORT_HEADERS: Final = {
-    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-}
 _NOBODY: Final[Keys] = np.empty(0, dtype=np.int64)
 
 
@@ -182,7 +177,7 @@ class Segments:
 
         def read() -> Answer:
             page = path.read_bytes()
-            return Answer(with_lists(page, self._lists_at) if with_lists_of_it else page, "text/html", _REPORT_HEADERS)
+            return Answer(with_lists(page, self._lists_at) if with_lists_of_it else page, "text/html", PAGE_HEADERS)
 
         return self._reports.get(key, read)
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 from uuid import UUID
 
 import yaml
@@ -18,7 +20,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events import Event, Resource
 from prefect.events.actions import SendNotification
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
-from prefect.events.schemas.automations import EventTrigger
+from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from pydantic import BaseModel, ConfigDict
@@ -42,14 +44,44 @@ _FAILED = "prefect.automation.action.failed"
 # covers the channel's own tries and the seconds for which the server holds events back before it stores them
 _TEST_TIMEOUT_SECONDS = 45
 _POLL_SECONDS = 0.5
+_LEAST_PATIENCE = timedelta(seconds=10)  # of the server, for an event that does not come
 
 
 class NotDeliveredError(DfuClusteringError):
     """A test alert that did not arrive."""
 
 
+class Patience(BaseModel):
+    """How long the server waits for an event before it alerts; a variable of make alerts-apply may say it otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    variable: str
+    unit: Literal["days", "hours"]
+    default: float
+
+    def within(self, environment: Mapping[str, str]) -> timedelta:
+        """Return the time.
+
+        Raises:
+            ConfigError: The variable holds no number, or less than the ten seconds that the server needs.
+        """
+        said = environment.get(self.variable) or self.default
+        try:
+            within = timedelta(**{self.unit: float(said)})
+        except (ValueError, OverflowError):
+            within = timedelta(0)
+        if within < _LEAST_PATIENCE:
+            raise ConfigError(
+                f"{self.variable} must be a number of {self.unit}, ten seconds or more",
+                found=repr(said),
+                remedy=f"leave it out for {self.default:g} {self.unit}",
+            )
+        return within
+
+
 class Alert(BaseModel):
-    """One entry of alerts.yaml: which events fire the alert and what it says."""
+    """One entry of alerts.yaml: which events fire the alert, or which must not be missing, and what it says."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,11 +91,21 @@ class Alert(BaseModel):
     match: dict[str, str | list[str]] = {}
     match_related: dict[str, str | list[str]] = {}
     at_most_every_minutes: int = 0
+    missing_for: Patience | None = None
+    after: set[str] = set()
+    for_each: set[str] = set()
     subject: str
     body: str
 
-    def automation(self, block_id: UUID, *, ui_url: str, enabled: bool) -> Automation:
-        """Return the automation that sends this alert through a block."""
+    def automation(
+        self, block_id: UUID, *, ui_url: str, enabled: bool, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> Automation:
+        """Return the automation that sends this alert through a block.
+
+        Raises:
+            ConfigError: The environment says no time that can be waited.
+        """
+        patience = self.missing_for.within(environment) if self.missing_for else None
         known = f"{{% set ui_url = {json.dumps(ui_url)} %}}"
         subject, body = neutral(self.subject), known + neutral(self.body)
         return Automation(
@@ -74,7 +116,10 @@ class Alert(BaseModel):
                 expect=self.expect,
                 match=self.match,
                 match_related=self.match_related,
-                within=timedelta(minutes=self.at_most_every_minutes),
+                after=self.after,
+                for_each=self.for_each,
+                posture=Posture.Proactive if patience else Posture.Reactive,
+                within=patience or timedelta(minutes=self.at_most_every_minutes),
             ),
             actions=[SendNotification(block_document_id=block_id, subject=subject, body=body)],
         )
@@ -124,7 +169,9 @@ def apply(block: AppriseNotificationBlock, alerts: Iterable[Alert], off: set[str
         ui_url = get_current_settings().ui_url or ""
         for alert in alerts:
             # without a saved block every automation is new anyway
-            wanted = alert.automation(block_id or UUID(int=0), ui_url=ui_url, enabled=alert.name not in off)
+            wanted = alert.automation(
+                block_id or UUID(int=0), ui_url=ui_url, enabled=alert.name not in off, environment=os.environ
+            )
             change = put_automation(client, wanted, dry_run=dry_run)
             _say(f"{wanted.name}: {'would be ' * dry_run}{change}{'' if wanted.enabled else ', switched off'}")
         if not dry_run:

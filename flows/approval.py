@@ -54,10 +54,13 @@ class Answer(Summary):
 
 
 _ANSWER = Step("require_approval", Answer)
+NOT_ASKED = Answer(publish=True, answered_by="nobody was asked", reason="no label would change")
 
 
 def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> Answer:
     """Show what would change, pause the run, and return the answer; a run that is resumed later does not ask again.
+
+    Where no label would change, nobody is asked: the run publishes as after a yes.
 
     Raises:
         ApprovalTimeoutError: Nobody answered in time.
@@ -66,9 +69,14 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
     def wait() -> Answer:
         overrides = Overrides(run.runs).holding_in(run.as_of_month)
         changes = preview_publish(run, warehouse_engine(config.warehouse), overrides)
-        _show(run, changes, patience_s)
+        question = approval_markdown(run.as_of_month, run.result(LABEL_SEGMENTS), changes)
+        _show(question)
+        if not changes.changed_labels():
+            return NOT_ASKED
+        _announce(run, changes, patience_s)
+        form = Approval.with_initial_data(description=question)
         try:
-            given = pause_flow_run(wait_for_input=Approval, timeout=patience_s, poll_interval=_POLL_S)
+            given = pause_flow_run(wait_for_input=form, timeout=patience_s, poll_interval=_POLL_S)
         except FlowPauseTimeout as error:
             raise ApprovalTimeoutError(
                 f"no answer within {patience_s / 3600:g} hours, so nothing was published; a new run asks again"
@@ -91,13 +99,13 @@ def refused(answer: Answer) -> State[None]:
     return Completed(name=NOT_PUBLISHED, message=f"not published: {answer.answered_by} refused{why}")
 
 
-def _show(run: Run, changes: PublishSummary, patience_s: int) -> None:
-    labels = run.result(LABEL_SEGMENTS)
+def _show(question: str) -> None:
     create_markdown_artifact(
-        key="cluster-dfus-approval",
-        markdown=approval_markdown(run.as_of_month, labels, changes),
-        description="Which labels would change; the run waits for an answer",
+        key="cluster-dfus-approval", markdown=question, description="Which labels would change, and the question"
     )
+
+
+def _announce(run: Run, changes: PublishSummary, patience_s: int) -> None:
     emit_event(
         APPROVAL_REQUESTED,
         resource={"prefect.resource.id": f"dfu.approval.{run.name}", "prefect.resource.name": run.name},

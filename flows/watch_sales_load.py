@@ -39,13 +39,16 @@ def watch_sales_load(
             announced again.
     """
     watching.end_late_looks()
+    watching.delete_quiet_looks()
     runs = var_folder() / "runs"
     state = watching.read_state(load_config())
     if state is None:
-        return Completed(message=f"{load_config().warehouse.tables.sales} holds no sales yet")
+        message = f"{load_config().warehouse.tables.sales} holds no sales yet"
+        return Completed(name=watching.NOTHING_NEW, message=message)
     verdict = watching.judge(
         state, runs=runs, settle=timedelta(minutes=settle_minutes), repeat=timedelta(hours=repeat_hours)
     )
     if verdict == "to announce":
         watching.announce(state, runs=runs)
-    return Completed(message=f"load {state.load_id}, {state.rows:,} rows: {_MESSAGES[verdict]}")
+    name = "Announced" if verdict == "to announce" else watching.NOTHING_NEW
+    return Completed(name=name, message=f"load {state.load_id}, {state.rows:,} rows: {_MESSAGES[verdict]}")

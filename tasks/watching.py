@@ -16,11 +16,14 @@ from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
 from dfu_clustering.loads.sensor import Verdict, Watch, look
 from dfu_clustering.runs.ledger import Ledger
 from tasks.support.connection import warehouse_engine
+from tasks.support.finished_runs import delete_finished_runs
 from tasks.support.retries import RETRY
 from tasks.support.waiting import end_waiting_runs
 
 _TIMEOUT_S = 240  # the sensor's next look comes after five minutes
 _MEMORY = "watched.json"
+_QUIET_LOOKS_KEPT = 3
+NOTHING_NEW = "NothingNew"  # the state of a look that found nothing to announce
 
 
 @task(name="look-at-sales", timeout_seconds=_TIMEOUT_S, **RETRY)
@@ -57,7 +60,13 @@ def end_late_looks() -> None:
     end_waiting_runs(
         lambda flow_run: flow_run.expected_start_time is not None and flow_run.expected_start_time < now,
         message="replaced by a later look",
+        name=NOTHING_NEW,
     )
+
+
+def delete_quiet_looks() -> None:
+    """Delete earlier looks that found nothing but for the newest few; those that announced or failed stay."""
+    delete_finished_runs(NOTHING_NEW, keep=_QUIET_LOOKS_KEPT)
 
 
 def _recall(runs: Path) -> Watch | None:

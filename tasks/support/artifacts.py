@@ -243,15 +243,21 @@ def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
 
 
 def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSummary) -> str:
-    """Return what would be written, for the person who is asked."""
+    """Return what would be written, for the person who is asked: the artifact and the form of the answer.
+
+    All numbers are of the DFU table, as in the event, so that nobody has to reconcile them with others.
+    """
     moves = [t for t in changes.transitions if t.old_label != t.new_label]
+    if not moves:
+        same = f"No label would change: {changes.unchanged:,} DFUs keep theirs. Nobody is asked, the run publishes."
+        return f"# Labels as of {text(as_of_month)}\n{same}"
     lines = [
         f"# Publish the labels as of {text(as_of_month)}?",
         (
             f"{changes.updated:,} DFUs would get another label, {changes.cleared:,} would lose their label, "
             f"{changes.unchanged:,} would keep it. Resume the run to answer."
         ),
-        *stability_lines(labels.stability),
+        *_clusters_line(labels.stability),
         "",
         "| label now | new label | DFUs |",
         "| --- | --- | ---: |",
@@ -263,6 +269,13 @@ def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSu
     if len(moves) > _MOVES_SHOWN:
         lines.append(f"| … | {len(moves) - _MOVES_SHOWN} more | {sum(t.dfus for t in moves[_MOVES_SHOWN:]):,} |")
     return "\n".join(lines)
+
+
+def _clusters_line(stability: StabilitySummary | None) -> list[str]:
+    if stability is None:
+        return ["", "These labels do not continue published ones."]
+    how = "fitted again" if stability.refit else "kept"
+    return ["", f"Continues {code(stability.published_run)}; clusters {how}: {text(stability.refit_reason)}."]
 
 
 def stability_lines(stability: StabilitySummary | None) -> list[str]:

@@ -15,8 +15,14 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Completed
 
 
-def end_waiting_runs(concerned: Callable[[FlowRun], bool], *, message: str) -> None:
-    """End the waiting runs of this run's deployment that are concerned: each would cost a process of its own."""
+def end_waiting_runs(concerned: Callable[[FlowRun], bool], *, message: str, name: str = "Completed") -> None:
+    """End the waiting runs of this run's deployment that are concerned: each would cost a process of its own.
+
+    Args:
+        concerned: Which of them.
+        message: Of the state in which they end.
+        name: Of that state.
+    """
     deployment_id = runtime.deployment.id
     if deployment_id is None:
         return
@@ -27,4 +33,4 @@ def end_waiting_runs(concerned: Callable[[FlowRun], bool], *, message: str) -> N
     with get_client(sync_client=True) as client:
         for flow_run in client.read_flow_runs(flow_run_filter=waiting):
             if concerned(flow_run):
-                client.set_flow_run_state(flow_run.id, Completed(message=message))
+                client.set_flow_run_state(flow_run.id, Completed(name=name, message=message))

@@ -31,9 +31,12 @@ ALERTS = (
     "dfu-approval-requested",
     "dfu-run-failed",
     "dfu-watch-failed",
+    "dfu-nothing-published",
+    "dfu-run-outlasts",
     "dfu-automation-failed",
     "dfu-alert-test",
 )
+PATIENCE = {"DFU_ALERT_SILENT_DAYS": str(12 / 86400), "DFU_ALERT_LONG_RUN_HOURS": str(12 / 3600)}
 ARRIVES_WITHIN_SECONDS = 10
 # what a gate sends where only two fifths of the newest month have been loaded (tests/unit takes the gate's own)
 GATE_PAYLOAD = {
@@ -143,7 +146,7 @@ def mailbox():
 def alerts_environment(prefect_server, receiver):
     """The environment of the alerts' program; the server is rid of its automations afterwards."""
     address = f"{receiver.url}/hook/?token=planted-secret"
-    yield prefect_server.environment | {"DFU_ALERT_CHANNEL": "webhook", "DFU_ALERT_URL": address}
+    yield prefect_server.environment | {"DFU_ALERT_CHANNEL": "webhook", "DFU_ALERT_URL": address} | PATIENCE
     for automation in automations(prefect_server):
         prefect_server.delete(f"/automations/{automation['id']}")
 
@@ -213,6 +216,22 @@ def emit_failure(server, flow, run):
     labels = {"prefect.resource.id": "prefect.flow.1", "prefect.resource.role": "flow", "prefect.resource.name": flow}
     state = {"validated_state": {"type": "FAILED", "name": "Failed", "message": "no connection"}}
     emit(server, "prefect.flow-run.Failed", state, resource=run, related=[labels])
+
+
+def emit_state(server, state, run):
+    labels = {"prefect.resource.id": "prefect.flow.1", "prefect.resource.role": "flow"}
+    labels["prefect.resource.name"] = "cluster-dfus"
+    emit(server, f"prefect.flow-run.{state}", {}, resource=f"prefect.flow-run.{run}", related=[labels])
+
+
+def test_what_does_not_happen_in_time_reaches_a_person(applied, prefect_server, receiver):
+    emit_state(prefect_server, "Running", "too-long")
+    emit_state(prefect_server, "Running", "in-time")
+    emit_state(prefect_server, "Completed", "in-time")
+    _, body = receiver.wait_for("run prefect.flow-run.too-long takes longer than usual", 90)
+    assert body.endswith("/runs/flow-run/too-long")
+    receiver.wait_for("nothing was published for a long time", 90)
+    assert not any("in-time" in sent["subject"] for _, _, sent in receiver.messages)
 
 
 def test_applying_twice_leaves_one_of_each(applied, prefect_server):

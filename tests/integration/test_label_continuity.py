@@ -14,6 +14,9 @@ import psycopg2
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterName,
     FlowRunFilterState,
@@ -208,9 +211,31 @@ def state_after(publish, while_it_waits):
         assert not running.done(), running.result()
         while_it_waits()
         with get_client(sync_client=True) as client:
+            shown = client.read_flow_run_input(waiting.id, waiting.state.state_details.run_input_keyset["description"])
+            assert shown == artifact("cluster-dfus-approval", waiting.id)
+            assert f"Publish the labels as of {FIRST}?" in shown
             answer = {"publish": publish, "answered_by": "a planner", "reason": "as discussed"}
             client.resume_flow_run(waiting.id, run_input=answer)
         return running.result(timeout=180)
+
+
+def artifact(key, flow_run_id):
+    """Return what a run has attached under a key."""
+    of_run = ArtifactFilter(key=ArtifactFilterKey(any_=[key]), flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+    with get_client(sync_client=True) as client:
+        (found,) = client.read_artifacts(artifact_filter=of_run)
+        return found.data
+
+
+def test_nobody_is_asked_where_no_label_would_change(continued):
+    _, warehouse = continued
+    labels = labels_in(warehouse)
+    again = cluster(FIRST, require_approval=True)
+    assert (again.published.updated, again.published.cleared) == (0, 0)
+    assert labels_in(warehouse) == labels
+    assert not again.published.dry_run
+    answer = read_json(Path(again.run_folder) / RunFile.MANIFEST)["steps"]["require_approval"]["summary"]
+    assert (answer["publish"], answer["reason"]) == (True, "no label would change")
 
 
 @pytest.mark.slow
@@ -238,5 +263,5 @@ def test_a_run_that_needs_approval_waits_and_does_what_the_person_says(warehouse
         assert state.is_completed()
         assert len(labels_in(warehouse)) == state.result().labelled
     else:
-        assert (state.name, state.message) == ("NotPublished", "not published, a planner refused: as discussed")
+        assert (state.name, state.message) == ("NotPublished", "not published: a planner refused: as discussed")
         assert labels_in(warehouse) == {}

@@ -1,13 +1,14 @@
 """Alerts as code: what they say, which events they hear, and configurations that are refused with a remedy."""
 
 import ast
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from apprise.plugins.email.base import NotifyEmail
 from prefect.events import Event, RelatedResource, Resource
+from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.server.events.actions import SendNotification
 from prefect.server.utilities.user_templates import render_user_template_sync
 from prefect.types._datetime import DateTime
@@ -177,6 +178,40 @@ def test_the_alert_about_automations_never_answers_its_own_failure():
     for name, heard in [("dfu-automation-failed", False), ("dfu-run-failed", True), ("on-sales-load", True)]:
         failed = event("prefect.automation.action.failed", {}, resource="prefect.automation.1", resource_name=name)
         assert trigger.match.includes([failed.resource]) is heard
+
+
+@pytest.mark.parametrize(
+    ("name", "environment", "seconds"),
+    [
+        ("dfu-nothing-published", {}, 40 * 86400),
+        ("dfu-nothing-published", {"DFU_ALERT_SILENT_DAYS": "10"}, 10 * 86400),
+        ("dfu-run-outlasts", {}, 3 * 3600),
+        ("dfu-run-outlasts", {"DFU_ALERT_LONG_RUN_HOURS": "0.5"}, 1800),
+    ],
+)
+def test_what_does_not_happen_is_waited_for_as_long_as_the_setting_says(name, environment, seconds):
+    made = ALERTS[name].automation(UUID(int=1), ui_url=UI_URL, enabled=True, environment=environment)
+    assert isinstance(made.trigger, EventTrigger)
+    assert (made.trigger.posture, made.trigger.within) == (Posture.Proactive, timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("said", ["soon", "0", "-1", "1e12", "nan"])
+def test_a_time_that_cannot_be_waited_is_refused(said):
+    with pytest.raises(ConfigError, match="DFU_ALERT_SILENT_DAYS must be a number of days"):
+        ALERTS["dfu-nothing-published"].automation(
+            UUID(int=1), ui_url=UI_URL, enabled=True, environment={"DFU_ALERT_SILENT_DAYS": said}
+        )
+
+
+def test_nothing_published_is_said_without_any_event():
+    _, body = rendered("dfu-nothing-published", None)
+    assert "40 days by\ndefault" in body
+
+
+def test_a_long_run_is_said_with_its_name_and_link():
+    subject, body = rendered("dfu-run-outlasts", event("prefect.flow-run.Running", {}))
+    assert subject == "DFU clustering: run as of 2026-10 takes longer than usual"
+    assert body.endswith(f"Run: http://prefect.test/runs/flow-run/{RUN_ID}")
 
 
 def test_every_flow_of_the_project_is_watched():

@@ -1,12 +1,12 @@
 """Labels beside the published ones: how many changed, from what to what, and which word ended for each DFU."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.arrays import Flags
+from dfu_clustering.arrays import Flags, Floats
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.ended_words import EndedWord, Judged, ended_word
@@ -80,7 +80,7 @@ def compare_with_published(
         churn_share=_share(moved) or 0.0,
         unchanged_dfus=None if moves is None else int(barely.sum()),
         churn_share_unchanged_history=_share(moved[barely]),
-        ari=_rand_index(shared) if len(shared) else None,
+        ari=_agreement(shared["old_label"], shared["new_label"]) if len(shared) else None,
         flow=_flow(both),
         lifecycle_changes=int((changed & ~in_segments).sum()),
     )
@@ -117,23 +117,48 @@ def with_ended_words(
         pattern took over, ``word`` says what happened and the rest is missing; all is missing where a label is of other
         words.
     """
-    with_words = changes.assign(word=None, feature=None, threshold=np.nan, before=np.nan, after=np.nan)
-    for _, alike in changes.groupby(["old_label", "new_label"]):
-        old_text, new_text = alike["old_label"].iloc[0], alike["new_label"].iloc[0]
+    then, now = (_values_of(changes["dfu_ck"], values) for values in (old_values, new_values))
+    ended: list[EndedWord | None] = [None] * len(changes)
+    for rows in changes.groupby(["old_label", "new_label"]).indices.values():
+        old_text, new_text = changes[["old_label", "new_label"]].iloc[rows[0]]
         old, new = LABELS.get(old_text), LABELS.get(new_text)
         if old is None or new is None:
             continue
-        both = [of.reindex(index=alike["dfu_ck"], columns=list(JUDGED_FEATURES)) for of in (old_values, new_values)]
+        was, is_now = (
+            Judged({name: of_all[rows] for name, of_all in values.items()}, at)
+            for values, at in zip((then, now), bounds, strict=True)
+        )
         if {old.pattern, new.pattern} & set(LIFECYCLE):
-            ended = _of_life(old, new, both[1]["history_months"], min_months_history)
+            found = _of_life(old, new, now["history_months"][rows], min_months_history)
         else:
             otherwise = EndedWord("clusters fitted again" if fitted_again else f"too few DFUs in {old_text}")
             known = _known_traits(old, sparsity_bounds)
-            then, now = (Judged(own_values(of), at) for of, at in zip(both, bounds, strict=True))
-            ended = ended_word(old, new, known, then, now, config, margin, otherwise=otherwise)
-        for name in EndedWord._fields:
-            with_words.loc[alike.index, name] = [getattr(one, name) for one in ended]
-    with_words = _with_values(with_words, old_values, new_values)
+            found = ended_word(old, new, known, was, is_now, config, margin, otherwise=otherwise)
+        for at, one in zip(rows, found, strict=True):
+            ended[at] = one
+    return _with_words(changes, ended, then, now)
+
+
+def _values_of(keys: "pd.Series[str]", values: pd.DataFrame) -> dict[str, Floats]:
+    """Return JUDGED_FEATURES of DFUs in their order; NaN where they are not known."""
+    return own_values(values.reindex(index=keys, columns=list(JUDGED_FEATURES)))
+
+
+def _with_words(
+    changes: pd.DataFrame, ended: Sequence[EndedWord | None], then: Mapping[str, Floats], now: Mapping[str, Floats]
+) -> pd.DataFrame:
+    """Return the changes with the word of each, and the value before and after of the feature that it is judged by."""
+    with_words = changes.assign(
+        word=np.array([one.word if one else None for one in ended], dtype=object),
+        feature=np.array([one.feature if one else None for one in ended], dtype=object),
+        threshold=np.array([one.threshold if one else np.nan for one in ended], dtype=np.float64),
+    )
+    feature = np.array([one.feature if one else "" for one in ended], dtype=object)
+    for when, values in (("before", then), ("after", now)):
+        of_each = np.full(len(changes), np.nan)
+        for name in set(feature) - {""}:
+            of_each = np.where(feature == name, values[name], of_each)
+        with_words[when] = of_each
     return with_words[list(COLUMNS)].astype({"word": "str", "feature": "str"})
 
 
@@ -144,7 +169,7 @@ def _known_traits(label: Label, sparsity_bounds: Mapping[Words, float]) -> dict[
     return {word: known[word] for word in label.traits if bound is not None or word not in _BOUND_BY_CLUSTERS}
 
 
-def _of_life(old: Label, new: Label, history_months: "pd.Series[float]", min_months_history: int) -> list[EndedWord]:
+def _of_life(old: Label, new: Label, history_months: Floats, min_months_history: int) -> list[EndedWord]:
     """Return for each DFU what changed a label of, or to, the new and the inactive ones."""
     if new.pattern == INACTIVE:
         return [EndedWord("no demand in the window", "mean_demand")] * len(history_months)
@@ -160,17 +185,6 @@ def _of_life(old: Label, new: Label, history_months: "pd.Series[float]", min_mon
     ]
 
 
-def _with_values(with_words: pd.DataFrame, old_values: pd.DataFrame, new_values: pd.DataFrame) -> pd.DataFrame:
-    """Return the changes with the value before and after of the feature that each is judged by."""
-    for name in set(with_words["feature"].dropna()) - {""}:
-        rows = with_words.index[with_words["feature"] == name]
-        keys = with_words.loc[rows, "dfu_ck"]
-        for when, values in (("before", old_values), ("after", new_values)):
-            if name in values:
-                with_words.loc[rows, when] = values[name].reindex(keys).to_numpy(np.float64)
-    return with_words
-
-
 def _labels(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame.set_index("dfu_ck")[["cluster_label"]].rename(columns={"cluster_label": name})
 
@@ -180,10 +194,11 @@ def _of_lifecycle(labels: "pd.Series[str]") -> Flags:
     return found
 
 
-def _rand_index(shared: pd.DataFrame) -> float:
+def _agreement(old: "pd.Series[str]", new: "pd.Series[str]") -> float:
+    """Return the adjusted Rand index of two groupings; of numbers, which are compared faster than texts."""
     from sklearn.metrics import adjusted_rand_score  # late: seconds, for all who only read the record
 
-    return float(adjusted_rand_score(shared["old_label"], shared["new_label"]))
+    return float(adjusted_rand_score(pd.factorize(old)[0], pd.factorize(new)[0]))
 
 
 def _share(holds: Flags) -> float | None:

@@ -1,10 +1,10 @@
-"""The page of a report: the model in a template, with styles, programs and data inside, safe whatever a key holds."""
+"""Pages in one file: a model in a template, with styles, programs and data inside, safe whatever a key holds."""
 
 import base64
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -35,18 +35,41 @@ _ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\
 
 
 def render(report: Report) -> str:
-    """Return the page, which needs nothing but itself and may run no other program than its own."""
-    scripts = _scripts()
+    """Return the page of a report."""
+    data = report.charts.model_dump_json()
+    return render_page("report.html.j2", ("report.css",), _LIBRARIES, _PARTS, data=data, report=report)
+
+
+def render_page(
+    template: str,
+    styles: tuple[str, ...],
+    libraries: tuple[str, ...],
+    parts: tuple[str, ...],
+    *,
+    data: str,
+    **shown: Any,  # noqa: ANN401
+) -> str:
+    """Return a page that needs nothing but itself and may run no other program than its own.
+
+    Args:
+        template: Its template, one of the assets, as those that follow.
+        styles: Its style sheets.
+        libraries: Programs of others.
+        parts: Of the program of its own, in the order in which they need each other.
+        data: JSON for these.
+        **shown: What the template shows.
+    """
+    scripts = _scripts(libraries, parts)
     return (
         _environment()
-        .get_template("report.html.j2")
+        .get_template(template)
         .render(
-            report=report,
-            style=Markup(_asset("report.css")),  # noqa: S704  (a file of this package)
+            **shown,
+            style=Markup("\n".join(map(_asset, styles))),  # noqa: S704  (files of this package)
             scripts=[Markup(script) for script in scripts],  # noqa: S704
             policy=_content_security_policy(scripts),
             licences=Markup(_asset("vendor/LICENSES.txt")),  # noqa: S704
-            data=script_json(report.charts.model_dump_json()),
+            data=script_json(data),
         )
     )
 
@@ -80,9 +103,9 @@ def _content_security_policy(scripts: tuple[str, ...]) -> str:
 
 
 @cache
-def _scripts() -> tuple[str, ...]:
-    own = "\n".join(_asset(part) for part in _PARTS)
-    return *(_asset(library) for library in _LIBRARIES), f'"use strict";\n(() => {{\n{own}\n}})();\n'
+def _scripts(libraries: tuple[str, ...], parts: tuple[str, ...]) -> tuple[str, ...]:
+    own = "\n".join(map(_asset, parts))
+    return *map(_asset, libraries), f'"use strict";\n(() => {{\n{own}\n}})();\n'
 
 
 @cache

@@ -19,6 +19,8 @@ from dfu_clustering.runs.manifest import (
     FIND_PUBLISHED,
     LABEL_SEGMENTS,
     PUBLISH_LABELS,
+    READ_SALES_STATE,
+    RECORD_PUBLICATION,
     RECORD_RUN,
     TRAIN_MODEL,
     once,
@@ -27,7 +29,7 @@ from dfu_clustering.runs.overtaken import older_month_problem
 from dfu_clustering.runs.run import Run, code_version, var_folder
 from dfu_clustering.runs.summaries import RunSummary
 from dfu_clustering.tracking.store import TrackingUnavailableError, has_store
-from dfu_clustering.tracking.writer import SIGNATURE_ROWS, RunRecord, record_file
+from dfu_clustering.tracking.writer import SIGNATURE_ROWS, ReadSales, RunRecord, record_file
 from dfu_clustering.tracking.writer import record_run as record_in_mlflow
 
 logger = logging.getLogger(__name__)
@@ -110,7 +112,7 @@ def _summary(run: Run, config: RunSettings) -> RunSummary:
     )
 
 
-def _record(run: Run, config: RunSettings, summary: RunSummary) -> RunRecord:
+def _record(run: Run, config: ClusteringConfig, summary: RunSummary) -> RunRecord:
     return RunRecord(
         name=run.name,
         params=_flattened(config.of_the_run().model_dump(mode="json")),
@@ -131,7 +133,16 @@ def _record(run: Run, config: RunSettings, summary: RunSummary) -> RunRecord:
         model=run.path(RunFile.MODEL),
         matrix=read_first_rows(run.path(RunFile.MATRIX), SIGNATURE_ROWS),
         champion=not summary.published.dry_run,
+        sales=_read_sales(run, config.warehouse.tables.sales),
     )
+
+
+def _read_sales(run: Run, table: str) -> ReadSales | None:
+    state, line = run.find_result(READ_SALES_STATE), run.find_result(RECORD_PUBLICATION)
+    if state is None:
+        return None
+    load_id = (line.load_id if line else None) or state.load_id
+    return ReadSales(table, state.fingerprint, state.rows, state.as_of_month, load_id)
 
 
 def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:

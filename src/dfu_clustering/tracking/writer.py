@@ -3,6 +3,7 @@
 A record, not a dependency: where the tracking server does not answer, the caller learns it in seconds and continues.
 """
 
+import json
 import logging
 import warnings
 from collections.abc import Mapping
@@ -25,6 +26,29 @@ SIGNATURE_ROWS = 100
 
 
 @dataclass(frozen=True)
+class ReadSales:
+    """The sales that a run has read, so that two runs of the same sales are seen to be that.
+
+    Attributes:
+        table: What the warehouse calls the table.
+        digest: Fingerprint of its state.
+        rows: Up to and including the as-of month.
+        as_of_month: Newest month that counted.
+        load_id: The load that left the table so.
+    """
+
+    table: str
+    digest: str
+    rows: int
+    as_of_month: str
+    load_id: str
+
+    def profile(self) -> str:
+        """Return what MLflow shows of it, as JSON."""
+        return json.dumps({"rows": self.rows, "as_of_month": self.as_of_month, "load_id": self.load_id})
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """What is recorded of one run.
 
@@ -37,6 +61,7 @@ class RunRecord:
         model: Stored model that is logged and registered.
         matrix: Some rows of its input, for the signature.
         champion: Whether the model's version becomes the one that is published.
+        sales: What was read; None: not known.
     """
 
     name: str
@@ -47,6 +72,7 @@ class RunRecord:
     model: Path
     matrix: pd.DataFrame
     champion: bool
+    sales: ReadSales | None = None
 
 
 def record_run(record: RunRecord, *, config: TrackingConfig, default_folder: Path) -> str:
@@ -158,11 +184,32 @@ def _record(store: MlflowStore, record: RunRecord) -> str:
         mlflow.log_params(dict(record.params))
         mlflow.log_metrics(dict(record.metrics))
         mlflow.log_artifacts(str(record.artifacts))
+        _log_sales(store, run.info.run_id, record.sales)
         model_version = _log_model(record, registered_model)
+    _tag_model(store, model_version, record)
     if record.champion:
         store.client.set_registered_model_alias(registered_model, CHAMPION, model_version)
     logger.info("recorded mlflow_run=%s model_version=%s champion=%s", run.info.run_id, model_version, record.champion)
     return str(run.info.run_id)
+
+
+def _log_sales(store: MlflowStore, mlflow_run_id: str, sales: ReadSales | None) -> None:
+    """Record what was read as the run's dataset; an MLflow run that is continued has it once."""
+    if sales is None:
+        return
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = json.dumps({"table": sales.table})
+    dataset = Dataset(sales.table, sales.digest, "warehouse", source, profile=sales.profile())
+    read = DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])
+    store.client.log_inputs(mlflow_run_id, datasets=[read])
+
+
+def _tag_model(store: MlflowStore, model_version: str, record: RunRecord) -> None:
+    tags = {"as_of_month": record.tags.get("as_of_month"), "load_id": record.sales.load_id if record.sales else None}
+    for key, value in tags.items():
+        if value is not None:
+            store.client.set_model_version_tag(store.config.registered_model, model_version, key, value)
 
 
 def _newest_model(store: MlflowStore, run: str) -> str | None:

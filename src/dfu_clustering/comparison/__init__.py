@@ -1,0 +1,1 @@
+"""What changed from one run to another, and why: sides -> changes -> comparison. Pure: reading is the steps' part."""

@@ -1,0 +1,21 @@
+"""The settings in which two runs differ, each under its dotted key."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dfu_clustering.comparison.model import SettingDifference
+
+
+def differing_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[SettingDifference]:
+    """Return the settings that are not the same in both, by key; a setting that one does not have is None there."""
+    old, new = dict(_flat(before)), dict(_flat(after))
+    keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    return [SettingDifference(key=key, before=old.get(key), after=new.get(key)) for key in keys]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
