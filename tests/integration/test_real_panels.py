@@ -31,7 +31,7 @@ PANELS = Path(__file__).parents[2].parent / "shared" / "data"
 SUITES = ["fact_sales_monthly", "dim_dfu", "dim_item", "features", "assignments"]
 
 
-@pytest.fixture(scope="module", params=["stallion", "carparts"])
+@pytest.fixture(scope="module", params=["stallion", pytest.param("carparts", marks=pytest.mark.slow)])
 def panel(request):
     path = PANELS / f"{request.param}.parquet"
     if not path.exists():
