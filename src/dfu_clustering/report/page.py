@@ -9,6 +9,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from dfu_clustering.figures.style import short
 from dfu_clustering.report.model import Report
 from dfu_clustering.report.wording import sentence
 
@@ -122,7 +123,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "share": share_text, "capitalize_first": sentence}
+    environment.filters |= {"count": "{:,}".format, "share": share_text, "units": short, "capitalize_first": sentence}
     return environment
 
 
