@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.list_files import MEDIA_TYPE
 from api.problem_details import ProblemRoute, documented
-from api.router import LONGEST_NAME, NOT_MODIFIED, Service, TableParameters
+from api.response_cache import NOT_MODIFIED
+from api.router import LONGEST_NAME, Service, TableParameters
 
 CSV: dict[int | str, dict[str, Any]] = {
     200: {

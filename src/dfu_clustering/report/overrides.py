@@ -58,5 +58,5 @@ def overridden(table: pd.DataFrame | None) -> Overridden | None:
         overrides=table["override"].nunique(),
         dfus=len(table),
         agreeing=int(agrees.sum()),
-        rows=[OverriddenDfu(**row) for row in shown[list(OverriddenDfu.model_fields)].to_dict("records")],
+        rows=[OverriddenDfu.model_validate(row) for row in shown[list(OverriddenDfu.model_fields)].to_dict("records")],
     )

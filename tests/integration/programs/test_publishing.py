@@ -130,10 +130,17 @@ def test_overrides_of_the_flow_are_on_top_of_the_program_s_labels_too(program, w
     monkeypatch.setenv("DFU_CLUSTERING_VAR", str(tmp_path / "var"))
     execute(warehouse, "UPDATE dim_dfu SET cluster_assignment = NULL")
     keys = [key for key, *_ in labels_of(warehouse)]
-    facts = {"reason": "a new customer", "owner": "Ada", "first_month": None, "until_month": "2099-12"}
-    time = datetime(2026, 11, 5, tzinfo=UTC)
-    gone = Override(id="0123", label="inactive", entered_at=time, dfu_cks=(keys[0], "no longer there"), **facts)
-    Overrides(tmp_path / "var" / "runs").append(gone)
+    override = Override(
+        id="0123",
+        label="inactive",
+        reason="a new customer",
+        owner="Ada",
+        first_month=None,
+        until_month="2099-12",
+        entered_at=datetime(2026, 11, 5, tzinfo=UTC),
+        dfu_cks=(keys[0], "no longer there"),
+    )
+    Overrides(tmp_path / "var" / "runs").append(override)
     pd.DataFrame({"dfu_ck": keys[:3], "cluster_id": 0, "cluster_label": "low_volume"}).to_csv("labels.csv", index=False)
     code, out, error = program(UPDATE, "--input", "labels.csv", "--skip-validation")
     assert code == 0, error
