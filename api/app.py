@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from api.docs_page import add_docs
+from api.list_routes import lists
 from api.middleware import AccessMiddleware, HostMiddleware
 from api.problem_details import ProblemRoute, documented, foreseen, problem, response
 from api.response_cache import NOT_MODIFIED
@@ -108,6 +109,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         add_docs(app)
     app.state.dfu_runs = RunAnswers(settings)
     app.include_router(pages)
+    app.include_router(lists)
     app.include_router(run_router)  # before the next, whose last address takes any key
     app.include_router(router)
     app.add_exception_handler(HTTPException, _http_problem)

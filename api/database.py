@@ -1,6 +1,6 @@
 """Everything the service reads from PostgreSQL: through a pool, read-only, with limits of time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 _APPLICATION: Final = "dfu-api"
 _POOL_RECYCLE_S: Final = 1800
+_BATCH_ROWS: Final = 10_000  # of a list
 _KEEPALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}
 
 # rows written since the statistics began, the file that holds the table (TRUNCATE and the like make another), and on a
@@ -130,6 +131,26 @@ class Database:
             snapshot = connection.execution_options(isolation_level="REPEATABLE READ")
             total = snapshot.execute(counted).scalar_one()
             return Page(total, snapshot.execute(cut).mappings().all() if offset < total else [])
+
+        return self._read(read)
+
+    def read_all(
+        self,
+        names: Sequence[str],
+        filters: Sequence[Filter],
+        sort: Sort,
+        work: Callable[[Iterator[Sequence[Row[Any]]]], T],
+    ) -> T:
+        """Do some work on fields of all rows that fit all filters, in batches of one moment; one is in memory."""
+        self._require_present([*(one.column for one in filters), sort.column])
+        columns = self._columns.by_field
+        conditions = [one.condition(columns) for one in filters]
+        wanted = select(*(columns[name] for name in names)).where(*conditions).order_by(*sort.order(columns))
+
+        def read(connection: Connection) -> T:
+            streamed = connection.execution_options(isolation_level="REPEATABLE READ", yield_per=_BATCH_ROWS)
+            streamed.execute(_SNAPSHOT_LIMIT, {"limit": f"{int(self._snapshot_timeout_s * 1000)}ms"})
+            return work(streamed.execute(wanted).partitions())
 
         return self._read(read)
 

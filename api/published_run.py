@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 import pyarrow.dataset as dataset
 import pyarrow.parquet as parquet
 
@@ -17,6 +18,7 @@ from dfu_clustering.overrides.overlay import lay_over
 from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.dfu_facts import dfu_facts, label_changes
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
@@ -93,6 +95,27 @@ class PublishedRun:
         same = table.loc[table["machine_label"] == table["label"], "override"].value_counts()
         return {one.id: int(same.get(one.id, 0)) for one in overridden}
 
+    @property
+    def facts(self) -> pd.DataFrame | None:
+        """Return what the run knows of each DFU, see dfu_facts(); None where its files are gone."""
+        if not all(map(self._run.find, (RunFile.LABELS, RunFile.ASSIGNMENTS))):
+            return None
+        with self._reading:
+            return self._read_facts
+
+    @property
+    def label_changes(self) -> pd.DataFrame:
+        """Return which labels the publish changed, and what changed each.
+
+        Raises:
+            NotFoundError: The labels that it replaced are not kept.
+        """
+        restore = find_restore(self._run.runs, self.brought) if self.publication.restored else None
+        kept = Run(Path(restore.folder)) if restore else None
+        if (kept or self._run).find(RunFile.PREVIOUS_LABELS) is None:
+            raise NotFoundError(f"Which labels the publish of {self.publication.run} replaced is not kept.")
+        return label_changes(self._run, kept)
+
     @cached_property
     def changes(self) -> PublishSummary:
         """What the publish that brought the labels changed.
@@ -116,6 +139,12 @@ class PublishedRun:
             return None
         names = [name for name in parquet.read_schema(matrix).names if name in _FEATURES]
         return _row(matrix, dfu_ck, names)
+
+    def forecastability(self, dfu_ck: str) -> dict[str, float | None] | None:
+        """Return how forecastable a DFU is; None where the run does not know it, or its files are gone."""
+        path = self._run.find(RunFile.FORECASTABILITY)
+        row = _row(path, dfu_ck, ["naive_wape", "explained_share"]) if path else None
+        return None if row is None else {name: None if value != value else value for name, value in row.items()}
 
     def history(self, dfu_ck: str) -> list[tuple[str, float]]:
         """Return month and demand of a DFU since its first sale, as far back as the run kept them."""
@@ -185,6 +214,10 @@ class PublishedRun:
     @cached_property
     def _read_members(self) -> Members:
         return Members(self._run.table(RunFile.ASSIGNMENTS, Members.COLUMNS))
+
+    @cached_property
+    def _read_facts(self) -> pd.DataFrame:
+        return dfu_facts(self._run)
 
     @cached_property
     def _read_excluded(self) -> dict[str, str]:

@@ -67,9 +67,9 @@ class Answer:
         """Return 304 where the client has this content, else the content in an encoding that it takes."""
         # no-cache: keep it, but ask each time whether it still holds
         headers = {"ETag": self.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **self.headers}
-        if _matches(request.headers.get("if-none-match", ""), self.etag):
+        if matches(request.headers.get("if-none-match", ""), self.etag):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        if self.compressed is not None and _takes_gzip(request.headers.get("accept-encoding", "")):
+        if self.compressed is not None and takes_gzip(request.headers.get("accept-encoding", "")):
             headers["Content-Encoding"] = "gzip"
             return Response(self.compressed, headers=headers, media_type=self.media_type)
         return Response(self.body, headers=headers, media_type=self.media_type)
@@ -103,12 +103,14 @@ def _bytes_of(key: Hashable, answer: Answer) -> int:
     return answer.kept_bytes + len(repr(key))
 
 
-def _matches(if_none_match: str, etag: str) -> bool:
+def matches(if_none_match: str, etag: str) -> bool:
+    """Tell whether a client has the content of a tag already."""
     tags = [tag.strip() for tag in if_none_match.split(",")]
     return "*" in tags or etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in tags]
 
 
-def _takes_gzip(accepted: str) -> bool:
+def takes_gzip(accepted: str) -> bool:
+    """Tell whether a client takes compressed bytes."""
     for part in accepted.lower().split(","):
         name, _, quality = part.partition(";")
         if name.strip() in ("gzip", "*"):

@@ -22,7 +22,7 @@ from api.service import Segments
 from api.settings import ApiSettings
 
 _LARGEST_OFFSET = 2**63 - 1
-_LONGEST_NAME = 1000
+LONGEST_NAME = 1000
 
 
 async def segments_of(request: Request) -> Segments:
@@ -51,8 +51,8 @@ class _KeyConvertor(PathConvertor):
 register_url_convertor("key", _KeyConvertor())
 
 
-class PageParameters(BaseModel):
-    """What may be asked of a page; an unknown parameter is an error, so that a misspelt filter is not no filter."""
+class TableParameters(BaseModel):
+    """Which rows, in which order; an unknown parameter is an error, so that a misspelt filter is not no filter."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -75,6 +75,11 @@ class PageParameters(BaseModel):
             examples=["brand", "-modified_ts"],
         ),
     ] = None
+
+
+class PageParameters(TableParameters):
+    """Which of them are on a page."""
+
     limit: Annotated[int, Field(ge=1, le=1000, description="largest number of rows")] = 50
     offset: Annotated[int, Field(ge=0, le=_LARGEST_OFFSET, description="rows that are skipped")] = 0
 
@@ -137,7 +142,7 @@ def picture(
     name: Annotated[
         str,
         Path(
-            max_length=_LONGEST_NAME,
+            max_length=LONGEST_NAME,
             description="one of the names that `clusters/pictures` lists",
             examples=["cluster_sizes.png"],
         ),
@@ -154,7 +159,7 @@ def members(
     request: Request,
     segments: Service,
     label: Annotated[
-        str, Path(max_length=_LONGEST_NAME, description="label of a segment", examples=["high_volume_steady"])
+        str, Path(max_length=LONGEST_NAME, description="label of a segment", examples=["high_volume_steady"])
     ],
     asked: Annotated[MemberParameters, Query()],
 ) -> Response:
@@ -179,7 +184,7 @@ def dfu(
     dfu_ck: Annotated[
         str,
         Path(
-            max_length=_LONGEST_NAME,
+            max_length=LONGEST_NAME,
             description="key of a DFU; slashes in it need no encoding",
             examples=["001000_CLUB_DC10"],
         ),

@@ -149,6 +149,23 @@ class OverrideList(_Answer):
     overrides: list[Override]
 
 
+class Forecastability(BaseModel):
+    """How forecastable the demand of a DFU is."""
+
+    naive_wape: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="errors of repeating last year's months over the last six months, as a share of their demand; "
+            "null: no demand in them",
+        ),
+    ]
+    explained_share: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="of the variance of its demand that trend and season explain; null: no variance"),
+    ]
+
+
 class Dfu(_Answer):
     """One DFU: its row, its label with the reason, and what the published run knows of it."""
 
@@ -182,6 +199,9 @@ class Dfu(_Answer):
     margin: Margin
     features: Annotated[
         dict[str, float | int | str | None] | None, Field(description="time-series features; null: not clustered")
+    ]
+    forecastability: Annotated[
+        Forecastability | None, Field(description="how forecastable its demand is; null: not clustered, or not known")
     ]
     history: Annotated[list[MonthDemand], Field(description="since the first sale, the newest month last")]
     labels: Annotated[

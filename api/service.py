@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping
 
 from api.database import Database, Keys, Page
 from api.filters import LABEL, Filter, Sort, parse_filters, parse_sort
+from api.lists import DfuLists
 from api.overridden import override_list
 from api.problem_details import NotFoundError
 from api.response_cache import PAGE_HEADERS, Answer, Answers
@@ -18,6 +19,7 @@ from api.schemas import (
     Clusters,
     Dfu,
     DfuPage,
+    Forecastability,
     MonthDemand,
     MonthLabel,
     Picture,
@@ -31,9 +33,13 @@ from api.schemas import (
 from api.settings import ApiSettings
 from api.state import View, Views
 from api.tables import NAMES, DfuRow
+from dfu_clustering.errors import DataError
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.overrides.register import Overrides
+from dfu_clustering.report.page import with_lists
 from dfu_clustering.runs.folder import PICTURES, RunFile
+from dfu_clustering.runs.ledger import Ledger
+from dfu_clustering.runs.lookup import newest_publication
 from dfu_clustering.runs.run import Run
 
 _LABEL_MONTHS: Final = 24
@@ -63,7 +69,11 @@ class PageQuery:
 
 
 class Segments:
-    """The service behind the router: settings, database, and what was read from them last."""
+    """The service behind the router: settings, database, and what was read from them last.
+
+    Attributes:
+        lists: Makes lists of DFUs for people.
+    """
 
     def __init__(self, settings: ApiSettings) -> None:
         """Make the pool; nothing is read before the first request.
@@ -75,6 +85,8 @@ class Segments:
         self._views = Views(settings, self._database)
         self._runs = settings.runs
         self._reports = Answers()
+        self._lists_at = f"{settings.root_path}/domains/dfu/"
+        self.lists = DfuLists(self._database, self._views)
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -135,8 +147,10 @@ class Segments:
         return view.answers.get(name, lambda: Answer(view.require_newest().picture(picture), "image/png"))
 
     def report(self) -> Answer:
-        """Return the newest report."""
-        return self._report(self._views.current().newest_with_report().report)
+        """Return the newest report; while the newest publish has none yet, that of an earlier one, without lists."""
+        view = self._views.current()
+        run = view.newest_with_report()
+        return self._report(run.report, with_lists_of_it=run is view.newest)
 
     def report_of(self, run: str) -> Answer:
         """Return the report of a run, published or not; whether the database answers plays no part.
@@ -144,15 +158,28 @@ class Segments:
         Args:
             run: Name of its folder, which must be one of a run: no part of a path is.
         """
-        return self._report(Run.named(self._runs, run).path(RunFile.REPORT))
+        return self._report(Run.named(self._runs, run).path(RunFile.REPORT), with_lists_of_it=self._is_published(run))
 
-    def _report(self, path: Path) -> Answer:
+    def _is_published(self, run: str) -> bool:
+        """Tell whether a run is the newest that was published: the lists are of no other."""
+        try:
+            newest = newest_publication(Ledger(self._runs).publications())
+        except (DataError, OSError):
+            return False  # the report can be read all the same
+        return newest is not None and newest.run == run
+
+    def _report(self, path: Path, *, with_lists_of_it: bool) -> Answer:
         try:
             found = path.stat()
         except FileNotFoundError as error:
             raise NotFoundError(f"The run {path.parent.name} has no report, or it was deleted.") from error
-        key = (path.parent.name, found.st_mtime_ns, found.st_size)  # a report can be made again
-        return self._reports.get(key, lambda: Answer(path.read_bytes(), "text/html", PAGE_HEADERS))
+        key = (path.parent.name, found.st_mtime_ns, found.st_size, with_lists_of_it)  # a report can be made again
+
+        def read() -> Answer:
+            page = path.read_bytes()
+            return Answer(with_lists(page, self._lists_at) if with_lists_of_it else page, "text/html", PAGE_HEADERS)
+
+        return self._reports.get(key, read)
 
 
 def _clusters(view: View) -> Clusters:
@@ -243,6 +270,7 @@ def _cut(view: View, database: Database, query: PageQuery) -> Page | None:
 def _dfu(view: View, database: Database, dfu_ck: str) -> Dfu:
     row = _existing_row(database, dfu_ck)
     run = view.newest
+    forecastability = run.forecastability(dfu_ck) if run else None
     member, known = (run.member(dfu_ck), run.label(dfu_ck)) if run else (None, None)
     override = run.override(dfu_ck) if run else None
     return Dfu(
@@ -258,6 +286,7 @@ def _dfu(view: View, database: Database, dfu_ck: str) -> Dfu:
         distance=member.distance if member else None,
         margin=member.margin if member else None,
         features=run.features(dfu_ck) if run and member else None,
+        forecastability=Forecastability.model_validate(forecastability) if forecastability else None,
         history=[MonthDemand(month=month, demand=demand) for month, demand in run.history(dfu_ck)] if run else [],
         labels=_labels_over_time(view, dfu_ck),
         attributes=DfuRow.model_validate(dict(row)),

@@ -3,8 +3,9 @@
 Makes dim_dfu in a PostgreSQL of its own and the files of a published run in a temporary folder, starts `python -m api`
 on them, and asks. The members of a segment lie in one stretch of the table, the last segment's at its end. Prints one
 JSON line: milliseconds (median, 99 %) of each address, asked one after another; of the first answer of a new process,
-the slowest of three; and of READERS connections that ask all the time while labels are published in turn, with how
-many answers were of neither state and how many were errors.
+the slowest of three; the seconds of the list of all rows, and the memory that it adds; and of READERS connections that
+ask all the time while labels are published in turn, with how many answers were of neither state and how many were
+errors.
 
     python benchmarks/api.py [--dfus 1000000] [--readers 200] [--requests 2000] [--publishes 2]
 """
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -38,6 +39,7 @@ from dfu_clustering.demo.server import EmbeddedServer, create_database, start_se
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
+from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.transaction import publish_labels
 from dfu_clustering.runs.folder import RunFile, RunFolder
@@ -64,6 +66,13 @@ PAGE_SQL = "SELECT * FROM dim_dfu WHERE cluster_assignment = %s ORDER BY dfu_sk 
 TOTAL_SQL = "SELECT count(*) FROM dim_dfu WHERE cluster_assignment = %s"
 
 
+class Service(NamedTuple):
+    """A process of the service: the port on which it answers, and its number."""
+
+    port: int
+    pid: int
+
+
 def main() -> None:
     """Make the site, ask, print the figures."""
     options = _arguments().parse_args()
@@ -81,18 +90,20 @@ def main() -> None:
 def _figures(url: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     cold_ms = []
     for _ in range(COLD_STARTS):
-        with _service(url, folder) as port:
-            cold_ms.append(_asked(port, [CLUSTERS])[0])
+        with _service(url, folder) as service:
+            cold_ms.append(_asked(service.port, [CLUSTERS])[0])
     figures: dict[str, Any] = {"clusters_cold_ms": round(max(cold_ms), 1)}
     random.seed(1)
     size = options.dfus // len(LABELS)
     pages = [(random.choice(LABELS), random.randrange(size - PAGE)) for _ in range(options.requests)]
     keys = [f"{random.randrange(options.dfus):08}_G_L" for _ in range(options.requests // 20)]
-    with _service(url, folder) as port:
+    with _service(url, folder) as service:
+        port = service.port
         figures |= _named("clusters", _asked(port, [CLUSTERS] * options.requests))
         figures |= _named("page", _asked(port, [_page(label, offset) for label, offset in pages]))
         figures |= _named("page_repeated", _asked(port, [_page(*pages[0])] * options.requests))
         figures |= _named("dfu", _asked(port, [f"/domains/dfu/{key}" for key in keys]))
+        figures |= _list_figures(service)
         figures |= _plain_sql(url, pages[: options.requests // 20])
         if options.publishes:
             figures |= asyncio.run(_during_publishes(port, url, options))
@@ -102,6 +113,23 @@ def _figures(url: str, folder: Path, options: argparse.Namespace) -> dict[str, A
 
 
 CLUSTERS = "/domains/dfu/clusters"
+LIST = "/domains/dfu/page.csv"
+
+
+def _list_figures(service: Service) -> dict[str, float]:
+    """Return how long the list of the whole table takes, the first time and later, and what memory it adds."""
+    before_mb = _peak_mb(service)
+    first_s, again_s = (_asked(service.port, [LIST])[0] / 1000 for _ in range(2))
+    return {
+        "list_first_s": round(first_s, 2),
+        "list_s": round(again_s, 2),
+        "list_adds_mb": round(_peak_mb(service) - before_mb),
+    }
+
+
+def _peak_mb(service: Service) -> float:
+    (line,) = (line for line in Path(f"/proc/{service.pid}/status").read_text().splitlines() if "VmHWM" in line)
+    return int(line.split()[1]) / 1024
 
 
 def _page(label: str, offset: int) -> str:
@@ -234,11 +262,16 @@ def _write_run(runs: Path, n: int) -> None:
     files, labels, random_numbers = RunFolder(runs / RUN), _labels(n, 0), np.random.default_rng(1)
     keys = labels["dfu_ck"]
     assignments = pd.DataFrame({"dfu_ck": keys, "cluster_id": labels["cluster_id"]})
+    judged = {name: random_numbers.random(n) for name in JUDGED_FEATURES}
+    known = {"naive_wape": random_numbers.random(n), "explained_share": random_numbers.random(n)}
+    write_table(pd.DataFrame({"dfu_ck": keys, **known}), files.path(RunFile.FORECASTABILITY))
+    said = {"abc_class": "A", "reason": "growing: growth a year 0.1234 >= 0.05, rising trend significant at 1 %"}
+    write_table(labels.assign(**said), files.path(RunFile.LABELS))
     write_table(
         assignments.assign(
+            **judged,
             distance=random_numbers.random(n),
             margin=random_numbers.random(n),
-            mean_demand=1.0 + random_numbers.random(n),
         ),
         files.path(RunFile.ASSIGNMENTS),
     )
@@ -300,8 +333,8 @@ def _segment(number: int, label: str, n: int) -> SegmentSummary:
 
 
 @contextmanager
-def _service(url: str, folder: Path) -> Iterator[int]:
-    """Lend the port of a new process of the service that has not been asked for anything of the database yet."""
+def _service(url: str, folder: Path) -> Iterator[Service]:
+    """Lend a new process of the service that has not been asked for anything of the database yet."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -320,7 +353,7 @@ def _service(url: str, folder: Path) -> Iterator[int]:
                     break
             except OSError:
                 time.sleep(0.1)
-        yield port
+        yield Service(port, process.pid)
     finally:
         process.terminate()
         process.wait(30)
@@ -340,7 +373,7 @@ class Connection:
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Return status and body of a path."""
-        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.partition("content-length:")[2].split("\r\n", 1)[0])
         return int(head.split(" ", 2)[1]), await self.reader.readexactly(length)

@@ -32,9 +32,10 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from dfu_clustering.clusters.k_selection import KStatistics, nearest_feasible, nominate, select_k
+from dfu_clustering.clusters.k_selection import select_k
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.clusters.model import fit_clusters
+from dfu_clustering.clusters.nominations import KStatistics, nearest_feasible, nominate
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 

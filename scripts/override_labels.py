@@ -1,7 +1,8 @@
 """Set the label of some DFUs by hand until a month, or end that; the clusters and their figures stay as they are.
 
 An override is entered beside the ledger of publishes in DFU_CLUSTERING_VAR, and every publish has it on top of the
-machine's labels until its last month is over. The labels that are published get it at once, but with --no-publish.
+machine's labels until its last month is over. The labels that are published get it at once, but with --no-publish; the
+event dfu.clusters.published is sent to the Prefect server at PREFECT_API_URL then, where that is set.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from dfu_clustering.steps.override_labels import (
 )
 from scripts.label_counts import show_label_counts
 from scripts.program import parser, warehouse_engine
+from scripts.published_event import say_published
 
 
 def main() -> None:
@@ -43,6 +45,9 @@ def main() -> None:
         print(f"not published at once: {summary.waits}")
     if summary.published:
         show_label_counts(summary.published, config.warehouse.tables.dfu)
+    if summary.published and summary.publication:
+        # last: everything is done and recorded already, even where the server cannot be reached
+        say_published(summary.publication, summary.published, uuid4())
 
 
 def _override(options: argparse.Namespace, config: ClusteringConfig, runs: Path) -> OverrideSummary:
@@ -69,7 +74,7 @@ def _keys_in(file: Path | None) -> list[str]:
     if file is None:
         return []
     try:
-        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line]
+        return [line for line in file.read_text(encoding="utf-8-sig").split("\n") if line]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             "A file of keys must be text in UTF-8, one dfu_ck a line", found=f"{file}: {error}", remedy="correct it"

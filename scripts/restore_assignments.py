@@ -6,18 +6,12 @@ PREFECT_API_URL, where that is set.
 """
 
 import argparse
-import os
-import sys
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from dfu_clustering.config.loading import config_path, load_config
-from dfu_clustering.loads.events import clusters_published_event
-from dfu_clustering.loads.publication import Publication
-from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.standalone.program import run_program
-from dfu_clustering.steps.record_publication import published_payload
 from dfu_clustering.steps.restore_labels import (
     find_run_to_restore,
     move_champion,
@@ -27,9 +21,9 @@ from dfu_clustering.steps.restore_labels import (
     restore_labels,
     summarize_restore,
 )
-from scripts.announce_sales_load import API_URL_VARIABLE, announce
 from scripts.label_counts import show_label_counts
 from scripts.program import parser, warehouse_engine
+from scripts.published_event import say_published
 
 
 def main() -> None:
@@ -55,7 +49,7 @@ def main() -> None:
     )
     print(f"MLflow's alias champion: {alias}\nprevious labels: {restore.folder}")
     # last: everything is done and recorded already, even where the server cannot be reached
-    _say(publication, published, restore_id)
+    say_published(publication, published, restore_id)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -85,14 +79,6 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"a time must be written as 2026-10-05T08:00, not {text!r}") from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _say(publication: Publication, published: PublishSummary, restore_id: UUID) -> None:
-    if not os.environ.get(API_URL_VARIABLE):
-        sys.stderr.write(f"no event was sent: {API_URL_VARIABLE} is not set\n")
-        return
-    payload = published_payload(publication, published)
-    announce(clusters_published_event(payload, event_id=restore_id, occurred=publication.published_at))
 
 
 if __name__ == "__main__":

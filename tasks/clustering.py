@@ -29,7 +29,6 @@ from dfu_clustering.steps import publish_labels as publishing
 from dfu_clustering.steps import record_run as record
 from dfu_clustering.steps import train_model as training
 from dfu_clustering.steps.remove_old_runs import RemovalSummary, remove_old_runs
-from expectations.gate import as_of
 from tasks.parts import build_features_in_parts
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY
@@ -40,6 +39,8 @@ _HOUR_S = 3600
 @task(name="open-run", timeout_seconds=_HOUR_S, **RETRY)
 def open_run(config: ClusteringConfig, *, runs: Path, run_id: str, as_of_month: str | None, state: SalesState) -> Run:
     """Open the folder of the run; the as-of month is the sales state's, looked for once more where that is unknown."""
+    from expectations.gate import as_of  # late: Great Expectations, as in tasks/quality
+
     month = state.as_of_month if state.rows else as_of(warehouse_engine(config.warehouse), as_of_month)
     return Run.open(runs, as_of_month=month, config_digest=config.digest(), run_id=run_id)
 

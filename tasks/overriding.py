@@ -8,6 +8,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.overrides.override import Override
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps import override_labels as overriding
+from tasks.loads import say_published
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY
 
@@ -34,6 +35,9 @@ def end_override(
 def publish_overrides(
     config: ClusteringConfig, folder: Run, override: Override, *, publish: bool, dry_run: bool
 ) -> overriding.OverrideSummary:
-    """Put the overrides of now on top of the labels that are published."""
+    """Put the overrides of now on top of the published labels, and announce it to those who wait for new ones."""
     engine = warehouse_engine(config.warehouse)
-    return overriding.publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)
+    summary = overriding.publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)
+    if summary.publication and summary.published:
+        say_published(summary.publication, summary.published)
+    return summary

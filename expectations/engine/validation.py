@@ -76,7 +76,11 @@ class Validator:
         self._connection = connection
         _remove_cut_off_files(run.folder)
         self._context = gx.get_context(project_config=_context_config(run.folder), mode="ephemeral")
-        self._frames = self._context.data_sources.add_pandas("run")
+        self._frames = (
+            self._context.data_sources.add_pandas("run")
+            .add_dataframe_asset("frames")
+            .add_batch_definition_whole_dataframe("all")
+        )
         self._definitions: dict[str, BatchDefinition[Any]] = {}  # by source; each new one costs a save of all
         self._judged: set[str] = set()  # suites
         self._errors: list[BaseException] = []
@@ -149,7 +153,7 @@ class Validator:
 
     def _definition(self, batch: Batch) -> BatchDefinition[Any]:
         if not isinstance(batch.source, str):
-            return self._frames.add_dataframe_asset(batch.file_name).add_batch_definition_whole_dataframe("all")
+            return self._frames
         if batch.source not in self._definitions:
             self._definitions[batch.source] = self._in_warehouse(batch)
         return self._definitions[batch.source]

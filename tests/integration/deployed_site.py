@@ -28,8 +28,8 @@ NEWEST_MONTH = "2026-08"  # so that tests can load two more months that are over
 class DeployedSite:
     """A server on which `make deploy` has been run, a process worker that takes its runs, and a small warehouse."""
 
-    def __init__(self, folder: Path, warehouse_url: str) -> None:
-        self.server = PrefectServer(folder / "server")
+    def __init__(self, folder: Path, warehouse_url: str, *, pages: bool = False) -> None:
+        self.server = PrefectServer(folder / "server", pages=pages)
         self.server.folder.mkdir()
         self.runs = folder / "var" / "runs"
         self.warehouse_url = warehouse_url

@@ -36,3 +36,7 @@ class Published:
         with closing(psycopg2.connect(self.owner_url)) as connection, connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement, {"key": ODD_KEY})
+
+    def write(self, statement, rows):
+        with closing(psycopg2.connect(self.owner_url)) as connection, connection, connection.cursor() as cursor:
+            cursor.executemany(statement, rows)

@@ -11,7 +11,7 @@ from dfu_clustering.runs.folder import PICTURES
 from tests.browser import Visit, headless_chromium
 from tests.integration.published_api import ODD_KEY
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
+pytestmark = pytest.mark.integration
 
 
 def test_numbers_agree_with_sql_summary_and_profiles(api, published):

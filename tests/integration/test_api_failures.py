@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from api import database
+from api.__main__ import main
 from api.app import create_app
 from api.router import router
 from api.settings import ApiSettings
@@ -255,13 +256,26 @@ def test_router_serves_in_an_application_of_its_users(warehouse, tmp_path, monke
         ({"DATABASE_URL": "postgresql://u@h/d", "DFU_API_POOL_SIZE": "0"}, "DFU_API_POOL_SIZE: Input should be"),
     ],
 )
-def test_setting_that_cannot_be_used_ends_it_with_exit_code_2(environment, message):
+def test_setting_that_cannot_be_used_ends_it_with_exit_code_2(environment, message, monkeypatch, capsys):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["api", "--port", "0"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "secret-word" not in said
+
+
+def test_program_that_cannot_start_ends_in_one_line():
     kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     command = [sys.executable, "-m", "api", "--port", "0"]
+    address = {"DATABASE_URL": "mysql://u:secret-word@h/d"}
     done = subprocess.run(
-        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=ROOT, env=kept | address, capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 2
-    assert message in done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: The warehouse's address must name a PostgreSQL database")
     assert "secret-word" not in done.stderr
-    assert "Traceback" not in done.stderr

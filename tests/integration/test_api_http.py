@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.prefect_server import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
+pytestmark = pytest.mark.integration
 
 
 ADDRESSES = [

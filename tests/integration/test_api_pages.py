@@ -4,7 +4,7 @@ import pytest
 
 from api.tables import COLUMNS
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
+pytestmark = pytest.mark.integration
 
 
 def test_page_is_what_sql_gives(api, published, label):

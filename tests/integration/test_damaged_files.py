@@ -29,7 +29,7 @@ from dfu_clustering.steps.label_segments import label_segments
 from tests.publish_records import line
 from tests.report_runs import CONFIG, make_run
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 STEPS = [step for step in vars(manifest).values() if isinstance(step, manifest.Step)]
 _PUBLICATION: dict[str, Any] = {

@@ -10,7 +10,7 @@ from dfu_clustering.demo.loading import create_tables
 from tests.databases import fresh_database, temporary_server
 from tests.integration.published_site import ROLES, as_role
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
+pytestmark = pytest.mark.integration
 
 TABLES = ("fact_sales_monthly", "dim_dfu", "dim_item")
 SALE = "INSERT INTO fact_sales_monthly (sales_ck, dmdunit, dmdgroup, loc, startdate, type)"

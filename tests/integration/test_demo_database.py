@@ -337,7 +337,10 @@ def test_a_database_is_named_after_its_file_in_plain_letters(file: str, name: st
     assert database_name(Path(file)) == name
 
 
-@pytest.mark.parametrize(("name", "n_dfus", "n_months"), [("stallion", 350, 60), ("carparts", 2674, 51)])
+@pytest.mark.parametrize(
+    ("name", "n_dfus", "n_months"),
+    [("stallion", 350, 60), pytest.param("carparts", 2674, 51, marks=pytest.mark.slow)],
+)
 def test_real_panels_load_whole(postgres_server: EmbeddedServer, name: str, n_dfus: int, n_months: int) -> None:
     path = REAL_PANELS / f"{name}.parquet"
     if not path.exists():

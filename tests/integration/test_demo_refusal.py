@@ -10,8 +10,8 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.quality.gate_reports import DataQualityError
 from dfu_clustering.warehouse.connect import connect_engine
 from flows.demo_refusal import bad_input_said_once, ways_out
+from tests.integration.corruptions import FACT, NEWEST
 from tests.integration.gate_runs import copied_panel, execute, fetch
-from tests.integration.test_source_corruptions import FACT, NEWEST
 
 pytestmark = pytest.mark.integration
 

@@ -25,7 +25,7 @@ from flows.cluster_dfus import cluster_dfus
 from tasks.support.connection import warehouse_engine
 from tests.integration.gate_runs import QUICK
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("published run")]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -76,6 +76,7 @@ def test_run_publishes_and_shows_name_summary_segments_pictures_and_report(serve
     assert f"(https://dfu.example/{Path(summary.run_folder).name})" in by_key["cluster-dfus-report"]
 
 
+@pytest.mark.usefixtures("no_data_docs", "blank_pictures")
 def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_failed_run(server, warehouse, monkeypatch):
     def full_disk(*_, **__):
         raise OSError("No space left on device")

@@ -27,7 +27,11 @@ from flows.measure_forecast_value import measure_forecast_value
 from tests.planted_panels import planted_seasons
 from tests.report_runs import CONFIG, make_run
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("no_data_docs", "blank_pictures"),
+    pytest.mark.xdist_group("prefect_server"),  # all are of one measurement, which the flow's is compared with
+]
 
 PROGRAM = Path(__file__).parents[2] / "scripts" / "measure_forecast_value.py"
 EXTENT = ["--origins", "3", "--horizon", "3", "--seeds", "1"]

@@ -65,7 +65,9 @@ def backfilled(warehouse, tmp_path_factory):
 def test_every_month_has_a_label_a_distance_and_features_of_its_clustered_dfus(backfilled):
     assert history.months(var=backfilled) == MONTHS
     frame = history.load(features=["mean_demand"], var=backfilled)
-    assert list(frame) == ["dfu_ck", "as_of_month", "label", "distance", "margin", "run", "mean_demand"]
+    columns = ["dfu_ck", "as_of_month", "label", "distance", "margin", "machine_label", "run", "mean_demand"]
+    assert list(frame) == columns
+    assert frame["machine_label"].equals(frame["label"])
     for month, rows in frame.groupby("as_of_month"):
         labels = pd.read_parquet(backfilled / "history" / "x" / month / "cluster_labels.parquet")
         assert rows.set_index("dfu_ck")["label"].to_dict() == labels.set_index("dfu_ck")["cluster_label"].to_dict()

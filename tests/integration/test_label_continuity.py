@@ -41,7 +41,7 @@ from flows.cluster_dfus import cluster_dfus
 from tests.databases import copied_database
 from tests.integration.prefect_server import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_data_docs", "blank_pictures")]
 
 SETTINGS: dict[str, Any] = {"k_range": (3, 5), "gap_references": 2, "n_init": 5}
 FIRST, SECOND = "2026-09", "2026-10"

@@ -105,6 +105,7 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     changed = {key for key in before if wanted.get(key) != before[key]}
     assert len(changed) > 5
     assert tried.published.updated == len(changed)
+    assert tried.stability is not None
     assert tried.stability.published_run == first.run
 
     override_labels("inactive", "2099-12", "Ada", "one customer", dfu_cks=(min(changed),))
@@ -122,6 +123,7 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     assert desk.newest.run == name
     assert not desk.newest.same_labels
     assert not promoted.published.dry_run
+    assert promoted.published.overrides is not None
     assert promoted.published.overrides.dfus == 1
     assert desk.run(name).path(RunFile.LABELS).read_bytes() == content
     assert desk.labels() == wanted | {min(changed): "inactive"}
@@ -132,6 +134,7 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
 
     back = restore_assignments(first.run)
     assert desk.labels() == before | {min(changed): "inactive"}  # a restore keeps what people have set
+    assert back.published.overrides is not None
     assert back.published.overrides.overrides == 1
     rows = load(first.as_of_month).set_index("dfu_ck").loc[min(changed)]
     assert (rows["label"], rows["machine_label"]) == ("inactive", before[min(changed)])
@@ -139,6 +142,7 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     run_flow(as_of_month=first.as_of_month, **any_change())  # a rerun keeps it, too
     assert desk.labels()[min(changed)] == "inactive"
     ended = end_override(desk.newest.overrides[0], "Bob", "the customer is gone")
+    assert ended.override.ended is not None
     assert ended.override.ended.owner == "Bob"
     assert desk.labels()[min(changed)] == desk.machine_labels(desk.newest.run)[min(changed)]
     assert desk.newest.overrides == ()

@@ -25,13 +25,13 @@ from dfu_clustering.warehouse.snapshot import newest_month
 from expectations.gate import as_of, judge_assignments, judge_features, judge_sources
 from tests.databases import copied_database
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_data_docs")]
 
 PANELS = Path(__file__).parents[2].parent / "shared" / "data"
 SUITES = ["fact_sales_monthly", "dim_dfu", "dim_item", "features", "assignments"]
 
 
-@pytest.fixture(scope="module", params=["stallion", "carparts"])
+@pytest.fixture(scope="module", params=["stallion", pytest.param("carparts", marks=pytest.mark.slow)])
 def panel(request):
     path = PANELS / f"{request.param}.parquet"
     if not path.exists():

@@ -33,11 +33,11 @@ from dfu_clustering.tracking.store import mlflow_store
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement
 from flows.restore_assignments import restore_assignments
-from scripts import announce_sales_load
+from scripts import announce_sales_load, published_event
 from tests.integration.gate_runs import any_change, execute, fetch, rows_of_dim_dfu, run_flow
 from tests.integration.http_receiver import HttpReceiver
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_data_docs", "blank_pictures")]
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
@@ -280,7 +280,7 @@ def test_server_that_refuses_to_hear_of_a_restore_does_not_cost_its_record(resto
 
 def test_server_that_is_not_there_to_hear_of_a_restore_does_not_cost_its_record(restore, site, monkeypatch, caplog):
     quick = partial(announce_sales_load.announce, pauses_seconds=(0.01, 0.01))
-    monkeypatch.setattr(announce_sales_load, "announce", quick)
+    monkeypatch.setattr(published_event, "announce", quick)
     shown, _ = restore("--run", AUGUST, code=1, PREFECT_API_URL="http://127.0.0.1:9/api")
     assert caplog.text.count("trying again in 0.01 s") == 2
     assert "NotAnnouncedError: http://127.0.0.1:9/api/events did not accept the announcement" in shown

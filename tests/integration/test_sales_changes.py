@@ -15,7 +15,7 @@ from expectations import gate
 from tasks.parts import build_features_in_parts
 from tests.integration.gate_runs import QUICK, any_change, copied_panel, execute, fetch, run_flow
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_data_docs", "blank_pictures")]
 
 CONFIG = load_config(**QUICK)
 NUMBERS = count(1)

@@ -15,7 +15,7 @@ from dfu_clustering.labels.vocabulary import LABELS, LIFECYCLE_LABELS
 from dfu_clustering.standalone import command
 from dfu_clustering.standalone.segment import segment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
 
 COLUMNS = ["dmdunit", "dmdgroup", "loc", "startdate", "qty"]
 GERMAN = {"dmdunit": "Artikel", "dmdgroup": "Kunde", "loc": "Lager", "startdate": "Tag", "qty": "Menge"}

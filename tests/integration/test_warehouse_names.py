@@ -35,7 +35,6 @@ from tests.integration.published_site import PANEL, PLANTED, as_role
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.usefixtures("blank_pictures"),
-    pytest.mark.xdist_group("published run"),
 ]
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -346,7 +345,7 @@ def test_schema_that_the_role_may_not_use_is_told_with_what_to_do(company_url):
     engine.dispose()
 
 
-@pytest.mark.parametrize("attribute", ["Brand", "order", "user"])
+@pytest.mark.parametrize("attribute", ["Brand", "order", pytest.param("user", marks=pytest.mark.slow)])
 def test_attributes_of_any_name_are_judged_and_their_rows_are_named(small_panel_url, tmp_path, attribute):
     listed = [{"name": attribute, "table": "dfu", "kind": "categorical", "column": "brand"}]
     domains = {f"dim_dfu.{attribute}": ["none"], "dim_dfu.abc_vol": [], "dim_item.item_status": []}
@@ -372,7 +371,9 @@ def test_attribute_that_is_called_like_a_feature_is_refused_before_sales_are_rea
     engine.dispose()
 
 
-@pytest.mark.parametrize("name", ["dim/sku", r"a\b", "../../dim_sku"])
+@pytest.mark.parametrize(
+    "name", ["../../dim_sku", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dim/sku", r"a\b"))]
+)
 def test_table_may_be_called_what_no_file_can_be(small_panel_url, tmp_path, name):
     config = load_config(warehouse={"tables": {"dfu": name}})
     execute(small_panel_url, f"ALTER TABLE dim_dfu RENAME TO {quoted(name)}")

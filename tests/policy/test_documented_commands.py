@@ -52,7 +52,7 @@ def lines(text: str) -> Iterator[str]:
         try:
             shlex.split(line, comments=True)
         except ValueError:
-            line += "\n"
+            line = line[:-1] if line.endswith("\\") else f"{line}\n"
             continue
         yield line.strip()
         line = ""

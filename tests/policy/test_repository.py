@@ -1,5 +1,6 @@
 """Rules that the repository itself keeps."""
 
+import importlib
 import re
 import subprocess
 import tomllib
@@ -95,17 +96,19 @@ def test_modules_that_the_picture_of_the_rooms_names_exist():
 
 
 def test_every_watched_flow_says_when_it_is_over():
-    from flows.backfill_history import backfill_history
-    from flows.cluster_dfus import cluster_dfus
-    from flows.measure_forecast_value import measure_forecast_value
-    from flows.restore_assignments import restore_assignments
-    from flows.watch_sales_load import watch_sales_load
     from tasks.support.heartbeat import say_over
 
-    watched = (backfill_history, cluster_dfus, measure_forecast_value, restore_assignments, watch_sales_load)
-    flows = {flow.name: flow for flow in watched}
     deployed = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    assert {deployment["entrypoint"].rpartition(":")[2].replace("_", "-") for deployment in deployed} == set(flows)
+    names = {deployment["entrypoint"].rpartition(":")[2] for deployment in deployed}
+    found = [getattr(importlib.import_module(f"flows.{name}"), name) for name in sorted(names)]
+    flows = {flow.name: flow for flow in found}
+    assert set(flows) >= {"cluster-dfus", "override-labels", "restore-assignments", "watch-sales-load"}
     for flow in flows.values():
         hooks = (flow.on_completion_hooks, flow.on_failure_hooks, flow.on_crashed_hooks)
         assert [say_over in of_state for of_state in hooks] == [True] * 3, flow.name
+
+
+def test_a_worker_of_the_tests_keeps_those_of_a_file(request):
+    # or the fixtures of a file are made once a worker; pytest-xdist hands the group on in the test's id
+    grouped = request.config.getoption("loadgroup", default=False)
+    assert request.node.nodeid.endswith(f"@{Path(__file__).name}") == grouped

@@ -88,7 +88,7 @@ def matrix_and_segments():
     return matrix, segment_from_scratch(FEWER_STARTS, matrix)
 
 
-@pytest.mark.parametrize("shift", [3, 6, 9])
+@pytest.mark.parametrize("shift", [3, *(pytest.param(shift, marks=pytest.mark.slow) for shift in (6, 9))])
 def test_moving_the_names_of_the_months_by_quarters_moves_nobody(shift):
     matrix, result = matrix_and_segments()
     moved = matrix.assign(peak_month=(matrix["peak_month"] - 1 + shift) % 12 + 1)

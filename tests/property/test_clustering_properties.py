@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import silhouette_score
 
-from dfu_clustering.clusters.k_selection import KStatistics, nearest_feasible, select_k
+from dfu_clustering.clusters.k_selection import select_k
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.clusters.model import fit_clusters
+from dfu_clustering.clusters.nominations import KStatistics, nearest_feasible
 from dfu_clustering.clusters.sampling import stratified_sample
 from dfu_clustering.clusters.silhouette import mean_silhouettes
 from dfu_clustering.config.loading import load_config

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
+from dfu_clustering.clusters.nominations import KSelection, KStatistics, Nominations
 from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_dfus
 from dfu_clustering.figures.looks import PALETTE, SHAPES, looks_of, places_of
 from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes
@@ -218,7 +218,7 @@ def test_map_names_each_cluster_once_with_its_share_and_numbers_it_at_its_median
     assert [text for text in texts if text.startswith("segment")] == [f"segment {i}, 25%" for i in range(4)]
     badges = [text for text in figure.axes[0].texts if text.get_text() == "2"]
     assert badges[0].get_position() == pytest.approx(np.median(points[cluster_id == 2], axis=0), abs=1e-3)
-    assert "First principal component: 40% of the differences" in texts
+    assert "Across: 40% of the differences" in texts
     assert any("65% of the differences" in text for text in texts)
 
 

@@ -9,8 +9,9 @@ from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
 from dfu_clustering.clusters.gap_statistic import uniform_reference
-from dfu_clustering.clusters.k_selection import KStatistics, Nominations, n_fits, nearest_feasible, nominate, select_k
+from dfu_clustering.clusters.k_selection import n_fits, select_k
 from dfu_clustering.clusters.kmeans import best_of_starts, nearest_centroids
+from dfu_clustering.clusters.nominations import KStatistics, Nominations, nearest_feasible, nominate
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError

@@ -61,3 +61,9 @@ def test_importing_the_package_or_its_errors_loads_nothing_heavy():
 
 def test_no_name_loads_what_draws_or_records_or_orchestrates():
     assert loaded_after(f"from dfu_clustering import {', '.join(NAMES)}") & {"matplotlib", "mlflow", "prefect"} == set()
+
+
+def test_the_service_and_programs_that_cluster_nothing_load_nothing_that_clusters_or_draws():
+    programs = ("generate_clustering_features", "update_cluster_assignments", "restore_assignments")
+    modules = ", ".join(["api.app", *(f"scripts.{program}" for program in programs)])
+    assert loaded_after(f"import {modules}") & {"matplotlib", "mlflow", "sklearn"} == set()

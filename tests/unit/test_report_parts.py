@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfu_clustering.clusters.k_selection import KSelection, KStatistics, Nominations
+from dfu_clustering.clusters.nominations import KSelection, KStatistics, Nominations
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.labels.vocabulary import LABELS
@@ -19,9 +19,16 @@ from dfu_clustering.report.page import script_json, share_text
 from dfu_clustering.report.provenance import k_choice
 from dfu_clustering.report.sample import DFUS_OF_A_KIND, select_dfus
 from dfu_clustering.report.segments import pattern_matrix
-from dfu_clustering.report.wording import exclusion_meaning, label_title, month_in_words, profile_words, reason_lines
+from dfu_clustering.report.wording import (
+    exclusion_meaning,
+    forecast_words,
+    label_title,
+    month_in_words,
+    profile_words,
+    reason_lines,
+)
 from dfu_clustering.runs.summaries import Profiles, SegmentSummary, TrainingMetadata
-from dfu_clustering.segments.continuation import Continuity
+from dfu_clustering.segments.continuity import Continuity
 from tests.report_runs import FIGURES, stability_of
 
 CONFIG = load_config(min_cluster_size_pct=1.0)
@@ -87,6 +94,7 @@ def profile_of(**values):
         "mean_demand": 120.0, "q25_mean_demand": 40.0, "q75_mean_demand": 300.0, "zero_demand_pct": 0.0,
         "sparsity_score": 1.0, "seasonality_strength": 0.0, "peak_month": None, "peak_agreement": 0.0,
         "growth_rate": 0.01, "log_growth": 0.0, "rising_share": 0.0, "falling_share": 0.0, "cv_demand": 0.2,
+        "history_months": 24,
     }  # fmt: skip
     return usual | values
 
@@ -117,18 +125,38 @@ def test_profile_in_words_follows_the_thresholds_of_the_labels():
         "Sells every month",
         "No clear season",
         "Level: no growth and no decline",
-        "Steady from month to month, CV 0.20",
+        "Steady from month to month: a month differs from the mean by 20% of it (CV 0.20)",
     ]
     other = profile_of(
         zero_demand_pct=0.45, sparsity_score=1.8, seasonality_strength=0.7, peak_month=12.4, peak_agreement=0.9,
         growth_rate=-0.3, falling_share=0.6, cv_demand=1.2,
     )  # fmt: skip
     assert profile_words(other, LABELING)[1:] == [
-        "No demand in 45% of the months; a sale every 1.8 months",
+        "Sells in 13 of 24 months",
         "Strong season with its peak around December",
         "Down 30% a year",
-        "Volatile from month to month, CV 1.20",
+        "Volatile from month to month: a month differs from the mean by 120% of it (CV 1.20)",
     ]
+
+
+def test_nothing_absurd_is_said_of_demand_that_is_sparse():
+    sparse = profile_of(zero_demand_pct=0.96, sparsity_score=24.0, growth_rate=-1.0, falling_share=0.9, log_growth=-0.6)
+    words = profile_words(sparse, LABELING)
+    assert "Sells in 1 of 24 months" in words
+    assert "Sold less in the last year than before" in words
+    assert "No clear trend" in profile_words(sparse | {"log_growth": 0.05}, LABELING)
+    assert "Has all but stopped selling" in profile_words(profile_of(growth_rate=-1.0, falling_share=0.9), LABELING)
+    assert "Many times as much as in the first year" in profile_words(
+        profile_of(growth_rate=3.0, rising_share=0.9), LABELING
+    )
+
+
+def test_forecast_in_words_says_what_is_known():
+    assert forecast_words(0.224, 0.26) == [
+        "Repeating last year's months would have missed the last six by 22% of the demand",
+        "Trend and season explain 26% of a typical DFU's ups and downs",
+    ]
+    assert forecast_words(None, None) == []
 
 
 def test_peaks_that_are_spread_over_months_are_not_one_peak():
@@ -170,6 +198,15 @@ def test_band_holds_the_quartiles_of_demand_on_each_dfus_own_scale():
     band = quartile_band(demand, mean)
     assert (band.low, band.mid, band.high, band.dfus) == ([1.0, 2.0], [1.0, 2.0], [1.0, 2.0], 5)
     assert quartile_band(demand[:2], mean[:2]).mid == [1.0, 1.25]
+
+
+def test_band_of_dfus_that_pause_in_most_months_says_how_often_and_how_much_they_sell():
+    demand = np.array([[np.nan, 4.0, 0.0, 0.0], [2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 8.0]])
+    band = quartile_band(demand, np.ones(3), window_months=3)
+    assert band.selling == [0.5, 0.333, 0.0, 0.333]
+    assert band.sizes == (5.0, 6.0, 7.0)  # of the 4 and the 8 in the window
+    often = quartile_band(np.array([[1.0, 0.0], [2.0, 3.0]]), np.ones(2))
+    assert (often.selling, often.sizes) == (None, None)
 
 
 def test_mean_tells_the_course_where_the_median_is_zero():
@@ -246,9 +283,8 @@ def test_changes_add_up_to_the_rows_of_dim_dfu_that_have_or_had_a_label():
     found = changes_of(("a", "a", 50), ("a", "b", 7), ("b", None, 2), (None, "b", 5), (None, None, 9))
     assert (found.kept, found.moved, found.gained, found.lost) == (50, 7, 5, 2)
     assert sum(flow.dfus for flow in found.flows) == 64
-    assert found.old_labels == ["a", "b", None]
-    assert found.dfus("a", "b") == 7
-    assert found.dfus("b", "a") == 0
+    moves = [flow.old_label != flow.new_label for flow in found.flows]
+    assert moves == sorted(moves, reverse=True)
     assert not found.first
 
 
@@ -358,3 +394,8 @@ def test_segments_are_a_matrix_of_pattern_and_tier_from_high_to_low_volume():
     cell = rows[0].cells[0]
     assert cell is not None
     assert (cell.dfus, cell.share, cell.volume_share) == (10, 0.1, 0.2)
+
+
+def test_volume_of_less_than_a_unit_a_month_is_said_by_the_year():
+    words = profile_words(profile_of(mean_demand=1 / 12, q25_mean_demand=1 / 24, q75_mean_demand=0.25), LABELING)
+    assert words[0] == "1 units a year; half of the DFUs between 0.5 and 3"

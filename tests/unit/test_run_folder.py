@@ -20,7 +20,7 @@ from dfu_clustering.runs.summaries import (
     TrainedSegment,
     TrainingSummary,
 )
-from dfu_clustering.segments.continuation import Continuity
+from dfu_clustering.segments.continuity import Continuity
 from tests.report_runs import FIGURES
 
 NAME = "2026-10-0123456789-0123456789ab"
@@ -74,7 +74,7 @@ class TestPlaces:
     def test_assignments_elsewhere_take_along_the_labels_of_dfus_that_are_not_clustered(self):
         placed = RunFolder(FOLDER).placing(RunFile.ASSIGNMENTS, Path("out/assignments.csv"))
         assert placed.path(RunFile.LEFT_OUT) == Path("out/left_out_dfus.csv")
-        assert moved_by(placed) == {RunFile.ASSIGNMENTS, RunFile.LEFT_OUT}
+        assert moved_by(placed) == {RunFile.ASSIGNMENTS, RunFile.LEFT_OUT, RunFile.FORECASTABILITY}
 
     def test_what_was_placed_before_stays_there(self):
         placed = (

@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-import scipy.stats
+from scipy.special import stdtrit
 
 from dfu_clustering.features.demand_block import (
     TIE,
@@ -203,4 +203,4 @@ def _damped_log_ratio(recent: Block, before: Block, mu: Values) -> Values:
 
 @cache
 def _critical_t(degrees_of_freedom: int) -> float:
-    return float(scipy.stats.t.ppf(1 - _TREND_P_VALUE / 2, degrees_of_freedom))
+    return float(stdtrit(degrees_of_freedom, 1 - _TREND_P_VALUE / 2))

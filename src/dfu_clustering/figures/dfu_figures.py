@@ -34,14 +34,14 @@ def plot_cluster_map(
     *,
     n_dfus: int,
 ) -> Figure:
-    """Show DFUs on the first two principal components, each cluster numbered at its median.
+    """Show DFUs on the plane along which they differ most, each cluster numbered at its median.
 
     Args:
-        points: (n_points, 2) scores.
+        points: (n_points, 2) places.
         cluster_id: (n_points,) clusters.
         names: Text of each cluster.
         looks: Colour and shape of each cluster.
-        explained_variance_share: Share (0-1) of the variance that each of the two components explains.
+        explained_variance_share: Share (0-1) of the variance along each of its two directions.
         n_dfus: All clustered DFUs, of which the points may be a sample.
     """
     subtitle = (
@@ -59,8 +59,8 @@ def plot_cluster_map(
     for row, (cluster, size) in enumerate(zip(present.tolist(), sizes, strict=True)):
         _key_line(ax, 0.98 - row * step, cluster, looks[cluster], f"{names[cluster]}, {size / len(points):.0%}")
     first, second = (f"{share:.0%} of the differences" for share in explained_variance_share)
-    ax.set_xlabel(f"First principal component: {first}", fontsize=style.TEXT_POINTS)
-    ax.set_ylabel(f"Second principal component: {second}", fontsize=style.TEXT_POINTS)
+    ax.set_xlabel(f"Across: {first}", fontsize=style.TEXT_POINTS)
+    ax.set_ylabel(f"Up: {second}", fontsize=style.TEXT_POINTS)
     ax.set(xticks=[], yticks=[])
     style.bare(ax)
     return figure

@@ -12,6 +12,13 @@ from dfu_clustering.labels.profiles import PEAK_AGREEMENT, comparable
 
 UNDEFINED: Final = "–"
 
+_TOO_SELDOM: Final = 0.5  # share of months without demand
+_FEW_MONTHS: Final = 12.0  # from demand to demand: more are one or two sales, which have no rhythm
+
+
+def _months_apart(months: float) -> str:
+    return f"{months:.1f}" if months < _FEW_MONTHS else f"over {_FEW_MONTHS:.0f}"
+
 
 class ProfileColumn(NamedTuple):
     """The profile's feature, its heading and how its values are written."""
@@ -25,7 +32,7 @@ PROFILE_COLUMNS: Final = (
     ProfileColumn("mean_demand", "Volume,\nunits\na month", short),
     ProfileColumn("cv_demand", "Variability,\nCV", "{:.2f}".format),
     ProfileColumn("zero_demand_pct", "Months\nwithout\ndemand", "{:.0%}".format),
-    ProfileColumn("sparsity_score", "Months from\ndemand to\ndemand", "{:.1f}".format),
+    ProfileColumn("sparsity_score", "Months from\ndemand to\ndemand", _months_apart),
     ProfileColumn("cv2_demand", "Variability\nof sizes,\nCV²", "{:.2f}".format),
     ProfileColumn("seasonality_strength", "Seasonality\n0 to 1", "{:.2f}".format),
     ProfileColumn("growth_rate", "Growth\na year", "{:+.0%}".format),
@@ -34,8 +41,14 @@ PROFILE_COLUMNS: Final = (
 PEAK_HEADING: Final = "Peak\nmonth"
 
 
+def sells_too_seldom(zero_demand_pct: float) -> bool:
+    """Tell whether demand is so sparse that growth of it means nothing: 4 units a year and none are -100 %."""
+    return zero_demand_pct > _TOO_SELDOM
+
+
 def profile_texts(profiles: pd.DataFrame) -> list[list[str]]:
     """Return the texts of PROFILE_COLUMNS, one list a cluster, an undefined value as a dash."""
+    profiles = _without_growth_of_few(profiles)
     columns = [[_text(column, value) for value in profiles[column.feature]] for column in PROFILE_COLUMNS]
     return [list(row) for row in zip(*columns, strict=True)]
 
@@ -50,7 +63,7 @@ def unusualness(profiles: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row a cluster, one column each of PROFILE_COLUMNS; NaN where the value is undefined.
     """
-    distance = (comparable(profiles) - scales["median"]) / scales["scale"]
+    distance = (comparable(_without_growth_of_few(profiles)) - scales["median"]) / scales["scale"]
     return distance[[column.feature for column in PROFILE_COLUMNS]]
 
 
@@ -59,6 +72,11 @@ def peak_months(profiles: pd.DataFrame, peak_threshold: float) -> list[str]:
     has_peak = (profiles["seasonality_strength"] >= peak_threshold) & (profiles["peak_agreement"] >= PEAK_AGREEMENT)
     months = profiles["peak_month"].where(has_peak)
     return [UNDEFINED if np.isnan(month) else month_abbr[month_number(month)] for month in months]
+
+
+def _without_growth_of_few(profiles: pd.DataFrame) -> pd.DataFrame:
+    few = profiles["zero_demand_pct"].map(sells_too_seldom)
+    return profiles.assign(growth_rate=profiles["growth_rate"].mask(few))
 
 
 def month_number(month: float) -> int:

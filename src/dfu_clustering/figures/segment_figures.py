@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from dfu_clustering.clusters.k_selection import KSelection
+from dfu_clustering.clusters.nominations import KSelection
 from dfu_clustering.figures import style
 from dfu_clustering.figures.profile_table import PEAK_HEADING, PROFILE_COLUMNS, peak_months, profile_texts, unusualness
 

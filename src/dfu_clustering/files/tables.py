@@ -92,6 +92,13 @@ def read_rows_of(path: Path, key: str, values: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
+def read_row_groups(path: Path) -> Iterator[pa.Table]:
+    """Yield the row groups of a parquet file; one at a time is in memory."""
+    with readable_table(path), parquet.ParquetFile(path, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group)
+
+
 def parquet_columns(path: Path) -> list[str]:
     """Return the columns of a parquet file."""
     with readable_table(path):

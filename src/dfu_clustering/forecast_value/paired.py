@@ -17,7 +17,7 @@ import math
 from typing import Final, Literal
 
 import numpy as np
-import scipy.stats
+from scipy.special import stdtrit
 
 from dfu_clustering.arrays import Floats
 from dfu_clustering.errors import DataError
@@ -78,7 +78,7 @@ def compare(log_ratios: Floats, *, overlapping: int) -> Comparison:
         )
     n, mean = len(log_ratios), float(log_ratios.mean())
     freedom = n - 1 if overlapping <= _MEASURABLE else independent_origins(n, overlapping) - 1
-    quantile = float(scipy.stats.t.ppf((1 + CONFIDENCE_SHARE) / 2, freedom))
+    quantile = float(stdtrit(freedom, (1 + CONFIDENCE_SHARE) / 2))
     reach = min(quantile * standard_error(log_ratios, overlapping), _WIDEST)
     low, ratio, high = (math.exp(mean + side * reach) for side in (-1, 0, 1))
     return Comparison(ratio=ratio, low=low, high=high, better_origins=int((log_ratios < 0).sum()), origins=n)

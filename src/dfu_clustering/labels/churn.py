@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import adjusted_rand_score
 
 from dfu_clustering.arrays import Flags, Floats
 from dfu_clustering.config.clustering import LabelingConfig
@@ -197,6 +196,8 @@ def _of_lifecycle(labels: "pd.Series[str]") -> Flags:
 
 def _agreement(old: "pd.Series[str]", new: "pd.Series[str]") -> float:
     """Return the adjusted Rand index of two groupings; of numbers, which are compared faster than texts."""
+    from sklearn.metrics import adjusted_rand_score  # late: seconds, for all who only read the record
+
     return float(adjusted_rand_score(pd.factorize(old)[0], pd.factorize(new)[0]))
 
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+from scipy.special import fdtri
 
 from dfu_clustering.arrays import Flags, Floats, Integers
 from dfu_clustering.config.clustering import LabelingConfig, VolumeThresholds
@@ -141,7 +141,7 @@ def significant_strength(season_months: Floats) -> Floats:
 def _significant_strength(n: float) -> float:
     if not n >= 24:  # NaN neither
         return math.inf
-    critical_f = float(scipy.stats.f.ppf(1 - _SIGNIFICANCE, 11, n - 13))
+    critical_f = float(fdtri(11, n - 13, 1 - _SIGNIFICANCE))
     return 1 - (n - 2) / (11 * critical_f + n - 13)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dfu_clustering.clusters.k_selection import KSelection
+from dfu_clustering.clusters.nominations import KSelection
 from dfu_clustering.figures.dfu_figures import plot_cluster_map, plot_typical_dfus
 from dfu_clustering.figures.looks import looks_of
 from dfu_clustering.figures.segment_figures import plot_k_selection, plot_profile_heatmap, plot_sizes

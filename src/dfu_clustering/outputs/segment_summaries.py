@@ -13,6 +13,7 @@ from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.labels.reasons import reasons
 from dfu_clustering.labels.rules import Bounds, Values
 from dfu_clustering.labels.truth import Claim
+from dfu_clustering.outputs.forecastability import of_segment
 from dfu_clustering.outputs.segment_looks import LOOK
 from dfu_clustering.outputs.training_files import SPACE_PREFIX
 from dfu_clustering.runs.summaries import LifecycleSegment, SegmentSummary, TrainedSegment
@@ -64,18 +65,21 @@ class Labelled:
         return reasons(claim.label, claim.traits(), values, self.bounds, self.labeling, label_margin=self.label_margin)
 
 
-def segment_summaries(labelled: Labelled, centroids: pd.DataFrame) -> list[SegmentSummary]:
+def segment_summaries(
+    labelled: Labelled, centroids: pd.DataFrame, of_dfus: pd.DataFrame | None = None
+) -> list[SegmentSummary]:
     """Return the segments, the largest first; where two are renamed alike, the larger one speaks for both.
 
     Args:
         labelled: The segments.
         centroids: A row a segment of the training, with its profile.
+        of_dfus: How forecastable each DFU is, in the order of the assignments; None: that is not known.
     """
     profiles = centroids.set_index("cluster_id").to_dict(orient="index")
     by_label: dict[str, list[Named]] = {}
     for one in labelled.named:
         by_label.setdefault(one.claim.label.text, []).append(one)
-    summaries = [_segment(labelled, alike, profiles) for alike in by_label.values()]
+    summaries = [_segment(labelled, alike, profiles, of_dfus) for alike in by_label.values()]
     return sorted(summaries, key=lambda segment: (-segment.size, segment.label))
 
 
@@ -88,7 +92,9 @@ def lifecycle_segments(lifecycle: pd.DataFrame) -> list[LifecycleSegment]:
     ]
 
 
-def _segment(labelled: Labelled, alike: list[Named], profiles: _Profiles) -> SegmentSummary:
+def _segment(
+    labelled: Labelled, alike: list[Named], profiles: _Profiles, of_dfus: pd.DataFrame | None
+) -> SegmentSummary:
     largest = max(alike, key=lambda one: one.trained.size)
     label, rows = largest.claim.label, np.concatenate([one.rows for one in alike])
     of_training = [profiles[one.trained.cluster_id] for one in alike]
@@ -104,6 +110,7 @@ def _segment(labelled: Labelled, alike: list[Named], profiles: _Profiles) -> Seg
         share=float(sum(profile["share"] for profile in of_training)),
         volume_share=float(sum(profile["volume_share"] for profile in of_training)),
         true_share=float(labelled.is_true[rows].mean()),
+        **({} if of_dfus is None else of_segment(of_dfus, rows)._asdict()),
         profile=_profile(profiles[largest.trained.cluster_id]),
     )
 

@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
 
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.figures.looks import places_of
@@ -14,8 +13,9 @@ from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import read_rows_of, write_json, write_table
 from dfu_clustering.labels.profiles import feature_scales, profile_clusters
 from dfu_clustering.labels.rules import JUDGED_FEATURES
+from dfu_clustering.outputs.dfu_map import map_of
+from dfu_clustering.outputs.forecastability import forecastability
 from dfu_clustering.outputs.segment_looks import LOOK
-from dfu_clustering.preprocessing.determinism import single_threaded
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary, TrainingMetadata, TrainingSummary
@@ -24,7 +24,6 @@ from dfu_clustering.segments.segmentation import Segmentation
 
 SPACE_PREFIX: Final = "space_"  # of the centroids' columns in the clustered space, beside profiles in original units
 TYPICAL_MEMBERS: Final = 5
-_MAP_POINTS = 4000
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +39,7 @@ class Training:
         left_out: dfu_ck, reason, mean_demand of the DFUs that are not clustered; None where that is not known.
         moves: How far DFUs moved since they were published; None where that is not known.
         looks: How the published segments look, by their number.
+        published_map: dfu_ck, x, y; None: there is none.
     """
 
     config: RunSettings
@@ -50,6 +50,7 @@ class Training:
     left_out: pd.DataFrame | None
     moves: pd.DataFrame | None
     looks: Mapping[int, int]
+    published_map: pd.DataFrame | None = None
 
 
 def write_training(files: RunFolder, training: Training) -> None:
@@ -62,6 +63,8 @@ def write_training(files: RunFolder, training: Training) -> None:
     write_json(training.segmentation.fitted.to_dict(), files.path(RunFile.MODEL))
     _write_or_remove(files, RunFile.MOVES, training.moves)
     _write_or_remove(files, RunFile.LEFT_OUT, training.left_out)
+    panel = files.find(RunFile.PANEL) if training.origin else None
+    write_table(forecastability(training.matrix, panel), files.path(RunFile.FORECASTABILITY))
     write_table(points, files.path(RunFile.MAP))
     write_summary(metadata, files.path(RunFile.METADATA))
     _write_or_remove(files, RunFile.TYPICAL, _typical(files, assignments) if training.origin else None)
@@ -130,19 +133,9 @@ def _by_name(scales: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 
 def _map(training: Training) -> tuple[pd.DataFrame, tuple[float, float]]:
-    """Return a sample of the DFUs on the first two principal components of the space, and what each explains (0-1)."""
-    space = training.segmentation.space
-    with single_threaded(), np.errstate(invalid="ignore"):  # of shares of no variance, where all DFUs are one point
-        components = PCA(n_components=min(2, *space.shape), svd_solver="full").fit(space)
-    rows = np.linspace(0, len(space) - 1, min(_MAP_POINTS, len(space))).astype(np.int64)  # evenly over the keys
-    points = np.zeros((len(rows), 2))
-    points[:, : components.n_components_] = components.transform(space[rows])
-    labels, segment = training.segmentation.labels, training.segmentation.segment
-    cluster_id = np.array([label.segment_id for label in labels])[segment]
-    keys = training.matrix["dfu_ck"].to_numpy()
-    table = {"dfu_ck": keys[rows], "cluster_id": cluster_id[rows], "x": points[:, 0], "y": points[:, 1]}
-    first, second = [*np.nan_to_num(components.explained_variance_ratio_), 0.0][:2]
-    return pd.DataFrame(table), (float(first), float(second))
+    segmentation = training.segmentation
+    cluster_id = np.array([label.segment_id for label in segmentation.labels])[segmentation.segment]
+    return map_of(segmentation.space, training.matrix["dfu_ck"], cluster_id, training.published_map)
 
 
 def _typical(files: RunFolder, assignments: pd.DataFrame) -> pd.DataFrame | None:

@@ -39,7 +39,7 @@ class OverrideCounts(Summary):
     Attributes:
         overrides: Those that hold.
         dfus: DFUs that have one.
-        agreeing: Of these, whose machine label is the same by now: the override is needed no more.
+        agreeing: Of these, to which the machine gives the same label: the override is needed no more.
         agreeing_keys: The first few of them.
     """
 

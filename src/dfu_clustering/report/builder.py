@@ -34,6 +34,7 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
         as_of_month=as_of_month,
         status=_status(artifacts),
         run_name=artifacts.run_name,
+        folder=f"var/runs/{artifacts.run_name}" if artifacts.run_name else "FOLDER",
         dfu_table=artifacts.dfu_table,
         headline=_headline(artifacts, quality),
         segments=segment_cards(artifacts, changed.flows if changed else None),
@@ -82,7 +83,7 @@ def _charts(artifacts: RunArtifacts, selection: Selection, changed: Changes | No
         marks=marks(artifacts),
         months=[] if by_row is None else list(by_row.columns),
         window_months=artifacts.window_months,
-        bands=_bands(members, selection, by_row),
+        bands=_bands(members, selection, by_row, artifacts.window_months),
         sample=_sample(artifacts, selection, by_row),
         typical=[[position[row] for row in rows.tolist()] for rows in selection.typical],
         borderline=[[position[row] for row in rows.tolist()] for rows in selection.borderline],
@@ -101,11 +102,11 @@ def _demand_by_row(artifacts: RunArtifacts, rows: Integers) -> pd.DataFrame | No
     return begun.iloc[:, -(artifacts.window_months + _MONTHS_BEFORE_WINDOW) :]
 
 
-def _bands(members: pd.DataFrame, selection: Selection, demand: pd.DataFrame | None) -> list[Band]:
+def _bands(members: pd.DataFrame, selection: Selection, demand: pd.DataFrame | None, window_months: int) -> list[Band]:
     if demand is None:
         return [Band(low=[], mid=[], high=[], mean=[], dfus=0) for _ in selection.band]
     mean = members["mean_demand"].to_numpy(np.float64)
-    return [quartile_band(demand.loc[rows].to_numpy(), mean[rows]) for rows in selection.band]
+    return [quartile_band(demand.loc[rows].to_numpy(), mean[rows], window_months) for rows in selection.band]
 
 
 def _sample(artifacts: RunArtifacts, selection: Selection, demand: pd.DataFrame | None) -> list[SampledDfu]:

@@ -33,17 +33,14 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
     if artifacts.published is None:
         return None
     flows = [flow for flow in artifacts.published.transitions if flow.old_label or flow.new_label]
-    before, after = _by_size(flows, "old_label"), _by_size(flows, "new_label")
     moved = artifacts.label_changes
     return Changes(
-        first=all(label is None for label in before),
+        first=all(flow.old_label is None for flow in flows),
         kept=sum(flow.dfus for flow in flows if flow.old_label == flow.new_label),
         moved=sum(flow.dfus for flow in flows if flow.old_label and flow.new_label and _moves(flow)),
         gained=sum(flow.dfus for flow in flows if flow.old_label is None),
         lost=sum(flow.dfus for flow in flows if flow.new_label is None),
-        old_labels=before,
-        new_labels=after,
-        flows=flows,
+        flows=sorted(flows, key=lambda flow: (not _moves(flow), -flow.dfus)),
         not_continued=artifacts.not_continued,
         facts=_measures(artifacts.stability) if artifacts.stability else [],
         moved_dfus=[] if moved is None else _moved_dfus(moved),
@@ -53,14 +50,6 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
 
 def _moves(flow: Transition) -> bool:
     return flow.old_label != flow.new_label
-
-
-def _by_size(flows: list[Transition], side: str) -> list[str | None]:
-    counts: dict[str | None, int] = {}
-    for flow in flows:
-        label = getattr(flow, side)
-        counts[label] = counts.get(label, 0) + flow.dfus
-    return sorted(counts, key=lambda label: (label is None, -counts[label], label or ""))
 
 
 def _measures(stability: StabilitySummary) -> list[Fact]:
@@ -79,7 +68,7 @@ def _measures(stability: StabilitySummary) -> list[Fact]:
             )
         )
     if stability.ari is not None:
-        hint = "adjusted Rand index: 1 means the same groups"
+        hint = "adjusted Rand index (ARI): 1 means the same groups, 0 no more alike than by chance"
         facts.append(Fact(name="Agreement of the groupings", value=f"{stability.ari:.2f}", hint=hint))
     return facts
 

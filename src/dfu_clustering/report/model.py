@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dfu_clustering.publishing.outcome import Transition
+from dfu_clustering.report.overrides import Overridden
 from dfu_clustering.report.worth import Worth
 
 Status = Literal["published", "dry_run", "not_published"]
@@ -23,38 +24,6 @@ class Fact(_Part):
     name: str
     value: str
     hint: str = ""
-
-
-class OverriddenDfu(_Part):
-    """A DFU whose label a person has set.
-
-    Attributes:
-        agrees: Whether the machine gives the same label by itself.
-    """
-
-    dfu_ck: str
-    machine_label: str | None
-    label: str
-    owner: str
-    reason: str
-    until_month: str
-    agrees: bool
-
-
-class Overridden(_Part):
-    """The labels that people have set.
-
-    Attributes:
-        overrides: Those that hold.
-        dfus: DFUs that have one.
-        agreeing: Of these, those to which the machine gives the same label by itself.
-        rows: Those that agree first, then by key; the first few.
-    """
-
-    overrides: int
-    dfus: int
-    agreeing: int
-    rows: list[OverriddenDfu]
 
 
 class Segment(_Part):
@@ -118,9 +87,16 @@ class HeatRow(_Part):
 
 
 class HeatMap(_Part):
-    """Medians of the segments, coloured by their distance from those of all DFUs."""
+    """Medians of the segments, coloured by their distance from those of all DFUs.
+
+    Attributes:
+        headings: Of the columns.
+        terms: What each column says.
+        rows: A segment each.
+    """
 
     headings: list[str]
+    terms: list[Fact]
     rows: list[HeatRow]
 
 
@@ -146,9 +122,7 @@ class Changes(_Part):
         moved: DFUs that go from one label to another.
         gained: DFUs that had no label.
         lost: DFUs whose label is taken away.
-        old_labels: Labels before, the largest first, no label last.
-        new_labels: Labels after, in the same order.
-        flows: DFUs by old and new label; without those that have none before and after.
+        flows: DFUs by old and new label, those that move first; without those that have none before and after.
         not_continued: Why the labels do not continue the published ones; None: they do, or there are none.
         facts: What was measured against the published run.
         moved_dfus: Some of the DFUs that moved.
@@ -160,17 +134,11 @@ class Changes(_Part):
     moved: int
     gained: int
     lost: int
-    old_labels: list[str | None]
-    new_labels: list[str | None]
     flows: list[Transition]
     not_continued: str | None
     facts: list[Fact]
     moved_dfus: list[ChangedDfu]
     moved_dfus_total: int
-
-    def dfus(self, old_label: str | None, new_label: str | None) -> int:
-        """Return how many DFUs went from one label to another."""
-        return sum(flow.dfus for flow in self.flows if (flow.old_label, flow.new_label) == (old_label, new_label))
 
 
 class Finding(_Part):
@@ -255,13 +223,20 @@ class Mark(_Part):
 
 
 class Band(_Part):
-    """Quartiles and mean of demand by month, each DFU divided by its own mean; None where few have begun."""
+    """Quartiles and mean of demand by month, each DFU divided by its own mean; None where few have begun.
+
+    Attributes:
+        selling: Share (0-1) of the DFUs that sell in a month; None: most sell in most months, so the quartiles say it.
+        sizes: Quartiles of what a DFU sells in a month in which it sells, units; None as above, or nobody sells.
+    """
 
     low: list[float | None]
     mid: list[float | None]
     high: list[float | None]
     mean: list[float | None]
     dfus: int
+    selling: list[float | None] | None = None
+    sizes: tuple[float, float, float] | None = None
 
 
 class SampledDfu(_Part):
@@ -332,12 +307,17 @@ class Charts(_Part):
 
 
 class Report(_Part):
-    """Everything that the page of a run says."""
+    """Everything that the page of a run says.
+
+    Attributes:
+        folder: Of the run, for a program.
+    """
 
     as_of: str
     as_of_month: str
     status: Status
     run_name: str | None
+    folder: str
     dfu_table: str
     headline: Headline
     segments: list[Segment]

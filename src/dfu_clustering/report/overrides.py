@@ -1,10 +1,45 @@
 """The labels that people have set, apart from those of the clusters."""
 
 import pandas as pd
-
-from dfu_clustering.report.model import Overridden, OverriddenDfu
+from pydantic import BaseModel, ConfigDict
 
 _DFUS_SHOWN = 200
+
+
+class OverriddenDfu(BaseModel):
+    """A DFU whose label a person has set.
+
+    Attributes:
+        agrees: Whether the machine gives the same label by itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dfu_ck: str
+    machine_label: str | None
+    label: str
+    owner: str
+    reason: str
+    until_month: str
+    agrees: bool
+
+
+class Overridden(BaseModel):
+    """The labels that people have set.
+
+    Attributes:
+        overrides: Those that hold.
+        dfus: DFUs that have one.
+        agreeing: Of these, those to which the machine gives the same label by itself.
+        rows: Those that agree first, then by key; the first few.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    overrides: int
+    dfus: int
+    agreeing: int
+    rows: list[OverriddenDfu]
 
 
 def overridden(table: pd.DataFrame | None) -> Overridden | None:
@@ -16,21 +51,12 @@ def overridden(table: pd.DataFrame | None) -> Overridden | None:
     if table is None or table.empty:
         return None
     agrees = table["machine_label"] == table["label"]
-    shown = table.assign(agrees=agrees).sort_values(["agrees", "dfu_ck"], ascending=[False, True]).head(_DFUS_SHOWN)
+    machine = table["machine_label"].astype(object).where(table["machine_label"].notna(), None)
+    judged = table.assign(agrees=agrees, machine_label=machine)
+    shown = judged.sort_values(["agrees", "dfu_ck"], ascending=[False, True]).head(_DFUS_SHOWN)
     return Overridden(
         overrides=table["override"].nunique(),
         dfus=len(table),
         agreeing=int(agrees.sum()),
-        rows=[
-            OverriddenDfu(
-                dfu_ck=row.dfu_ck,
-                machine_label=None if pd.isna(row.machine_label) else row.machine_label,
-                label=row.label,
-                owner=row.owner,
-                reason=row.reason,
-                until_month=row.until_month,
-                agrees=bool(row.agrees),
-            )
-            for row in shown.itertuples(index=False)
-        ],
+        rows=[OverriddenDfu.model_validate(row) for row in shown[list(OverriddenDfu.model_fields)].to_dict("records")],
     )

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from dfu_clustering.figures.style import short
 from dfu_clustering.report.model import Report
 from dfu_clustering.report.wording import sentence
 
@@ -25,8 +26,10 @@ _PARTS: Final = (
     "label_flow.js",
     "finder.js",
     "tables.js",
+    "lists.js",
     "main.js",
 )
+_ROOT: Final = '<html lang="en">'  # as the template begins
 _LEAST_SHOWN_SHARE, _WHOLE_SHARES_FROM, _WHOLE_SHARES_TO = 0.001, 0.1, 0.99
 # what would end a script element, or a line in old browsers; all of them occur only inside of JSON's strings
 _ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -72,10 +75,23 @@ def render_page(
     )
 
 
+def with_lists(page: bytes, address: str) -> bytes:
+    """Return a page whose links to lists of DFUs lead to an API.
+
+    A page cannot know by itself whether an API stands behind the address from which it came, and whether that API shows
+    its run: so it has the links only where the API says so, and else the command that makes the list.
+
+    Args:
+        page: What render() returned.
+        address: Of the API's addresses of DFUs, as a browser that shows the page must ask for them.
+    """
+    return page.replace(_ROOT.encode(), f'{_ROOT[:-1]} data-lists="{escape(address)}">'.encode(), 1)
+
+
 def script_json(text: str) -> Markup:
     """Return JSON that may stand in a script element, whatever its strings hold."""
-    for character, escape in _ESCAPED.items():
-        text = text.replace(character, escape)
+    for character, escaped in _ESCAPED.items():
+        text = text.replace(character, escaped)
     return Markup(text)  # noqa: S704  (nothing is left that could end the element)
 
 
@@ -107,7 +123,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "share": share_text, "capitalize_first": sentence}
+    environment.filters |= {"count": "{:,}".format, "share": share_text, "units": short, "capitalize_first": sentence}
     return environment
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dfu_clustering.clusters.k_selection import KStatistics
+from dfu_clustering.clusters.nominations import KStatistics
 from dfu_clustering.config.clustering import HistorySettings, KSelectionSettings, SpaceSettings
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Fact, KChoice, KCurves, KPoint, Parameters
@@ -19,6 +19,13 @@ _SETTINGS = (
     ("How DFUs are compared", tuple(SpaceSettings.model_fields)[len(HistorySettings.model_fields) :]),
     ("How many clusters", tuple(KSelectionSettings.model_fields)),
 )
+_PROVENANCE_HINTS = {
+    "As-of month": "the newest month that counts",
+    "Configuration": "stands for all settings: another one means that one of them differs",
+    "Code": "version of the program",
+    "Seed": "from which random numbers start; the same gives the same result",
+    "Compared by": "measures of demand by which DFUs are found alike",
+}
 _SHOWN_ELSEWHERE = {"labeling", "data_quality"}
 
 
@@ -74,7 +81,11 @@ def provenance(artifacts: RunArtifacts) -> list[Fact]:
         "Seed": metadata.seed,
         "Compared by": ", ".join(metadata.clustered_columns),
     }
-    return [Fact(name=name, value=str(value)) for name, value in known.items() if value not in (None, "")]
+    return [
+        Fact(name=name, value=str(value), hint=_PROVENANCE_HINTS.get(name, ""))
+        for name, value in known.items()
+        if value not in (None, "")
+    ]
 
 
 def _explanation(artifacts: RunArtifacts) -> str:

@@ -20,20 +20,21 @@ from dfu_clustering.labels.vocabulary import TIERS
 from dfu_clustering.publishing.outcome import Transition
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Fact, HeatCell, HeatMap, HeatRow, Mark, PatternRow, Segment, TierCell
-from dfu_clustering.report.wording import label_title, pattern_title, profile_words, reason_lines
+from dfu_clustering.report.wording import forecast_words, label_title, pattern_title, profile_words, reason_lines
 from dfu_clustering.runs.summaries import SegmentSummary
 
 _UNUSUAL: Final = 2.5  # robust standard deviations at which the colours end
 _HINTS: Final = {
-    "mean_demand": "Median of the DFUs' mean demand",
-    "cv_demand": "Standard deviation divided by the mean",
-    "zero_demand_pct": "Share of the months",
-    "sparsity_score": "Average inter-demand interval (ADI)",
-    "cv2_demand": "Squared CV of the months with demand",
-    "seasonality_strength": "Share of the variance that the calendar explains, 0 to 1",
-    "growth_rate": "Growth of the yearly mean",
-    "log_growth": "Log of the last year's mean over that of the year before",
+    "mean_demand": "mean demand a month",
+    "cv_demand": "how much months differ from the mean, as a share of it (coefficient of variation, CV): 0.3 is 30%",
+    "zero_demand_pct": "share of the months",
+    "sparsity_score": "months of history for each month with demand (average inter-demand interval, ADI)",
+    "cv2_demand": "how much the sizes of demand differ, months without demand left out: their CV, squared",
+    "seasonality_strength": "share of the ups and downs that the calendar month explains: 0 none, 1 all",
+    "growth_rate": "from the first to the last year; not said of demand in less than half of the months",
+    "log_growth": "last year against the year before, on a log scale: 0 the same, 0.15 about 16% more, -0.15 14% less",
 }
+_PEAK_HINT: Final = "calendar month with the most demand; a dash where there is no clear one"
 
 
 def marks(artifacts: RunArtifacts) -> list[Mark]:
@@ -103,7 +104,10 @@ def _card(number: int, segment: SegmentSummary, labeling: LabelingConfig, flows:
         share=segment.share,
         volume_share=segment.volume_share,
         true_share=segment.true_share,
-        words=profile_words(segment.profile, labeling),
+        words=[
+            *profile_words(segment.profile, labeling),
+            *forecast_words(segment.naive_wape, segment.explained_share),
+        ],
         reason=reason_lines(segment.reason),
         facts=facts,
         gained=None if moves is None else sum(flow.dfus for flow in moves if flow.new_label == segment.label),
@@ -128,7 +132,13 @@ def heat_map(artifacts: RunArtifacts) -> HeatMap:
         )
         for number, texts in enumerate(profile_texts(profiles))
     ]
-    return HeatMap(headings=[*(column.heading for column in PROFILE_COLUMNS), PEAK_HEADING], rows=rows)
+    headings = [column.heading for column in PROFILE_COLUMNS]
+    hints = [_HINTS[column.feature] for column in PROFILE_COLUMNS]
+    terms = [
+        Fact(name=heading.replace("\n", " "), value="", hint=hint)
+        for heading, hint in zip([*headings, PEAK_HEADING], [*hints, _PEAK_HINT], strict=True)
+    ]
+    return HeatMap(headings=[*headings, PEAK_HEADING], terms=terms, rows=rows)
 
 
 def _cell(text: str, value: float, unusual: float) -> HeatCell:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dfu_clustering.config.clustering import LabelingConfig
-from dfu_clustering.figures.profile_table import month_number
+from dfu_clustering.figures.profile_table import month_number, sells_too_seldom
 from dfu_clustering.figures.style import short
 from dfu_clustering.labels.profiles import PEAK_AGREEMENT
 from dfu_clustering.labels.vocabulary import PLAIN
@@ -18,6 +18,9 @@ _TRAITS = {"erratic": "erratic sizes", "regular": "regular sizes"} | {
 _SIGNS = {">=": "≥", "<=": "≤"}
 _MOST = 0.5
 _ONE_PEAK = 0.85  # agreement from which peaks lie about a month from their mean; 1 where all are in one
+_YEAR_MONTHS = 12
+_MANIFOLD = 2.9  # growth a year, which the feature cuts off at 3
+_NEARLY_GONE = -0.9
 _ALWAYS = 0.005  # share of months without demand that rounds to none
 
 _EXCLUSION_MEANINGS = {
@@ -69,12 +72,30 @@ def profile_words(profile: Mapping[str, Any], labeling: LabelingConfig) -> list[
         labeling: Thresholds of the label rules.
     """
     phrases = [_volume(profile), _rhythm(profile, labeling), _season(profile, labeling), _direction(profile, labeling)]
-    return [*phrases, _steadiness(profile, labeling)]
+    few = sells_too_seldom(profile["zero_demand_pct"])  # all of them are volatile, which is said by how often they sell
+    return phrases if few else [*phrases, _steadiness(profile, labeling)]
+
+
+def forecast_words(naive_wape: float | None, explained_share: float | None) -> list[str]:
+    """Return how forecastable a segment is: what repeating last year would have missed, what trend and season explain.
+
+    Args:
+        naive_wape: Errors over demand of the last six months; None where that is not known.
+        explained_share: Share (0-1) of the variance of a typical DFU; None where it is not known.
+    """
+    words = []
+    if naive_wape is not None:
+        words.append(f"Repeating last year's months would have missed the last six by {naive_wape:.0%} of the demand")
+    if explained_share is not None:
+        words.append(f"Trend and season explain {explained_share:.0%} of a typical DFU's ups and downs")
+    return words
 
 
 def _volume(profile: Mapping[str, Any]) -> str:
     middle, low, high = (profile[f"{prefix}mean_demand"] for prefix in ("", "q25_", "q75_"))
-    return f"{short(middle)} units a month; half of the DFUs between {short(low)} and {short(high)}"
+    times, period = (_YEAR_MONTHS, "year") if middle < 1 else (1, "month")  # 0.08 units a month say little
+    middle, low, high = (short(times * value) for value in (middle, low, high))
+    return f"{middle} units a {period}; half of the DFUs between {low} and {high}"
 
 
 def _rhythm(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
@@ -83,7 +104,9 @@ def _rhythm(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
         return "Sells every month"
     if silent <= labeling.zero_demand_threshold:
         return f"Sells in most months, {silent:.0%} without demand"
-    return f"No demand in {silent:.0%} of the months; a sale every {profile['sparsity_score']:.1f} months"
+    months = profile["history_months"]
+    selling = round((1 - silent) * months)
+    return f"Sells in {max(selling, 1):.0f} of {months:.0f} months"
 
 
 def _season(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
@@ -101,19 +124,37 @@ def _season(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
 
 def _direction(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
     growth, momentum = profile["growth_rate"], profile["log_growth"]
+    if sells_too_seldom(profile["zero_demand_pct"]):
+        return _direction_of_few(profile, labeling)
     if growth is not None and abs(growth) >= labeling.growth_threshold:
         # the growth of a few uneven months is no trend: most of the DFUs must have one, by its test
         share = profile["rising_share" if growth > 0 else "falling_share"]
-        return f"{'Up' if growth > 0 else 'Down'} {abs(growth):.0%} a year" if share > _MOST else "No clear trend"
+        return _growth(growth) if share > _MOST else "No clear trend"
     if momentum is not None and abs(momentum) >= labeling.momentum_threshold:
         return "Rising recently" if momentum > 0 else "Fading recently"
     return "Level: no growth and no decline"
 
 
+def _growth(growth: float) -> str:
+    if growth >= _MANIFOLD:
+        return "Many times as much as in the first year"
+    if growth <= _NEARLY_GONE:
+        return "Has all but stopped selling"
+    return f"{'Up' if growth > 0 else 'Down'} {abs(growth):.0%} a year"
+
+
+def _direction_of_few(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
+    """Return the direction of demand that is so sparse that a percentage of it means nothing."""
+    momentum = profile["log_growth"]
+    if momentum is None or abs(momentum) < labeling.momentum_threshold:
+        return "No clear trend"
+    return "Sold more in the last year than before" if momentum > 0 else "Sold less in the last year than before"
+
+
 def _steadiness(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:
     cv, bounds = profile["cv_demand"], labeling.cv_thresholds
     kind = "Steady" if cv <= bounds.steady else "Volatile" if cv > bounds.volatile else "Moderate swings"
-    return f"{kind} from month to month, CV {cv:.2f}"
+    return f"{kind} from month to month: a month differs from the mean by {cv:.0%} of it (CV {cv:.2f})"
 
 
 def month_in_words(month: str) -> str:

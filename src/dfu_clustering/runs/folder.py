@@ -42,9 +42,10 @@ class RunFile(StrEnum):
     CENTROIDS = "cluster_centroids.csv"  # a row a cluster: its profile, then its centroid in the clustered space
     METADATA = "cluster_metadata.json"  # TrainingMetadata
     MODEL = "cluster_model.json"  # FittedModel
-    MAP = "cluster_map.csv"  # a sample of DFUs on the first two principal components
+    MAP = "cluster_map.csv"  # a sample of DFUs on the plane of the first two principal components
     TYPICAL = "typical_dfus.csv"  # monthly demand of the members nearest to each centroid
     MOVES = "dfu_moves.parquet"  # how far each DFU moved since it was published
+    FORECASTABILITY = "dfu_forecastability.parquet"  # of each clustered DFU: what a naive forecast missed
     LEFT_OUT = "left_out_dfus.csv"  # dfu_ck, reason, mean_demand of the DFUs that a training did not cluster
     # label_segments
     LABELS = "cluster_labels.csv"  # dfu_ck, cluster_id, cluster_label, abc_class, reason
@@ -73,7 +74,7 @@ PICTURES: Final = {
     RunFile.SIZES_PICTURE: "Share of DFUs and share of volume",
     RunFile.PROFILES_PICTURE: "What sets the segments apart",
     RunFile.TYPICAL_PICTURE: "What typical DFUs of each segment look like",
-    RunFile.MAP_PICTURE: "Map of the DFUs on the first two principal components",
+    RunFile.MAP_PICTURE: "Map of the DFUs: near each other is alike",
     RunFile.K_PICTURE: "How the number of segments was chosen",
 }
 TEXT_COLUMNS: Final = frozenset(
@@ -105,6 +106,7 @@ _COLUMNS: Final[Mapping[RunFile, tuple[str, ...]]] = {
     RunFile.MAP: ("dfu_ck", "cluster_id", "x", "y"),
     RunFile.TYPICAL: ("cluster_id", "rank", "dfu_ck", "month", "demand"),
     RunFile.MOVES: ("dfu_ck",),
+    RunFile.FORECASTABILITY: ("dfu_ck", "naive_wape", "explained_share"),
     RunFile.LEFT_OUT: ("dfu_ck", "reason", "mean_demand"),
     RunFile.LABELS: ("dfu_ck", "cluster_id", "cluster_label"),
     RunFile.LABEL_HISTORY: ("dfu_ck", "as_of_month", "label", "distance", "margin"),
@@ -117,7 +119,7 @@ _GATES: Final = "data_quality"
 _BESIDE: Final[Mapping[RunFile, tuple[RunFile, ...]]] = {
     RunFile.MATRIX: (RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED),
     RunFile.CENTROIDS: (RunFile.MODEL, RunFile.MAP, RunFile.TYPICAL, RunFile.MOVES),
-    RunFile.ASSIGNMENTS: (RunFile.LEFT_OUT,),
+    RunFile.ASSIGNMENTS: (RunFile.LEFT_OUT, RunFile.FORECASTABILITY),
     RunFile.LABELS: (
         *(RunFile.PROFILES, RunFile.LABEL_HISTORY, RunFile.STABILITY, RunFile.LABEL_CHANGES),
         *(RunFile.SIZES_PICTURE, RunFile.PROFILES_PICTURE, RunFile.TYPICAL_PICTURE, RunFile.MAP_PICTURE),

@@ -1,11 +1,15 @@
 """What a training leaves for other months: which segments it found, and what each month of a backfill says."""
 
+from typing import TYPE_CHECKING
+
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.runs.summaries import TrainedSegment, TrainingToContinue
-from dfu_clustering.segments.continuation import Continuity
-from dfu_clustering.segments.segmentation import Segmentation
+from dfu_clustering.segments.continuity import Continuity
+
+if TYPE_CHECKING:  # who reads records loads nothing that clusters
+    from dfu_clustering.segments.segmentation import Segmentation
 
 
 class NamingSettings(Summary):
@@ -56,7 +60,7 @@ class MonthSummary(Summary):
     refit: str | None
 
 
-def trained_segments(segmentation: Segmentation) -> list[TrainedSegment]:
+def trained_segments(segmentation: "Segmentation") -> list[TrainedSegment]:
     """Return the segments that were found, the largest first."""
     return [
         TrainedSegment(

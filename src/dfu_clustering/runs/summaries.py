@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import AwareDatetime, Field
 
-from dfu_clustering.clusters.k_selection import KSelection
+from dfu_clustering.clusters.nominations import KSelection
 from dfu_clustering.config.clustering import LabelingConfig, RunSettings, Space
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.churn import LabelChurn
@@ -14,7 +14,7 @@ from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import SuiteSummary
-from dfu_clustering.segments.continuation import Continuity
+from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.measures import Figures
 
 
@@ -190,6 +190,12 @@ class SegmentSummary(Summary):
     volume_share: Annotated[float, Field(ge=0, le=1, description="of their demand in the window")]
     true_share: Annotated[
         float | None, Field(ge=0, le=1, description="of its DFUs: all words strictly true by their own values")
+    ] = None
+    naive_wape: Annotated[
+        float | None, Field(ge=0, description="errors of repeating last year over the last six months / their demand")
+    ] = None
+    explained_share: Annotated[
+        float | None, Field(ge=0, le=1, description="of a typical DFU's variance, by trend and season")
     ] = None
     profile: Annotated[dict[str, Any], Field(description="medians of the features in original units, and quartiles")]
 

@@ -14,33 +14,13 @@ import pandas as pd
 
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.config.clustering import RunSettings
-from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.rules import Values, own_values
+from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.first_fit import fit_from_scratch
 from dfu_clustering.segments.measures import explained_share
 from dfu_clustering.segments.membership import FREE, Clusters, Membership, admissible, means, settle
 from dfu_clustering.segments.published_model import Drift, PublishedModel, PublishedWords, changed_settings
 from dfu_clustering.segments.segmentation import Fit, Segmentation, segmentation_of
-
-
-class Continuity(Summary):
-    """How the segments continue the published ones.
-
-    Attributes:
-        published_run: The run that they continue.
-        refit: Whether the clusters were fitted again.
-        reason: Why, or why not.
-        psi: Population stability index by column of the published space; empty where that is not used any more.
-        far_share: Share (0-1) of the DFUs further out than 99 % of those fitted on; None where that is not known.
-        held_share: Share (0-1) of the DFUs that keep their label although one of its words is not strictly true.
-    """
-
-    published_run: str
-    refit: bool
-    reason: str
-    psi: dict[str, float]
-    far_share: float | None
-    held_share: float
 
 
 @dataclass(frozen=True, eq=False)

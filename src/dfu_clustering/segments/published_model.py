@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dfu_clustering.arrays import Flags, Floats, Integers
-from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.clusters.kmeans import nearest_centroids
+from dfu_clustering.clusters.nominations import KSelection
 from dfu_clustering.config.clustering import SpaceSettings
 from dfu_clustering.features.attributes import clustered_attributes
 from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, TIERS, Label

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from dfu_clustering.arrays import Flags, Floats, Integers
-from dfu_clustering.clusters.k_selection import KSelection
 from dfu_clustering.clusters.kmeans import nearest_centroids
+from dfu_clustering.clusters.nominations import KSelection
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.labels.rules import Bounds, Values, own_patterns, own_values, volume_bounds
 from dfu_clustering.labels.truth import Claim, claims_are_true

@@ -15,7 +15,6 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DfuClusteringError, InputError
 from dfu_clustering.files.refusals import as_bad_input
 from dfu_clustering.files.tables import require_known_ending
-from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.summaries import FeatureSummary
 
 BAD_INPUT = 2
@@ -69,22 +68,6 @@ def table_path(text: str) -> Path:
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return path
-
-
-def published_argument(arguments: argparse.ArgumentParser) -> None:
-    """Add the flag that names the run whose clusters and labels are continued."""
-    arguments.add_argument(
-        "--published",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of the run whose clusters and labels are continued (its model files and cluster_labels.csv; with "
-        "clustering_features.parquet in it, changes are explained); without it labels are made from scratch",
-    )
-
-
-def published_files(options: argparse.Namespace) -> PublishedFiles | None:
-    """Return the files of the run that --published names."""
-    return None if options.published is None else PublishedFiles.in_folder(options.published)
 
 
 def run_program(main: Callable[[], None]) -> None:

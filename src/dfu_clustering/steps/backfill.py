@@ -35,7 +35,8 @@ from dfu_clustering.runs.month_training import MonthSummary, MonthTraining, Nami
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run, code_version
 from dfu_clustering.runs.summaries import FeatureSummary
-from dfu_clustering.segments.continuation import Continuity, continue_published
+from dfu_clustering.segments.continuation import continue_published
+from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
 from dfu_clustering.steps.backfill_plan import BackfillPlan

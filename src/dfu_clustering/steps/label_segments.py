@@ -8,6 +8,7 @@ import pandas as pd
 
 from dfu_clustering.config.clustering import LabelingConfig, RunSettings
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import require_columns, write_table
 from dfu_clustering.labels.abc_class import abc_classes
@@ -60,7 +61,8 @@ def label_segments(
     truth = {"true_share": true_share, "within_margin_share": within_margin_share}  # of the labels as they are written
     metadata = metadata.model_copy(update={"figures": metadata.figures.model_copy(update=truth)})
     lifecycle = _lifecycle(files, labelled)
-    segments, others = segment_summaries(labelled, centroids), lifecycle_segments(lifecycle)
+    segments = segment_summaries(labelled, centroids, _forecastability(files, assignments))
+    others = lifecycle_segments(lifecycle)
     table = _label_table(assignments, labelled, lifecycle)
     _write(files, config, metadata, segments, others, assignments, table)
     stability = write_stability(files, table, assignments.set_index("dfu_ck"), metadata, published, config)
@@ -118,6 +120,14 @@ def _named(
 def _thresholds(labeling: LabelingConfig) -> dict[str, Any]:
     """Return what labels are named by; the rest of the section says who is in a segment, and who has a label."""
     return labeling.model_dump(exclude={"lifecycle", "membership_margin"})
+
+
+def _forecastability(files: RunFolder, assignments: pd.DataFrame) -> pd.DataFrame | None:
+    """Return how forecastable each DFU is, in the order of the assignments; None where an earlier version trained."""
+    found = files.find_table(RunFile.FORECASTABILITY)
+    if found is None:
+        return None
+    return found.reindex(places_of(assignments["dfu_ck"], found["dfu_ck"])).reset_index(drop=True)
 
 
 def _known_dfus(files: RunFolder, assignments: pd.DataFrame) -> "pd.Series[str]":

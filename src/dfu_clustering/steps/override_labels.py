@@ -50,12 +50,14 @@ class OverrideSummary(Summary):
         as_of_month: Of the labels that are published; None: nothing is.
         published: What changed in dim_dfu; None: nothing was published with it.
         waits: Why it was not published at once; None: it was.
+        publication: The ledger's line; None: nothing was published.
     """
 
     override: Override
     as_of_month: str | None
     published: PublishSummary | None
     waits: str | None = None
+    publication: Publication | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,13 +188,13 @@ def _publish_overrides(
     earlier = EarlierRuns.in_folder(runs.parent, tracking).named(newest.run)
     if dry_run:
         published = preview_publish(earlier, engine, holding)
-    else:
-        overlay = overlay_of(earlier, holding)
-        line = line_of_overlay(overlay, newest).model_copy(update={"same_labels": True})
-        write_table(overlay.overridden, folder.path(RunFile.OVERRIDES))
-        record = LedgerRecord(Ledger(runs), folder, line, lambda found: _require_same(found, newest))
-        published = update_assignments(overlay, engine, unknown="report", record=record)
-    return OverrideSummary(override=override, as_of_month=month, published=published)
+        return OverrideSummary(override=override, as_of_month=month, published=published)
+    overlay = overlay_of(earlier, holding)
+    line = line_of_overlay(overlay, newest).model_copy(update={"same_labels": True})
+    write_table(overlay.overridden, folder.path(RunFile.OVERRIDES))
+    record = LedgerRecord(Ledger(runs), folder, line, lambda found: _require_same(found, newest))
+    published = update_assignments(overlay, engine, unknown="report", record=record)
+    return OverrideSummary(override=override, as_of_month=month, published=published, publication=record.publication())
 
 
 def _override(override_id: str, wanted: Wanted, standing: Standing, table: LockedTable) -> Override:

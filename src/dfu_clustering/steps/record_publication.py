@@ -25,7 +25,9 @@ def record_publication(run: Run) -> Publication:
 def published_payload(publication: Publication, published: PublishSummary) -> dict[str, Any]:
     """Return what the event ``dfu.clusters.published`` says to those who wait for new labels."""
     return {
-        **publication.model_dump(include={"as_of_month", "load_id", "run", "config_digest", "labels", "restored"}),
+        **publication.model_dump(
+            include={"as_of_month", "load_id", "run", "config_digest", "labels", "restored", "overrides"}
+        ),
         **published.model_dump(include={"transitions", "updated", "cleared", "unchanged"}),
         "changed_labels": published.changed_labels(),
         "label_set_digest": label_set_digest(publication.labels),

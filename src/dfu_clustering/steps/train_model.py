@@ -6,6 +6,7 @@ import pandas as pd
 
 from dfu_clustering.clusters.k_selection import n_fits
 from dfu_clustering.config.clustering import HistorySettings, KSelectionSettings, RunSettings
+from dfu_clustering.errors import DataError
 from dfu_clustering.files.progress import progress
 from dfu_clustering.outputs.feature_matrix import read_matrix
 from dfu_clustering.outputs.moves import measure_moves
@@ -17,7 +18,8 @@ from dfu_clustering.runs.manifest import TRAIN_MODEL, once
 from dfu_clustering.runs.month_training import trained_segments
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.summaries import FeatureSummary, KChoice, TrainingSummary
-from dfu_clustering.segments.continuation import Continuity, continue_published
+from dfu_clustering.segments.continuation import continue_published
+from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
 from dfu_clustering.steps.build_features import origin_of
@@ -58,10 +60,21 @@ def train_model(
     moves = measure_moves(matrix, segmentation, published) if published else None
     left_out = files.find_table(RunFile.EXCLUDED) if origin else None
     looks = read_looks(published.files) if published else {}
-    write_training(files, Training(config, matrix, origin, segmentation, summary, left_out, moves, looks))
+    published_map = _published_map(published) if published else None
+    training = Training(config, matrix, origin, segmentation, summary, left_out, moves, looks, published_map)
+    write_training(files, training)
     if pictures:
         draw_k_selection(files, segmentation.k_selection, min_cluster_size_pct=config.min_cluster_size_pct)
     return summary
+
+
+def _published_map(published: PublishedFiles) -> pd.DataFrame | None:
+    """Return the map of the published run; a file that cannot be read costs no run."""
+    try:
+        return published.files.find_table(RunFile.MAP)
+    except DataError as error:
+        logger.warning("the map may be turned against the published one: %s", error)
+        return None
 
 
 def _as_built(config: RunSettings, origin: FeatureSummary | None) -> RunSettings:

@@ -14,9 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from dfu_clustering import mlflow_loader
 from dfu_clustering.config.operations import TrackingConfig
-from dfu_clustering.preprocessing.pipeline import matrix_columns
 from dfu_clustering.tracking.deadline import EARLY_S, READ_S, RECORD_S, ask_mlflow
 from dfu_clustering.tracking.store import CHAMPION, MlflowStore
 
@@ -233,6 +231,10 @@ def _open_run(store: MlflowStore, name: str) -> str:
 def _log_model(record: RunRecord, registered_model: str) -> str:
     import mlflow.pyfunc
     from mlflow.models import infer_signature
+
+    # late, as MLflow: they load scikit-learn, and who looks up a record does without
+    from dfu_clustering import mlflow_loader
+    from dfu_clustering.preprocessing.pipeline import matrix_columns
 
     model = mlflow_loader.load_model(record.model)
     # the signature names what the model reads; the matrix holds more

@@ -32,6 +32,30 @@ function courseChart(segment, width) {
   });
 }
 
+/** Show how often: of DFUs that pause in most months the median is zero, and says nothing. */
+function occasionsChart(segment, width) {
+  const { selling } = data.bands[segment];
+  const shares = months.map((month, i) => ({ month, end: d3.utcMonth.offset(month, 1), share: selling[i] })).filter((at) => at.share !== null);
+  const highest = d3.greatest(shares, (at) => at.share);
+  const words = highest ? `most of them in ${monthName(highest.month)}, ${share(highest.share)}` : "no demand at hand";
+  const [low, mid, high] = data.bands[segment].sizes ?? [null, null, null];
+  return picture(`Share of the DFUs of segment ${nameOf(segment)} that sell, by month: ${words}`, {
+    width,
+    height: 118,
+    marginTop: 8,
+    marginBottom: 20,
+    marginLeft: 36,
+    marginRight: 6,
+    x: { type: "utc", domain: [months[0], d3.utcMonth.offset(months.at(-1), 1)], ticks: "year", label: null, tickSize: 3 },
+    y: { label: null, ticks: 3, tickSize: 0, domain: [0, Math.max(0.1, highest?.share ?? 0)], nice: true, tickFormat: ".0%" },
+    marks: [
+      ...windowShade(),
+      Plot.rectY(shares, { x1: "month", x2: "end", y: "share", fill: stroke(segment), insetLeft: 0.5, insetRight: 0.5 }),
+      Plot.tip(shares, Plot.pointerX({ x: "month", y: "share", title: (at) => `${monthName(at.month)}\n${share(at.share)} of the DFUs sell\nin any month that does: ${quantity(mid)} units,\nhalf of the times ${quantity(low)} to ${quantity(high)}`, fontSize: 12 })),
+    ],
+  });
+}
+
 function courseInWords(band) {
   if (!band.length) return "no demand at hand";
   const highest = d3.greatest(band, (at) => at.mean);
@@ -70,6 +94,8 @@ function historyChart(dfu, width) {
 
 function startCourses() {
   for (const figure of document.querySelectorAll("figure.course")) {
-    draw(figure, (width) => courseChart(Number(figure.dataset.segment), width));
+    const segment = Number(figure.dataset.segment);
+    const chart = data.bands[segment].selling ? occasionsChart : courseChart;
+    draw(figure, (width) => chart(segment, width));
   }
 }

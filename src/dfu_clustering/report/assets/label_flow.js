@@ -64,7 +64,7 @@ function ribbon(body, flow, from, to, scale, x0, x1) {
 function block(body, node, x, anchor, textX, room) {
   body.append("rect").attr("x", x).attr("y", node.top).attr("width", NODE_WIDTH).attr("height", node.height).attr("fill", labelColour(node.label)).attr("rx", 2);
   const name = `${node.label ?? "no label"} `;
-  const most = Math.max(8, Math.floor(room / 6.4) - 7); // characters of 12 pixels' height
+  const most = Math.max(8, Math.floor(room / 7.4) - 7); // characters of 12 pixels' height, of a wide font
   body
     .append("text")
     .attr("x", textX)

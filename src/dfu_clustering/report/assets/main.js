@@ -13,11 +13,11 @@ function startFilter() {
   });
 }
 
-/** Paper has no folds: what explains the names is open while the page is printed. */
+/** Paper has no folds: all that can be opened is open while the page is printed. */
 function startPrinting() {
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll(".card details:not([open])")];
+    opened = [...document.querySelectorAll("details:not([open])")];
     opened.forEach((node) => (node.open = true));
   });
   addEventListener("afterprint", () => opened.forEach((node) => (node.open = false)));
@@ -31,6 +31,7 @@ startKChoice();
 startFlows();
 startFinder();
 startTables();
+startLists();
 startFilter();
 startPrinting();
 document.querySelector(".controls").hidden = false;

@@ -1,4 +1,4 @@
-// The map: DFUs on two principal components, by shape and colour, each segment numbered at its median.
+// The map: DFUs on the plane along which they differ most, by shape and colour, each segment numbered at its median.
 
 const mapped = data.sample.filter((dfu) => dfu.at);
 
@@ -9,7 +9,7 @@ function mapChart(width) {
   const height = Math.round(Math.min(560, Math.max(300, width * 0.6)));
   const at = { x: (dfu) => dfu.at[0], y: (dfu) => dfu.at[1] };
   const signs = { fill: "segment", symbol: "segment", r: radius };
-  const chart = picture(`Map of ${count(mapped.length)} DFUs on two principal components; the table of the segments says what sets them apart`, {
+  const chart = picture(`Map of ${count(mapped.length)} DFUs on the plane along which they differ most; the table of the segments says what sets them apart`, {
     width,
     height,
     margin: 10,

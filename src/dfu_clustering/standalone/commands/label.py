@@ -5,7 +5,8 @@ from pathlib import Path
 
 from dfu_clustering.config.loading import config_path, load_config
 from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.standalone.program import published_argument, published_files, table_path
+from dfu_clustering.standalone.program import table_path
+from dfu_clustering.standalone.published import published_argument, published_files
 from dfu_clustering.steps.label_segments import label_segments
 
 _FOLDER = Path("data/clustering")

@@ -8,9 +8,8 @@ from dfu_clustering.standalone.commands.sales_options import add_sales_arguments
 from dfu_clustering.standalone.program import (
     add_history_settings,
     history_config,
-    published_argument,
-    published_files,
 )
+from dfu_clustering.standalone.published import published_argument, published_files
 from dfu_clustering.standalone.segment_table import console, segment_table
 from dfu_clustering.standalone.segmenting import segment_months
 from dfu_clustering.steps.build_report import write_report

@@ -6,7 +6,8 @@ from pathlib import Path
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.outputs.pictures import draw_segments
 from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.standalone.program import add_setting, published_argument, published_files
+from dfu_clustering.standalone.program import add_setting
+from dfu_clustering.standalone.published import published_argument, published_files
 from dfu_clustering.steps.train_model import train_model
 
 

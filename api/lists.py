@@ -1,0 +1,123 @@
+"""Lists of DFUs for people: rows of the DFU table with what the published run says of each, as files for spreadsheets.
+
+The rows are of one moment. What was said of a label stands only beside the label of which it was said: beside one that
+was written by hand, or in the seconds between a publish and its line in the ledger, it is empty.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Row
+
+from api.database import Database
+from api.filters import LABEL, Filter, parse_filters, parse_sort
+from api.list_files import ListFile
+from api.problem_details import NotFoundError
+from api.state import View, Views
+from api.tables import NAMES
+from dfu_clustering.arrays import Integers
+from dfu_clustering.files.keys import places_of
+from dfu_clustering.files.spreadsheet import list_name
+from dfu_clustering.runs.dfu_facts import CHANGE_FACTS, LABEL_FACTS, OWN_FACTS
+
+KEYS: Final = ("dfu_ck", "dmdunit", "dmdgroup", "loc")
+SHOWN: Final = tuple(one.name for one in NAMES.shown_columns())
+COLUMNS: Final = (*KEYS, "label", *OWN_FACTS, *LABEL_FACTS, "as_of_month", *SHOWN)
+CHANGE_COLUMNS: Final = (*KEYS, "label", *CHANGE_FACTS, *COLUMNS[len(KEYS) + 1 :])
+
+_FACTS: Final = (*OWN_FACTS, *LABEL_FACTS)
+_NO_FACTS: Final = pd.DataFrame(columns=["dfu_ck", "label", *_FACTS], dtype=object)
+_READ: Final = (*KEYS, LABEL, *SHOWN)
+_N_FIRST: Final = len(KEYS) + 1  # of them stand before what the run says
+
+Batch = Sequence[Row[Any]]
+
+
+class DfuLists:
+    """Makes the lists."""
+
+    def __init__(self, database: Database, views: Views) -> None:
+        self._database = database
+        self._views = views
+
+    def of_filters(self, filters: str | None, sort: str | None) -> ListFile:
+        """Return all rows of the DFU table that fit the filters."""
+        conditions, view = parse_filters(filters), self._views.current()
+        kind = "dfus-filtered" if conditions else "dfus"
+        return self._listed(view, kind, conditions, sort)
+
+    def of_segment(self, label: str, filters: str | None, sort: str | None) -> ListFile:
+        """Return all DFUs that have a label, and fit the filters.
+
+        Raises:
+            NotFoundError: No DFU has the label.
+        """
+        conditions, view = parse_filters(filters), self._views.current()
+        if label not in view.labels.members and not (view.newest and view.newest.segment(label)):
+            raise NotFoundError("No DFU has this label.")
+        return self._listed(view, label, (Filter(LABEL, exact=True, value=label), *conditions), sort)
+
+    def of_changes(self, filters: str | None, sort: str | None) -> ListFile:
+        """Return all DFUs whose label the last publish changed, and that fit the filters.
+
+        Raises:
+            NotFoundError: Nothing has been published yet, or what it replaced is not kept.
+        """
+        conditions, order, view = parse_filters(filters), parse_sort(sort), self._views.current()
+        run = view.require_newest()
+        changes, facts = run.label_changes, _facts(view)
+
+        def write(batches: Iterator[Batch]) -> ListFile:
+            rows = (_changed(batch, changes, facts, view.as_of_month) for batch in batches)
+            return ListFile.of(list_name("label-changes", view.as_of_month), CHANGE_COLUMNS, rows)
+
+        return self._database.read_all(_READ, conditions, order, write)
+
+    def _listed(self, view: View, kind: str, conditions: Sequence[Filter], sort: str | None) -> ListFile:
+        order, facts = parse_sort(sort), _facts(view)
+
+        def write(batches: Iterator[Batch]) -> ListFile:
+            rows = (_rows(batch, facts, view.as_of_month) for batch in batches)
+            return ListFile.of(list_name(kind, view.as_of_month), COLUMNS, rows)
+
+        return self._database.read_all(_READ, conditions, order, write)
+
+
+def _facts(view: View) -> pd.DataFrame:
+    found = view.newest.facts if view.newest else None
+    return _NO_FACTS if found is None else found
+
+
+def _rows(batch: Batch, facts: pd.DataFrame, month: str | None) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a list: keys and label, what is known of the DFU, the month, and the columns that are shown."""
+    known = _of_batch(batch, facts)
+    for row, of_dfu in zip(batch, known, strict=True):
+        yield (*row[:_N_FIRST], *of_dfu, month, *row[_N_FIRST:])
+
+
+def _changed(batch: Batch, changes: pd.DataFrame, facts: pd.DataFrame, month: str | None) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows whose label changed, with the label before and what changed it behind the label."""
+    place = _places(batch, changes)
+    at = np.flatnonzero(place >= 0)
+    before = changes[list(CHANGE_FACTS)].iloc[place[at]].itertuples(index=False, name=None)
+    for why, row in zip(before, _rows([batch[i] for i in at.tolist()], facts, month), strict=True):
+        yield (*row[:_N_FIRST], *why, *row[_N_FIRST:])
+
+
+def _of_batch(batch: Batch, facts: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Yield the facts of each row."""
+    nothing, place = (None,) * len(_FACTS), _places(batch, facts)
+    columns = facts[["label", *_FACTS]].iloc[place]
+    for row, at, (label, *known) in zip(batch, place.tolist(), columns.itertuples(index=False, name=None), strict=True):
+        if at < 0:
+            yield nothing
+        elif row[_N_FIRST - 1] != label:
+            yield (*known[: len(OWN_FACTS)], *nothing[len(OWN_FACTS) :])
+        else:
+            yield tuple(known)
+
+
+def _places(batch: Batch, table: pd.DataFrame) -> Integers:
+    return places_of(pd.Series([row[0] for row in batch], dtype="str"), table["dfu_ck"])

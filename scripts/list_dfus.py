@@ -1,0 +1,53 @@
+"""Write a list of a run's DFUs for a spreadsheet: all, those of a segment, or those whose label changed."""
+
+import argparse
+from pathlib import Path
+
+from dfu_clustering.files.spreadsheet import list_name
+from dfu_clustering.outputs.dfu_list import dfu_list, fitting, write_list
+from dfu_clustering.runs.folder import RunFolder
+from dfu_clustering.standalone.program import run_program
+from scripts.program import parser
+
+
+def main() -> None:
+    """Parse the arguments and write the file."""
+    arguments = parser(__doc__ or "")
+    arguments.add_argument(
+        "--run", type=Path, metavar="FOLDER", default=Path("data/clustering"), help="folder of a run or of its files"
+    )
+    arguments.add_argument("--label", help="only the DFUs with this label; None: all")
+    arguments.add_argument("--changed", action="store_true", help="only DFUs whose label the run changed, with why")
+    arguments.add_argument(
+        "--filter",
+        dest="filters",
+        type=_filter,
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only DFUs whose column contains the value; COLUMN==VALUE: has exactly it; may be repeated",
+    )
+    arguments.add_argument("--output", type=Path, metavar="FILE", help="the list; None: named by label and month")
+    options = arguments.parse_args()
+    table = dfu_list(RunFolder(options.run), changed=options.changed)
+    by_label = [("label", f"={options.label}")] if options.label else []
+    listed = fitting(table, [*by_label, *options.filters])
+    output = options.output or Path(list_name(_kind(options), table["as_of_month"].iloc[0] if len(table) else None))
+    write_list(listed, output)
+    print(f"{output}: {len(listed)} of {len(table)} DFUs")
+
+
+def _filter(text: str) -> tuple[str, str]:
+    column, separator, value = text.partition("=")
+    if not (column and separator):
+        raise argparse.ArgumentTypeError(f"a column and a value, not {text!r}")
+    return column, value
+
+
+def _kind(options: argparse.Namespace) -> str:
+    kind = "label-changes" if options.changed else options.label or "dfus"
+    return f"{kind}-filtered" if options.filters else str(kind)
+
+
+if __name__ == "__main__":
+    run_program(main)
