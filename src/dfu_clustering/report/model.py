@@ -247,6 +247,9 @@ class SampledDfu(_Part):
         mean: Mean demand a month.
         abc: A, B or C by its share of all volume; empty where that is not known.
         reason: Why it is called so, with its own values.
+        own: The words that are true of it by itself; empty where they are not known.
+        near: To which other segment it is near, and what that one asks; empty where to none.
+        earlier: Places in ``earlier_labels`` of its labels by month; None where it had none.
         at: Its place on the map, where it is on it.
         demand: By month, None before the first sale; empty where the demand is not at hand.
     """
@@ -256,6 +259,9 @@ class SampledDfu(_Part):
     mean: float
     abc: str
     reason: str
+    own: str = ""
+    near: str = ""
+    earlier: list[int | None] = []
     at: tuple[float, float] | None
     demand: list[float | None]
 
@@ -290,6 +296,8 @@ class Charts(_Part):
         window_months: Newest months, which were clustered.
         bands: By segment.
         typical: Positions in ``sample`` of the DFUs nearest to each segment's centre.
+        earlier_months: Months before this one that were published.
+        earlier_labels: The labels that DFUs had in them.
         borderline: Positions of those nearest to another segment, or farthest from their own centre.
     """
 
@@ -300,6 +308,8 @@ class Charts(_Part):
     sample: list[SampledDfu]
     typical: list[list[int]]
     borderline: list[list[int]]
+    earlier_months: list[str]
+    earlier_labels: list[str]
     map_shares: tuple[float, float] | None
     k_curves: KCurves
     flows: list[Transition]

@@ -86,6 +86,7 @@ TEXT_COLUMNS: Final = frozenset(
         "abc_class",
         "old_label",
         "new_label",
+        "next_label",
         "word",
         "feature",
     }
