@@ -1,6 +1,7 @@
 """The files of the published run: what its segments are, who is in them, and what its publish changed."""
 
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -14,16 +15,15 @@ from api.problem_details import NotFoundError
 from api.schemas import SegmentMember
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.loads.publication import Publication
-from dfu_clustering.overrides.overlay import lay_over
+from dfu_clustering.overrides.overlay import overridden_dfus
 from dfu_clustering.overrides.override import Override
-from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.dfu_facts import dfu_facts, label_changes
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import Segments, SegmentSummary
-from dfu_clustering.steps.restore_labels import find_restore
+from dfu_clustering.steps.restore_labels import RESTORES, find_restore
 
 _FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
 
@@ -36,8 +36,15 @@ class PublishedRun:
         brought: The line that brought the labels of the run: the same, or where only overrides changed an earlier one.
     """
 
-    def __init__(self, runs: Path, publication: Publication, brought: Publication | None = None) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        publication: Publication,
+        brought: Publication | None = None,
+        overrides: Sequence[Override] = (),
+    ) -> None:
         self.publication = publication
+        self._overrides = overrides
         self.brought = brought or publication
         self._run = Run(runs / publication.run, as_of_month=publication.as_of_month)
         self._reading = threading.RLock()  # a million members are read once, not by every thread that wants them
@@ -87,11 +94,11 @@ class PublishedRun:
     @property
     def agreeing(self) -> dict[str, int]:
         """Return by the id of each published override the DFUs to which the run gives the same label by itself."""
-        overridden = Overrides(self._run.runs).named(self.publication.overrides)
+        overridden = [one for one in self._overrides if one.id in self.publication.overrides]
         if not overridden or self._run.find(RunFile.LABELS) is None:
             return {one.id: 0 for one in overridden}
         with self._reading:
-            table = lay_over(self._read_labels.table, overridden).overridden
+            table = overridden_dfus(self._read_labels.table, overridden)
         same = table.loc[table["machine_label"] == table["label"], "override"].value_counts()
         return {one.id: int(same.get(one.id, 0)) for one in overridden}
 
@@ -110,8 +117,13 @@ class PublishedRun:
         Raises:
             NotFoundError: The labels that it replaced are not kept.
         """
-        restore = find_restore(self._run.runs, self.brought) if self.publication.restored else None
-        kept = Run(Path(restore.folder)) if restore else None
+        kept = None
+        if self.publication.restored:
+            restore = find_restore(self._run.runs, self.brought)
+            if restore is None:
+                raise NotFoundError(f"Which labels the restore of {self.publication.run} replaced is not known.")
+            # by its name: the folder may be mounted elsewhere than where the restore ran
+            kept = Run(self._run.runs / RESTORES / Path(restore.folder).name)
         if (kept or self._run).find(RunFile.PREVIOUS_LABELS) is None:
             raise NotFoundError(f"Which labels the publish of {self.publication.run} replaced is not kept.")
         return label_changes(self._run, kept)
@@ -204,8 +216,8 @@ class PublishedRun:
 
     @cached_property
     def _read_overrides(self) -> dict[str, Override]:
-        overrides = Overrides(self._run.runs).named(self.publication.overrides)
-        return {key: override for override in overrides for key in override.dfu_cks}
+        published = (one for one in self._overrides if one.id in self.publication.overrides)
+        return {key: override for override in published for key in override.dfu_cks}
 
     @cached_property
     def _read_labels(self) -> KnownLabels:

@@ -23,6 +23,7 @@ from api.published_run import PublishedRun
 from api.response_cache import Answers
 from api.settings import ApiSettings
 from dfu_clustering.errors import DataError
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import brought_labels
 
@@ -200,8 +201,9 @@ class Views:
             return known
         same_ledger = self._marks is not None and mark == self._marks.ledger
         kept = {run.publication.model_dump_json(): run for run in known or ()} if same_ledger else {}
+        overrides = Overrides(self._settings.runs).all() if any(line.overrides for line in lines) else ()
         return [
-            kept.get(line.model_dump_json()) or PublishedRun(self._settings.runs, line, brought)
+            kept.get(line.model_dump_json()) or PublishedRun(self._settings.runs, line, brought, overrides)
             for line, brought in zip(lines, brought_labels(lines), strict=True)
         ]
 

@@ -83,7 +83,7 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
             ) from error
         return Answer(publish=given.publish, answered_by=given.answered_by, reason=given.reason)
 
-    answer = run.once(_ANSWER, wait)
+    answer = run.once(_ANSWER, wait, finished_if=lambda given: given != NOT_ASKED)  # labels may change until a retry
     logger.info("approval publish=%s answered_by=%s reason=%s", answer.publish, answer.answered_by, answer.reason)
     return answer
 

@@ -10,7 +10,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.run import Run, short_run_id, var_folder
 from dfu_clustering.runs.summaries import RunSummary
-from dfu_clustering.steps.try_settings import settings_to_try
+from dfu_clustering.steps.try_settings import require_same_features
 from flows.cli import run_by_hand
 from flows.publishing import publish_and_report
 from flows.settings import settings_as_parameters
@@ -42,7 +42,8 @@ def try_settings(
     """
     runs = var_folder() / "runs"
     base = promoting.find_base(runs=runs, wanted=run)
-    config = settings_to_try(load_config(**settings), base)
+    config = load_config(**settings)
+    require_same_features(config, base)
     tried = Run.open(
         runs,
         as_of_month=base.known_month,

@@ -25,7 +25,7 @@ def find_run_to_promote(policy: GatePolicy, *, runs: Path, wanted: str) -> Run:
     """Find a run that has labels and has published none, and whose sources have passed their gates."""
     run = promoting.find_run_to_promote(runs, wanted)
     promoting.require_sources_passed(run, policy)
-    return promoting.reopen(run)
+    return run
 
 
 @task(name="find-base", timeout_seconds=_TIMEOUT_S, **RETRY)
@@ -39,5 +39,5 @@ def find_base(*, runs: Path, wanted: str | None) -> Run:
 def label_with_other_settings(config: ClusteringConfig, run: Run, base: Run) -> LabelSummary:
     """Continue the clusters of the base, and label its DFUs by the words of these settings."""
     published = trying.begin_try(run, base, warehouse_engine(config.warehouse), config.tracking)
-    training.train_model(run, config, published)
+    training.train_model(run, config, published, look_for_drift=False)
     return labels.label_segments(run, config, published)

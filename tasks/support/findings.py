@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import runtime
 from prefect.events import emit_event
 from prefect.utilities.urls import url_for
 
+from dfu_clustering.files.summary import Summary
+from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, require_passed
 from dfu_clustering.runs.manifest import Step
 from dfu_clustering.runs.run import Run
@@ -15,18 +17,21 @@ from tasks.support.artifacts import show_gate
 
 logger = logging.getLogger(__name__)
 
+S = TypeVar("S", bound=Summary)
+
 FAILED_EVENT = "dfu.data_quality.failed"
 WARNED_EVENT = "dfu.data_quality.warned"
 RESOURCE_PREFIX = "dfu_clustering.data_quality"
 
 
 def let_through(
-    run: Run, guarded_step: Step[Any], judge: Callable[[], list[GateReport]], *, dry_run: bool = False
+    run: Run, guarded_step: Step[S], judge: Callable[[], list[GateReport]], *, dry_run: bool = False
 ) -> None:
     """Judge, report, and return only where the run may continue.
 
     Args:
-        run: The run; where the guarded step has finished in it before, its gate does not judge again.
+        run: The run; where the guarded step has finished in it before, its gate does not judge again. A dry run has not
+            finished the publish that it only compared.
         guarded_step: The step that the gate stands before.
         judge: Returns the reports.
         dry_run: Whether the guarded step will write nothing: then the run continues, and no alert is sent.
@@ -34,7 +39,8 @@ def let_through(
     Raises:
         DataQualityError: A suite stops the run.
     """
-    if run.has_finished(guarded_step):
+    done = run.find_result(guarded_step)
+    if done is not None and (dry_run or not (isinstance(done, PublishSummary) and done.dry_run)):
         logger.info("gate before=%s resumed=true run=%s", guarded_step.name, run.name)
         return
     reports = judge()

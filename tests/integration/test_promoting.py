@@ -13,7 +13,9 @@ from api.app import create_app
 from api.settings import ApiSettings
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.tables import read_json, write_json
 from dfu_clustering.history import load
+from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS
@@ -131,6 +133,7 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
 
     with pytest.raises(DataError, match="must not have published before"):
         promote_run(name)
+    promote_again_after_it_was_cut_off(desk, name)
 
     back = restore_assignments(first.run)
     assert desk.labels() == before | {min(changed): "inactive"}  # a restore keeps what people have set
@@ -148,6 +151,17 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     assert desk.newest.overrides == ()
     assert desk.ask(min(changed))["override"] is None
     assert desk.ask("overrides")["overrides"][0]["ended_by"] == "Bob"
+
+
+def promote_again_after_it_was_cut_off(desk, name):
+    """A promotion that was cut off after its COMMIT finds its run again, and publishes nothing twice."""
+    lines = len(Ledger(desk.runs).publications())
+    unfinished = read_json(desk.run(name).path(RunFile.MANIFEST))
+    unfinished["steps"]["update_assignments"]["summary"]["dry_run"] = True
+    write_json(unfinished, desk.run(name).path(RunFile.MANIFEST))
+    again = promote_run(name, override_reason="looked at both")
+    assert not again.published.dry_run
+    assert len(Ledger(desk.runs).publications()) == lines
 
 
 def test_run_that_was_not_labelled_or_is_unknown_cannot_be_promoted(desk):
@@ -175,15 +189,19 @@ def test_settings_that_need_other_features_are_refused(desk):
         ({}, r"either by their keys or by a filter.*neither"),
         ({"until_month": "2000-01", "values": {"loc": "x"}}, "in the month that is published, or in a later one"),
         ({"until_month": "soon", "values": {"loc": "x"}}, "must be written as YYYY-MM"),
-        ({"values": {"loc": "x"}, "owner": "two\nlines"}, r"none with loc = 'x'"),
+        ({"values": {"loc": "a\0b"}}, r"none with loc = 'a\\x00b'"),
+        ({"of_a_known_dfu": True, "owner": "two\nlines"}, r"who wants it and why, on one line.*owner"),
+        ({"of_a_known_dfu": True, "reason": " "}, r"who wants it and why, on one line.*reason"),
     ],
 )
 def test_override_that_cannot_be_is_refused_with_what_to_do_and_enters_nothing(desk, wanted, message):
     asked = {"label": next(iter(desk.newest.labels)), "until_month": "2099-12", "owner": "Ada", "reason": "a reason"}
+    if wanted.pop("of_a_known_dfu", False):
+        wanted["dfu_cks"] = (min(desk.labels()),)
+    before = Overrides(desk.runs).all()
     with pytest.raises(DataError, match=message):
         enter_override(open_override(desk.runs, "x"), connect_engine(desk.url), Wanted(**(asked | wanted)))
-    lines = (desk.runs / "overrides.jsonl").read_text().count("\n")
-    assert lines == 2  # of the test before: entered, ended
+    assert Overrides(desk.runs).all() == before
 
 
 def test_program_enters_by_a_filter_lists_and_ends(desk, monkeypatch, capsys):

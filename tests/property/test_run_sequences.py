@@ -41,7 +41,7 @@ from dfu_clustering.runs.manifest import READ_SALES_STATE
 from dfu_clustering.runs.overtaken import OvertakenError, note_published, older_month_problem
 from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps import override_labels, promote_run, publish_labels, restore_labels
+from dfu_clustering.steps import override_labels, publish_labels, restore_labels
 from dfu_clustering.steps.find_published import find_standing_runs
 from dfu_clustering.warehouse.connect import connect_engine
 from dfu_clustering.warehouse.statements import statement
@@ -123,10 +123,14 @@ class Line:
 
     of: Attempt
     overrides: tuple
-    same_labels: bool = False
+    brought_by: Any = None  # the line that brought the labels, where this one only changed the overrides
+
+    @property
+    def same_labels(self):
+        return self.brought_by is not None
 
     def is_of_same_labels(self, other):
-        return (self.of.run, self.of.restored) == (other.of.run, other.of.restored)
+        return (self.brought_by or self) is (other.brought_by or other)
 
 
 @dataclass(eq=False)
@@ -187,13 +191,12 @@ class Sequences(RuleBasedStateMachine):
         self.make_dry(self.begin(month, labels))
 
     @precondition(lambda self: self.dry_runs)
-    @rule(pick=picks)
-    def promote(self, pick):
+    @rule(pick=picks, kill=kills)
+    def promote(self, pick, kill):
         attempt = self.dry_runs.pop(pick % len(self.dry_runs))
         before = attempt.run.path(RunFile.LABELS).read_bytes()
-        promote_run.reopen(attempt.run)
         self.begun.append(attempt)
-        self.go_on_with(attempt, None)
+        self.go_on_with(attempt, kill)
         assert attempt.run.path(RunFile.LABELS).read_bytes() == before
         self.seen.append("promoted" if self.lines and self.lines[-1].of is attempt else "not promoted")
 
@@ -345,7 +348,7 @@ class Sequences(RuleBasedStateMachine):
         """Put it on top of what stands; after a kill it is tried again, which is seen to finish what was begun."""
         newest = self.lines[-1]
         if override.ended or override.holds_in(newest.of.month):
-            self.lines.append(Line(newest.of, self.holding(newest.of.month), same_labels=True))
+            self.lines.append(Line(newest.of, self.holding(newest.of.month), newest.brought_by or newest))
         try:
             with killed(kill):
                 override_labels.publish_overrides(folder, self.engine, TRACKING, override)

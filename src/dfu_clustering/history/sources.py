@@ -63,9 +63,11 @@ def source_of(var: Path, month: str) -> MonthSource:
 def _published(var: Path) -> dict[str, MonthSource]:
     earlier = EarlierRuns.in_folder(var, load_config().tracking)
     newest = {line.as_of_month: line for line in Ledger(var / "runs").publications()}
-    overrides = Overrides(var / "runs")
+    overrides = Overrides(var / "runs").all()
     return {
-        month: MonthSource(line.run, earlier.named(line.run), tuple(overrides.named(line.overrides)))
+        month: MonthSource(
+            line.run, earlier.named(line.run), tuple(one for one in overrides if one.id in line.overrides)
+        )
         for month, line in newest.items()
     }
 

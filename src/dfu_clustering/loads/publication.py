@@ -30,7 +30,7 @@ class Publication(Summary):
         moved_from: Name of the warehouse whose publishes came before, where it has moved by a dump since.
         began: When the run began, by the warehouse's clock.
         overrides: Ids of the overrides that are on top of the run's labels.
-        same_labels: Whether only the overrides were others than in the line before: the run's labels stood already.
+        labels_at: Where only the overrides on top of labels were changed: when these labels were published.
     """
 
     as_of_month: str
@@ -47,11 +47,17 @@ class Publication(Summary):
     moved_from: str | None = None
     began: AwareDatetime | None = None
     overrides: tuple[str, ...] = ()
-    same_labels: bool = False
+    labels_at: AwareDatetime | None = None
+
+    @property
+    def same_labels(self) -> bool:
+        """Tell whether it only changed the overrides on top of labels that stood already."""
+        return self.labels_at is not None
 
     def is_of_same_labels(self, other: "Publication") -> bool:
-        """Tell whether the machine's labels are those of another publish, whatever people have set on top of them."""
-        return (self.run, self.restored) == (other.run, other.restored)
+        """Tell whether its labels were brought by the same publish, whatever people have set on top of them since."""
+        own, others = ((line.run, line.labels_at or line.published_at) for line in (self, other))
+        return own == others
 
     def __str__(self) -> str:
         """Return it in the words of a run's state message."""

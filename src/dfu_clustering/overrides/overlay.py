@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.arrays import Integers
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.overrides.override import Override
@@ -56,25 +55,33 @@ def lay_over(labels: pd.DataFrame, overrides: Sequence[Override]) -> Overlay:
         labels: dfu_ck, cluster_id, cluster_label of the machine, each DFU once.
         overrides: In the order of their entry.
     """
-    overridden = _overridden(overrides)
-    if overridden.empty:
-        return Overlay(labels, overridden, tuple(overrides))
-    place = places_of(overridden["dfu_ck"], labels["dfu_ck"])
-    known = place >= 0
-    overridden.loc[known, "machine_label"] = labels["cluster_label"].iloc[place[known]].to_numpy(dtype=object)
-    return Overlay(_replaced(labels, overridden, place), overridden, tuple(overrides))
+    if not overrides:
+        return Overlay(labels, overridden_dfus(labels, ()))
+    overridden = overridden_dfus(labels, overrides)
+    return Overlay(_replaced(labels, overridden), overridden, tuple(overrides))
 
 
-def _overridden(overrides: Sequence[Override]) -> pd.DataFrame:
-    """Return OVERRIDDEN_COLUMNS, in which the machine's label is still missing."""
+def overridden_dfus(labels: pd.DataFrame, overrides: Sequence[Override]) -> pd.DataFrame:
+    """Return OVERRIDDEN_COLUMNS of the DFUs with an override, by dfu_ck.
+
+    Args:
+        labels: dfu_ck, cluster_label of the machine, each DFU once.
+        overrides: In the order of their entry.
+    """
     of_dfu = {key: override for override in overrides for key in override.dfu_cks}
     rows = [
         (key, None, one.label, one.id, one.owner, one.reason, one.until_month) for key, one in sorted(of_dfu.items())
     ]
-    return pd.DataFrame(rows, columns=list(OVERRIDDEN_COLUMNS), dtype="str")
+    overridden = pd.DataFrame(rows, columns=list(OVERRIDDEN_COLUMNS), dtype="str")
+    if len(overridden):
+        place = places_of(overridden["dfu_ck"], labels["dfu_ck"])
+        machine = labels["cluster_label"].iloc[place[place >= 0]].to_numpy(dtype=object)
+        overridden.loc[place >= 0, "machine_label"] = machine
+    return overridden
 
 
-def _replaced(labels: pd.DataFrame, overridden: pd.DataFrame, place: Integers) -> pd.DataFrame:
+def _replaced(labels: pd.DataFrame, overridden: pd.DataFrame) -> pd.DataFrame:
+    place = places_of(overridden["dfu_ck"], labels["dfu_ck"])
     number = np.array([LABELS[label].segment_id for label in overridden["label"]])
     text = overridden["label"].to_numpy(dtype=object)
     known = place >= 0

@@ -156,7 +156,7 @@ def _write(table: LockedTable, report: PublishSummary, changes: int) -> Attempt:
 def _require_known_share(report: PublishSummary, n_labels: int, least_share: float, dfu_table: str) -> None:
     if n_labels - report.not_found < least_share * n_labels:
         raise DataError(
-            "Labels must be restored to the warehouse that they come from",
+            "Labels must be published to the warehouse that they come from",
             found=f"{report.not_found} of {n_labels} labelled DFUs are not in {dfu_table}",
             keys=report.not_found_keys,
             remedy="name the warehouse of that run in DATABASE_URL, or another run",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dfu_clustering.files.keys import places_of
-from dfu_clustering.overrides.overlay import lay_over
+from dfu_clustering.overrides.overlay import overridden_dfus
 from dfu_clustering.overrides.override import Override
 
 HISTORY_COLUMNS = ("dfu_ck", "as_of_month", "label", "distance", "margin")
@@ -43,10 +43,10 @@ def with_overrides(history: pd.DataFrame, overrides: Sequence[Override]) -> pd.D
     Returns:
         HISTORY_COLUMNS and machine_label, in key order; DFUs that the machine gave no label have a row, too.
     """
-    overridden = lay_over(history.rename(columns={"label": "cluster_label"}).assign(cluster_id=0), overrides).overridden
     both = history.assign(machine_label=history["label"])
-    if overridden.empty:
+    if not overrides:
         return both
+    overridden = overridden_dfus(history.rename(columns={"label": "cluster_label"}), overrides)
     place = places_of(overridden["dfu_ck"], history["dfu_ck"])
     label = both["label"].to_numpy(dtype=object)
     label[place[place >= 0]] = overridden.loc[place >= 0, "label"]

@@ -35,17 +35,8 @@ def newest_publication(publications: Sequence[Publication]) -> Publication | Non
 
 def brought_labels(publications: Sequence[Publication]) -> list[Publication]:
     """Return for each publish the one that brought its labels: itself, unless it only changed the overrides on them."""
-    brought: dict[tuple[str, bool], Publication] = {}
-    for publication in publications:
-        if not publication.same_labels:
-            brought[publication.run, publication.restored] = publication
-    # the newest of a run is that of all its lines: a run publishes once, and what a restore brought is found by its own
-    return [
-        publication
-        if not publication.same_labels
-        else brought.get((publication.run, publication.restored), publication)
-        for publication in publications
-    ]
+    by_time = {publication.published_at: publication for publication in publications}
+    return [by_time.get(one.labels_at or one.published_at, one) for one in publications]
 
 
 def publications_to_continue(publications: Sequence[Publication], as_of_month: str) -> list[Publication]:

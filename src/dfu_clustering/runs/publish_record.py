@@ -1,15 +1,18 @@
 """A publish is written down: the previous labels and the attempt in its folder, its line in the ledger."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.files.summary import parse_summary, write_summary
 from dfu_clustering.files.tables import read_json, write_table
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.overrides.overlay import Overlay
+from dfu_clustering.overrides.override import Override
 from dfu_clustering.publishing.lock import LockedTable
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.record import Attempt
@@ -18,6 +21,10 @@ from dfu_clustering.runs.ledger import Ledger, Pending
 from dfu_clustering.runs.standing import standing_under_lock
 
 logger = logging.getLogger(__name__)
+
+
+class OverridesChangedError(DfuClusteringError):
+    """The overrides are no longer those that were laid over the labels; nothing was written."""
 
 
 @dataclass
@@ -30,6 +37,8 @@ class LedgerRecord:
         line: What the line says, but for what only the attempt knows.
         require_allowed: Gets what was published last, and raises where this must not replace it.
         take_along: Gets the file of the previous labels, before anything changes; None: it stays in the folder.
+        overlay: The labels that are published, with overrides on top; None: there are none.
+        overrides_of_now: Returns the overrides that hold.
     """
 
     ledger: Ledger
@@ -37,6 +46,8 @@ class LedgerRecord:
     line: Publication
     require_allowed: Callable[[Publication | None], None] = lambda _: None
     take_along: Callable[[Path], None] | None = None
+    overlay: Overlay | None = None
+    overrides_of_now: Callable[[], Sequence[Override]] = tuple
     _moved_from: str | None = field(default=None, init=False)
 
     def begin(self, table: LockedTable) -> PublishSummary | None:
@@ -48,6 +59,8 @@ class LedgerRecord:
         if standing.problem:
             logger.warning("publishing %s", standing.problem)
         self.require_allowed(standing.newest)
+        if self.overlay is not None and self.overlay.overrides != tuple(self.overrides_of_now()):
+            raise OverridesChangedError("overrides were entered or ended while these labels were made ready")
         if standing.newest and standing.newest.warehouse != table.warehouse:
             self._moved_from = standing.newest.warehouse
         return None
@@ -56,6 +69,8 @@ class LedgerRecord:
         """See PublishRecord."""
         path = self.folder.path(RunFile.PREVIOUS_LABELS)
         write_table(previous.sort_values("dfu_ck", ignore_index=True), path)
+        if self.overlay is not None:
+            write_table(self.overlay.overridden, self.folder.path(RunFile.OVERRIDES))
         if self.take_along is not None and len(previous):
             self.take_along(path)
 

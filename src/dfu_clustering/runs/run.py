@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -124,31 +124,39 @@ class Run(RunFolder):
         """Return the folder that holds this run's and the others'."""
         return self.folder.parent
 
-    def once(self, step: Step[S], work: Callable[[], S], *, finished_if: Callable[[S], bool] = lambda _: True) -> S:
+    def once(
+        self,
+        step: Step[S],
+        work: Callable[[], S],
+        *,
+        finished_if: Callable[[S], bool] = lambda _: True,
+        again_if: Callable[[S], bool] = lambda _: False,
+        forgetting: Sequence[Step[Any]] = (),
+    ) -> S:
         """Return the step's summary: from the manifest where it has finished before, else by doing the work.
 
-        A summary for which ``finished_if`` does not hold is returned, but the step is done again the next time.
+        Args:
+            step: The step.
+            work: Does it.
+            finished_if: Whether a summary makes it finished; else it is returned, and the step is done the next time.
+            again_if: Whether the step is done although it has left a summary.
+            forgetting: Steps that have read the former summary, and are done again then.
         """
         done = self.find_result(step)
-        if done is not None:
+        if done is not None and not again_if(done):
             logger.info("step=%s resumed=true run=%s", step.name, self.name)
             return done
         started = time.perf_counter()
         summary = work()
         duration_s = round(time.perf_counter() - started, 3)
         if finished_if(summary):
-            self._add_to_manifest(step, summary, duration_s)
+            self._add_to_manifest(step, summary, duration_s, forgetting)
         logger.info("step=%s duration_s=%.2f run=%s", step.name, duration_s, self.name)
         return summary
 
     def renew(self, step: Step[S], summary: S) -> None:
         """Put another summary in place of the one that a step has left."""
         self._add_to_manifest(step, summary, self.durations_s().get(step.name, 0.0))
-
-    def forget(self, *steps: Step[Any]) -> None:
-        """Take steps out of the manifest, so that they are done again."""
-        left = {name: entry for name, entry in self._manifest().items() if name not in {step.name for step in steps}}
-        write_summary(Manifest(steps=left), self.path(RunFile.MANIFEST))
 
     def has_finished(self, step: Step[Any]) -> bool:
         """Tell whether a step is in the manifest."""
@@ -182,8 +190,12 @@ class Run(RunFolder):
         path = self.find(RunFile.MANIFEST)
         return read_summary(Manifest, path).steps if path else {}
 
-    def _add_to_manifest(self, step: Step[Any], summary: Summary, duration_s: float) -> None:
+    def _add_to_manifest(
+        self, step: Step[Any], summary: Summary, duration_s: float, forgetting: Sequence[Step[Any]] = ()
+    ) -> None:
+        replaced = {step.name, *(one.name for one in forgetting)}
+        others = {name: entry for name, entry in self._manifest().items() if name not in replaced}
         entry = FinishedStep(
             duration_s=duration_s, code_version=code_version(), summary=summary.model_dump(mode="json")
         )
-        write_summary(Manifest(steps={**self._manifest(), step.name: entry}), self.path(RunFile.MANIFEST))
+        write_summary(Manifest(steps={**others, step.name: entry}), self.path(RunFile.MANIFEST))

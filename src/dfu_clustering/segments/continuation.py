@@ -6,6 +6,7 @@ be asked for: by a setting, by data that drifted away from those fitted on, or b
 without being forced it is only taken where it explains the DFUs clearly better.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -103,6 +104,12 @@ def continue_published(
         far_share=choice.drift.far_share if choice.drift else None,
         held_share=float((words.keeps(segmentation.labels, segmentation.segment) & ~segmentation.is_true).mean()),
     )
+
+
+def without_drift(config: RunSettings) -> RunSettings:
+    """Return settings with which clusters stay as they are however far the DFUs have moved."""
+    limits = {"refit_psi": math.inf, "refit_far_share": 1.0}  # that nothing exceeds
+    return config.model_copy(update={"stability": config.stability.model_copy(update=limits)})
 
 
 def as_published(matrix: pd.DataFrame, segmentation: Segmentation, *, run: str = "the month before") -> PublishedModel:

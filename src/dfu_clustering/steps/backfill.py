@@ -1,7 +1,6 @@
 """Labels and features as of past months, computed from the sales up to each and published nowhere."""
 
 import logging
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ from dfu_clustering.runs.month_training import MonthSummary, MonthTraining, Nami
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run, code_version
 from dfu_clustering.runs.summaries import FeatureSummary
-from dfu_clustering.segments.continuation import continue_published
+from dfu_clustering.segments.continuation import continue_published, without_drift
 from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
@@ -47,7 +46,6 @@ logger = logging.getLogger(__name__)
 
 _SUCCESSION = "succession.json"  # of a backfill that is finished
 _SILHOUETTE_SAMPLE = 1000  # of the months that continue; nobody reads their silhouette
-_NO_DRIFT = {"refit_psi": math.inf, "refit_far_share": 1.0}  # limits that nothing exceeds
 
 
 class BackfillSummary(Summary):
@@ -179,8 +177,8 @@ def _segmented(
     }
     if as_of_month.endswith("-01"):
         return continue_published(config.model_copy(update=changes), matrix, published)
-    changes["stability"] = config.stability.model_copy(update=_NO_DRIFT)
-    segmentation, continuity = continue_published(config.model_copy(update=changes), matrix, published)
+    quick = without_drift(config.model_copy(update=changes))
+    segmentation, continuity = continue_published(quick, matrix, published)
     if not continuity.refit and config.refit == "auto":
         continuity = continuity.model_copy(update={"reason": "a backfill looks for drift in January"})
     return segmentation, continuity

@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.files.tables import write_table
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.months import parse_month
@@ -21,11 +20,10 @@ from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.lock import LockedTable, publish_lock
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRuns
-from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import Step
 from dfu_clustering.runs.overtaken import OvertakenError
-from dfu_clustering.runs.publish_record import LedgerRecord
+from dfu_clustering.runs.publish_record import LedgerRecord, OverridesChangedError
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.standing import Standing, standing_under_lock
 from dfu_clustering.steps.find_published import find_standing_runs
@@ -104,8 +102,12 @@ def enter_override(folder: Run, engine: Engine, wanted: Wanted, *, dry_run: bool
     def work() -> Override:
         with publish_lock(engine) as table:
             standing = standing_under_lock(Ledger(overrides.runs), table)
-            override = _override(folder.name.removeprefix("override-"), wanted, standing, table)
-            if not dry_run and override.id not in {one.id for one in overrides.all()}:
+            override_id = folder.name.removeprefix("override-")
+            entered = overrides.named([override_id])
+            if entered:  # by a try that did not come to its end
+                return entered[0]
+            override = _override(override_id, wanted, standing, table)
+            if not dry_run:
                 overrides.append(override)
         return override
 
@@ -162,7 +164,7 @@ def publish_overrides(
         dry_run: Report what would change with it and write nothing.
 
     Raises:
-        OvertakenError: Somebody publishes again and again; the next publish has the override.
+        OvertakenError, OverridesChangedError: Somebody publishes or overrides again and again; the next publish has it.
         DataError, ConcurrentChangeError, SlowStatementError, CommitUnknownError: As update_assignments().
     """
     if not (publish or dry_run):
@@ -170,7 +172,7 @@ def publish_overrides(
     for _ in range(_TRIES - 1):
         try:
             return _publish_overrides(folder, engine, tracking, override, dry_run=dry_run)
-        except OvertakenError as error:
+        except (OvertakenError, OverridesChangedError) as error:
             logger.info("publish_overrides again=true %s", error)
     return _publish_overrides(folder, engine, tracking, override, dry_run=dry_run)
 
@@ -184,15 +186,27 @@ def _publish_overrides(
     month = newest.as_of_month if newest else None
     if newest is None or waits:
         return OverrideSummary(override=override, as_of_month=month, published=None, waits=waits)
-    holding = _holding(Overrides(runs), override, newest.as_of_month)
+    overrides = Overrides(runs)
     earlier = EarlierRuns.in_folder(runs.parent, tracking).named(newest.run)
     if dry_run:
-        published = preview_publish(earlier, engine, holding)
+        as_wanted = newest_states([*overrides.all(), override])
+        published = preview_publish(earlier, engine, [one for one in as_wanted if one.holds_in(newest.as_of_month)])
         return OverrideSummary(override=override, as_of_month=month, published=published)
-    overlay = overlay_of(earlier, holding)
-    line = line_of_overlay(overlay, newest).model_copy(update={"same_labels": True})
-    write_table(overlay.overridden, folder.path(RunFile.OVERRIDES))
-    record = LedgerRecord(Ledger(runs), folder, line, lambda found: _require_same(found, newest))
+
+    def holding() -> list[Override]:
+        return overrides.holding_in(newest.as_of_month)
+
+    overlay = overlay_of(earlier, holding())
+    line = line_of_overlay(overlay, newest)
+    line = line.model_copy(update={"labels_at": newest.labels_at or newest.published_at})
+    record = LedgerRecord(
+        Ledger(runs),
+        folder,
+        line,
+        lambda found: _require_same(found, newest),
+        overlay=overlay,
+        overrides_of_now=holding,
+    )
     published = update_assignments(overlay, engine, unknown="report", record=record)
     return OverrideSummary(override=override, as_of_month=month, published=published, publication=record.publication())
 
@@ -263,12 +277,6 @@ def _waits(standing: Standing, override: Override) -> str | None:
     if override.ended is None and not override.holds_in(standing.newest.as_of_month):
         return f"its last month {override.until_month} is over"
     return None
-
-
-def _holding(overrides: Overrides, override: Override, as_of_month: str) -> list[Override]:
-    """Return the overrides that hold, with one as it is to be: with dry_run it is not entered or ended yet."""
-    states = newest_states([*overrides.all(), override])
-    return [one for one in states if one.holds_in(as_of_month)]
 
 
 def _require_same(found: Publication | None, noted: Publication) -> None:

@@ -8,11 +8,10 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import sha256
-from dfu_clustering.quality.gate_reports import BEFORE_LABELS, GatePolicy, require_passed
+from dfu_clustering.quality.gate_reports import BEFORE_LABELS, GatePolicy, GateReport, require_passed, worst_severity
 from dfu_clustering.runs.folder import RunFile
-from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.lookup import publication_of_run, wanted_run_id
-from dfu_clustering.runs.manifest import BUILD_REPORT, LABEL_SEGMENTS, PUBLISH_LABELS, RECORD_RUN
+from dfu_clustering.runs.lookup import wanted_run_id
+from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS, RECORD_RUN
 from dfu_clustering.runs.run import Run, RunName
 
 logger = logging.getLogger(__name__)
@@ -43,15 +42,24 @@ def find_run(runs: Path, wanted: str) -> Run:
 def find_run_to_promote(runs: Path, wanted: str) -> Run:
     """Return a run that has labels and has published none: a dry run, or one that was refused or stopped.
 
+    A promotion that was cut off finds its run again.
+
     Raises:
-        DataError: There is none of that name, it has no labels, it has published, or its sources were not judged.
+        DataError: There is none of that name, it has no labels, it has published, or it has not ended.
     """
     run = find_run(runs, wanted)
-    if publication_of_run(Ledger(runs).publications(), run.name) is not None:
+    done = run.find_result(PUBLISH_LABELS)
+    if done is not None and not done.dry_run and run.has_finished(RECORD_RUN):
         raise DataError(
             "A run that is promoted must not have published before",
             found=f"{run.name} in the ledger",
             remedy="restore it, which publishes its labels again: restore-assignments with this run",
+        )
+    if done is not None and done.dry_run and run.find(RunFile.SUMMARY) is None:
+        raise DataError(
+            "A dry run that is promoted must have ended",
+            found=f"{run.name}, which has not written its summary yet",
+            remedy="wait for its end",
         )
     if not run.has_finished(LABEL_SEGMENTS):
         raise DataError(
@@ -59,6 +67,7 @@ def find_run_to_promote(runs: Path, wanted: str) -> Run:
             found=f"{run.name}, which ended before it labelled its segments",
             remedy="run cluster-dfus again; with dry_run it publishes nothing, and can be promoted",
         )
+    logger.info("promote run=%s labels_sha256=%s", run.name, sha256(run.require(RunFile.LABELS)))
     return run
 
 
@@ -78,7 +87,11 @@ def require_sources_passed(run: Run, policy: GatePolicy) -> None:
             keys=missing,
             remedy="run it again without skip_suites, or give an override_reason",
         )
-    require_passed(reports)
+    require_passed([_by_policy(report, policy) for report in reports if report.outcome != "overridden"])
+
+
+def _by_policy(report: GateReport, policy: GatePolicy) -> GateReport:
+    return report.model_copy(update={"outcome": policy.outcome(worst_severity(report.checks))})
 
 
 def config_of(run: Run) -> ClusteringConfig:
@@ -89,15 +102,6 @@ def config_of(run: Run) -> ClusteringConfig:
     """
     settings = run.metadata().config.model_dump(exclude={"data_quality"})
     return load_config(**settings)
-
-
-def reopen(run: Run) -> Run:
-    """Return the run as it was before it was only compared with what is published, so that it can publish."""
-    published = run.find_result(PUBLISH_LABELS)
-    if published is not None and published.dry_run:
-        run.forget(PUBLISH_LABELS, BUILD_REPORT, RECORD_RUN)
-    logger.info("promote run=%s labels_sha256=%s", run.name, sha256(run.require(RunFile.LABELS)))
-    return run
 
 
 def settings_to_keep(run: Run) -> dict[str, tuple[object, object]]:

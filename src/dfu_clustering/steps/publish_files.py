@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from dfu_clustering.errors import DataError
 from dfu_clustering.loads.publication import NOT_YET, Publication
 from dfu_clustering.overrides.overlay import Overlay
+from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.lock import publish_lock
 from dfu_clustering.publishing.outcome import PublishSummary
@@ -18,7 +19,7 @@ from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.standing import standing_under_lock
 from dfu_clustering.runs.summaries import TrainingMetadata
-from dfu_clustering.steps.publish_labels import line_of_labels, overlay_of, update_assignments
+from dfu_clustering.steps.publish_labels import line_of_labels, overlay_of, update_assignments, with_overrides_of_now
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,23 @@ class ProgramPublish:
             if newest is not None and not publish_older_month and self._is_later(newest):
                 raise self._older(newest)
 
-        overlay = self.overlay()
-        record = LedgerRecord(Ledger(self.publishes), folder, self._line(folder.name, overlay), require_allowed)
-        return update_assignments(overlay, engine, record=record)
+        def work() -> PublishSummary:
+            overlay = self.overlay()
+            record = LedgerRecord(Ledger(self.publishes), folder, self._line(folder.name, overlay), require_allowed)
+            record.overlay, record.overrides_of_now = overlay, self._overrides
+            return update_assignments(overlay, engine, record=record)
+
+        return with_overrides_of_now(work)
 
     def overlay(self) -> Overlay:
         """Return the labels as they are published: with the overrides of the flow's runs on top."""
-        return overlay_of(self.files, Overrides(self.runs).holding_in(self._as_of_month()))
+        return overlay_of(self.files, self._overrides())
+
+    def _overrides(self) -> list[Override]:
+        """Return the overrides that hold in the labels' month; where that is unknown, in the newest published."""
+        lines = [line for folder in (self.publishes, self.runs) for line in Ledger(folder).publications()]
+        month = self._as_of_month() or max((line.as_of_month for line in lines), default="")
+        return Overrides(self.runs).holding_in(month) if month else []
 
     def _line(self, name: str, overlay: Overlay) -> Publication:
         training = self._training()

@@ -1,7 +1,8 @@
 """Step 4: the labels go to dim_dfu, and their line into the ledger."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from sqlalchemy import Engine
 
@@ -17,17 +18,23 @@ from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.publishing.transaction import Publishing, publish_labels
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.manifest import NOTE_PUBLISHED, PUBLISH_LABELS, READ_SALES_STATE, once
+from dfu_clustering.runs.manifest import BUILD_REPORT, NOTE_PUBLISHED, PUBLISH_LABELS, READ_SALES_STATE, RECORD_RUN
 from dfu_clustering.runs.overtaken import require_newest
-from dfu_clustering.runs.publish_record import LedgerRecord
+from dfu_clustering.runs.publish_record import LedgerRecord, OverridesChangedError
 from dfu_clustering.runs.run import Run, RunName
 from dfu_clustering.steps.record_run import record_early
 
 if TYPE_CHECKING:
     import pandas as pd
 
+logger = logging.getLogger(__name__)
 
-@once(PUBLISH_LABELS)
+LEAST_KNOWN_SHARE: Final = 0.5  # with fewer of its DFUs in dim_dfu a run is of another warehouse
+_TRIES: Final = 5
+
+T = TypeVar("T")
+
+
 def publish_run(
     run: Run,
     engine: Engine,
@@ -39,6 +46,9 @@ def publish_run(
 ) -> PublishSummary:
     """Publish the labels of a run; DFUs that left dim_dfu or came since its features were read are reported.
 
+    It is done once a run; what a dry run has only compared can be published after all, and is reported and recorded
+    anew then.
+
     Args:
         run: Its labels are written, and its sales state is read.
         engine: The warehouse.
@@ -49,29 +59,63 @@ def publish_run(
 
     Raises:
         OvertakenError: Newer labels were published since this one began; nothing is written.
-        DataError, ConcurrentChangeError, SlowStatementError, CommitUnknownError: As update_assignments().
+        DataError: Most of the labels are of DFUs that dim_dfu does not have, or as update_assignments().
+        OverridesChangedError, ConcurrentChangeError, SlowStatementError, CommitUnknownError: A retry may succeed.
     """
 
     def require_allowed(newest: Publication | None) -> None:
         require_newest(run, newest, publish_older_month=publish_older_month)
 
-    overlay = overlay_of(run, Overrides(run.runs).holding_in(run.as_of_month))
-    record = LedgerRecord(
-        Ledger(run.runs),
-        run,
-        line_of_run(run, overlay, load_id=load_id),
-        require_allowed,
-        lambda previous: record_early(run, previous, tracking),
+    def work(overlay: Overlay) -> PublishSummary:
+        record = LedgerRecord(
+            Ledger(run.runs),
+            run,
+            line_of_run(run, overlay, load_id=load_id),
+            require_allowed,
+            lambda previous: record_early(run, previous, tracking),
+            overlay,
+            holding,
+        )
+        return update_assignments(
+            overlay,
+            engine,
+            dry_run=dry_run,
+            unknown="report",
+            least_known_share=LEAST_KNOWN_SHARE,
+            excluded=run.table(RunFile.EXCLUDED)["dfu_ck"].astype("str"),
+            record=record,
+        )
+
+    def holding() -> list[Override]:
+        return Overrides(run.runs).holding_in(run.as_of_month)
+
+    def compare() -> PublishSummary:
+        overlay = overlay_of(run, holding())
+        write_table(overlay.overridden, run.path(RunFile.OVERRIDES))
+        return work(overlay)
+
+    if dry_run:
+        return run.once(PUBLISH_LABELS, compare)
+    return run.once(
+        PUBLISH_LABELS,
+        lambda: with_overrides_of_now(lambda: work(overlay_of(run, holding()))),
+        again_if=lambda done: done.dry_run,
+        forgetting=(BUILD_REPORT, RECORD_RUN),
     )
-    write_table(overlay.overridden, run.path(RunFile.OVERRIDES))
-    return update_assignments(
-        overlay,
-        engine,
-        dry_run=dry_run,
-        unknown="report",
-        excluded=run.table(RunFile.EXCLUDED)["dfu_ck"].astype("str"),
-        record=record,
-    )
+
+
+def with_overrides_of_now(publish: Callable[[], T]) -> T:
+    """Return what a publish returns; where overrides are entered or ended meanwhile, it is made ready again.
+
+    Raises:
+        OverridesChangedError: They change again and again.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return publish()
+        except OverridesChangedError as error:
+            logger.info("publishing again: %s", error)
+    return publish()
 
 
 def overlay_of(files: RunFolder, overrides: Sequence[Override]) -> Overlay:

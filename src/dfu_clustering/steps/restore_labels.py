@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
-from dfu_clustering.files.tables import write_table
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRun, EarlierRuns
@@ -24,7 +24,13 @@ from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.run import Run, var_folder
 from dfu_clustering.runs.standing import find_standing
 from dfu_clustering.runs.summaries import NotedPublish
-from dfu_clustering.steps.publish_labels import line_of_overlay, overlay_of, update_assignments
+from dfu_clustering.steps.publish_labels import (
+    LEAST_KNOWN_SHARE,
+    line_of_overlay,
+    overlay_of,
+    update_assignments,
+    with_overrides_of_now,
+)
 from dfu_clustering.steps.record_run import record_early
 from dfu_clustering.tracking.store import TrackingUnavailableError
 from dfu_clustering.tracking.writer import record_restore as record_in_mlflow
@@ -32,7 +38,6 @@ from dfu_clustering.tracking.writer import record_restore as record_in_mlflow
 logger = logging.getLogger(__name__)
 
 RESTORES = ".restores"  # in the runs' folder; a restore is no run
-_LEAST_KNOWN_SHARE = 0.5  # with fewer of its DFUs in dim_dfu a run is of another warehouse
 
 Alias = Literal["moved", "no model of this run", "MLflow did not answer", "not moved (dry run)"]
 
@@ -146,25 +151,28 @@ def restore_labels(
         ConcurrentChangeError: Somebody else works on dim_dfu; nothing is written.
         OvertakenError: Somebody has published since the restore began; nothing is written.
     """
-    overlay = overlay_of(earlier, Overrides(restore.runs.parent).holding_in(earlier.as_of_month))
+
+    def holding() -> list[Override]:
+        return Overrides(restore.runs.parent).holding_in(earlier.as_of_month)
 
     def work() -> PublishSummary:
-        if not dry_run:
-            write_table(overlay.overridden, restore.path(RunFile.OVERRIDES))
+        overlay = overlay_of(earlier, holding())
+        record = _record(restore, line_of_overlay(overlay, before), tracking)
+        record.overlay, record.overrides_of_now = overlay, holding
         return update_assignments(
             overlay,
             engine,
             dry_run=dry_run,
             unknown="report",
-            least_known_share=_LEAST_KNOWN_SHARE,
-            record=_record(restore, line_of_overlay(overlay, before), tracking),
+            least_known_share=LEAST_KNOWN_SHARE,
+            record=record,
         )
 
-    return work() if dry_run else restore.once(RESTORE_LABELS, work)
+    return work() if dry_run else restore.once(RESTORE_LABELS, lambda: with_overrides_of_now(work))
 
 
 def _record(restore: Run, before: Publication, tracking: TrackingConfig) -> LedgerRecord:
-    line = before.model_copy(update={"load_id": None, "restored": True, "same_labels": False})
+    line = before.model_copy(update={"load_id": None, "restored": True, "labels_at": None})
     return LedgerRecord(
         Ledger(restore.runs.parent),
         restore,

@@ -18,7 +18,7 @@ from dfu_clustering.runs.manifest import TRAIN_MODEL, once
 from dfu_clustering.runs.month_training import trained_segments
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.summaries import FeatureSummary, KChoice, TrainingSummary
-from dfu_clustering.segments.continuation import continue_published
+from dfu_clustering.segments.continuation import continue_published, without_drift
 from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.segmentation import Segmentation
@@ -29,7 +29,12 @@ logger = logging.getLogger(__name__)
 
 @once(TRAIN_MODEL)
 def train_model(
-    files: RunFolder, config: RunSettings, published: PublishedFiles | None = None, *, pictures: bool = True
+    files: RunFolder,
+    config: RunSettings,
+    published: PublishedFiles | None = None,
+    *,
+    pictures: bool = True,
+    look_for_drift: bool = True,
 ) -> TrainingSummary:
     """Choose K, fit the clusters on all DFUs of the matrix and write them, with the picture of the choice.
 
@@ -40,6 +45,7 @@ def train_model(
         config: The settings.
         published: The run whose clusters these continue; None: as if nothing had been published.
         pictures: Whether to draw.
+        look_for_drift: Whether clusters are fitted again where the DFUs have drifted from those of the fit.
 
     Raises:
         DataError: The matrix is unreadable, lacks a column, repeats a DFU, or holds fewer DFUs than clusters; or the
@@ -53,7 +59,8 @@ def train_model(
         published.require_not_later(origin.as_of_month if origin else None)
         others = [] if left_out is None else [left_out["dfu_ck"]]
         published.require_shared(pd.concat([matrix["dfu_ck"], *others]))
-    segmentation, continuity = _segmented(config, matrix, published)
+    how = config if look_for_drift else without_drift(config)
+    segmentation, continuity = _segmented(how, matrix, published)
     summary = _summary(config, segmentation, continuity)
     for warning in summary.warnings:
         logger.warning("train_model %s", warning)

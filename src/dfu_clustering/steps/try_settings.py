@@ -1,6 +1,7 @@
 """What if: the features of a run, labelled with other settings as a dry run that can be compared and promoted.
 
-Clusters are continued from that run and not fitted again, unless the settings change the space in which they are.
+Clusters are continued from that run and not fitted again for drift: only where the settings change the space in which
+they are, or say that they are to be fitted again.
 With the settings of the run itself the labels are its own.
 """
 
@@ -23,7 +24,6 @@ from dfu_clustering.runs.overtaken import note_published
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import FeatureSummary, PublishedChoice
-from dfu_clustering.segments.published_model import changed_settings
 from dfu_clustering.steps.find_published import find_standing_runs
 from dfu_clustering.steps.promote_run import find_run
 
@@ -48,11 +48,11 @@ def find_base(engine: Engine, runs: Path, tracking: TrackingConfig, wanted: str 
     return EarlierRuns.in_folder(runs.parent, tracking).named(newest.run)
 
 
-def settings_to_try(config: ClusteringConfig, base: Run) -> ClusteringConfig:
-    """Return the settings with which the labels are made: clusters stay where the space does.
+def require_same_features(config: ClusteringConfig, base: Run) -> None:
+    """Check that settings can be tried on the features of a run.
 
     Raises:
-        DataError: They are of other features than those of the base, or its model cannot be read.
+        DataError: They are of other features.
     """
     features = base.features()
     other = [name for name in HistorySettings.model_fields if getattr(config, name) != getattr(features, name)]
@@ -63,9 +63,6 @@ def settings_to_try(config: ClusteringConfig, base: Run) -> ClusteringConfig:
             keys=[f"{name}: {getattr(config, name)} instead of {getattr(features, name)}" for name in other],
             remedy="run cluster-dfus with these settings and dry_run, which builds features again",
         )
-    if config.refit != "auto" or changed_settings(config, PublishedFiles(base).fitted().settings):
-        return config
-    return config.model_copy(update={"refit": "never"})
 
 
 def begin_try(run: Run, base: Run, engine: Engine, tracking: TrackingConfig) -> PublishedFiles:

@@ -18,7 +18,7 @@ def dfus_of_keys(connection: Connection, names: WarehouseNames, keys: Sequence[s
         DataError: The DFU table does not have all of them.
     """
     wanted = sorted(set(keys))
-    storable = [key for key in wanted if "\0" not in key]  # PostgreSQL holds no NUL
+    storable = [key for key in wanted if "\0" not in key]
     listed = ", ".join(map(literal, storable)) or "NULL"
     found = set(_dfus(connection, names, f"{_key(names)} = ANY (ARRAY[{listed}]::text[])"))
     unknown = [key for key in wanted if key not in found]
@@ -53,7 +53,8 @@ def dfus_of_filter(connection: Connection, names: WarehouseNames, values: Mappin
             keys=unknown,
             remedy=f"use {', '.join(columns)}",
         )
-    conditions = [_condition(columns[name], value) for name, value in values.items()]
+    storable = not any(value and "\0" in value for value in values.values())  # PostgreSQL holds no NUL
+    conditions = [_condition(columns[name], value) for name, value in values.items()] if storable else []
     found = sorted(_dfus(connection, names, " AND ".join(conditions) or "false"))
     if not found:
         raise DataError(
