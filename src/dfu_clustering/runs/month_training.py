@@ -8,7 +8,7 @@ from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.runs.summaries import TrainedSegment, TrainingToContinue
 from dfu_clustering.segments.continuity import Continuity
 
-if TYPE_CHECKING:  # whoever reads records loads nothing that clusters
+if TYPE_CHECKING:  # who reads records loads nothing that clusters
     from dfu_clustering.segments.segmentation import Segmentation
 
 

@@ -185,7 +185,7 @@ def _log_model(record: RunRecord, registered_model: str) -> str:
     import mlflow.pyfunc
     from mlflow.models import infer_signature
 
-    # late, as MLflow: they load scikit-learn, and whoever looks up a record does without
+    # late, as MLflow: they load scikit-learn, and who looks up a record does without
     from dfu_clustering import mlflow_loader
     from dfu_clustering.preprocessing.pipeline import matrix_columns
 
