@@ -12,7 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-START_TIMEOUT_SECONDS = 90
+START_TIMEOUT_SECONDS = 240  # of a machine on which other tests run
 _TRIES = 10
 
 

@@ -277,5 +277,5 @@ def test_program_that_cannot_start_ends_in_one_line():
         command, cwd=ROOT, env=kept | address, capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert done.stderr.startswith("error: The warehouse's address must name a PostgreSQL database")
+    assert done.stderr.startswith("error: Rule broken: The warehouse's address must name a PostgreSQL database")
     assert "secret-word" not in done.stderr

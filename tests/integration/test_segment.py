@@ -141,6 +141,8 @@ def test_a_value_that_is_no_table_is_refused():
 def test_the_command_gives_the_labels_of_the_function_for_a_spreadsheet(sales, tmp_path, monkeypatch, capsys):
     german = sales.rename(columns=GERMAN)
     german.to_csv(tmp_path / "sales.csv", sep=";", decimal=",", index=False, encoding="utf-8-sig")
+    (tmp_path / "quick.yaml").write_text("clustering: {k_range: [3, 5], gap_references: 2, n_init: 5}\n")
+    monkeypatch.setenv("DFU_CLUSTERING_CONFIG", str(tmp_path / "quick.yaml"))
     monkeypatch.chdir(tmp_path)
     assert run_command(monkeypatch, "segment", "sales.csv", *GERMAN_FLAGS) == 0
     expected = segment(german, keys=("Artikel", "Kunde", "Lager"), date="Tag", quantity="Menge")
