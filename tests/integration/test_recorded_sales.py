@@ -40,8 +40,14 @@ def test_a_run_in_mlflow_has_its_sales_and_its_model_month_and_load(empty_mlflow
     for _ in range(2):  # a run that is recorded again has its sales once
         run_id = record_run(record, config=CONFIG.tracking, default_folder=tmp_path / "mlflow")
     client = MlflowClient(tracking_uri=address)
-    (read,) = client.get_run(run_id).inputs.dataset_inputs
+    inputs = client.get_run(run_id).inputs
+    assert inputs is not None
+    (read,) = inputs.dataset_inputs
     assert (read.dataset.name, read.dataset.digest) == ("fact_sales_monthly", state.fingerprint)
-    assert json.loads(read.dataset.profile) == {"rows": 12_345, "as_of_month": "2026-10", "load_id": state.load_id}
+    assert json.loads(read.dataset.profile or "") == {
+        "rows": 12_345,
+        "as_of_month": "2026-10",
+        "load_id": state.load_id,
+    }
     model = client.get_model_version_by_alias(CONFIG.tracking.registered_model, "champion")
     assert model.tags == {"as_of_month": "2026-10", "load_id": state.load_id}
