@@ -112,7 +112,7 @@ def test_reason_stands_only_beside_the_label_of_which_it_was_said(api, published
         published.write(update, [(label, key)])
     assert (before["label"], after["label"]) == (label, "by hand")
     assert before["reason"]
-    of_label = ("label", "reason", "margin", "borderline")
+    of_label = ("label", "reason", "margin", "borderline", "next_label")
     assert after == before | dict.fromkeys(of_label, "") | {"label": "by hand"}
 
 

@@ -191,7 +191,7 @@ def test_page_prints_with_reasons_open_and_controls_away(visit):
     opened = visit(color_scheme="dark")
     printed = opened.page.pdf(format="A4", print_background=True)
     assert printed.startswith(b"%PDF")
-    assert len(re.findall(rb"/Type\s*/Page\b", printed)) in range(2, 16)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) in range(2, 24)
     opened.page.emulate_media(media="print")
     assert opened.page.locator(".toolbar").is_hidden()
     assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
@@ -208,3 +208,45 @@ def test_texts_and_tables_do_without_javascript(browser, run):
         assert opened.page.locator(".controls").is_hidden()
     finally:
         opened.close()
+
+
+def test_dfu_shows_its_own_words_and_why_it_is_borderline(visit, run):
+    page = visit().page
+    sample = page.evaluate("JSON.parse(document.getElementById('report-data').textContent).sample")
+    near = next(dfu for dfu in sample if "Near" in dfu["near"] and dfu["key"].isascii() and "<" not in dfu["key"])
+    page.fill("#find", near["key"])
+    page.keyboard.press("Enter")
+    shown = dict(
+        zip(
+            page.locator("#dfu-facts dt").all_text_contents(),
+            page.locator("#dfu-facts dd").all_text_contents(),
+            strict=True,
+        )
+    )
+    assert set(shown) == {"Why this label", "By itself", "Borderline"}
+    trained = run.table(RunFile.ASSIGNMENTS).set_index("dfu_ck").loc[near["key"]]
+    assert trained["margin"] <= 0.1 * trained["distance"]
+    assert shown["By itself"].endswith(" volume")
+    assert "What its words ask, beside this DFU:" in shown["Borderline"]
+
+
+@pytest.mark.parametrize("width_mm", [210 - 28, 215.9 - 28])
+def test_no_table_or_chart_is_wider_than_the_paper(visit, width_mm):
+    page = visit(viewport={"width": int(width_mm / 25.4 * 96), "height": 900}).page
+    page.emulate_media(media="print")
+    page.evaluate("document.querySelectorAll('details').forEach((node) => (node.open = true))")
+    page.wait_for_timeout(300)
+    beyond = page.evaluate(
+        """() => [...document.querySelectorAll("main *")]
+            .filter((node) => !node.closest(".hidden-visually") && node.getBoundingClientRect().width)
+            .filter((node) => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1.5)
+            .map((node) => `${node.tagName} ${node.textContent.trim().slice(0, 40)}`)"""
+    )
+    assert beyond == []
+
+
+def test_page_from_a_file_shows_the_command_that_makes_a_list(visit, run):
+    page = visit().page
+    assert page.locator(".list:visible").count() == 0
+    command = page.locator("#segments > .command code").text_content()
+    assert command == f"python scripts/list_dfus.py --run var/runs/{run.name}"

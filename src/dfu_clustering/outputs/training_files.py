@@ -87,6 +87,7 @@ def _assignment_table(training: Training) -> pd.DataFrame:
         "kmeans_cluster": segmentation.kmeans_cluster,
         "distance": segmentation.distance,
         "margin": segmentation.margin,
+        "next_label": segmentation.next_label,
         **{name: training.matrix[name] for name in JUDGED_FEATURES},
     }
     return pd.DataFrame(columns)

@@ -7,8 +7,10 @@ from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.report.changes import changes
 from dfu_clustering.report.data_quality import data_quality
 from dfu_clustering.report.demand_bands import jsonable, quartile_band, rounded, since_first_sale
+from dfu_clustering.report.drawn import Band, Charts, SampledDfu
 from dfu_clustering.report.inputs import RunArtifacts
-from dfu_clustering.report.model import Band, Changes, Charts, DataQuality, Headline, Report, SampledDfu, Status
+from dfu_clustering.report.model import Changes, DataQuality, Headline, Report, Status
+from dfu_clustering.report.one_dfu import own_words, why_borderline
 from dfu_clustering.report.overrides import overridden
 from dfu_clustering.report.provenance import k_choice, k_curves, parameters, provenance
 from dfu_clustering.report.sample import Selection
@@ -17,6 +19,7 @@ from dfu_clustering.report.wording import month_in_words
 from dfu_clustering.report.worth import worth_of
 
 _MAP_DECIMALS = 3
+_SAMPLED = ("key", "segment", "mean", "abc", "reason", "own", "near", "earlier", "at", "demand")
 _MONTHS_BEFORE_WINDOW = 12  # of demand shown beside the months that count
 
 
@@ -79,12 +82,15 @@ def _charts(artifacts: RunArtifacts, selection: Selection, changed: Changes | No
     members = artifacts.members
     by_row = _demand_by_row(artifacts, selection.needed)
     position = {row: at for at, row in enumerate(selection.shown.tolist())}
+    earlier, labels = _earlier(artifacts.earlier_labels)
     return Charts(
         marks=marks(artifacts),
         months=[] if by_row is None else list(by_row.columns),
         window_months=artifacts.window_months,
         bands=_bands(members, selection, by_row, artifacts.window_months),
-        sample=_sample(artifacts, selection, by_row),
+        sample=_sample(artifacts, selection, by_row, earlier),
+        earlier_months=[] if artifacts.earlier_labels is None else list(artifacts.earlier_labels.columns),
+        earlier_labels=labels,
         typical=[[position[row] for row in rows.tolist()] for rows in selection.typical],
         borderline=[[position[row] for row in rows.tolist()] for rows in selection.borderline],
         map_shares=None if artifacts.map_points is None else artifacts.metadata.map_explained_variance,
@@ -109,15 +115,30 @@ def _bands(members: pd.DataFrame, selection: Selection, demand: pd.DataFrame | N
     return [quartile_band(demand.loc[rows].to_numpy(), mean[rows], window_months) for rows in selection.band]
 
 
-def _sample(artifacts: RunArtifacts, selection: Selection, demand: pd.DataFrame | None) -> list[SampledDfu]:
+def _earlier(labels: pd.DataFrame | None) -> tuple[list[list[int | None]] | None, list[str]]:
+    """Return the labels of the DFUs that are shown as places in the list of all, and that list."""
+    if labels is None:
+        return None, []
+    codes, texts = pd.factorize(labels.to_numpy(dtype=object).ravel(), sort=True)
+    places = codes.reshape(labels.shape).tolist()
+    return [[None if place < 0 else place for place in row] for row in places], texts.tolist()
+
+
+def _sample(
+    artifacts: RunArtifacts,
+    selection: Selection,
+    demand: pd.DataFrame | None,
+    earlier: list[list[int | None]] | None,
+) -> list[SampledDfu]:
     shown = artifacts.members.iloc[selection.shown]
     places = _places(artifacts.map_points, shown["dfu_ck"])
     histories = [[]] * len(shown) if demand is None else _histories(demand.loc[selection.shown].to_numpy())
     mean = rounded(shown["mean_demand"].to_numpy(np.float64)).tolist()
     return [
-        SampledDfu(key=key, segment=segment, mean=mean, abc=abc, reason=reason, at=at, demand=history)
-        for key, segment, mean, abc, reason, at, history in zip(
-            *(shown["dfu_ck"], shown["number"], mean, shown["abc_class"], shown["reason"], places, histories),
+        SampledDfu(**dict(zip(_SAMPLED, values, strict=True)))
+        for values in zip(
+            *(shown["dfu_ck"], shown["number"], mean, shown["abc_class"], shown["reason"], own_words(shown)),
+            *(why_borderline(artifacts, shown), earlier or [[]] * len(shown), places, histories),
             strict=True,
         )
     ]

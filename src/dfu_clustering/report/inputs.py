@@ -19,7 +19,7 @@ class RunArtifacts:
         profiles: The segments.
         metadata: How the clusters came about.
         members: dfu_ck, number of the segment on the page, distance, margin, mean_demand, abc_class and reason of the
-            clustered DFUs.
+            clustered DFUs; own words, next_label and what words are judged by, where the run has them.
         map_points: dfu_ck, cluster_id, x, y; None where there is no map.
         demand: Monthly demand of some DFUs, indexed by dfu_ck, a column a month; None where none is at hand.
         gates: Reports of the data-quality gates.
@@ -32,6 +32,7 @@ class RunArtifacts:
         looks: Number of each segment's look, by its cluster_id.
         overridden: dfu_ck, machine_label, label, override, owner, reason, until_month of DFUs whose label a person has
             set; None: of an earlier version.
+        earlier_labels: Labels of the DFUs that are shown, indexed by dfu_ck, a column a month; None: none are known.
         verdict: What the segments are worth to a forecaster, as measured last; None: never.
     """
 
@@ -50,6 +51,7 @@ class RunArtifacts:
     looks: Mapping[int, int] = field(default_factory=dict)
     overridden: pd.DataFrame | None = None
     verdict: Verdict | None = None
+    earlier_labels: pd.DataFrame | None = None
 
     @property
     def segments(self) -> list[SegmentSummary]:

@@ -24,13 +24,13 @@ OWN_FACTS: Final = (
     *("naive_wape", "explained_share"),
 )
 # of the label that the run gave it
-LABEL_FACTS: Final = ("reason", "margin", "borderline")
+LABEL_FACTS: Final = ("reason", "margin", "borderline", "next_label")
 CHANGE_FACTS: Final = ("label_before", "word", "value", "before", "after", "threshold")
 BORDERLINE_SHARE: Final = 0.1  # of a distance or a bound: nearer to what would be another label a DFU is borderline
 
 _LABELS: Final = ("dfu_ck", "cluster_label", "abc_class", "reason")
 _OWN_WORDS: Final = ("own_tier", "own_pattern", "own_traits")
-_TEXTS: Final = ("label", *_OWN_WORDS, "abc_class", "reason", "borderline")
+_TEXTS: Final = ("label", *_OWN_WORDS, "abc_class", "reason", "borderline", "next_label")
 
 
 def dfu_facts(files: RunFolder) -> pd.DataFrame:
@@ -43,10 +43,10 @@ def dfu_facts(files: RunFolder) -> pd.DataFrame:
     """
     facts = files.table(RunFile.LABELS, _LABELS).reindex(columns=list(_LABELS))
     facts = facts.rename(columns={"cluster_label": "label"})
-    clustered = files.table(RunFile.ASSIGNMENTS, ["dfu_ck", "distance", "margin", *JUDGED_FEATURES])
+    clustered = files.table(RunFile.ASSIGNMENTS, ["dfu_ck", "distance", "margin", "next_label", *JUDGED_FEATURES])
     place = places_of(facts["dfu_ck"], clustered["dfu_ck"])
-    of_clustered = clustered.assign(**_own_words(files, clustered)).drop(columns="dfu_ck")
-    known = _at(of_clustered, place).reindex(columns=["mean_demand", "margin", *_OWN_WORDS, "borderline"])
+    of_clustered = clustered.assign(**own_words(files, clustered)).drop(columns="dfu_ck")
+    known = _at(of_clustered, place).reindex(columns=["mean_demand", "margin", *_OWN_WORDS, "borderline", "next_label"])
     forecastability = files.find_table(RunFile.FORECASTABILITY)
     if forecastability is not None:
         place = places_of(facts["dfu_ck"], forecastability["dfu_ck"])
@@ -86,8 +86,15 @@ def label_changes(files: RunFolder, previous: RunFolder | None = None) -> pd.Dat
     return changed.join(known.reindex(columns=list(CHANGE_FACTS[1:])))
 
 
-def _own_words(files: RunFolder, clustered: pd.DataFrame) -> dict[str, Objects]:
-    """Return own tier, pattern and traits of clustered DFUs, and how they are borderline."""
+def own_words(files: RunFolder, clustered: pd.DataFrame) -> dict[str, Objects]:
+    """Return own tier, pattern and traits of clustered DFUs, and how they are borderline.
+
+    A run of an earlier version may not say by what; then it is nothing.
+
+    Args:
+        files: The run.
+        clustered: distance, margin and JUDGED_FEATURES.
+    """
     try:
         profiles = files.profiles()
     except DataError as error:

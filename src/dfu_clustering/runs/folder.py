@@ -92,6 +92,7 @@ TEXT_COLUMNS: Final = frozenset(
         "override",
         "owner",
         "until_month",
+        "next_label",
         "word",
         "feature",
     }

@@ -96,7 +96,7 @@ def apply_segments(segments: SegmentSet, matrix: pd.DataFrame, left_out: pd.Data
     space = segments.fitted.preprocessing.transform(matrix)
     cluster, tier = _cells_of(segments, cells, matrix, space)
     label_of, ids, texts = _labels(segments, cells)
-    distance, margin = distances(space, segments.fitted.clusters.centroids, cluster)
+    distance, margin, _ = distances(space, segments.fitted.clusters.centroids, cluster)
     place = label_of[cluster, tier]
     columns = {"dfu_ck": matrix["dfu_ck"].to_numpy(), "segment": ids[place], "label": texts[place]}
     clustered = pd.DataFrame({**columns, "distance": distance, "margin": margin})

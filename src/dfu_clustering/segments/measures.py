@@ -55,17 +55,19 @@ def silhouette(config: RunSettings, volume: Floats, space: Floats, cluster_id: I
         return float(mean_silhouettes(space[rows], [cluster_id[rows]])[0])
 
 
-def distances(space: Floats, centroids: Floats, cluster_id: Integers) -> tuple[Floats, Floats]:
-    """Return the distances to the own centroid, and how much further the nearest other one is.
+def distances(space: Floats, centroids: Floats, cluster_id: Integers) -> tuple[Floats, Floats, Integers]:
+    """Return the distances to the own centroid, how much further the nearest other one is, and which that is.
 
     Returns:
-        (n,) Euclidean distances, and (n,) margins: negative where another centroid is nearer, NaN where there is none.
+        (n,) Euclidean distances; (n,) margins, negative where another centroid is nearer, NaN where there is none; (n,)
+        the nearest other centroid, of equal ones the first, -1 where there is none.
     """
-    own = np.sqrt(np.square(space - centroids[cluster_id]).sum(axis=1))
+    own, other = np.sqrt(np.square(space - centroids[cluster_id]).sum(axis=1)), np.full(len(space), -1)
     if len(centroids) == 1:
-        return own, np.full(len(space), np.nan)
+        return own, np.full(len(space), np.nan), other
     between = np.full(len(space), np.inf)
     for i, centroid in enumerate(centroids):
         away = np.sqrt(np.square(space - centroid).sum(axis=1))
-        between = np.where(cluster_id == i, between, np.minimum(between, away))
-    return own, between - own
+        nearer = (cluster_id != i) & (away < between)
+        between, other = np.where(nearer, away, between), np.where(nearer, i, other)
+    return own, between - own, other

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from dfu_clustering.arrays import Flags, Floats, Integers
+from dfu_clustering.arrays import Flags, Floats, Integers, Objects
 from dfu_clustering.clusters.kmeans import nearest_centroids
 from dfu_clustering.clusters.nominations import KSelection
 from dfu_clustering.config.clustering import RunSettings
@@ -14,6 +14,7 @@ from dfu_clustering.labels.truth import Claim, claims_are_true
 from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TIERS, Label
 from dfu_clustering.preprocessing.pipeline import column_names
 from dfu_clustering.segments.fitted_model import FittedModel
+from dfu_clustering.segments.meaning import Meaning
 from dfu_clustering.segments.measures import Figures, distances, explained_share, silhouette
 from dfu_clustering.segments.membership import Membership, admissible
 from dfu_clustering.segments.published_model import PublishedWords
@@ -56,6 +57,8 @@ class Segmentation:
         distance: (n_dfus,) to the centroid of its cluster, Euclidean.
         margin: (n_dfus,) distance to the nearest other centroid less ``distance``: negative where the words of the
             nearest cluster are not true of a DFU; NaN where there is one cluster only.
+        next_label: (n_dfus,) label of the segment that a DFU would be in, were it in the nearest other cluster; None:
+            there is no other.
         kmeans_cluster: (n_dfus,) the nearest of the centroids that K-means found.
         bounds: Of the volume tiers.
         figures: How true and how distinct they are.
@@ -70,6 +73,7 @@ class Segmentation:
     is_true: Flags
     distance: Floats
     margin: Floats
+    next_label: Objects
     kmeans_cluster: Integers
     bounds: Bounds
     figures: Figures
@@ -111,7 +115,7 @@ def segmentation_of(
         claims_are_true(claims, segment, values, bounds, config.labeling, margin)
         for margin in (0.0, config.stability.label_margin)
     )
-    distance, margin = distances(fit.space, membership.clusters.centroids, membership.cluster_id)
+    distance, margin, other = distances(fit.space, membership.clusters.centroids, membership.cluster_id)
     kmeans_cluster, _ = nearest_centroids(fit.space, fit.fitted.kmeans_centroids)
     figures = Figures(
         true_share=float(true.mean()),
@@ -132,6 +136,7 @@ def segmentation_of(
         is_true=true,
         distance=distance,
         margin=margin,
+        next_label=_next_labels(claims, membership.clusters.meanings, other, tier),
         kmeans_cluster=kmeans_cluster,
         bounds=bounds,
         figures=figures,
@@ -166,6 +171,19 @@ def _named(membership: Membership, tier: Integers) -> tuple[tuple[Claim, ...], I
     place = np.zeros(len(sizes), dtype=np.int64)
     place[in_order] = np.arange(len(in_order))
     return tuple(claim_of[cell] for cell in in_order), place[cells]
+
+
+def _next_labels(claims: tuple[Claim, ...], meanings: tuple[Meaning, ...], other: Integers, tier: Integers) -> Objects:
+    """Return the label of each DFU's nearest other cluster, in the tier of it that is nearest to the DFU's own."""
+    texts = np.full((len(meanings) + 1, len(TIERS)), None, dtype=object)  # the last row: there is no other
+    for row, meaning in enumerate(meanings):
+        alike = [
+            one.label for one in claims if (one.label.pattern, one.label.traits) == (meaning.pattern, meaning.traits)
+        ]
+        for at in range(len(TIERS)) if alike else ():
+            texts[row, at] = min(alike, key=lambda label: abs(TIERS.index(label.tier) - at)).text
+    labels: Objects = texts[other, tier]
+    return labels
 
 
 def _first_rule_share(config: RunSettings, claims: tuple[Claim, ...], segment: Integers, values: Values) -> float:

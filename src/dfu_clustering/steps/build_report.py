@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -10,18 +11,23 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.tables import atomic_path, read_rows_of
 from dfu_clustering.forecast_value.verdict import Verdict
+from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.outputs.segment_looks import read_looks
 from dfu_clustering.report.builder import assemble
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.page import render
 from dfu_clustering.report.sample import Selection, select_dfus
+from dfu_clustering.runs.dfu_facts import own_words
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.forecast_value import newest_verdict
+from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import BUILD_REPORT, FIND_PUBLISHED, PUBLISH_LABELS, once
 from dfu_clustering.runs.run import Run, var_folder
 from dfu_clustering.runs.summaries import ReportSummary, TrainingMetadata
 
 logger = logging.getLogger(__name__)
+
+_EARLIER_MONTHS: Final = 12  # of which the page says what label a DFU had
 
 
 @once(BUILD_REPORT)
@@ -62,7 +68,8 @@ def _members(files: RunFolder) -> pd.DataFrame:
     """Return the clustered DFUs by the labels that they have now, each with the number of its segment by size."""
     number = {segment.cluster_id: place for place, segment in enumerate(files.profiles().segments)}
     labels = files.table(RunFile.LABELS, ["dfu_ck", "cluster_id", "abc_class", "reason"])
-    trained = files.table(RunFile.ASSIGNMENTS, ["dfu_ck", "distance", "margin", "mean_demand"])
+    trained = files.table(RunFile.ASSIGNMENTS, ["dfu_ck", "distance", "margin", "next_label", *JUDGED_FEATURES])
+    trained = trained.assign(**own_words(files, trained))
     place = places_of(trained["dfu_ck"], labels["dfu_ck"])
     labelled = labels.iloc[place[place >= 0]].drop(columns="dfu_ck").reset_index(drop=True)
     members = pd.concat([trained[place >= 0].reset_index(drop=True), labelled], axis=1)
@@ -92,7 +99,24 @@ def _artifacts(
         looks=read_looks(files),
         overridden=files.find_table(RunFile.OVERRIDES),
         verdict=_newest_verdict(run) if run else None,
+        earlier_labels=_earlier_labels(run, members["dfu_ck"].iloc[selection.shown].tolist()) if run else None,
     )
+
+
+def _earlier_labels(run: Run, keys: list[str]) -> pd.DataFrame | None:
+    """Return the labels that some DFUs had as of earlier months that were published; None where none was.
+
+    What cannot be read costs no report.
+    """
+    by_month: dict[str, pd.Series[str]] = {}
+    try:
+        lines = {line.as_of_month: line.run for line in Ledger(run.runs).publications()}
+        for month in sorted(month for month in lines if month < run.as_of_month)[-_EARLIER_MONTHS:]:
+            if path := RunFolder(run.runs / lines[month]).find(RunFile.LABEL_HISTORY):
+                by_month[month] = read_rows_of(path, "dfu_ck", keys).set_index("dfu_ck")["label"]
+    except (DataError, OSError) as error:
+        logger.warning("the report says nothing of earlier labels: %s", error)
+    return pd.DataFrame(by_month).reindex(keys) if by_month else None
 
 
 def _newest_verdict(run: Run) -> Verdict | None:

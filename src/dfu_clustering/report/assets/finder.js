@@ -68,6 +68,21 @@ function onFindKey(event) {
   return undefined;
 }
 
+/** Return the labels that a DFU had before, the newest first, months with one label together. */
+function earlierLabels(dfu) {
+  const spells = [];
+  dfu.earlier.forEach((place, i) => {
+    const label = place === null ? "none" : data.earlier_labels[place];
+    const month = data.earlier_months[i];
+    if (spells.at(-1)?.label === label) spells.at(-1).to = month;
+    else spells.push({ label, from: month, to: month });
+  });
+  return spells
+    .reverse()
+    .map(({ label, from, to }) => `${label} (${from === to ? from : `${from} to ${to}`})`)
+    .join(", ");
+}
+
 /** Show a DFU by itself, above everything else. */
 function showDfu(dfu, { scroll }) {
   const section = document.getElementById("dfu");
@@ -77,7 +92,9 @@ function showDfu(dfu, { scroll }) {
   const kinds = ["typical", "borderline"].filter((kind) => data[kind][dfu.segment].some((at) => data.sample[at] === dfu));
   const kind = kinds.length ? `, one of its ${kinds[0]} DFUs` : "";
   const rest = data.months.length ? " Dashed: the segment on average, at this size." : "";
-  document.getElementById("dfu-text").replaceChildren("In segment ", segment, `${kind}; ${quantity(dfu.mean)} units a month${dfu.abc ? `, class ${dfu.abc}` : ""}. ${dfu.reason ? `Why: ${dfu.reason}.` : ""}${rest}`);
+  document.getElementById("dfu-text").replaceChildren("In segment ", segment, `${kind}; ${quantity(dfu.mean)} units a month${dfu.abc ? `, class ${dfu.abc} by volume` : ""}.${rest}`);
+  const facts = [["Why this label", dfu.reason], ["By itself", dfu.own], ["Borderline", dfu.near], ["Earlier labels", earlierLabels(dfu)]];
+  document.getElementById("dfu-facts").replaceChildren(...facts.filter(([, text]) => text).map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
   section.hidden = false;
   const figure = document.getElementById("dfu-chart");
   figure.hidden = !data.months.length;
