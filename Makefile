@@ -77,6 +77,7 @@ bench: $(BENCH)  ## all benchmarks, one JSON line each (PANELS='a.parquet b.parq
 	$(BIN)/python benchmarks/k_selection.py sets
 	$(BIN)/python benchmarks/k_selection.py large
 	$(BIN)/python benchmarks/stability.py $(PANELS)
+	$(BIN)/python benchmarks/comparison.py
 	$(BIN)/python benchmarks/gates.py
 	$(BIN)/python benchmarks/publishing.py
 	$(BIN)/python benchmarks/publishing.py --every 1 --repeats 1

@@ -44,6 +44,10 @@ def test_a_run_in_mlflow_has_its_sales_and_its_model_month_and_load(empty_mlflow
     assert inputs is not None
     (read,) = inputs.dataset_inputs
     assert (read.dataset.name, read.dataset.digest) == ("fact_sales_monthly", state.fingerprint)
-    assert json.loads(str(read.dataset.profile)) == {"rows": 12_345, "as_of_month": "2026-10", "load_id": state.load_id}
+    assert json.loads(read.dataset.profile or "") == {
+        "rows": 12_345,
+        "as_of_month": "2026-10",
+        "load_id": state.load_id,
+    }
     model = client.get_model_version_by_alias(CONFIG.tracking.registered_model, "champion")
     assert model.tags == {"as_of_month": "2026-10", "load_id": state.load_id}

@@ -77,11 +77,13 @@ def test_sizes_and_matrix_count_every_dfu_once():
 def test_settings_that_differ_are_listed_by_dotted_key_and_no_others():
     (one,) = compared().settings
     assert (one.key, one.before, one.after) == ("labeling.cv_thresholds.steady", 0.3, 1.3)
-    assert differing_settings({"a": {"b": 1}}, {"a": {"b": 1, "c": None}, "d": [1]})[0].model_dump() == {
-        "key": "d",
-        "before": None,
-        "after": [1],
-    }
+    (other,) = differing_settings({"a": {"b": 1}, "only": 2}, {"a": {"b": 1, "c": [1]}, "new": 3})
+    assert (other.key, other.before, other.after) == ("a.c", None, [1])
+
+
+def test_where_no_word_ended_other_settings_are_the_cause():
+    found = compared({"c": "medium_volume"}, {"c": "high_volume"})
+    assert found.headline.endswith("all of them because the settings differ.")
 
 
 def test_runs_without_a_common_dfu_are_refused():
@@ -90,7 +92,11 @@ def test_runs_without_a_common_dfu_are_refused():
 
 
 def test_clusters_that_were_fitted_again_are_a_note_and_a_cause():
-    found = compared({"c": "medium_volume"}, {"c": "high_volume"}, clusters_differ=True)
+    before, after = (
+        RunSide(one.run, one.side, {})
+        for one in (side("r1", {"c": "medium_volume"}, 0), side("r2", {"c": "high_volume"}, 1))
+    )
+    found = compare(before, after, Thresholds.of(CONFIG), clusters_differ=True)
     assert found.moves[0].causes[0].change == "clusters fitted again"
     assert any("fitted again" in note for note in found.notes)
 

@@ -17,6 +17,7 @@ _CAUSES_OF_A_MOVE: Final = 3
 _PATTERN_WORDS: Final = frozenset((*PATTERN_NAMES, *TRAIT_NUMBERS))
 _BECAUSE: Final = {  # where a sentence says it otherwise than a table
     "clusters fitted again": "the clusters were fitted again",
+    "other settings": "the settings differ",
     _LONG_ENOUGH: "their history is now long enough to judge",
     "history too short to judge": "their history is too short to judge",
     "no demand in the window": "they had no demand in the months that count",
@@ -66,7 +67,8 @@ def because(cause: ChangedWord) -> str:
     """Return a cause as the end of a sentence: ``they are no longer steady (their median CV was 0.28 …)``."""
     if cause.change.startswith(("no longer ", "now ")):
         return f"they are {cause.change}{_values(cause)}"
-    return _BECAUSE.get(cause.change, cause.change)
+    said = re.sub(r"^(too few|enough) DFUs in", r"there are \1 DFUs in", cause.change)
+    return _BECAUSE.get(cause.change, said)
 
 
 def _values(cause: ChangedWord) -> str:

@@ -33,7 +33,13 @@ class Thresholds:
 
 
 def label_changes(
-    before: Side, after: Side, thresholds: Thresholds, *, moves: pd.DataFrame | None, fitted_again: bool
+    before: Side,
+    after: Side,
+    thresholds: Thresholds,
+    *,
+    moves: pd.DataFrame | None,
+    fitted_again: bool,
+    other_settings: bool = False,
 ) -> tuple[LabelChurn, pd.DataFrame]:
     """Compare the labels of two runs DFU by DFU, and say of each that changed what changed it.
 
@@ -43,6 +49,7 @@ def label_changes(
         thresholds: By which words are judged.
         moves: dfu_ck and move, how far each DFU in both has moved; None: not known.
         fitted_again: Whether the clusters of the later run are others than those of the earlier one.
+        other_settings: Whether the later run has other settings.
 
     Returns:
         How many labels changed, and ``labels.churn.COLUMNS`` of each DFU that has a label in both and another one now.
@@ -63,5 +70,6 @@ def label_changes(
         margin=thresholds.label_margin,
         min_months_history=thresholds.min_months_history,
         fitted_again=fitted_again,
+        other_settings=other_settings,
     )
     return churn, explained

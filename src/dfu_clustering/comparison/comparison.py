@@ -15,6 +15,7 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.labels.churn import LabelChurn
 
 _EXAMPLES: Final = 5  # DFUs of a move
+_OF_THE_GATES: Final = "data_quality."  # settings that change no label
 _LEAST_SHARED: Final = 0.5  # below it the runs are of different assortments, or nearly so
 
 
@@ -57,13 +58,18 @@ def compare(
     Raises:
         IncomparableError: They have no DFU in common.
     """
+    settings = differing_settings(before.settings, after.settings)
     churn, changed = label_changes(
-        before.side, after.side, thresholds, moves=moves, fitted_again=clusters_differ is True
+        before.side,
+        after.side,
+        thresholds,
+        moves=moves,
+        fitted_again=clusters_differ is True,
+        other_settings=any(not one.key.startswith(_OF_THE_GATES) for one in settings),
     )
     shared = sum(one.dfus for one in churn.flow if one.old_label and one.new_label)
     _require_shared(shared, before, after)
     changes = with_causes(changed)
-    settings = differing_settings(before.settings, after.settings)
     return Comparison(
         headline=_headline(shared, changes),
         before=before.run,

@@ -98,6 +98,7 @@ def with_ended_words(
     margin: float,
     min_months_history: int,
     fitted_again: bool = False,
+    other_settings: bool = False,
 ) -> pd.DataFrame:
     """Return label changes with the word that ended, or took over, and how its value changed.
 
@@ -111,6 +112,7 @@ def with_ended_words(
         margin: Share of a threshold by which a word may be missed and still held.
         min_months_history: Months of history from which a DFU is new no more.
         fitted_again: Whether the clusters are others than the published ones.
+        other_settings: Whether the labels were made with other settings than the published ones.
 
     Returns:
         COLUMNS. Before and after lie on both sides of the threshold where there is one. Where no word ended and no
@@ -131,7 +133,7 @@ def with_ended_words(
         if {old.pattern, new.pattern} & set(LIFECYCLE):
             found = _of_life(old, new, now["history_months"][rows], min_months_history)
         else:
-            otherwise = EndedWord("clusters fitted again" if fitted_again else f"too few DFUs in {old_text}")
+            otherwise = _otherwise(old_text, fitted_again=fitted_again, other_settings=other_settings)
             known = _known_traits(old, sparsity_bounds)
             found = ended_word(old, new, known, was, is_now, config, margin, otherwise=otherwise)
         for at, one in zip(rows, found, strict=True):
@@ -160,6 +162,13 @@ def _with_words(
             of_each = np.where(feature == name, values[name], of_each)
         with_words[when] = of_each
     return with_words[list(COLUMNS)].astype({"word": "str", "feature": "str"})
+
+
+def _otherwise(old_label: str, *, fitted_again: bool, other_settings: bool) -> EndedWord:
+    """Return what changed a label of which no word ended and no pattern took over."""
+    if other_settings:
+        return EndedWord("other settings")
+    return EndedWord("clusters fitted again" if fitted_again else f"too few DFUs in {old_label}")
 
 
 def _known_traits(label: Label, sparsity_bounds: Mapping[Words, float]) -> dict[str, Trait]:
