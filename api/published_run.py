@@ -20,7 +20,7 @@ from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import Segments, SegmentSummary
-from dfu_clustering.steps.restore_labels import find_restore
+from dfu_clustering.steps.restore_labels import find_restore, restore_folder
 
 _FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
 
@@ -88,7 +88,7 @@ class PublishedRun:
             NotFoundError: The labels that it replaced are not kept.
         """
         restore = find_restore(self._run.runs, self.publication) if self.publication.restored else None
-        kept = Run(Path(restore.folder)) if restore else None
+        kept = restore_folder(self._run.runs, restore) if restore else None
         if (kept or self._run).find(RunFile.PREVIOUS_LABELS) is None:
             raise NotFoundError(f"Which labels the publish of {self.publication.run} replaced is not kept.")
         return label_changes(self._run, kept)
