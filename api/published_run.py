@@ -23,7 +23,7 @@ from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import Segments, SegmentSummary
-from dfu_clustering.steps.restore_labels import RESTORES, find_restore
+from dfu_clustering.steps.restore_labels import find_restore, restore_folder
 
 _FEATURES: Final = tuple(feature.name for feature in TIME_SERIES_FEATURES)
 
@@ -122,8 +122,7 @@ class PublishedRun:
             restore = find_restore(self._run.runs, self.brought)
             if restore is None:
                 raise NotFoundError(f"Which labels the restore of {self.publication.run} replaced is not known.")
-            # by its name: the folder may be mounted elsewhere than where the restore ran
-            kept = Run(self._run.runs / RESTORES / Path(restore.folder).name)
+            kept = restore_folder(self._run.runs, restore)
         if (kept or self._run).find(RunFile.PREVIOUS_LABELS) is None:
             raise NotFoundError(f"Which labels the publish of {self.publication.run} replaced is not kept.")
         return label_changes(self._run, kept)

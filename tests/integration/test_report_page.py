@@ -1,9 +1,11 @@
 """The page as a file: what it holds, what it leaves out where a run lacks it, how large it may become."""
 
+import json
 import re
 import runpy
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,11 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import read_json, read_table, write_json, write_table
 from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_report import write_report
+from tests.publish_records import line
 from tests.report_runs import CONFIG, HOSTILE_KEYS, N_MONTHS, make_run, stability_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
@@ -48,6 +52,20 @@ def page_of(run):
 
 def test_same_run_gives_the_same_page_byte_for_byte(run):
     assert page_of(run) == page_of(run)
+
+
+def test_dfus_show_the_labels_that_they_had_in_earlier_published_months(run):
+    keys = run.table(RunFile.LABELS)["dfu_ck"].tolist()
+    for month, labels in (("2026-08", ["a", "b"]), ("2026-09", ["a", "a"])):
+        name = f"{month}-0123456789-aaaaaaaaaaaa"
+        Ledger(run.runs).append(line(name, published_at=datetime(2026, 11, 1, tzinfo=UTC)))
+        known = {"dfu_ck": keys[:2], "as_of_month": month, "label": labels, "distance": 0.1, "margin": 0.1}
+        write_table(pd.DataFrame(known), run.runs / name / RunFile.LABEL_HISTORY)
+    (content,) = re.findall(r'id="report-data">(.*?)</script>', page_of(run), re.DOTALL)
+    data = json.loads(content)
+    assert (data["earlier_months"], data["earlier_labels"]) == (["2026-08", "2026-09"], ["a", "b"])
+    earlier = {dfu["key"]: dfu["earlier"] for dfu in data["sample"]}
+    assert [earlier[key] for key in keys[:3]] == [[0, 0], [1, 0], [None, None]]
 
 
 def test_no_key_becomes_markup(run):

@@ -80,6 +80,31 @@ def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
     assert restored.changes.updated == 5
 
 
+def test_labels_that_a_publish_or_a_restore_replaced_are_those_kept_with_it(tmp_path):
+    run, restored = (PublishedRun(tmp_path, publication(restored=restored)) for restored in (False, True))
+    for one in (run, restored):
+        with pytest.raises(NotFoundError, match="is not kept"):
+            _ = one.label_changes
+    replaced = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_assignment": ["low", None]})
+    write_table(replaced, tmp_path / RUN / "previous_labels.parquet")
+    why = {"dfu_ck": ["a"], "old_label": ["low"], "new_label": ["high"], "word": ["low volume"]}
+    numbers = {"feature": ["mean_demand"], "threshold": [4.0], "before": [3.0], "after": [5.0]}
+    write_table(pd.DataFrame(why | numbers), tmp_path / RUN / "label_changes.parquet")
+    first, second = run.label_changes.to_dict("records")
+    assert (first["dfu_ck"], first["label_before"], first["word"], first["value"]) == (
+        "a",
+        "low",
+        "low volume",
+        "mean demand",
+    )
+    assert (first["before"], first["after"], first["threshold"]) == (3.0, 5.0, 4.0)
+    assert (second["dfu_ck"], pd.isna(second["label_before"]), pd.isna(second["word"])) == ("b", True, True)
+    write_restore(tmp_path, "this", of=RUN, dfus=1, published_at=DONE)
+    write_table(replaced.iloc[:1], tmp_path / ".restores" / "this" / "previous_labels.parquet")
+    (row,) = restored.label_changes.to_dict("records")
+    assert (row["dfu_ck"], row["label_before"], pd.isna(row["word"])) == ("a", "low", True)
+
+
 def test_label_as_of_a_month_is_null_for_a_dfu_that_had_none(tmp_path):
     run = PublishedRun(tmp_path, publication(restored=False))
     assert run.known_label("a") is None

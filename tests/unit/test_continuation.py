@@ -11,7 +11,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.features.histories import Histories
 from dfu_clustering.features.matrix import time_series_features
 from dfu_clustering.labels.rules import own_patterns, own_tiers, own_values
-from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TIERS
+from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TIERS, Label
 from dfu_clustering.segments.continuation import as_published, continue_published
 from dfu_clustering.segments.first_fit import segment_from_scratch
 from dfu_clustering.segments.published_model import PublishedWords, changed_settings
@@ -42,6 +42,18 @@ PUBLISHED = as_published(MATRIX, FRESH)
 STEADY = np.flatnonzero(MATRIX["cv_demand"].to_numpy() <= 0.3)  # the level kind
 # a column of the space far from what was fitted on, and no value that words are judged by
 DRIFTED = MATRIX.assign(log_recent=1.4)
+
+
+def test_next_label_is_of_the_nearest_other_cluster_in_the_own_tier():
+    centroids, own = FRESH.fitted.clusters.centroids, cluster_of(FRESH)
+    away = np.linalg.norm(FRESH.space[:, None, :] - centroids[None, :, :], axis=2)
+    away[np.arange(len(own)), own] = np.inf
+    known = {label.text for label in FRESH.labels}
+    for row, other in enumerate(away.argmin(axis=1).tolist()):
+        meaning, tier = FRESH.fitted.clusters.meanings[other], label_of(FRESH, row).tier
+        wanted = Label(meaning.pattern, tier, meaning.traits).text
+        assert FRESH.next_label[row] == wanted or wanted not in known
+    assert set(FRESH.next_label.tolist()) <= known
 
 
 def continued(matrix=MATRIX, config=CONFIG, published=PUBLISHED):

@@ -156,6 +156,9 @@ def test_forecast_in_words_says_what_is_known():
         "Repeating last year's months would have missed the last six by 22% of the demand",
         "Trend and season explain 26% of a typical DFU's ups and downs",
     ]
+    assert forecast_words(1.2, None)[0].endswith(
+        "missed the last six by 120% of the demand; a forecast of zero misses 100%"
+    )
     assert forecast_words(None, None) == []
 
 
@@ -398,4 +401,4 @@ def test_segments_are_a_matrix_of_pattern_and_tier_from_high_to_low_volume():
 
 def test_volume_of_less_than_a_unit_a_month_is_said_by_the_year():
     words = profile_words(profile_of(mean_demand=1 / 12, q25_mean_demand=1 / 24, q75_mean_demand=0.25), LABELING)
-    assert words[0] == "1 units a year; half of the DFUs between 0.5 and 3"
+    assert words[0] == "1 unit a year; half of the DFUs between 0.5 and 3"

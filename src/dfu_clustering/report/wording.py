@@ -85,7 +85,10 @@ def forecast_words(naive_wape: float | None, explained_share: float | None) -> l
     """
     words = []
     if naive_wape is not None:
-        words.append(f"Repeating last year's months would have missed the last six by {naive_wape:.0%} of the demand")
+        beyond = "; a forecast of zero misses 100%" if naive_wape > 1 else ""
+        words.append(
+            f"Repeating last year's months would have missed the last six by {naive_wape:.0%} of the demand{beyond}"
+        )
     if explained_share is not None:
         words.append(f"Trend and season explain {explained_share:.0%} of a typical DFU's ups and downs")
     return words
@@ -95,7 +98,7 @@ def _volume(profile: Mapping[str, Any]) -> str:
     middle, low, high = (profile[f"{prefix}mean_demand"] for prefix in ("", "q25_", "q75_"))
     times, period = (_YEAR_MONTHS, "year") if middle < 1 else (1, "month")  # 0.08 units a month say little
     middle, low, high = (short(times * value) for value in (middle, low, high))
-    return f"{middle} units a {period}; half of the DFUs between {low} and {high}"
+    return f"{middle} unit{'' if middle == '1' else 's'} a {period}; half of the DFUs between {low} and {high}"
 
 
 def _rhythm(profile: Mapping[str, Any], labeling: LabelingConfig) -> str:

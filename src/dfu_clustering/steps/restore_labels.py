@@ -16,7 +16,7 @@ from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRun, EarlierRuns
-from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import Step
 from dfu_clustering.runs.overtaken import note_published, require_nothing_new
@@ -104,6 +104,11 @@ def find_restore(runs: Path, publication: Publication) -> RestoreSummary | None:
     """Return what the restore did that a line of the ledger stands for; None where it is not written down."""
     summaries = (read_summary(RestoreSummary, path) for path in (runs / RESTORES).glob(f"*/{RunFile.RESTORE}"))
     return next((one for one in summaries if _is_of(one, publication)), None)
+
+
+def restore_folder(runs: Path, restore: RestoreSummary) -> RunFolder:
+    """Return the folder of a restore; where the runs lie may be called otherwise than where it was done."""
+    return RunFolder(runs / _FOLDER / Path(restore.folder).name)
 
 
 def _is_of(summary: RestoreSummary, publication: Publication) -> bool:
