@@ -8,15 +8,18 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
+    ARRAY,
     Connection,
     Engine,
     Row,
     RowMapping,
     Text,
+    any_,
     cast,
     create_engine,
     event,
     func,
+    literal,
     select,
     text,
 )
@@ -140,11 +143,22 @@ class Database:
         filters: Sequence[Filter],
         sort: Sort,
         work: Callable[[Iterator[Sequence[Row[Any]]]], T],
+        keys: Sequence[str] | None = None,
     ) -> T:
-        """Do some work on fields of all rows that fit all filters, in batches of one moment; one is in memory."""
+        """Do some work on fields of all rows that fit all filters, in batches of one moment; one is in memory.
+
+        Args:
+            names: Of the fields.
+            filters: That rows must fit.
+            sort: Their order.
+            work: Gets the batches.
+            keys: dfu_ck of the only rows that are wanted; None: all.
+        """
         self._require_present([*(one.column for one in filters), sort.column])
         columns = self._columns.by_field
         conditions = [one.condition(columns) for one in filters]
+        if keys is not None:
+            conditions.append(columns["dfu_ck"] == any_(literal(list(keys), ARRAY(Text))))
         wanted = select(*(columns[name] for name in names)).where(*conditions).order_by(*sort.order(columns))
 
         def read(connection: Connection) -> T:

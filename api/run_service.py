@@ -43,8 +43,12 @@ class RunAnswers:
 
     def _answer(self, form: Literal["json", "page"], before: str, after: str) -> Answer:
         old, new = self._found(before), self._found(after)
-        with self._comparing:
-            return self._answers.get((form, _mark(old), _mark(new)), lambda: _made(form, _compared(old, new)))
+
+        def make() -> Answer:
+            with self._comparing:
+                return _made(form, _compared(old, new))
+
+        return self._answers.get((form, _mark(old), _mark(new)), make)
 
     def _found(self, name: str) -> RunToCompare:
         try:

@@ -10,7 +10,7 @@ from prefect.states import Completed
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DataError, WarehouseError
-from dfu_clustering.loads.events import CLUSTERS, CLUSTERS_PUBLISHED
+from dfu_clustering.loads.events import CLUSTERS_PUBLISHED, clusters_resource
 from dfu_clustering.loads.publication import Publication, find_publication, month_to_publish
 from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
 from dfu_clustering.publishing.outcome import PublishSummary
@@ -83,7 +83,7 @@ def say_published(publication: Publication, published: PublishSummary) -> None:
         CLUSTERS_PUBLISHED,
         # a resumed run says the same thing again, not another
         id=uuid5(UUID(runtime.flow_run.id), CLUSTERS_PUBLISHED),
-        resource=CLUSTERS,
+        resource=clusters_resource(publication.kind),
         payload=recording.published_payload(publication, published),
     )
 

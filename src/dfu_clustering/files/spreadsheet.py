@@ -12,7 +12,7 @@ from typing import Any, Final, TextIO
 BYTE_ORDER_MARK: Final = "\ufeff"  # by which Excel knows that a CSV file is UTF-8
 
 # where a cell may begin: a spreadsheet that takes another delimiter than the comma sees one inside of a text, too
-_CELL_START: Final = re.compile(r"^(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\t\r\n])(?=[=+\-@＝＋－＠])")
+_CELL_START: Final = re.compile(r"""^(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\t\r\n])(?=["\s]*[=+\-@＝＋－＠])""")
 _NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.]+")
 _LONGEST_NAME: Final = 150
 

@@ -43,12 +43,17 @@ def sales_loaded_event(month: str, load_id: str, *, event_id: UUID, occurred: da
     }
 
 
+def clusters_resource(kind: str) -> dict[str, str]:
+    """Return the resource of a publish, by whose label a trigger or an alert tells runs from restores and overrides."""
+    return {**CLUSTERS, "dfu.publish": kind}
+
+
 def clusters_published_event(payload: Mapping[str, Any], *, event_id: UUID, occurred: datetime) -> dict[str, object]:
     """Return the event that says what was published, as ``POST /api/events`` takes it in a JSON list."""
     return {
         "id": str(event_id),
         "occurred": occurred.astimezone(UTC).isoformat(),
         "event": CLUSTERS_PUBLISHED,
-        "resource": dict(CLUSTERS),
+        "resource": clusters_resource(payload["kind"]),
         "payload": dict(payload),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import AwareDatetime
 
@@ -48,6 +48,11 @@ class Publication(Summary):
     began: AwareDatetime | None = None
     overrides: tuple[str, ...] = ()
     labels_at: AwareDatetime | None = None
+
+    @property
+    def kind(self) -> Literal["run", "restore", "overrides"]:
+        """Return what it brought: labels of a run, of an earlier one again, or other overrides on the same labels."""
+        return "overrides" if self.same_labels else "restore" if self.restored else "run"
 
     @property
     def same_labels(self) -> bool:

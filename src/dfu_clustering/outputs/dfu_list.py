@@ -28,7 +28,7 @@ def dfu_list(files: RunFolder, *, changed: bool = False) -> pd.DataFrame:
     Raises:
         DataError: The run has no labels, or, with changed, does not know those before.
     """
-    facts = dfu_facts(files)
+    facts = _with_overrides(dfu_facts(files), files)
     if changed:
         changes = label_changes(files)
         of_changed = facts.drop(columns="dfu_ck").reindex(places_of(changes["dfu_ck"], facts["dfu_ck"]))
@@ -41,6 +41,17 @@ def dfu_list(files: RunFolder, *, changed: bool = False) -> pd.DataFrame:
     attributes = matrix[[name for name in matrix.columns if name not in _FEATURES and name not in facts.columns]]
     of_each = attributes.reindex(places_of(facts["dfu_ck"], matrix["dfu_ck"])).reset_index(drop=True)
     return facts.join(of_each)
+
+
+def _with_overrides(facts: pd.DataFrame, files: RunFolder) -> pd.DataFrame:
+    """Return the facts with the labels that people have set, and the machine's label beside each."""
+    label, overridden = facts["label"].to_numpy(dtype=object, copy=True), files.find_table(RunFile.OVERRIDES)
+    if overridden is not None and len(overridden):
+        place = places_of(overridden["dfu_ck"], facts["dfu_ck"])
+        label[place[place >= 0]] = overridden["label"].to_numpy(dtype=object)[place >= 0]
+    both = facts.rename(columns={"label": "machine_label"})
+    both.insert(1, "label", label)
+    return both
 
 
 def fitting(table: pd.DataFrame, filters: Sequence[tuple[str, str]]) -> pd.DataFrame:

@@ -191,7 +191,11 @@ class _Finished:
     def get(self, step: Step[Any], nothing: S) -> S:
         """Return the part that is wanted of what a step left; ``nothing`` where it has not finished."""
         entry = self.steps.get(step.name)
-        return parse_summary(type(nothing), entry.summary, self.path) if entry else nothing
+        try:
+            return parse_summary(type(nothing), entry.summary, self.path) if entry else nothing
+        except DataError as error:  # of another version: the rest of the run is known all the same
+            logger.warning("what %s left in %s is not known: %s", step.name, self.path, error.found)
+            return nothing
 
     @property
     def recorded_at(self) -> datetime:

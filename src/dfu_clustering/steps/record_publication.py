@@ -29,6 +29,7 @@ def published_payload(publication: Publication, published: PublishSummary) -> di
             include={"as_of_month", "load_id", "run", "config_digest", "labels", "restored", "overrides"}
         ),
         **published.model_dump(include={"transitions", "updated", "cleared", "unchanged"}),
+        "kind": publication.kind,
         "changed_labels": published.changed_labels(),
         "label_set_digest": label_set_digest(publication.labels),
     }

@@ -108,7 +108,7 @@ def find_restore(runs: Path, publication: Publication) -> RestoreSummary | None:
 
 def restore_folder(runs: Path, restore: RestoreSummary) -> RunFolder:
     """Return the folder of a restore; where the runs lie may be called otherwise than where it was done."""
-    return RunFolder(runs / _FOLDER / Path(restore.folder).name)
+    return RunFolder(runs / RESTORES / Path(restore.folder).name)
 
 
 def _is_of(summary: RestoreSummary, publication: Publication) -> bool:
