@@ -47,7 +47,7 @@ def publish_run(
     """Publish the labels of a run; DFUs that left dim_dfu or came since its features were read are reported.
 
     It is done once a run; what a dry run has only compared can be published after all, and is reported and recorded
-    anew then.
+    once more then.
 
     Args:
         run: Its labels are written, and its sales state is read.
