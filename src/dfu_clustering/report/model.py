@@ -1,23 +1,20 @@
 """What one report says: one frozen tree of values that are ready to be shown.
 
-Texts are plain: the page escapes them. What charts draw is apart (``Charts``), because it goes into the page as JSON.
+Texts are plain: the page escapes them. What charts draw is apart (``charts``), because it goes into the page as JSON.
 """
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dfu_clustering.publishing.outcome import Transition
+from dfu_clustering.report.charts import Charts, Part
 from dfu_clustering.report.worth import Worth
 
 Status = Literal["published", "dry_run", "not_published"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Fact(_Part):
+class Fact(Part):
     """A number with its name; ``hint`` says what it means where the name does not."""
 
     name: str
@@ -25,7 +22,7 @@ class Fact(_Part):
     hint: str = ""
 
 
-class Segment(_Part):
+class Segment(Part):
     """One segment as its card shows it.
 
     Attributes:
@@ -54,7 +51,7 @@ class Segment(_Part):
     lost: int | None
 
 
-class TierCell(_Part):
+class TierCell(Part):
     """The segments of one pattern and tier: DFUs and shares (0-1) of the clustered DFUs and of their volume."""
 
     dfus: int
@@ -63,14 +60,14 @@ class TierCell(_Part):
     numbers: list[int]
 
 
-class PatternRow(_Part):
+class PatternRow(Part):
     """A pattern, with its traits, and its cells from high to low volume; None where there is no such segment."""
 
     title: str
     cells: list[TierCell | None]
 
 
-class HeatCell(_Part):
+class HeatCell(Part):
     """A median and how unusual it is: -1 (far below the usual) to 1 (far above), None where it says nothing."""
 
     text: str
@@ -78,14 +75,14 @@ class HeatCell(_Part):
     unusual: float | None
 
 
-class HeatRow(_Part):
+class HeatRow(Part):
     """A segment's row of the heat map, in the order of the headings."""
 
     number: int
     cells: list[HeatCell]
 
 
-class HeatMap(_Part):
+class HeatMap(Part):
     """Medians of the segments, coloured by their distance from those of all DFUs.
 
     Attributes:
@@ -99,7 +96,7 @@ class HeatMap(_Part):
     rows: list[HeatRow]
 
 
-class ChangedDfu(_Part):
+class ChangedDfu(Part):
     """A DFU that changed its label, the word that ended or took over, and how the value behind it changed."""
 
     dfu_ck: str
@@ -112,7 +109,7 @@ class ChangedDfu(_Part):
     threshold: str
 
 
-class Changes(_Part):
+class Changes(Part):
     """What a publish changes against the labels that were in dim_dfu before.
 
     Attributes:
@@ -140,7 +137,7 @@ class Changes(_Part):
     moved_dfus_total: int
 
 
-class Finding(_Part):
+class Finding(Part):
     """An expectation that failed."""
 
     suite: str
@@ -151,7 +148,7 @@ class Finding(_Part):
     keys: str
 
 
-class SuiteResult(_Part):
+class SuiteResult(Part):
     """How a suite of expectations turned out."""
 
     suite: str
@@ -162,7 +159,7 @@ class SuiteResult(_Part):
     override_reason: str | None
 
 
-class Exclusion(_Part):
+class Exclusion(Part):
     """Why DFUs have no label, and how many."""
 
     reason: str
@@ -170,7 +167,7 @@ class Exclusion(_Part):
     dfus: int
 
 
-class DataQuality(_Part):
+class DataQuality(Part):
     """What the gates found, which DFUs were left out, and what was odd about the sales."""
 
     suites: list[SuiteResult]
@@ -179,14 +176,14 @@ class DataQuality(_Part):
     sales: list[Fact]
 
 
-class Parameters(_Part):
+class Parameters(Part):
     """Settings of one part of the configuration."""
 
     heading: str
     facts: list[Fact]
 
 
-class KChoice(_Part):
+class KChoice(Part):
     """How the number of clusters came about, in words; the curves are with the charts."""
 
     selected: int
@@ -196,7 +193,7 @@ class KChoice(_Part):
     notes: list[str]
 
 
-class Headline(_Part):
+class Headline(Part):
     """The numbers that come first."""
 
     n_dfus: int
@@ -210,112 +207,7 @@ class Headline(_Part):
     warned_expectations: int
 
 
-class Mark(_Part):
-    """How a segment is distinguished: number, name, colour in light and dark, and a shape where colours repeat."""
-
-    id: int
-    label: str
-    title: str
-    light: str
-    dark: str
-    shape: str
-
-
-class Band(_Part):
-    """Quartiles and mean of demand by month, each DFU divided by its own mean; None where few have begun.
-
-    Attributes:
-        selling: Share (0-1) of the DFUs that sell in a month; None: most sell in most months, so the quartiles say it.
-        sizes: Quartiles of what a DFU sells in a month in which it sells, units; None as above, or nobody sells.
-    """
-
-    low: list[float | None]
-    mid: list[float | None]
-    high: list[float | None]
-    mean: list[float | None]
-    dfus: int
-    selling: list[float | None] | None = None
-    sizes: tuple[float, float, float] | None = None
-
-
-class SampledDfu(_Part):
-    """A DFU that the page can show by itself.
-
-    Attributes:
-        key: Its dfu_ck.
-        segment: Number of its segment.
-        mean: Mean demand a month.
-        abc: A, B or C by its share of all volume; empty where that is not known.
-        reason: Why it is called so, with its own values.
-        own: The words that are true of it by itself; empty where they are not known.
-        near: To which other segment it is near, and what that one asks; empty where to none.
-        earlier: Places in ``earlier_labels`` of its labels by month; None where it had none.
-        at: Its place on the map, where it is on it.
-        demand: By month, None before the first sale; empty where the demand is not at hand.
-    """
-
-    key: str
-    segment: int
-    mean: float
-    abc: str
-    reason: str
-    own: str = ""
-    near: str = ""
-    earlier: list[int | None] = []
-    at: tuple[float, float] | None
-    demand: list[float | None]
-
-
-class KPoint(_Part):
-    """What was measured at one K."""
-
-    k: int
-    wcss: float
-    silhouette: float
-    gap: float
-    gap_low: float
-    gap_high: float
-    smallest_share: float
-    feasible: bool
-
-
-class KCurves(_Part):
-    """The curves behind the number of clusters."""
-
-    points: list[KPoint]
-    nominations: dict[str, int]
-    selected: int
-    least_share: float
-
-
-class Charts(_Part):
-    """What the page draws, as JSON in it.
-
-    Attributes:
-        months: Of bands and demand, ``2026-10``.
-        window_months: Newest months, which were clustered.
-        bands: By segment.
-        typical: Positions in ``sample`` of the DFUs nearest to each segment's centre.
-        earlier_months: Months before this one that were published.
-        earlier_labels: The labels that DFUs had in them.
-        borderline: Positions of those nearest to another segment, or farthest from their own centre.
-    """
-
-    marks: list[Mark]
-    months: list[str]
-    window_months: int
-    bands: list[Band]
-    sample: list[SampledDfu]
-    typical: list[list[int]]
-    borderline: list[list[int]]
-    earlier_months: list[str]
-    earlier_labels: list[str]
-    map_shares: tuple[float, float] | None
-    k_curves: KCurves
-    flows: list[Transition]
-
-
-class Report(_Part):
+class Report(Part):
     """Everything that the page of a run says.
 
     Attributes:

@@ -6,8 +6,9 @@ from typing import Any
 
 from dfu_clustering.clusters.k_selection import KStatistics
 from dfu_clustering.config.clustering import HistorySettings, KSelectionSettings, SpaceSettings
+from dfu_clustering.report.charts import KCurves, KPoint
 from dfu_clustering.report.inputs import RunArtifacts
-from dfu_clustering.report.model import Fact, KChoice, KCurves, KPoint, Parameters
+from dfu_clustering.report.model import Fact, KChoice, Parameters
 
 _CRITERIA = {
     "elbow": ("Elbow", "where the curve of the spread within clusters bends"),
