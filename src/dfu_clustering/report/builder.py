@@ -5,9 +5,9 @@ import pandas as pd
 
 from dfu_clustering.arrays import Floats, Integers
 from dfu_clustering.report.changes import changes
+from dfu_clustering.report.charts import Band, Charts, SampledDfu
 from dfu_clustering.report.data_quality import data_quality
 from dfu_clustering.report.demand_bands import jsonable, quartile_band, rounded, since_first_sale
-from dfu_clustering.report.drawn import Band, Charts, SampledDfu
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Changes, DataQuality, Headline, Report, Status
 from dfu_clustering.report.one_dfu import own_words, why_borderline

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dfu_clustering.arrays import Flags, Floats
-from dfu_clustering.report.drawn import Band
+from dfu_clustering.report.charts import Band
 
 _LEAST_SHARE_BEGUN = 0.25  # of the DFUs: below it a month shows too few
 _DECIMALS = 3

@@ -1,6 +1,6 @@
 """What one report says: one frozen tree of values that are ready to be shown.
 
-Texts are plain: the page escapes them. What charts draw is apart (``Charts``), because it goes into the page as JSON.
+Texts are plain: the page escapes them. What charts draw is apart (``charts``), because it goes into the page as JSON.
 """
 
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from dfu_clustering.publishing.outcome import Transition
-from dfu_clustering.report.drawn import Charts, Part
+from dfu_clustering.report.charts import Charts, Part
 from dfu_clustering.report.overrides import Overridden
 from dfu_clustering.report.worth import Worth
 

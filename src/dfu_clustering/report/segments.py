@@ -18,7 +18,7 @@ from dfu_clustering.figures.profile_table import (
 )
 from dfu_clustering.labels.vocabulary import TIERS
 from dfu_clustering.publishing.outcome import Transition
-from dfu_clustering.report.drawn import Mark
+from dfu_clustering.report.charts import Mark
 from dfu_clustering.report.inputs import RunArtifacts
 from dfu_clustering.report.model import Fact, HeatCell, HeatMap, HeatRow, PatternRow, Segment, TierCell
 from dfu_clustering.report.wording import forecast_words, label_title, pattern_title, profile_words, reason_lines

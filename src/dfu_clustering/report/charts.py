@@ -6,7 +6,7 @@ from dfu_clustering.publishing.outcome import Transition
 
 
 class Part(BaseModel):
-    """A part of a report."""
+    """A part of what a report says, frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
