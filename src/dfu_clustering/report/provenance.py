@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dfu_clustering.clusters.k_selection import KStatistics
+from dfu_clustering.clusters.nominations import KStatistics
 from dfu_clustering.config.clustering import HistorySettings, KSelectionSettings, SpaceSettings
 from dfu_clustering.report.charts import KCurves, KPoint
 from dfu_clustering.report.inputs import RunArtifacts
