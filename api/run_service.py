@@ -2,19 +2,20 @@
 
 import threading
 from collections.abc import Hashable
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from api.problem_details import InvalidParameterError, NotFoundError
 from api.response_cache import PAGE_HEADERS, Answer, Answers
 from api.schemas import RunComparison, Runs
 from api.settings import ApiSettings
-from dfu_clustering.comparison.comparison import IncomparableError
 from dfu_clustering.comparison.model import Comparison
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.history.known_runs import KnownRuns, UnknownRunError
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.known_run import RunKind
-from dfu_clustering.steps.compare_runs import RunToCompare, compare_runs
+
+if TYPE_CHECKING:
+    from dfu_clustering.steps.compare_runs import RunToCompare
 
 _MARKED: Final = (RunFile.LABELS, RunFile.METADATA, RunFile.PROFILES, RunFile.MODEL)
 
@@ -50,16 +51,21 @@ class RunAnswers:
 
         return self._answers.get((form, _mark(old), _mark(new)), make)
 
-    def _found(self, name: str) -> RunToCompare:
+    def _found(self, name: str) -> "RunToCompare":
         try:
             known = self._known.find(name)
         except UnknownRunError as error:
             newest = ", ".join(map(str, error.keys))
             raise NotFoundError(f"There is no run {name!r}; the newest are: {newest or 'none'}.") from error
+        from dfu_clustering.steps.compare_runs import RunToCompare  # late: a service starts without what compares
+
         return RunToCompare(self._known.files(known), known)
 
 
-def _compared(before: RunToCompare, after: RunToCompare) -> Comparison:
+def _compared(before: "RunToCompare", after: "RunToCompare") -> Comparison:
+    from dfu_clustering.comparison.comparison import IncomparableError
+    from dfu_clustering.steps.compare_runs import compare_runs
+
     try:
         return compare_runs(before, after, load_config())
     except IncomparableError as error:
@@ -74,7 +80,7 @@ def _made(form: Literal["json", "page"], found: Comparison) -> Answer:
     return Answer(render_comparison(found).encode(), "text/html", PAGE_HEADERS)
 
 
-def _mark(run: RunToCompare) -> Hashable:
+def _mark(run: "RunToCompare") -> Hashable:
     """Return what shows that an answer still holds: the run, whether it stands, and when its files were written."""
     written = tuple(path.stat().st_mtime_ns if (path := run.files.find(file)) else 0 for file in _MARKED)
     return run.known, written

@@ -36,7 +36,6 @@ from api.tables import NAMES, DfuRow
 from dfu_clustering.errors import DataError
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.overrides.register import Overrides
-from dfu_clustering.report.page import with_lists
 from dfu_clustering.runs.folder import PICTURES, RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import newest_publication
@@ -176,6 +175,8 @@ class Segments:
         key = (path.parent.name, found.st_mtime_ns, found.st_size, with_lists_of_it)  # a report can be made again
 
         def read() -> Answer:
+            from dfu_clustering.report.page import with_lists  # late: what draws takes a second to import
+
             page = path.read_bytes()
             return Answer(with_lists(page, self._lists_at) if with_lists_of_it else page, "text/html", PAGE_HEADERS)
 

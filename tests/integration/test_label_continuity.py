@@ -241,8 +241,8 @@ def test_nobody_is_asked_where_no_label_would_change(continued):
     assert (again.published.updated, again.published.cleared) == (0, 0)
     assert labels_in(warehouse) == labels
     assert not again.published.dry_run
-    answer = read_json(Path(again.run_folder) / RunFile.MANIFEST)["steps"]["require_approval"]["summary"]
-    assert (answer["publish"], answer["reason"]) == (True, "no label would change")
+    # labels may change until a retry: then it asks
+    assert "require_approval" not in read_json(Path(again.run_folder) / RunFile.MANIFEST)["steps"]
 
 
 @pytest.mark.slow

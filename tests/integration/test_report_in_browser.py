@@ -23,7 +23,7 @@ PHONE = {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
-    run = make_run(tmp_path_factory.mktemp("report"), n_dfus=150)
+    run = make_run(tmp_path_factory.mktemp("report"), n_dfus=200)  # so many that some are near another segment
     told = stability_of(churn_share=0.05, ari=0.9, refit=False, refit_reason="fits")
     write_summary(told, run.path(RunFile.STABILITY))
     names = ["dfu_ck", "old_label", "new_label", "word", "feature", "before", "after"]

@@ -82,8 +82,8 @@ def test_changes_after_a_restore_are_those_of_putting_the_labels_back(tmp_path):
 
 def test_labels_that_a_publish_or_a_restore_replaced_are_those_kept_with_it(tmp_path):
     run, restored = (PublishedRun(tmp_path, publication(restored=restored)) for restored in (False, True))
-    for one in (run, restored):
-        with pytest.raises(NotFoundError, match="is not kept"):
+    for one, message in ((run, "is not kept"), (restored, "the restore of .* is not known")):
+        with pytest.raises(NotFoundError, match=message):
             _ = one.label_changes
     replaced = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_assignment": ["low", None]})
     write_table(replaced, tmp_path / RUN / "previous_labels.parquet")

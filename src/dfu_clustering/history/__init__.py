@@ -6,7 +6,24 @@
 docs/history.md is the page for forecasters.
 """
 
-from dfu_clustering.history.loading import agreement, changed_segments, load, months, segment_set
-from dfu_clustering.history.training_table import training_table
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from dfu_clustering.history.loading import agreement, changed_segments, load, months, segment_set
+    from dfu_clustering.history.training_table import training_table
 
 __all__ = ["agreement", "changed_segments", "load", "months", "segment_set", "training_table"]
+
+# when it is first asked for: who only wants to know which months there are loads nothing that clusters
+_MODULES: Final = {
+    "loading": ("agreement", "changed_segments", "load", "months", "segment_set"),
+    "training_table": ("training_table",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

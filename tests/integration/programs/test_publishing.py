@@ -141,6 +141,8 @@ def test_overrides_of_the_flow_are_on_top_of_the_program_s_labels_too(program, w
         dfu_cks=(keys[0], "no longer there"),
     )
     Overrides(tmp_path / "var" / "runs").append(override)
+    # the labels say no month, so it is that of what was published last
+    Ledger(tmp_path / "var" / "runs").append(line("2026-10-c0ffee-abc", published_at=override.entered_at))
     pd.DataFrame({"dfu_ck": keys[:3], "cluster_id": 0, "cluster_label": "low_volume"}).to_csv("labels.csv", index=False)
     code, out, error = program(UPDATE, "--input", "labels.csv", "--skip-validation")
     assert code == 0, error
