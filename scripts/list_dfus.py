@@ -6,6 +6,7 @@ from pathlib import Path
 from dfu_clustering.files.spreadsheet import list_name
 from dfu_clustering.outputs.dfu_list import dfu_list, fitting, write_list
 from dfu_clustering.runs.folder import RunFolder
+from dfu_clustering.runs.run import var_folder
 from dfu_clustering.standalone.program import run_program
 from scripts.program import parser
 
@@ -14,7 +15,11 @@ def main() -> None:
     """Parse the arguments and write the file."""
     arguments = parser(__doc__ or "")
     arguments.add_argument(
-        "--run", type=Path, metavar="FOLDER", default=Path("data/clustering"), help="folder of a run or of its files"
+        "--run",
+        type=_folder,
+        metavar="FOLDER",
+        default=Path("data/clustering"),
+        help="folder of a run or of its files, or its name among the runs of DFU_CLUSTERING_VAR",
     )
     arguments.add_argument("--label", help="only the DFUs with this label; None: all")
     arguments.add_argument("--changed", action="store_true", help="only DFUs whose label the run changed, with why")
@@ -35,6 +40,10 @@ def main() -> None:
     output = options.output or Path(list_name(_kind(options), table["as_of_month"].iloc[0] if len(table) else None))
     write_list(listed, output)
     print(f"{output}: {len(listed)} of {len(table)} DFUs")
+
+
+def _folder(text: str) -> Path:
+    return Path(text) if Path(text).is_dir() else var_folder() / "runs" / text
 
 
 def _filter(text: str) -> tuple[str, str]:

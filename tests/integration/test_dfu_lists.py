@@ -76,3 +76,17 @@ def test_a_list_of_changes_says_what_changed_each_label(program, listed_run, tmp
     assert (first["dfu_ck"], second["dfu_ck"]) == tuple(keys)
     assert first["label"]
     assert first["reason"]
+
+
+def test_a_list_says_beside_a_label_set_by_hand_what_the_machine_s_is(program, listed_run, tmp_path, monkeypatch):
+    known = listed_run.table(RunFile.LABELS)
+    key, machine = known[["dfu_ck", "cluster_label"]].iloc[0]
+    facts = {"override": "0123", "owner": "Ada", "reason": "a new customer", "until_month": "2027-03"}
+    row = {"dfu_ck": key, "machine_label": machine, "label": "inactive", **facts}
+    write_table(pd.DataFrame([row]), listed_run.path(RunFile.OVERRIDES))
+    monkeypatch.setenv("DFU_CLUSTERING_VAR", str(listed_run.runs.parent))
+    (listed_run.runs.parent / "runs").symlink_to(listed_run.runs)
+    code, _, error = program("list_dfus", "--run", listed_run.name, "--label", "inactive", "--output", "by-hand.csv")
+    assert code == 0, error
+    (found,) = listed(tmp_path / "by-hand.csv")
+    assert (found["dfu_ck"], found["label"], found["machine_label"]) == (key, "inactive", machine)

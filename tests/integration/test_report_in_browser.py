@@ -249,4 +249,4 @@ def test_page_from_a_file_shows_the_command_that_makes_a_list(visit, run):
     page = visit().page
     assert page.locator(".list:visible").count() == 0
     command = page.locator("#segments > .command code").text_content()
-    assert command == f"python scripts/list_dfus.py --run var/runs/{run.name}"
+    assert command == f"python scripts/list_dfus.py --run {run.name}"

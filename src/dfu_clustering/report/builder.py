@@ -37,7 +37,7 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
         as_of_month=as_of_month,
         status=_status(artifacts),
         run_name=artifacts.run_name,
-        folder=f"var/runs/{artifacts.run_name}" if artifacts.run_name else "FOLDER",
+        folder=artifacts.run_name or "FOLDER",
         dfu_table=artifacts.dfu_table,
         headline=_headline(artifacts, quality),
         segments=segment_cards(artifacts, changed.flows if changed else None),
