@@ -32,7 +32,7 @@ def test_each_month_is_forecast_by_the_month_a_year_before():
 
 
 def test_months_before_the_first_sale_are_forecast_by_the_mean_since():
-    # first sale in the third month: the first two of the six repeat the mean of the ten months up to then, the others a year ago
+    # first sale in the third month: the first two of the six repeat the mean of the ten months up to then
     months = [0, 0, 2, 4, 4, 4, 4, 4, 4, 4, *[3, 5], *[4, 4, 2, 5, 4, 3]]
     mean = (2 + 4 * 7 + 3 + 5) / 10
     assert errors_of(*months) == pytest.approx((abs(4 - mean) * 2 + 0 + 1 + 0 + 1, 22))

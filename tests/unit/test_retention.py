@@ -27,7 +27,7 @@ def runs(tmp_path):
         Ledger(runs).append(publication(name, f"{2026 - months_old // 12}-11"))
     for number in range(8):
         folder(runs, 100 + number, months_old=number, dry_run=True)
-    for parent in (".restores", ".from-mlflow"):
+    for parent in (".restores", ".overrides", ".from-mlflow"):
         for number, months_old in enumerate((40, 30, 1)):
             aged(runs / parent / f"{parent[1:]}-{number}", months_old)
     aged(runs.parent / "history" / "counted", 40)
@@ -57,9 +57,16 @@ def aged(path, months_old):
     return path
 
 
-def publication(name, month):
+def publication(name, month, warehouse=None):
     return Publication(
-        as_of_month=month, load_id=None, fingerprint="f", config_digest="d", run=name, labels={}, published_at=NOW
+        as_of_month=month,
+        load_id=None,
+        fingerprint="f",
+        config_digest="d",
+        run=name,
+        labels={},
+        published_at=NOW,
+        warehouse=warehouse,
     )
 
 
@@ -72,7 +79,11 @@ def test_old_folders_are_removed_and_the_newest_published_and_counted_stay(runs)
     dry_runs = {name_of(100 + number) for number in range(3, 8)}
     published = {name_of(number) for number in range(3)}  # the last two lines of the ledger stay
     downloads = {".from-mlflow/from-mlflow-0", ".from-mlflow/from-mlflow-1"}
-    assert gone == dry_runs | published | downloads | {".restores/restores-0", "history/replaced"}
+    assert gone == dry_runs | published | downloads | {
+        ".restores/restores-0",
+        ".overrides/overrides-0",
+        "history/replaced",
+    }
     assert all(not (runs / name).exists() for name in gone if not name.startswith("history"))
     assert (runs / name_of(4)).exists()
     assert (runs.parent / "history" / "counted").exists()
@@ -117,3 +128,12 @@ def test_where_the_ledger_cannot_be_read_nothing_is_removed(runs):
 def test_a_run_under_way_is_young_and_stays(runs):
     name = folder(runs, 200, months_old=0, dry_run=False)
     assert name not in removed(runs)
+
+
+def test_what_is_published_to_another_warehouse_stays_although_others_are_newer(runs):
+    old = folder(runs, 9, months_old=50, dry_run=False)
+    lines = [publication(old, "2022-09", "other"), *Ledger(runs).publications()]
+    Ledger(runs).path.unlink()
+    for line in lines:
+        Ledger(runs).append(line)
+    assert old not in removed(runs)

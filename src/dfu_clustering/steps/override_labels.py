@@ -32,7 +32,7 @@ from dfu_clustering.warehouse.chosen_dfus import dfus_of_filter, dfus_of_keys
 
 logger = logging.getLogger(__name__)
 
-_FOLDER: Final = ".overrides"  # in the runs' folder; the publish of an override is no run
+OVERRIDES: Final = ".overrides"  # in the runs' folder; the publish of an override is no run
 _TRIES: Final = 5
 
 K = TypeVar("K", bound=Summary)
@@ -81,7 +81,7 @@ class Wanted:
 
 def open_override(runs: Path, override_id: str) -> Run:
     """Return the folder of an override, where its steps and the labels before it are kept."""
-    return Run(runs / _FOLDER / f"override-{override_id}")
+    return Run(runs / OVERRIDES / f"override-{override_id}")
 
 
 def enter_override(folder: Run, engine: Engine, wanted: Wanted, *, dry_run: bool = False) -> Override:

@@ -19,6 +19,7 @@ from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.archive import FETCHED
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import publications_to_continue
+from dfu_clustering.steps.override_labels import OVERRIDES
 from dfu_clustering.steps.restore_labels import RESTORES
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 _DAYS_OF_A_MONTH: Final = 30.44
 _DRAFT: Final = ".removing-"  # what a removal that was cut off leaves; no reader takes it for a run
 
-Kind = Literal["published", "not_published", "restore", "backfill", "from_mlflow"]
+Kind = Literal["published", "not_published", "restore", "override", "backfill", "from_mlflow"]
 
 
 class RemovedFolder(Summary):
@@ -77,7 +78,7 @@ def remove_old_runs(runs: Path, config: RetentionConfig, now: datetime, *, dry_r
     if not dry_run:
         for folder, _ in expired:
             _remove(folder)
-        _remove_drafts(runs, runs / RESTORES, runs / FETCHED, history_folder(runs.parent))
+        _remove_drafts(runs, runs / RESTORES, runs / OVERRIDES, runs / FETCHED, history_folder(runs.parent))
     summary = RemovalSummary(removed=[found for _, found in expired], dry_run=dry_run)
     logger.info("retention %s", summary)
     return summary
@@ -87,6 +88,7 @@ def _expired(runs: Path, config: RetentionConfig, now: datetime) -> Iterator[tup
     limits: dict[Kind, int | None] = {
         "published": config.published_months,
         "restore": config.published_months,
+        "override": config.published_months,
         "not_published": config.other_months,
         "backfill": config.other_months,
         "from_mlflow": config.other_months,
@@ -111,8 +113,10 @@ def _candidates(runs: Path, newest_kept: int) -> Iterator[tuple[Kind, Path]]:
         if one.run not in kept:
             yield ("published" if one.kind == "published" else "not_published"), runs / one.run
     yield from (("from_mlflow", folder) for folder in _folders(runs / FETCHED) if folder.name not in kept)
-    restores = sorted(_folders(runs / RESTORES), key=lambda path: path.stat().st_mtime)
-    yield from (("restore", folder) for folder in restores[:-newest_kept])
+    beside: tuple[tuple[Kind, str], ...] = (("restore", RESTORES), ("override", OVERRIDES))
+    for kind, parent in beside:
+        oldest_first = sorted(_folders(runs / parent), key=lambda path: path.stat().st_mtime)
+        yield from ((kind, folder) for folder in oldest_first[:-newest_kept])
     yield from (("backfill", folder) for folder in _uncounted_backfills(runs.parent))
 
 
@@ -123,12 +127,16 @@ def _uncounted_backfills(var: Path) -> list[Path]:
 
 
 def _needed(lines: list[Publication], newest_kept: int) -> set[str]:
-    """Return the runs that are published, and those that the next run or a rerun of the newest month continues."""
-    if not lines:
-        return set()
-    newest_month = max(line.as_of_month for line in lines)
-    continued = publications_to_continue(lines, newest_month)
-    return {line.run for line in (*lines[-newest_kept:], *continued)}
+    """Return the runs that are published, and those that the next run or a rerun of the newest month continues.
+
+    Each warehouse that is published to has its own; lines of earlier versions name none.
+    """
+    needed = {line.run for line in lines[-newest_kept:]}
+    for warehouse in {line.warehouse for line in lines}:
+        of_one = [line for line in lines if line.warehouse == warehouse]
+        continued = publications_to_continue(of_one, max(line.as_of_month for line in of_one))
+        needed |= {line.run for line in (of_one[-1], *continued)}
+    return needed
 
 
 def _folders(parent: Path) -> list[Path]:
