@@ -1,8 +1,13 @@
 """A form of the Prefect UI as a person fills it in: of a deployment's run, or of the answer to a run that waits."""
 
 import re
+from contextlib import suppress
 
 from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
+_PRESSES = 4
+_GONE_MS = 15_000
 
 
 class PrefectForm:
@@ -42,5 +47,11 @@ class PrefectForm:
             switch.click()
 
     def submit(self) -> None:
-        """Press the button."""
-        self.page.get_by_role("button", name="Submit").last.click()
+        """Press the button until the form is gone: a press while the page still fills the form in does nothing."""
+        button = self.page.get_by_role("button", name="Submit").last
+        for _ in range(_PRESSES):
+            button.click()
+            with suppress(PlaywrightTimeoutError):
+                button.wait_for(state="hidden", timeout=_GONE_MS)
+                return
+        raise AssertionError(f"the form stays: {self.page.inner_text('body')[-500:]}")
