@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,10 @@ def _cpu_s(server: EmbeddedServer) -> float:
     """Return seconds of the CPU that this program, those that it waited for, and PostgreSQL have used so far."""
     postmaster = psutil.Process(int((server.folder / "postmaster.pid").read_text().split()[0]))
     ended = postmaster.cpu_times()
-    running = [process.cpu_times() for process in postmaster.children()]
+    running = []
+    for process in postmaster.children():
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile: its seconds are the postmaster's next time
+            running.append(process.cpu_times())
     postgres = ended.children_user + ended.children_system + sum(times.user + times.system for times in running)
     return postgres + sum(os.times()[:4])
 
