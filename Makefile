@@ -113,7 +113,7 @@ backfill: $(INSTALLED)  ## labels and features as of the last MONTHS_BACK=12 mon
 
 .PHONY: prefect-ui mlflow-ui demo-stop
 prefect-ui: $(INSTALLED) | prefect-home  ## the runs of the demo in the Prefect UI, http://127.0.0.1:4200 (PORT=4200)
-	$(BIN)/prefect server start --port $(or $(PORT),4200)
+	PREFECT_SERVER_UI_API_URL=http://127.0.0.1:$(or $(PORT),4200)/api $(BIN)/prefect server start --port $(or $(PORT),4200)
 mlflow-ui: $(INSTALLED)  ## the runs of the demo in MLflow, http://127.0.0.1:5000 (PORT=5000)
 	$(BIN)/mlflow ui --port $(or $(PORT),5000) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$${DFU_CLUSTERING_VAR:-$(CURDIR)/var}/mlflow/mlflow.db}"
 demo-stop: $(INSTALLED)  ## stop the demo's PostgreSQL; its data are kept

@@ -1,14 +1,19 @@
 """The end of a run: its labels are published or only compared, then reported and recorded."""
 
+import logging
+
 from prefect.client.schemas.objects import State
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.overtaken import OvertakenError
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import RunSummary
 from flows import approval
 from tasks import clustering, loads
 from tasks.support.artifacts import show_run
+
+logger = logging.getLogger("dfu_clustering.publishing")  # whose lines a flow run shows
 
 
 def publish_and_report(
@@ -26,7 +31,17 @@ def publish_and_report(
     # labels are already published: a page that cannot be made is a failed task and a warning, not a failed run
     clustering.build_report(config, run, return_state=True)
     summary = clustering.record_run(config, run)
+    _say_what_next(run, summary)
     show_run(summary, config.warehouse.tables.dfu)
     # tidying that fails is a failed task and a warning, as above
     clustering.remove_old(config, run, return_state=True)
     return summary
+
+
+def _say_what_next(run: Run, summary: RunSummary) -> None:
+    """Log the name of the run and what came of it, and after a dry run what can be done with it."""
+    published = summary.published
+    counts = f"updated={published.updated} cleared={published.cleared} unchanged={published.unchanged}"
+    logger.info("run=%s dry_run=%s %s report=%s", run.name, published.dry_run, counts, run.path(RunFile.REPORT))
+    if published.dry_run:
+        logger.info("compare: scripts/compare_runs.py published %s; publish it as it is: promote-run", run.name)

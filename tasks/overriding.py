@@ -1,5 +1,6 @@
 """Overrides as tasks; one that was cut off is resumed after its last finished step."""
 
+import logging
 from pathlib import Path
 
 from prefect import task
@@ -11,6 +12,8 @@ from dfu_clustering.steps import override_labels as overriding
 from tasks.loads import say_published
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY
+
+logger = logging.getLogger("dfu_clustering.overriding")  # whose lines a flow run shows
 
 _HOUR_S = 3600
 _TIMEOUT_S = 600
@@ -38,6 +41,9 @@ def publish_overrides(
     """Put the overrides of now on top of the published labels, and announce it to those who wait for new ones."""
     engine = warehouse_engine(config.warehouse)
     summary = overriding.publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)
+    if summary.published:
+        done, one = summary.published, summary.override
+        logger.info("override=%s dry_run=%s updated=%d cleared=%d", one.id, done.dry_run, done.updated, done.cleared)
     if summary.publication and summary.published:
         say_published(summary.publication, summary.published)
     return summary

@@ -109,6 +109,9 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     assert tried.published.updated == len(changed)
     assert tried.stability is not None
     assert tried.stability.published_run == first.run
+    causes = set(desk.run(name).table(RunFile.LABEL_CHANGES)["word"])
+    assert causes
+    assert not any(cause.startswith("too few DFUs") for cause in causes)
 
     override_labels("inactive", "2099-12", "Ada", "one customer", dfu_cks=(min(changed),))
     assert desk.labels() == before | {min(changed): "inactive"}

@@ -5,6 +5,7 @@ import pandas as pd
 from dfu_clustering.comparison.changes import Thresholds, label_changes
 from dfu_clustering.comparison.sides import Side
 from dfu_clustering.config.clustering import RunSettings
+from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
 from dfu_clustering.labels.churn import LabelChurn, Words
@@ -45,11 +46,20 @@ def write_stability(
         Thresholds.of(config),
         moves=files.find_table(RunFile.MOVES),
         fitted_again=metadata.continuity is None or metadata.continuity.refit,
+        other_settings=_other_thresholds(published, config),
     )
     summary = _summary(churn, metadata, published.run)
     write_table(changes, files.path(RunFile.LABEL_CHANGES))
     write_summary(summary, files.path(RunFile.STABILITY))
     return summary
+
+
+def _other_thresholds(published: PublishedFiles, config: RunSettings) -> bool:
+    """Tell whether labels are made by other thresholds than the published ones, where these are known."""
+    try:
+        return published.files.profiles().labeling != config.labeling
+    except DataError:  # of another version, or gone
+        return False
 
 
 def published_side(published: PublishedFiles, fitted: FittedModel | None) -> Side:
