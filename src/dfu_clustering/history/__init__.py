@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from dfu_clustering.history.loading import agreement, changed_segments, load, months, segment_set
-    from dfu_clustering.history.training_table import training_table
+    from dfu_clustering.history.training_rows import training_table
 
 __all__ = ["agreement", "changed_segments", "load", "months", "segment_set", "training_table"]
 
 # when it is first asked for: who only wants to know which months there are loads nothing that clusters
 _MODULES: Final = {
     "loading": ("agreement", "changed_segments", "load", "months", "segment_set"),
-    "training_table": ("training_table",),
+    "training_rows": ("training_table",),
 }
 
 
