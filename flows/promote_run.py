@@ -48,9 +48,10 @@ def promote_run(
     policy = GatePolicy(accept_warnings=accept_warnings, override_reason=override_reason)
     found = promoting.find_run_to_promote(policy, runs=var_folder() / "runs", wanted=run)
     config = config_of(found)
-    for key, (own, in_file) in settings_to_keep(found).items():
+    for one in settings_to_keep(found):
         logger.warning(
-            "promote_run %s is %s in this run, %s in the file, which the next load goes by", key, own, in_file
+            "promote_run %s is %s in this run, %s in the file, which the next load goes by",
+            *(one.key, one.after, one.before),
         )
     quality.validate_assignments(config, found, policy, dry_run=False)
     return publish_and_report(  # type: ignore[return-value]  # a state becomes the run's own

@@ -12,14 +12,15 @@ def differing_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> l
     Sections that one of them did not record are left out: a month of a backfill recorded that of the labels alone.
     """
     both = before.keys() & after.keys()
-    old, new = (dict(_flat({name: of[name] for name in both})) for of in (before, after))
+    old, new = (dict(dotted({name: of[name] for name in both})) for of in (before, after))
     keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
     return [SettingDifference(key=key, before=old.get(key), after=new.get(key)) for key in keys]
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value of a tree of settings under its dotted key."""
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from dotted(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -55,10 +55,9 @@ def lay_over(labels: pd.DataFrame, overrides: Sequence[Override]) -> Overlay:
         labels: dfu_ck, cluster_id, cluster_label of the machine, each DFU once.
         overrides: In the order of their entry.
     """
-    if not overrides:
-        return Overlay(labels, overridden_dfus(labels, ()))
     overridden = overridden_dfus(labels, overrides)
-    return Overlay(_replaced(labels, overridden), overridden, tuple(overrides))
+    published = _replaced(labels, overridden) if len(overridden) else labels
+    return Overlay(published, overridden, tuple(overrides))
 
 
 def overridden_dfus(labels: pd.DataFrame, overrides: Sequence[Override]) -> pd.DataFrame:

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from dfu_clustering.comparison.model import SettingDifference
+from dfu_clustering.comparison.settings import differing_settings
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
@@ -104,19 +106,9 @@ def config_of(run: Run) -> ClusteringConfig:
     return load_config(**settings)
 
 
-def settings_to_keep(run: Run) -> dict[str, tuple[object, object]]:
-    """Return the settings of a run that differ from the configuration file's: dotted key to its value and the file's.
+def settings_to_keep(run: Run) -> list[SettingDifference]:
+    """Return the settings of a run (after) that differ from the configuration file's (before).
 
     The next load is clustered with the file's.
     """
-    own, in_file = (_flat(config.of_the_result()) for config in (config_of(run), load_config()))
-    return {key: (own.get(key), in_file.get(key)) for key in sorted(own | in_file) if own.get(key) != in_file.get(key)}
-
-
-def _flat(settings: object, prefix: str = "") -> dict[str, object]:
-    if not isinstance(settings, dict):
-        return {prefix: settings}
-    flat: dict[str, object] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return flat
+    return differing_settings(load_config().of_the_result(), config_of(run).of_the_result())

@@ -61,8 +61,14 @@ class ProgramPublish:
 
         def work() -> PublishSummary:
             overlay = self.overlay()
-            record = LedgerRecord(Ledger(self.publishes), folder, self._line(folder.name, overlay), require_allowed)
-            record.overlay, record.overrides_of_now = overlay, self._overrides
+            record = LedgerRecord(
+                Ledger(self.publishes),
+                folder,
+                self._line(folder.name, overlay),
+                require_allowed,
+                overlay=overlay,
+                overrides_of_now=self._overrides,
+            )
             return update_assignments(overlay, engine, record=record)
 
         return with_overrides_of_now(work)

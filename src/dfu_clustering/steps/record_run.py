@@ -5,8 +5,8 @@ import math
 import resource
 import sys
 from pathlib import Path
-from typing import Any
 
+from dfu_clustering.comparison.settings import dotted
 from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.files.summary import write_summary
@@ -115,7 +115,7 @@ def _summary(run: Run, config: RunSettings) -> RunSummary:
 def _record(run: Run, config: ClusteringConfig, summary: RunSummary) -> RunRecord:
     return RunRecord(
         name=run.name,
-        params=_flattened(config.of_the_run().model_dump(mode="json")),
+        params={key: str(value) for key, value in dotted(config.of_the_run().model_dump(mode="json"))},
         metrics=_metrics(run, summary),
         tags={
             "as_of_month": summary.as_of_month,
@@ -169,14 +169,6 @@ def _metrics(run: Run, summary: RunSummary) -> dict[str, float]:
         numbers["stability.refit"] = float(stability.refit)
     numbers |= {f"duration_s.{step}": seconds for step, seconds in summary.durations_s.items()}
     return {name: float(value) for name, value in numbers.items() if value is not None and math.isfinite(value)}
-
-
-def _flattened(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in settings.items():
-        nested = isinstance(value, dict)
-        flat |= _flattened(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": str(value)}
-    return flat
 
 
 def _peak_memory_mb() -> float:
