@@ -280,6 +280,30 @@ class LabelSummary(Summary):
         return clustered | {others.label: others.size for others in self.lifecycle}
 
 
+class Answer(Summary):
+    """What a person answered who was asked whether labels are published.
+
+    Attributes:
+        publish: Whether they are.
+        answered_by: Name of the person.
+        reason: Why; empty: not said.
+    """
+
+    publish: bool
+    answered_by: str
+    reason: str
+
+    @property
+    def in_words(self) -> str:
+        """Return who answered what, for people."""
+        return f"{'approved' if self.publish else 'refused'} by {self.answered_by}" + self.because
+
+    @property
+    def because(self) -> str:
+        """Return the reason as the end of a sentence; empty where none was given."""
+        return f": {self.reason}" if self.reason else ""
+
+
 class ReportSummary(Summary):
     """The page that was written.
 
@@ -316,6 +340,7 @@ class RunSummary(Summary):
     code_version: str
     seed: int
     report: ReportSummary | None = None
+    approval: Answer | None = None
     mlflow_run_id: str | None
     run_folder: str
 
