@@ -3,13 +3,13 @@
 import pandas as pd
 import pytest
 
-from dfu_clustering.comparison.causes import change_in_words
 from dfu_clustering.comparison.comparison import IncomparableError, RunSide, compare
 from dfu_clustering.comparison.model import ComparedRun
 from dfu_clustering.comparison.recorded import recorded_thresholds
 from dfu_clustering.comparison.settings import differing_settings
 from dfu_clustering.comparison.sides import Side, Thresholds
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.labels.change_words import change_in_words
 from dfu_clustering.labels.rules import JUDGED_FEATURES
 
 CONFIG = load_config()

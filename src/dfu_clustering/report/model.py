@@ -103,7 +103,7 @@ class ChangedDfu(Part):
     dfu_ck: str
     old_label: str
     new_label: str
-    word: str
+    change: str
     feature: str
     before: str
     after: str
