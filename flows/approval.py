@@ -17,10 +17,10 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DfuClusteringError
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.manifest import BUILD_REPORT, LABEL_SEGMENTS, PREVIEW_PUBLISH, REQUIRE_APPROVAL
 from dfu_clustering.runs.overtaken import OvertakenError
 from dfu_clustering.runs.run import Run
-from dfu_clustering.runs.summaries import Answer
 from dfu_clustering.steps.publish_labels import preview_publish
 from tasks import clustering
 from tasks.support.artifacts import approval_markdown

@@ -8,8 +8,8 @@ import pandas as pd
 from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.summaries import (
-    Answer,
     FeatureSummary,
     Profiles,
     SegmentSummary,

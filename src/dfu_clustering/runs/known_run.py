@@ -13,6 +13,7 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, parse_summary, read_summary
 from dfu_clustering.labels.vocabulary import LIFECYCLE_LABELS
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import (
     BUILD_FEATURES,
@@ -28,7 +29,6 @@ from dfu_clustering.runs.manifest import (
     Step,
 )
 from dfu_clustering.runs.run import RunName
-from dfu_clustering.runs.summaries import Answer
 
 logger = logging.getLogger(__name__)
 

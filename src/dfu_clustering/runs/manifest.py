@@ -9,9 +9,9 @@ from dfu_clustering.files.summary import Summary
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.month_training import MonthSummary
 from dfu_clustering.runs.summaries import (
-    Answer,
     FeatureSummary,
     LabelSummary,
     NotedPublish,

@@ -14,6 +14,7 @@ from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import SuiteSummary
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.measures import Figures
 
@@ -278,30 +279,6 @@ class LabelSummary(Summary):
         """Return the number of DFUs by label."""
         clustered = {segment.label: segment.size for segment in self.segments}
         return clustered | {others.label: others.size for others in self.lifecycle}
-
-
-class Answer(Summary):
-    """What a person answered who was asked whether labels are published.
-
-    Attributes:
-        publish: Whether they are.
-        answered_by: Name of the person.
-        reason: Why; empty: not said.
-    """
-
-    publish: bool
-    answered_by: str
-    reason: str
-
-    @property
-    def in_words(self) -> str:
-        """Return who answered what, for people."""
-        return f"{'approved' if self.publish else 'refused'} by {self.answered_by}" + self.because
-
-    @property
-    def because(self) -> str:
-        """Return the reason as the end of a sentence; empty where none was given."""
-        return f": {self.reason}" if self.reason else ""
 
 
 class ReportSummary(Summary):
