@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.tables import parquet_columns, require_columns
 from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.months import parse_month
@@ -122,7 +123,7 @@ class PublishedFiles:
 
     def shared_share(self, known: "pd.Series[str]") -> float:
         """Return the share (0-1) of its DFUs that are among others."""
-        return float(self.model.labels.index.isin(known).mean())
+        return float((places_of(self.model.labels.index.to_series(), known) >= 0).mean())
 
     def require_shared(self, known: "pd.Series[str]") -> None:
         """Check that it is of the same assortment and warehouse as the DFUs that continue it.
