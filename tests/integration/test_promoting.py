@@ -178,6 +178,8 @@ def test_override_survives_the_next_month_and_ends_with_its_last(desk):
     past = load(before).set_index("dfu_ck").loc[[kept, ended]]
     assert past["label"].tolist() == ["inactive"] * 2
     assert past["machine_label"].tolist() != ["inactive"] * 2
+    (override,) = desk.newest.overrides
+    end_override(override, "Ada", "the other tests have none")
 
 
 def says_of_each_dfu_what_changed(desk, before, changed):
