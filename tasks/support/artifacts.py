@@ -3,21 +3,23 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from dfu_clustering.forecast_value.presentation import verdict_rows
-from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, Value
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
-from dfu_clustering.steps.backfill import BackfillSummary
-from dfu_clustering.steps.override_labels import OverrideSummary
-from dfu_clustering.steps.restore_labels import RestoreSummary
 from tasks.support.markdown import code, text
 from tasks.support.pictures import picture_markdown
+
+if TYPE_CHECKING:  # a flow loads its own steps alone
+    from dfu_clustering.forecast_value.verdict import Verdict
+    from dfu_clustering.steps.backfill import BackfillSummary
+    from dfu_clustering.steps.override_labels import OverrideSummary
+    from dfu_clustering.steps.restore_labels import RestoreSummary
 
 REPORT_URL_VARIABLE = "DFU_REPORT_URL"
 _MOVES_SHOWN = 30
@@ -56,7 +58,7 @@ def report_address(summary: RunSummary) -> str | None:
     return address.replace("{run}", folder.name).replace("{mlflow_run_id}", summary.mlflow_run_id or "")
 
 
-def show_restore(summary: RestoreSummary, dfu_table: str) -> None:
+def show_restore(summary: "RestoreSummary", dfu_table: str) -> None:
     """Attach what was restored, and which labels that changed."""
     create_markdown_artifact(
         key="restore-assignments-summary",
@@ -65,7 +67,7 @@ def show_restore(summary: RestoreSummary, dfu_table: str) -> None:
     )
 
 
-def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
+def restore_markdown(summary: "RestoreSummary", dfu_table: str) -> str:
     """Return the report of a restore; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     published = summary.published
     wrote = "would write (dry run)" if published.dry_run else "wrote"
@@ -89,7 +91,7 @@ def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
     return "\n".join(lines)
 
 
-def show_override(summary: OverrideSummary, dfu_table: str) -> None:
+def show_override(summary: "OverrideSummary", dfu_table: str) -> None:
     """Attach what an override changed."""
     create_markdown_artifact(
         key="override-labels-summary",
@@ -98,7 +100,7 @@ def show_override(summary: OverrideSummary, dfu_table: str) -> None:
     )
 
 
-def override_markdown(summary: OverrideSummary, dfu_table: str) -> str:
+def override_markdown(summary: "OverrideSummary", dfu_table: str) -> str:
     """Return the report of an override; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     one, published = summary.override, summary.published
     by = one.ended or one
@@ -129,7 +131,7 @@ def overrides_lines(published: PublishSummary) -> list[str]:
     ]
 
 
-def show_backfill(summary: BackfillSummary) -> None:
+def show_backfill(summary: "BackfillSummary") -> None:
     """Attach the months of a backfill, and what it left out, continues, extends or replaces."""
     rows = [
         {
@@ -145,16 +147,18 @@ def show_backfill(summary: BackfillSummary) -> None:
     _attach_table("backfill-history", rows, description + notes)
 
 
-def show_verdict(verdict: Verdict) -> None:
+def show_verdict(verdict: "Verdict") -> None:
     """Attach what segments are worth to a forecaster: the sentence, and a row for each way to train."""
     create_markdown_artifact(
         key="forecast-value-summary", markdown=verdict_markdown(verdict), description="What to train on"
     )
+    from dfu_clustering.forecast_value.presentation import verdict_rows
+
     what = f"What segments are worth as of {text(verdict.as_of_month)}, beside controls"
     _attach_table("forecast-value", verdict_rows(verdict), what)
 
 
-def verdict_markdown(verdict: Verdict) -> str:
+def verdict_markdown(verdict: "Verdict") -> str:
     """Return a verdict in a few lines of Markdown."""
     extent = (
         f"{verdict.n_dfus:,} of {verdict.of_dfus:,} DFUs, {len(verdict.origins)} origins from "
