@@ -71,5 +71,6 @@ def test_the_service_and_programs_that_cluster_nothing_load_nothing_that_cluster
 
 
 def test_a_run_loads_what_clusters_draws_judges_or_records_when_its_turn_comes():
-    flows = "import flows.cluster_dfus, flows.restore_assignments, flows.override_labels, flows.watch_sales_load"
-    assert loaded_after(flows) & {"great_expectations", "matplotlib", "mlflow", "sklearn"} == set()
+    names = "cluster_dfus promote_run try_settings restore_assignments override_labels end_override watch_sales_load"
+    flows = ", ".join(f"flows.{name}" for name in names.split())
+    assert loaded_after(f"import {flows}") & {"great_expectations", "matplotlib", "mlflow", "sklearn"} == set()
