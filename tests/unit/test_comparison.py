@@ -98,7 +98,7 @@ def test_a_threshold_that_moved_is_the_cause_by_name():
     found = compare(before, side("r2", {"c": "medium_volume"}, 1))
     assert found.headline.endswith(
         "all of them because they are no longer steady: its threshold moved (their median "
-        "CV was 0.5 and is 0.5; the bound is 0.33)."
+        "CV is 0.5; the bound is 0.33)."
     )
 
 
@@ -131,7 +131,7 @@ def test_runs_that_kept_no_values_are_compared_and_say_so():
 def test_labels_set_by_hand_are_a_note_because_the_machine_s_are_compared():
     after = dataclasses.replace(side("r2", AFTER, 1), overridden=2)
     (note,) = compare(side("r1", BEFORE, 0), after).notes
-    assert note == "Compared are the machine's labels; 2 DFUs in r2 had one set by hand on top."
+    assert note == "Compared are the machine's labels. DFUs with one set by hand on top: 2 in r2."
 
 
 def test_other_settings_that_no_run_records_one_by_one_are_a_note():

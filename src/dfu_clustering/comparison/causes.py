@@ -61,7 +61,8 @@ def _values(cause: ChangedWord) -> str:
         return ""
     bound = "" if cause.threshold is None else f"; the bound is {cause.threshold:,.3g}"
     was, now = (f"{value:,.3g}" for value in (cause.median_before, cause.median_after))
-    return f" (their median {feature_in_words(cause.feature)} was {was} and is {now}{bound})"
+    values = f"is {now}" if was == now else f"was {was} and is {now}"
+    return f" (their median {feature_in_words(cause.feature)} {values}{bound})"
 
 
 def _known(value: Any) -> Any:  # noqa: ANN401

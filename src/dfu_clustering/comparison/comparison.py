@@ -147,9 +147,9 @@ def _notes(
     bare = [one.run.run for one in (before, after) if one.side.own_values.empty]
     if bare:
         notes.append(f"No values of DFUs were kept of {', '.join(bare)}: why labels changed is known in part only.")
-    by_hand = [f"{one.overridden:,} DFUs in {one.run.run}" for one in (before, after) if one.overridden]
+    by_hand = [f"{one.overridden:,} in {one.run.run}" for one in (before, after) if one.overridden]
     if by_hand:
-        notes.append(f"Compared are the machine's labels; {' and '.join(by_hand)} had one set by hand on top.")
+        notes.append(f"Compared are the machine's labels. DFUs with one set by hand on top: {', '.join(by_hand)}.")
     digests = {before.run.config_digest, after.run.config_digest}
     if not settings_known and len(digests) == 2 and None not in digests:
         notes.append(
