@@ -36,10 +36,9 @@ from api.tables import NAMES, DfuRow
 from dfu_clustering.errors import DataError
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.overrides.register import Overrides
-from dfu_clustering.runs.folder import PICTURES, RunFile
+from dfu_clustering.runs.folder import PICTURES, RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import newest_publication
-from dfu_clustering.runs.run import Run
 
 _LABEL_MONTHS: Final = 24
 _READY_WITHIN_S: Final = 3.0  # health checks wait 5 s (deploy/compose.yaml)
@@ -151,13 +150,9 @@ class Segments:
         run = view.newest_with_report()
         return self._report(run.report, with_lists_of_it=run is view.newest)
 
-    def report_of(self, run: str) -> Answer:
-        """Return the report of a run, published or not; whether the database answers plays no part.
-
-        Args:
-            run: Name of its folder, which must be one of a run: no part of a path is.
-        """
-        return self._report(Run.named(self._runs, run).path(RunFile.REPORT), with_lists_of_it=self._is_published(run))
+    def report_of(self, run: RunFolder) -> Answer:
+        """Return the report of a run, published or not; whether the database answers plays no part."""
+        return self._report(run.path(RunFile.REPORT), with_lists_of_it=self._is_published(run.name))
 
     def _is_published(self, run: str) -> bool:
         """Tell whether a run is the newest that was published: the lists are of no other."""

@@ -40,7 +40,7 @@ def promote_run(
     than the run are never replaced. The next load is clustered with the configuration file's settings again.
 
     Args:
-        run: The run: the name of its folder, the id at its end, or the id of its flow run.
+        run: The run: the name of its folder, the id at its end or a beginning of that, or the id of its flow run.
         publish_older_month: Replace labels of a later month by those of this run. Off: it is not promoted.
         accept_warnings: Continue where expectations fail only with a warning. Off: a warning stops it, too.
         override_reason: Why to continue although a critical expectation failed.

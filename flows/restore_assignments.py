@@ -33,7 +33,8 @@ def restore_assignments(
     """Publish the labels of an earlier run again, all of them or none; that run is the champion from then on.
 
     Args:
-        run: The run whose labels are restored: the name of its folder, the id at its end, or the id of its flow run.
+        run: The run whose labels are restored: its folder's name, the id at its end or a beginning of that, the id of
+            its flow run, previous (what was published before what stands), or a month.
         before: Or a time: the labels that were published then are restored. UTC unless it has a time zone.
         dry_run: Show which labels would change, but write nothing.
     """

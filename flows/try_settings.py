@@ -7,6 +7,7 @@ from prefect import flow, runtime
 from pydantic import Field
 
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.history.known_runs import NAMES_OF_A_RUN
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.run import Run, short_run_id, var_folder
 from dfu_clustering.runs.summaries import RunSummary
@@ -18,8 +19,7 @@ from tasks import promoting, quality
 from tasks.support.heartbeat import WATCHED
 
 _DESCRIPTIONS = {
-    "run": "The run whose features are labelled: the name of its folder, the id at its end, or the id of its flow run. "
-    "Default: the one whose labels are published.",
+    "run": f"The run whose features are labelled: {NAMES_OF_A_RUN}. Default: the one whose labels are published.",
 }
 
 

@@ -15,10 +15,11 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, write_json
 from dfu_clustering.history import load
+from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS
+from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS, READ_SALES_STATE
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.override_labels import Wanted, enter_override, open_override
 from dfu_clustering.warehouse.connect import connect_engine
@@ -168,10 +169,11 @@ def promote_again_after_it_was_cut_off(desk, name):
 
 
 def test_run_that_was_not_labelled_or_is_unknown_cannot_be_promoted(desk):
-    with pytest.raises(DataError, match=r"A run must have its folder among the runs.*the newest are"):
+    with pytest.raises(DataError, match=r"A run must be named by one of these.*the newest are"):
         promote_run("nothing")
     run = Run.open(desk.runs, as_of_month="2026-01", config_digest="0123456789", run_id="0123456789ab")
     run.folder.mkdir()
+    run.once(READ_SALES_STATE, lambda: SalesState.unknown("2026-01"))
     with pytest.raises(DataError, match="must have labels"):
         promote_run(run.name)
     assert not run.has_finished(LABEL_SEGMENTS)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
+from dfu_clustering.history.known_runs import KnownRuns, UnknownRunError
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
@@ -73,6 +74,8 @@ def find_run_to_restore(
 ) -> tuple[EarlierRun, Publication]:
     """Return the run whose labels are wanted back, by name or by time, and its publish; a time without zone is in UTC.
 
+    The name is one by which people name runs (KnownRuns.find).
+
     What only MLflow may know is read here: once the labels are restored, the ledger is written without MLflow.
 
     Raises:
@@ -81,7 +84,7 @@ def find_run_to_restore(
     """
     earlier_runs = EarlierRuns.in_folder(runs.parent, tracking)
     if run is not None and before is None:
-        publication = earlier_runs.publication(run)
+        publication = _publication_of(earlier_runs, run)
     elif before is not None and run is None:
         publication = earlier_runs.publication_before(before if before.tzinfo else before.replace(tzinfo=UTC))
     else:
@@ -93,6 +96,17 @@ def find_run_to_restore(
     earlier = earlier_runs.named(publication.run)
     earlier.require(RunFile.LABELS)
     return earlier, publication
+
+
+def _publication_of(earlier_runs: EarlierRuns, wanted: str) -> Publication:
+    try:
+        run = KnownRuns(earlier_runs.runs).find(wanted).run
+    except UnknownRunError:
+        recorded = earlier_runs.recorded_publication(wanted)  # folder and ledger may be lost
+        if recorded is None:
+            raise
+        return recorded
+    return earlier_runs.publication(run)
 
 
 def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
