@@ -66,10 +66,10 @@ def show_restore(summary: RestoreSummary, dfu_table: str) -> None:
 def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
     """Return the report of a restore; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     published = summary.published
-    wrote = "would write (dry run)" if published.dry_run else "wrote"
+    wrote = _wrote(published)
     moves = [t for t in published.transitions if t.old_label != t.new_label]
     lines = [
-        f"# Labels of run {text(summary.run)} restored",
+        f"# Labels of run {text(summary.run)} {'would be restored (dry run)' if published.dry_run else 'restored'}",
         f"As of {text(summary.as_of_month)}; published before: {text(summary.replaced_run or 'unknown')}.",
         (
             f"{text(dfu_table)}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
@@ -77,12 +77,12 @@ def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
             f"MLflow's alias champion: {text(summary.alias)}."
         ),
         "",
-        "| before | restored | DFUs |",
+        "| before | after | DFUs |",
         "| --- | --- | ---: |",
         *(f"| {text(t.old_label or 'no label')} | {text(t.new_label or 'no label')} | {t.dfus:,} |" for t in moves),
         "",
         *overrides_lines(published),
-        f"- Previous labels: {code(summary.folder)}",
+        *([] if published.dry_run else [f"- Previous labels: {code(summary.folder)}"]),
     ]
     return "\n".join(lines)
 
@@ -100,18 +100,33 @@ def override_markdown(summary: OverrideSummary, dfu_table: str) -> str:
     """Return the report of an override; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     one, published = summary.override, summary.published
     by = one.ended or one
+    already = f"It was already {text(one.ended)}. " if summary.already_ended else ""
     lines = [
-        f"# Override {code(one.id)} of {len(one.dfu_cks):,} DFUs {'ended' if one.ended else 'to ' + text(one.label)}",
-        f"By {text(by.owner)}: {text(by.reason)}. Last month: {text(one.until_month)}.",
+        f"# {_override_title(summary)}",
+        f"{already}By {text(by.owner)}: {text(by.reason)}. Last month: {text(one.until_month)}.",
         "",
         *([f"- Not published at once: {text(summary.waits)}"] if summary.waits else []),
     ]
     if published is not None:
-        wrote = "would write (dry run)" if published.dry_run else "wrote"
+        wrote = _wrote(published)
         changes = f"{published.updated:,} labels, {published.cleared:,} cleared"
         lines.append(f"- {text(dfu_table)}: {wrote} {changes}; {published.unchanged:,} unchanged")
         lines += overrides_lines(published)
     return "\n".join(lines)
+
+
+def _override_title(summary: OverrideSummary) -> str:
+    one, dry = summary.override, summary.dry_run
+    of = f"Override {'' if dry and not one.ended else code(one.id) + ' '}of {len(one.dfu_cks):,} DFUs"
+    if summary.already_ended:
+        return f"{of} had already ended"
+    if one.ended:
+        return f"{of} {'would end (dry run)' if dry else 'ended'}"
+    return f"{of} to {text(one.label)}{' would be entered (dry run)' if dry else ''}"
+
+
+def _wrote(published: PublishSummary) -> str:
+    return "would write (dry run)" if published.dry_run else "wrote"
 
 
 def overrides_lines(published: PublishSummary) -> list[str]:
@@ -204,7 +219,7 @@ def gate_table(report: GateReport) -> list[dict[str, Value]]:
 def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
     """Return the run in a few lines of Markdown; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     published = summary.published
-    wrote = "would write (dry run)" if published.dry_run else "wrote"
+    wrote = _wrote(published)
     chosen = summary.k_selection
     kept = summary.stability is not None and not summary.stability.refit
     nominated = f"elbow {chosen.elbow}, silhouette {chosen.silhouette}, gap {chosen.gap}"
