@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -12,14 +13,14 @@ import pyarrow.parquet as parquet
 
 from api.members import KnownLabel, KnownLabels, Members
 from api.problem_details import NotFoundError
-from api.schemas import SegmentMember
+from api.schemas import DfuChange, SegmentMember
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.overrides.overlay import overridden_dfus
 from dfu_clustering.overrides.override import Override
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.dfu_facts import dfu_facts, label_changes
-from dfu_clustering.runs.folder import PICTURES, RunFile
+from dfu_clustering.runs.folder import PICTURES, RunFile, RunFolder
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import Segments, SegmentSummary
@@ -117,6 +118,14 @@ class PublishedRun:
         Raises:
             NotFoundError: The labels that it replaced are not kept.
         """
+        return label_changes(self._run, self._replaced())
+
+    def _replaced(self) -> RunFolder | None:
+        """Return the folder beside the run's own that keeps what the publish replaced, for a restore; None: the run's.
+
+        Raises:
+            NotFoundError: It is not kept.
+        """
         kept = None
         if self.publication.restored:
             restore = find_restore(self._run.runs, self.brought)
@@ -125,7 +134,15 @@ class PublishedRun:
             kept = restore_folder(self._run.runs, restore)
         if (kept or self._run).find(RunFile.PREVIOUS_LABELS) is None:
             raise NotFoundError(f"Which labels the publish of {self.publication.run} replaced is not kept.")
-        return label_changes(self._run, kept)
+        return kept
+
+    def change(self, dfu_ck: str) -> DfuChange | None:
+        """Return what the publish changed of a DFU's label; None where it kept it, or what it replaced is not kept."""
+        with suppress(NotFoundError):
+            for row in label_changes(self._run, self._replaced(), of=[dfu_ck]).to_dict("records"):
+                known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+                return DfuChange.model_validate(known)
+        return None
 
     @cached_property
     def changes(self) -> PublishSummary:

@@ -118,6 +118,17 @@ class MonthLabel(BaseModel):
     margin: Margin
 
 
+class DfuChange(BaseModel):
+    """What the last publish of a run changed of a DFU's label; null: not known."""
+
+    label_before: Annotated[str | None, Field(description="null: it had none")]
+    change: Annotated[str | None, Field(description="what made the difference", examples=["no longer steady"])]
+    value: Annotated[str | None, Field(description="by which that is judged", examples=["CV"])]
+    before: Annotated[float | None, Field(description="that value then")]
+    after: Annotated[float | None, Field(description="that value now")]
+    threshold: Annotated[float | None, Field(description="which it has passed, with the margin")]
+
+
 class SetByHand(BaseModel):
     """The override by which a DFU has its label."""
 
@@ -192,6 +203,9 @@ class Dfu(_Answer):
             description="why the run gave it this label: each word, its own value, the threshold",
             examples=["steady: CV 0.21 <= 0.3; high volume: 320 >= 254"],
         ),
+    ]
+    change: Annotated[
+        DfuChange | None, Field(description="what the last publish changed of its label; null: nothing, or not kept")
     ]
     excluded_reason: Annotated[str | None, Field(description="why the run left it out; null: it did not")]
     as_of_month: AsOfMonth

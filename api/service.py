@@ -277,6 +277,7 @@ def _dfu(view: View, database: Database, dfu_ck: str) -> Dfu:
         override=SetByHand(**override.model_dump(include=set(SetByHand.model_fields))) if override else None,
         abc_class=known.abc_class if known else None,
         reason=known.reason if known else None,
+        change=run.change(dfu_ck) if run else None,
         excluded_reason=run.excluded_reason(dfu_ck) if run else None,
         as_of_month=view.as_of_month,
         distance=member.distance if member else None,

@@ -15,13 +15,14 @@ from pydantic import Field
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import DfuClusteringError
-from dfu_clustering.files.summary import Summary
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.manifest import LABEL_SEGMENTS, Step
+from dfu_clustering.runs.answer import Answer
+from dfu_clustering.runs.manifest import BUILD_REPORT, LABEL_SEGMENTS, PREVIEW_PUBLISH, REQUIRE_APPROVAL
 from dfu_clustering.runs.overtaken import OvertakenError
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.publish_labels import preview_publish
+from tasks import clustering
 from tasks.support.artifacts import approval_markdown
 from tasks.support.connection import warehouse_engine
 
@@ -45,15 +46,6 @@ class Approval(RunInput):
     reason: str = Field(default="", description="Why; kept with the run.")
 
 
-class Answer(Summary):
-    """What a person answered; kept with the run."""
-
-    publish: bool
-    answered_by: str
-    reason: str
-
-
-_ANSWER = Step("require_approval", Answer)
 NOT_ASKED = Answer(publish=True, answered_by="nobody was asked", reason="no label would change")
 
 
@@ -69,9 +61,13 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
     def wait() -> Answer:
         overrides = Overrides(run.runs).holding_in(run.as_of_month)
         changes = preview_publish(run, warehouse_engine(config.warehouse), overrides)
-        question = approval_markdown(run.as_of_month, run.result(LABEL_SEGMENTS), changes)
+        asked = bool(changes.changed_labels())
+        if asked:
+            run.renew(PREVIEW_PUBLISH, changes)
+            _write_report(config, run)
+        question = approval_markdown(run, run.result(LABEL_SEGMENTS), changes)
         _show(question)
-        if not changes.changed_labels():
+        if not asked:
             return NOT_ASKED
         _announce(run, changes, patience_s)
         form = Approval.with_initial_data(description=question)
@@ -83,7 +79,12 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
             ) from error
         return Answer(publish=given.publish, answered_by=given.answered_by, reason=given.reason)
 
-    answer = run.once(_ANSWER, wait, finished_if=lambda given: given != NOT_ASKED)  # labels may change until a retry
+    answer = run.once(
+        REQUIRE_APPROVAL,
+        wait,
+        finished_if=lambda given: given != NOT_ASKED,  # labels may change until a retry
+        forgetting=(BUILD_REPORT,),  # which says that the run waits
+    )
     logger.info("approval publish=%s answered_by=%s reason=%s", answer.publish, answer.answered_by, answer.reason)
     return answer
 
@@ -93,10 +94,15 @@ def overtaken(error: OvertakenError) -> State[None]:
     return Completed(name=NOT_PUBLISHED, message=str(error))
 
 
-def refused(answer: Answer) -> State[None]:
-    """Return the state of a run whose labels a person refused."""
-    why = f": {answer.reason}" if answer.reason else ""
-    return Completed(name=NOT_PUBLISHED, message=f"not published: {answer.answered_by} refused{why}")
+def refused(config: ClusteringConfig, run: Run, answer: Answer) -> State[None]:
+    """Return the state of a run whose labels a person refused; its report says so."""
+    _write_report(config, run)
+    return Completed(name=NOT_PUBLISHED, message=f"not published: {answer.answered_by} refused{answer.because}")
+
+
+def _write_report(config: ClusteringConfig, run: Run) -> None:
+    """Write the page of a run that waits or was refused; without it people are asked all the same."""
+    clustering.build_report(config, run, return_state=True)
 
 
 def _show(question: str) -> None:

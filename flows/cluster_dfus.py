@@ -92,7 +92,7 @@ def cluster_dfus(
     if require_approval and not dry_run and not run.has_finished(PUBLISH_LABELS):
         answer = approval.ask(config, run)
         if not answer.publish:
-            return approval.refused(answer)  # type: ignore[return-value]
+            return approval.refused(config, run, answer)  # type: ignore[return-value]
     return publish_and_report(  # type: ignore[return-value]  # a state becomes the run's own
         config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
     )

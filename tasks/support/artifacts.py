@@ -10,6 +10,8 @@ from dfu_clustering.forecast_value.presentation import verdict_rows
 from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, Value
+from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
 from dfu_clustering.steps.backfill import BackfillSummary
 from dfu_clustering.steps.override_labels import OverrideSummary
@@ -257,7 +259,7 @@ def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
     return "\n".join(lines)
 
 
-def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSummary) -> str:
+def approval_markdown(run: Run, labels: LabelSummary, changes: PublishSummary) -> str:
     """Return what would be written, for the person who is asked: the artifact and the form of the answer.
 
     All numbers are of the DFU table, as in the event, so that nobody has to reconcile them with others.
@@ -265,14 +267,15 @@ def approval_markdown(as_of_month: str, labels: LabelSummary, changes: PublishSu
     moves = [t for t in changes.transitions if t.old_label != t.new_label]
     if not moves:
         same = f"No label would change: {changes.unchanged:,} DFUs keep theirs. Nobody is asked, the run publishes."
-        return f"# Labels as of {text(as_of_month)}\n{same}"
+        return f"# Labels as of {text(run.as_of_month)}\n{same}"
     lines = [
-        f"# Publish the labels as of {text(as_of_month)}?",
+        f"# Publish the labels as of {text(run.as_of_month)}?",
         (
             f"{changes.updated:,} DFUs would get another label, {changes.cleared:,} would lose their label, "
             f"{changes.unchanged:,} would keep it. Resume the run to answer."
         ),
         *_clusters_line(labels.stability),
+        *([f"Everything about them: {code(str(page))}"] if (page := run.find(RunFile.REPORT)) else []),
         "",
         "| label now | new label | DFUs |",
         "| --- | --- | ---: |",

@@ -70,8 +70,8 @@ def test_a_list_of_changes_says_what_changed_each_label(program, listed_run, tmp
     first, second = sorted(
         listed(tmp_path / "label-changes_2026-10.csv"), key=lambda row: row["label_before"], reverse=True
     )
-    why = ("label_before", "word", "value", "before", "after", "threshold")
-    assert [first[name] for name in why] == ["low_volume", "low volume", "mean demand", "4.0", "5.0", "4.4"]
+    why = ("label_before", "change", "value", "before", "after", "threshold")
+    assert [first[name] for name in why] == ["low_volume", "no longer low volume", "mean demand", "4.0", "5.0", "4.4"]
     assert [second[name] for name in why] == [""] * 6
     assert (first["dfu_ck"], second["dfu_ck"]) == tuple(keys)
     assert first["label"]

@@ -33,9 +33,11 @@ from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import create_database, drop_database
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, sha256
+from dfu_clustering.history.known_runs import KnownRuns
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.published_files import PublishedFiles
+from dfu_clustering.runs.run import var_folder
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
 from flows.cluster_dfus import cluster_dfus
@@ -264,11 +266,26 @@ def test_a_yes_publishes_nothing_once_a_newer_run_has_published(warehouse):
 def test_a_run_that_needs_approval_waits_and_does_what_the_person_says(warehouse, publish):
     def nothing_is_published():
         assert labels_in(warehouse) == {}
+        assert (known().kind, known().approval) == ("waiting", None)
+        assert "Waits for an approval" in page()
 
+    def known():
+        return max(KnownRuns(runs).list(), key=lambda one: one.at)
+
+    def page():
+        return (runs / known().run / RunFile.REPORT).read_text()
+
+    runs = var_folder() / "runs"
     state = state_after(publish, while_it_waits=nothing_is_published)
     if publish:
         assert state.is_completed()
         assert len(labels_in(warehouse)) == state.result().labelled
+        assert (known().kind, known().approval) == ("published", "approved by a planner: as discussed")
+        assert state.result().approval.in_words == known().approval
+        assert "Published to dim_dfu" in page()
     else:
         assert (state.name, state.message) == ("NotPublished", "not published: a planner refused: as discussed")
         assert labels_in(warehouse) == {}
+        assert (known().kind, known().approval) == ("refused", "refused by a planner: as discussed")
+        assert "Not published: a person refused" in page()
+    assert known().approval in page()

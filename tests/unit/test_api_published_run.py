@@ -85,24 +85,24 @@ def test_labels_that_a_publish_or_a_restore_replaced_are_those_kept_with_it(tmp_
     for one, message in ((run, "is not kept"), (restored, "the restore of .* is not known")):
         with pytest.raises(NotFoundError, match=message):
             _ = one.label_changes
-    replaced = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_assignment": ["low", None]})
+    replaced = pd.DataFrame({"dfu_ck": ["a", "b"], "cluster_assignment": ["low_volume", None]})
     write_table(replaced, tmp_path / RUN / "previous_labels.parquet")
-    why = {"dfu_ck": ["a"], "old_label": ["low"], "new_label": ["high"], "word": ["low volume"]}
+    why = {"dfu_ck": ["a"], "old_label": ["low_volume"], "new_label": ["high"], "word": ["low volume"]}
     numbers = {"feature": ["mean_demand"], "threshold": [4.0], "before": [3.0], "after": [5.0]}
     write_table(pd.DataFrame(why | numbers), tmp_path / RUN / "label_changes.parquet")
     first, second = run.label_changes.to_dict("records")
-    assert (first["dfu_ck"], first["label_before"], first["word"], first["value"]) == (
+    assert (first["dfu_ck"], first["label_before"], first["change"], first["value"]) == (
         "a",
-        "low",
-        "low volume",
+        "low_volume",
+        "no longer low volume",
         "mean demand",
     )
     assert (first["before"], first["after"], first["threshold"]) == (3.0, 5.0, 4.0)
-    assert (second["dfu_ck"], pd.isna(second["label_before"]), pd.isna(second["word"])) == ("b", True, True)
+    assert (second["dfu_ck"], pd.isna(second["label_before"]), pd.isna(second["change"])) == ("b", True, True)
     write_restore(tmp_path, "this", of=RUN, dfus=1, published_at=DONE)
     write_table(replaced.iloc[:1], tmp_path / ".restores" / "this" / "previous_labels.parquet")
     (row,) = restored.label_changes.to_dict("records")
-    assert (row["dfu_ck"], row["label_before"], pd.isna(row["word"])) == ("a", "low", True)
+    assert (row["dfu_ck"], row["label_before"], pd.isna(row["change"])) == ("a", "low_volume", True)
 
 
 def test_label_as_of_a_month_is_null_for_a_dfu_that_had_none(tmp_path):

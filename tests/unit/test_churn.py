@@ -7,7 +7,8 @@ import pytest
 
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.labels.churn import COLUMNS, compare_with_published, with_ended_words
-from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds
+from dfu_clustering.labels.ended_words import Judged
+from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds, own_values
 
 CONFIG = load_config().labeling
 BOUNDS = Bounds(20.0, 254.0)
@@ -32,8 +33,13 @@ def values_of(**dfus):
 
 def words(changes, old_values, new_values, sparsity_bounds=MappingProxyType({}), **more):
     """Return what is told of changes of labels."""
-    settings = {"margin": 0.1, "min_months_history": 12} | more
-    return with_ended_words(changes, old_values, new_values, sparsity_bounds, (BOUNDS, BOUNDS), CONFIG, **settings)
+    then, now = (judged(values, changes["dfu_ck"]) for values in (old_values, new_values))
+    return with_ended_words(changes, then, now, sparsity_bounds, **{"min_months_history": 12} | more)
+
+
+def judged(values, keys):
+    at = values.reindex(index=keys, columns=list(JUDGED_FEATURES))
+    return Judged(own_values(at), BOUNDS, CONFIG, margin=0.1)
 
 
 def change(old_label, new_label):

@@ -3,17 +3,17 @@
 import pandas as pd
 import pytest
 
-from dfu_clustering.comparison.causes import change_in_words
-from dfu_clustering.comparison.changes import Thresholds
 from dfu_clustering.comparison.comparison import IncomparableError, RunSide, compare
 from dfu_clustering.comparison.model import ComparedRun
 from dfu_clustering.comparison.recorded import recorded_thresholds
 from dfu_clustering.comparison.settings import differing_settings
-from dfu_clustering.comparison.sides import Side
+from dfu_clustering.comparison.sides import Side, Thresholds
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.labels.change_words import change_in_words
 from dfu_clustering.labels.rules import JUDGED_FEATURES
 
 CONFIG = load_config()
+THRESHOLDS = Thresholds.of(CONFIG)
 BEFORE = {
     "a": "medium_volume_steady",
     "b": "medium_volume_steady",
@@ -25,7 +25,7 @@ AFTER = {"a": "medium_volume", "b": "medium_volume", "c": "medium_volume", "d": 
 CV = {"a": (0.2, 0.5), "b": (0.3, 0.6), "c": (0.5, 0.5)}
 
 
-def side(name, labels, when, **told):
+def side(name, labels, when, thresholds=THRESHOLDS, **told):
     table = pd.DataFrame({"dfu_ck": list(labels), "cluster_label": list(labels.values())})
     rows = {
         key: dict.fromkeys(JUDGED_FEATURES, 0.0) | {"mean_demand": 100.0, "cv_demand": cv[when], "history_months": 24.0}
@@ -34,11 +34,13 @@ def side(name, labels, when, **told):
     }
     values = pd.DataFrame.from_dict(rows, orient="index", columns=list(JUDGED_FEATURES)).rename_axis(index="dfu_ck")
     run = ComparedRun(run=name, kind="published", as_of_month="2026-10", labelled=len(labels), segments=2, **told)
-    return RunSide(run, Side(table, values), {"seed": 1, "labeling": {"cv_thresholds": {"steady": 0.3 + when}}})
+    return RunSide(
+        run, Side(table, thresholds, values), {"seed": 1, "labeling": {"cv_thresholds": {"steady": 0.3 + when}}}
+    )
 
 
 def compared(before=BEFORE, after=AFTER, **how):
-    return compare(side("r1", before, 0), side("r2", after, 1), Thresholds.of(CONFIG), **how)
+    return compare(side("r1", before, 0), side("r2", after, 1), **how)
 
 
 def test_headline_says_how_many_the_largest_move_and_why():
@@ -86,6 +88,18 @@ def test_where_no_word_ended_other_settings_are_the_cause():
     assert found.headline.endswith("all of them because the settings differ.")
 
 
+def test_a_threshold_that_moved_is_the_cause_by_name():
+    loose = CONFIG.labeling.model_copy(
+        update={"cv_thresholds": CONFIG.labeling.cv_thresholds.model_copy(update={"steady": 0.5})}
+    )
+    before = side("r1", {"c": "medium_volume_steady"}, 0, Thresholds.of(CONFIG.model_copy(update={"labeling": loose})))
+    found = compare(before, side("r2", {"c": "medium_volume"}, 1))
+    assert found.headline.endswith(
+        "all of them because they are no longer steady: its threshold moved (their median "
+        "CV was 0.5 and is 0.5; the bound is 0.33)."
+    )
+
+
 def test_runs_without_a_common_dfu_are_refused():
     with pytest.raises(IncomparableError, match=r"none of 1 in r1 and 1 in r2"):
         compared({"x": "low_volume"}, {"y": "low_volume"})
@@ -96,16 +110,18 @@ def test_clusters_that_were_fitted_again_are_a_note_and_a_cause():
         RunSide(one.run, one.side, {})
         for one in (side("r1", {"c": "medium_volume"}, 0), side("r2", {"c": "high_volume"}, 1))
     )
-    found = compare(before, after, Thresholds.of(CONFIG), clusters_differ=True)
+    found = compare(before, after, clusters_differ=True)
     assert found.moves[0].causes[0].change == "clusters fitted again"
     assert any("fitted again" in note for note in found.notes)
 
 
 def test_runs_that_kept_no_values_are_compared_and_say_so():
     bare = RunSide(
-        side("r1", BEFORE, 0).run, Side(side("r1", BEFORE, 0).side.labels, side("r1", {}, 0).side.own_values), {}
+        side("r1", BEFORE, 0).run,
+        Side(side("r1", BEFORE, 0).side.labels, THRESHOLDS, side("r1", {}, 0).side.own_values),
+        {},
     )
-    found = compare(bare, side("r2", AFTER, 1), Thresholds.of(CONFIG))
+    found = compare(bare, side("r2", AFTER, 1))
     assert found.changed == 3
     assert any("No values of DFUs were kept of r1" in note for note in found.notes)
 
@@ -116,10 +132,7 @@ def test_other_settings_that_no_run_records_one_by_one_are_a_note():
         RunSide(side(name, BEFORE, 0, config_digest=digest).run, side(name, BEFORE, 0).side, same)
         for name, digest in (("r1", "aa"), ("r2", "bb"))
     )
-    assert any(
-        "settings differ although none is listed" in note
-        for note in compare(before, after, Thresholds.of(CONFIG)).notes
-    )
+    assert any("settings differ although none is listed" in note for note in compare(before, after).notes)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +141,7 @@ def test_other_settings_that_no_run_records_one_by_one_are_a_note():
         ("steady", "low_volume_steady", "no longer steady"),
         ("intermittent", "low_volume_steady", "now intermittent"),
         ("low volume: its bounds moved", "low_volume", "no longer low volume: its bounds moved"),
+        ("steady: its threshold moved", "low_volume_steady", "no longer steady: its threshold moved"),
         ("peak_q4", "seasonal_low_volume_peak_q4", "no longer peak Q4"),
         ("seasonal: significant at 1 %", "low_volume", "now seasonal: significant at 1 %"),
         ("14 months of history", "new_low_volume", "history now long enough to judge"),

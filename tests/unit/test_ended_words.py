@@ -24,10 +24,10 @@ def ended(before, after, **changes):
     return since(before, after, NOT_KNOWN, dfu(**changes))[:2]
 
 
-def since(before, after, then, now, bounds_then=BOUNDS):
+def since(before, after, then, now, bounds_then=BOUNDS, config_then=CONFIG):
     """Return what is said of one DFU by its values then and now."""
-    at = Judged(then, bounds_then), Judged(now, BOUNDS)
-    (found,) = ended_word(before, after, TRAITS, *at, CONFIG, 0.1, otherwise=OTHERWISE)
+    at = Judged(then, bounds_then, config_then, 0.1), Judged(now, BOUNDS, CONFIG, 0.1)
+    (found,) = ended_word(before, after, TRAITS, *at, otherwise=OTHERWISE)
     return found
 
 
@@ -124,9 +124,8 @@ def test_each_dfu_has_its_own_answer():
     values = {name: np.repeat(value, 3) for name, value in dfu().items()} | {"cv_demand": cv}
     before, after = Label("volatile", "medium"), Label("plain", "medium")
     then = {name: np.repeat(value, 3) for name, value in NOT_KNOWN.items()}
-    found = ended_word(
-        before, after, {}, Judged(then, BOUNDS), Judged(values, BOUNDS), CONFIG, 0.1, otherwise=EndedWord("none")
-    )
+    at = (Judged(of, BOUNDS, CONFIG, 0.1) for of in (then, values))
+    found = ended_word(before, after, {}, *at, otherwise=EndedWord("none"))
     assert [(ended.word, ended.feature) for ended in found] == [
         ("volatile", "cv_demand"),
         ("none", ""),
@@ -175,3 +174,41 @@ class TestWhatWasSoBeforeIsNoCause:
     def test_where_nothing_of_a_dfu_changed_the_clusters_did(self):
         steady = dfu(cv_demand=0.2, growth_rate=0.5, trend_direction=1)
         assert since(Label("steady", "medium"), Label("growing", "medium"), steady, steady) == OTHERWISE
+
+
+class TestThresholdsThatMoved:
+    LOOSE = CONFIG.model_copy(update={"cv_thresholds": CONFIG.cv_thresholds.model_copy(update={"steady": 0.5})})
+
+    def test_a_word_that_only_another_threshold_ended_says_so_with_the_new_one(self):
+        same = dfu(cv_demand=0.45)
+        found = since(Label("steady", "medium"), Label("plain", "medium"), same, same, config_then=self.LOOSE)
+        assert tuple(found) == ("steady: its threshold moved", "cv_demand", pytest.approx(0.33))
+
+    def test_a_value_that_passed_both_thresholds_ended_the_word_itself(self):
+        found = since(
+            *(Label("steady", "medium"), Label("plain", "medium")),
+            *(dfu(cv_demand=0.2), dfu(cv_demand=0.7)),
+            config_then=self.LOOSE,
+        )
+        assert found[:2] == ("steady", "cv_demand")
+
+    def test_a_pattern_that_took_over_by_another_threshold_alone_says_so(self):
+        strict = CONFIG.model_copy(update={"zero_demand_threshold": 0.6})
+        same = dfu(cv_demand=0.9, zero_demand_pct=0.5)
+        found = since(Label("volatile", "low"), Label("intermittent", "low"), same, same, config_then=strict)
+        assert found[:2] == ("intermittent: its threshold moved", "zero_demand_pct")
+        assert found.threshold == pytest.approx(CONFIG.zero_demand_threshold * 1.1)
+
+    def test_a_trait_that_another_threshold_ended_says_so(self):
+        lower = CONFIG.model_copy(update={"momentum_threshold": 0.05})
+        same = dfu(log_growth=0.08)
+        before, after = Label("plain", "medium", ("rising",)), Label("plain", "medium")
+        assert since(before, after, same, same, config_then=lower)[:2] == ("rising: its threshold moved", "log_growth")
+
+    def test_of_a_dfu_whose_values_are_not_known_no_threshold_is_said_to_have_moved(self):
+        found = since(
+            *(Label("steady", "medium"), Label("plain", "medium")),
+            *(NOT_KNOWN, dfu(cv_demand=0.45)),
+            config_then=self.LOOSE,
+        )
+        assert found[:2] == ("steady", "cv_demand")

@@ -314,7 +314,7 @@ def test_measures_and_moved_dfus_of_the_comparison_are_shown_where_they_are_ther
         ("Agreement of the groupings", "0.90"),
     ]
     assert len(found.moved_dfus) == 200
-    assert {dfu.word for dfu in found.moved_dfus} == {"rising"}
+    assert {dfu.change for dfu in found.moved_dfus} == {"now rising"}
     assert found.moved_dfus_total == 300
     assert ("–", "–") in {(dfu.new_label, dfu.after) for dfu in found.moved_dfus}
 
@@ -333,7 +333,7 @@ def test_the_change_of_a_dfu_whose_words_all_hold_is_told_without_values():
     values = ("D1", "low_volume", "medium_volume", "too few DFUs in low_volume", "", np.nan, np.nan)
     moved = pd.DataFrame({name: [value] for name, value in zip(names, values, strict=True)})
     (shown,) = changes_of(("low_volume", "medium_volume", 1), label_changes=moved).moved_dfus
-    assert (shown.word, shown.feature, shown.before, shown.after) == ("too few DFUs in low_volume", "", "–", "–")
+    assert (shown.change, shown.feature, shown.before, shown.after) == ("too few DFUs in low_volume", "", "–", "–")
 
 
 def test_json_in_a_script_cannot_end_it():

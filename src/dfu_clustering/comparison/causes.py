@@ -7,18 +7,15 @@ from typing import Any, Final
 import pandas as pd
 
 from dfu_clustering.comparison.model import Cause, ChangedWord
+from dfu_clustering.labels.change_words import LONG_ENOUGH, changes_in_words
 from dfu_clustering.labels.reasons import feature_in_words
-from dfu_clustering.labels.vocabulary import LABELS, PATTERN_NAMES, TRAIT_NUMBERS
 
 UNKNOWN: Final = "not known"
-_MONTHS: Final = re.compile(r"\d+ months of history")  # each DFU by its own number
-_LONG_ENOUGH: Final = "history now long enough to judge"
 _CAUSES_OF_A_MOVE: Final = 3
-_PATTERN_WORDS: Final = frozenset((*PATTERN_NAMES, *TRAIT_NUMBERS))
 _BECAUSE: Final = {  # where a sentence says it otherwise than a table
     "clusters fitted again": "the clusters were fitted again",
     "other settings": "the settings differ",
-    _LONG_ENOUGH: "their history is now long enough to judge",
+    LONG_ENOUGH: "their history is now long enough to judge",
     "history too short to judge": "their history is too short to judge",
     "no demand in the window": "they had no demand in the months that count",
     "sells again": "they sell again",
@@ -27,20 +24,8 @@ _BECAUSE: Final = {  # where a sentence says it otherwise than a table
 
 def with_causes(changes: pd.DataFrame) -> pd.DataFrame:
     """Return changes of labels (``labels.churn.COLUMNS``) with the column ``change``: what made each, in words."""
-    pairs = list(zip(changes["word"].tolist(), changes["old_label"].tolist(), strict=True))
-    said = {pair: UNKNOWN if pd.isna(pair[0]) else change_in_words(*pair) for pair in set(pairs)}
-    return changes.assign(change=[said[pair] for pair in pairs])
-
-
-def change_in_words(word: str, old_label: str) -> str:
-    """Return what happened to a word: ``no longer steady`` where the old label has it, else ``now intermittent``."""
-    if _MONTHS.fullmatch(word):
-        return _LONG_ENOUGH
-    name, _, how = word.partition(":")
-    said = name.replace("_q", " Q").replace("_", " ") + (f":{how}" if how else "")
-    if name in _words_of(old_label):
-        return f"no longer {said}"
-    return f"now {said}" if name in _PATTERN_WORDS else word
+    said = changes_in_words(changes["word"].tolist(), changes["old_label"].tolist())
+    return changes.assign(change=[one or UNKNOWN for one in said])
 
 
 def changed_words(changes: pd.DataFrame) -> list[ChangedWord]:
@@ -77,11 +62,6 @@ def _values(cause: ChangedWord) -> str:
     bound = "" if cause.threshold is None else f"; the bound is {cause.threshold:,.3g}"
     was, now = (f"{value:,.3g}" for value in (cause.median_before, cause.median_after))
     return f" (their median {feature_in_words(cause.feature)} was {was} and is {now}{bound})"
-
-
-def _words_of(text: str) -> tuple[str, ...]:
-    label = LABELS.get(text)
-    return (label.pattern, *label.traits, f"{label.tier} volume") if label else ()
 
 
 def _known(value: Any) -> Any:  # noqa: ANN401

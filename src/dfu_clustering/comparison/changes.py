@@ -1,41 +1,14 @@
 """Which labels differ between two runs, and the word that made the difference: the one place where that is found."""
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from dfu_clustering.comparison.sides import Side
-from dfu_clustering.config.clustering import LabelingConfig, RunSettings
 from dfu_clustering.labels.churn import LabelChurn, compare_with_published, with_ended_words
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """By which the words of both are judged: those of the later run.
-
-    Attributes:
-        labeling: Thresholds of the words.
-        label_margin: Share of a threshold by which a word may be missed and still held.
-        unchanged_move: Move up to which a DFU's history barely changed.
-        min_months_history: Months of history from which a DFU is new no more.
-    """
-
-    labeling: LabelingConfig
-    label_margin: float
-    unchanged_move: float
-    min_months_history: int
-
-    @classmethod
-    def of(cls, config: RunSettings) -> "Thresholds":
-        """Return those of a configuration."""
-        limits = config.stability
-        return cls(config.labeling, limits.label_margin, limits.unchanged_move, config.min_months_history)
 
 
 def label_changes(
     before: Side,
     after: Side,
-    thresholds: Thresholds,
     *,
     moves: pd.DataFrame | None,
     fitted_again: bool,
@@ -43,10 +16,11 @@ def label_changes(
 ) -> tuple[LabelChurn, pd.DataFrame]:
     """Compare the labels of two runs DFU by DFU, and say of each that changed what changed it.
 
+    The words of each run are judged by its own thresholds, so that a threshold that moved is a cause by name.
+
     Args:
         before: The earlier run.
         after: The later one.
-        thresholds: By which words are judged.
         moves: dfu_ck and move, how far each DFU in both has moved; None: not known.
         fitted_again: Whether the clusters of the later run are others than those of the earlier one.
         other_settings: Whether the later run has other settings.
@@ -55,20 +29,14 @@ def label_changes(
         How many labels changed, and ``labels.churn.COLUMNS`` of each DFU that has a label in both and another one now.
     """
     churn, changed = compare_with_published(
-        before.labels, after.labels, moves, unchanged_move=thresholds.unchanged_move
+        before.labels, after.labels, moves, unchanged_move=after.thresholds.unchanged_move
     )
     explained = with_ended_words(
         changed,
-        before.judged,
-        after.judged,
+        before.judged(changed["dfu_ck"]),
+        after.judged(changed["dfu_ck"]),
         {**before.sparsity_bounds, **after.sparsity_bounds},
-        (
-            before.tier_bounds(thresholds.labeling.volume_thresholds),
-            after.tier_bounds(thresholds.labeling.volume_thresholds),
-        ),
-        thresholds.labeling,
-        margin=thresholds.label_margin,
-        min_months_history=thresholds.min_months_history,
+        min_months_history=after.thresholds.min_months_history,
         fitted_again=fitted_again,
         other_settings=other_settings,
     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from dfu_clustering.comparison.causes import because, changed_words, most_frequent, with_causes
-from dfu_clustering.comparison.changes import Thresholds, label_changes
+from dfu_clustering.comparison.changes import label_changes
 from dfu_clustering.comparison.model import ComparedRun, Comparison, LabelSize, Move
 from dfu_clustering.comparison.settings import differing_settings
 from dfu_clustering.comparison.sides import Side
@@ -41,7 +41,6 @@ class RunSide:
 def compare(
     before: RunSide,
     after: RunSide,
-    thresholds: Thresholds,
     *,
     moves: pd.DataFrame | None = None,
     clusters_differ: bool | None = None,
@@ -51,7 +50,6 @@ def compare(
     Args:
         before: The one that counts as the earlier.
         after: The other.
-        thresholds: By which words are judged: those of the later run.
         moves: dfu_ck and move, how far each DFU moved from the one to the other; None: not known.
         clusters_differ: Whether the clusters were fitted again between them; None: not known.
 
@@ -62,7 +60,6 @@ def compare(
     churn, changed = label_changes(
         before.side,
         after.side,
-        thresholds,
         moves=moves,
         fitted_again=clusters_differ is True,
         other_settings=any(not one.key.startswith(_OF_THE_GATES) for one in settings),

@@ -14,7 +14,7 @@ class ComparedRun(Summary):
     """One of both runs; what it did not record is null."""
 
     run: Annotated[str, Field(description="name of its folder, or backfill and month")]
-    kind: Annotated[str, Field(description="published, dry_run, unfinished, backfilled_month; files: of no list")]
+    kind: Annotated[str, Field(description="as the list of runs has it; files: of no list")]
     stands: Annotated[bool, Field(description="whether its labels are the ones that are published now")] = False
     as_of_month: str | None
     labelled: Annotated[int, Field(description="DFUs with a label")]

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from dfu_clustering.comparison.changes import Thresholds
+from dfu_clustering.comparison.sides import Thresholds
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.files.summary import Summary
 

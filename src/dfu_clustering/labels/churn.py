@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 
 from dfu_clustering.arrays import Flags, Floats
-from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.labels.ended_words import EndedWord, Judged, ended_word
-from dfu_clustering.labels.rules import JUDGED_FEATURES, Bounds, own_values
 from dfu_clustering.labels.traits import Trait, trait_words
 from dfu_clustering.labels.vocabulary import INACTIVE, LABELS, LIFECYCLE, LIFECYCLE_LABELS, NEW, Label
 from dfu_clustering.publishing.outcome import Transition
@@ -89,13 +87,10 @@ def compare_with_published(
 
 def with_ended_words(
     changes: pd.DataFrame,
-    old_values: pd.DataFrame,
-    new_values: pd.DataFrame,
+    then: Judged,
+    now: Judged,
     sparsity_bounds: Mapping[Words, float],
-    bounds: tuple[Bounds, Bounds],
-    config: LabelingConfig,
     *,
-    margin: float,
     min_months_history: int,
     fitted_again: bool = False,
     other_settings: bool = False,
@@ -104,51 +99,37 @@ def with_ended_words(
 
     Args:
         changes: dfu_ck, old_label, new_label.
-        old_values: JUDGED_FEATURES as published, indexed by dfu_ck; a DFU may be absent, or have mean_demand only.
-        new_values: The same now.
+        then: What the old labels were judged on, in the order of the changes; of a DFU that was not clustered the
+            mean_demand alone may be known, or nothing.
+        now: The same of the new ones.
         sparsity_bounds: Months that ``sparser`` and ``denser`` are measured against, by pattern and traits.
-        bounds: Of the volume tiers as published, and now.
-        config: Thresholds.
-        margin: Share of a threshold by which a word may be missed and still held.
         min_months_history: Months of history from which a DFU is new no more.
         fitted_again: Whether the clusters are others than the published ones.
         other_settings: Whether the labels were made with other settings than the published ones.
 
     Returns:
-        COLUMNS. Before and after lie on both sides of the threshold where there is one. Where no word ended and no
-        pattern took over, ``word`` says what happened and the rest is missing; all is missing where a label is of other
-        words.
+        COLUMNS. Before and after lie on both sides of the threshold where there is one, unless the threshold moved past
+        both. Where no word ended and no pattern took over, ``word`` says what happened and the rest is missing; all is
+        missing where a label is of other words.
     """
-    then, now = (_values_of(changes["dfu_ck"], values) for values in (old_values, new_values))
     ended: list[EndedWord | None] = [None] * len(changes)
-    for rows in changes.groupby(["old_label", "new_label"]).indices.values():
+    for rows in map(list, changes.groupby(["old_label", "new_label"]).indices.values()):
         old_text, new_text = changes[["old_label", "new_label"]].iloc[rows[0]]
         old, new = LABELS.get(old_text), LABELS.get(new_text)
         if old is None or new is None:
             continue
-        was, is_now = (
-            Judged({name: of_all[rows] for name, of_all in values.items()}, at)
-            for values, at in zip((then, now), bounds, strict=True)
-        )
         if {old.pattern, new.pattern} & set(LIFECYCLE):
-            found = _of_life(old, new, now["history_months"][rows], min_months_history)
+            found = _of_life(old, new, now.at(rows).own["history_months"], min_months_history)
         else:
             otherwise = _otherwise(old_text, fitted_again=fitted_again, other_settings=other_settings)
             known = _known_traits(old, sparsity_bounds)
-            found = ended_word(old, new, known, was, is_now, config, margin, otherwise=otherwise)
+            found = ended_word(old, new, known, then.at(rows), now.at(rows), otherwise=otherwise)
         for at, one in zip(rows, found, strict=True):
             ended[at] = one
     return _with_words(changes, ended, then, now)
 
 
-def _values_of(keys: "pd.Series[str]", values: pd.DataFrame) -> dict[str, Floats]:
-    """Return JUDGED_FEATURES of DFUs in their order; NaN where they are not known."""
-    return own_values(values.reindex(index=keys, columns=list(JUDGED_FEATURES)))
-
-
-def _with_words(
-    changes: pd.DataFrame, ended: Sequence[EndedWord | None], then: Mapping[str, Floats], now: Mapping[str, Floats]
-) -> pd.DataFrame:
+def _with_words(changes: pd.DataFrame, ended: Sequence[EndedWord | None], then: Judged, now: Judged) -> pd.DataFrame:
     """Return the changes with the word of each, and the value before and after of the feature that it is judged by."""
     with_words = changes.assign(
         word=np.array([one.word if one else None for one in ended], dtype=object),
@@ -156,10 +137,10 @@ def _with_words(
         threshold=np.array([one.threshold if one else np.nan for one in ended], dtype=np.float64),
     )
     feature = np.array([one.feature if one else "" for one in ended], dtype=object)
-    for when, values in (("before", then), ("after", now)):
+    for when, judged in (("before", then), ("after", now)):
         of_each = np.full(len(changes), np.nan)
         for name in set(feature) - {""}:
-            of_each = np.where(feature == name, values[name], of_each)
+            of_each = np.where(feature == name, judged.own[name], of_each)
         with_words[when] = of_each
     return with_words[list(COLUMNS)].astype({"word": "str", "feature": "str"})
 

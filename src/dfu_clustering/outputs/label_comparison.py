@@ -1,12 +1,16 @@
 """What changed against the published labels, as files for people and programs."""
 
+from contextlib import suppress
+from typing import TypeVar
+
 import pandas as pd
 
-from dfu_clustering.comparison.changes import Thresholds, label_changes
-from dfu_clustering.comparison.sides import Side
+from dfu_clustering.comparison.changes import label_changes
+from dfu_clustering.comparison.recorded import RecordedNaming, RecordedTraining, recorded_settings, recorded_thresholds
+from dfu_clustering.comparison.sides import Side, Thresholds
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.summary import write_summary
+from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.files.tables import write_table
 from dfu_clustering.labels.churn import LabelChurn, Words
 from dfu_clustering.labels.vocabulary import LABELS
@@ -14,6 +18,8 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.summaries import StabilitySummary, TrainingMetadata
 from dfu_clustering.segments.fitted_model import FittedModel
+
+S = TypeVar("S", bound=Summary)
 
 
 def write_stability(
@@ -40,13 +46,15 @@ def write_stability(
     if published is None:
         files.remove(RunFile.STABILITY, RunFile.LABEL_CHANGES)
         return None
+    settings = recorded_settings(*read_recorded(published.files))
+    fitted = published.fitted() if published.files.find(RunFile.MODEL) else None
+    before, now = recorded_thresholds(settings, config), Thresholds.of(config)
     churn, changes = label_changes(
-        published_side(published, published.fitted() if published.files.find(RunFile.MODEL) else None),
-        Side(labelled, own_values, files.find_table(RunFile.LEFT_OUT), _trained_bounds(metadata)),
-        Thresholds.of(config),
+        published_side(published, fitted, before),
+        Side(labelled, now, own_values, files.find_table(RunFile.LEFT_OUT), _trained_bounds(metadata)),
         moves=files.find_table(RunFile.MOVES),
         fitted_again=metadata.continuity is None or metadata.continuity.refit,
-        other_settings=_other_thresholds(published, config),
+        other_settings=before != now,
     )
     summary = _summary(churn, metadata, published.run)
     write_table(changes, files.path(RunFile.LABEL_CHANGES))
@@ -54,15 +62,7 @@ def write_stability(
     return summary
 
 
-def _other_thresholds(published: PublishedFiles, config: RunSettings) -> bool:
-    """Tell whether labels are made by other thresholds than the published ones, where these are known."""
-    try:
-        return published.files.profiles().labeling != config.labeling
-    except DataError:  # of another version, or gone
-        return False
-
-
-def published_side(published: PublishedFiles, fitted: FittedModel | None) -> Side:
+def published_side(published: PublishedFiles, fitted: FittedModel | None, thresholds: Thresholds) -> Side:
     """Return the labels of a run with what they were judged on; without its clusters relative words are not judged.
 
     Raises:
@@ -71,7 +71,19 @@ def published_side(published: PublishedFiles, fitted: FittedModel | None) -> Sid
     meanings = fitted.clusters.meanings if fitted else ()
     bounds: dict[Words, float] = {(one.pattern, one.traits): one.sparsity_bound_months for one in meanings}
     left_out = published.files.find_table(RunFile.LEFT_OUT)
-    return Side(published.labels(), published.own_values(), left_out, bounds)
+    return Side(published.labels(), thresholds, published.own_values(), left_out, bounds)
+
+
+def read_recorded(files: RunFolder) -> tuple[RecordedTraining, RecordedNaming]:
+    """Return what a run recorded of its training and of the naming of its labels; what is missing is unknown."""
+    training = _recorded(files, RunFile.METADATA, RecordedTraining())
+    return training, _recorded(files, RunFile.PROFILES, RecordedNaming())
+
+
+def _recorded(files: RunFolder, file: RunFile, nothing: S) -> S:
+    with suppress(DataError):  # labels alone can be compared, too
+        return read_summary(type(nothing), files.require(file))
+    return nothing
 
 
 def _trained_bounds(metadata: TrainingMetadata) -> dict[Words, float]:

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from dfu_clustering.figures.style import short
+from dfu_clustering.labels.change_words import changes_in_words
 from dfu_clustering.labels.reasons import feature_in_words
 from dfu_clustering.publishing.outcome import Transition
 from dfu_clustering.report.inputs import RunArtifacts
@@ -80,7 +81,8 @@ def _moved_dfus(moved: pd.DataFrame) -> list[ChangedDfu]:
     rank = moved.sort_values("dfu_ck").groupby(pair, dropna=False, sort=True).cumcount()
     shown = moved.assign(_rank=rank).sort_values(["_rank", *pair, "dfu_ck"]).head(_DFUS_SHOWN)
     shown["feature"] = shown["feature"].map(feature_in_words, na_action="ignore")
-    names = ["dfu_ck", *pair, "word", "feature", "before", "after", "threshold"]
+    shown["change"] = changes_in_words(shown["word"].tolist(), shown["old_label"].tolist())
+    names = ["dfu_ck", *pair, "change", "feature", "before", "after", "threshold"]
     rows = shown.reindex(columns=names).itertuples(index=False, name=None)
     return [ChangedDfu(**{name: _text(value) for name, value in zip(names, row, strict=True)}) for row in rows]
 

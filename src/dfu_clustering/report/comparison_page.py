@@ -20,6 +20,8 @@ _NOT_RECORDED: Final = "not recorded"
 _KINDS: Final = {
     "published": "published",
     "dry_run": "dry run, not published",
+    "waiting": "waits for an approval",
+    "refused": "refused, not published",
     "unfinished": "not published",
     "backfilled_month": "past month, computed later",
     "files": "files, not published",

@@ -8,7 +8,14 @@ import pandas as pd
 from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport
-from dfu_clustering.runs.summaries import FeatureSummary, Profiles, SegmentSummary, StabilitySummary, TrainingMetadata
+from dfu_clustering.runs.answer import Answer
+from dfu_clustering.runs.summaries import (
+    FeatureSummary,
+    Profiles,
+    SegmentSummary,
+    StabilitySummary,
+    TrainingMetadata,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +31,8 @@ class RunArtifacts:
         demand: Monthly demand of some DFUs, indexed by dfu_ck, a column a month; None where none is at hand.
         gates: Reports of the data-quality gates.
         published: What was written to dim_dfu or would have been; None: labels were not published.
+        asked: Whether a person was asked before the publish, and nothing is published yet.
+        answer: What the person answered; None: nobody was asked, or has not answered yet.
         stability: How the labels follow the published ones; None: there were none.
         not_continued: Why the labels do not continue published ones although there are some; None: nothing went wrong.
         label_changes: dfu_ck, old_label, new_label, word, feature, threshold, before, after of DFUs with another label.
@@ -43,6 +52,8 @@ class RunArtifacts:
     demand: pd.DataFrame | None = None
     gates: Sequence[GateReport] = field(default=())
     published: PublishSummary | None = None
+    asked: bool = False
+    answer: Answer | None = None
     stability: StabilitySummary | None = None
     not_continued: str | None = None
     label_changes: pd.DataFrame | None = None

@@ -12,7 +12,7 @@ from dfu_clustering.report.charts import Charts, Part
 from dfu_clustering.report.overrides import Overridden
 from dfu_clustering.report.worth import Worth
 
-Status = Literal["published", "dry_run", "not_published"]
+Status = Literal["published", "dry_run", "waiting", "refused", "not_published"]
 
 
 class Fact(Part):
@@ -103,7 +103,7 @@ class ChangedDfu(Part):
     dfu_ck: str
     old_label: str
     new_label: str
-    word: str
+    change: str
     feature: str
     before: str
     after: str

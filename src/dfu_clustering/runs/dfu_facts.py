@@ -1,6 +1,7 @@
 """What a run knows of each DFU, one row each: what lists show beside keys and attributes."""
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 from dfu_clustering.arrays import Flags, Floats, Objects
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.keys import places_of
+from dfu_clustering.files.tables import read_rows_of
+from dfu_clustering.labels.change_words import changes_in_words
 from dfu_clustering.labels.reasons import feature_in_words
 from dfu_clustering.labels.rules import JUDGED_FEATURES, Values, own_patterns, own_tiers, own_values, volume_bounds
 from dfu_clustering.labels.traits import FAMILIES
@@ -25,7 +28,8 @@ OWN_FACTS: Final = (
 )
 # of the label that the run gave it
 LABEL_FACTS: Final = ("reason", "margin", "borderline", "next_label")
-CHANGE_FACTS: Final = ("label_before", "word", "value", "before", "after", "threshold")
+CHANGE_FACTS: Final = ("label_before", "change", "value", "before", "after", "threshold")
+SET_BY_HAND: Final = "set by hand"
 BORDERLINE_SHARE: Final = 0.1  # of a distance or a bound: nearer to what would be another label a DFU is borderline
 
 _LABELS: Final = ("dfu_ck", "cluster_label", "abc_class", "reason")
@@ -59,7 +63,9 @@ def dfu_facts(files: RunFolder) -> pd.DataFrame:
     return facts.astype(dict.fromkeys(_TEXTS, object)).where(facts.notna(), None).astype(_numbers(facts))
 
 
-def label_changes(files: RunFolder, previous: RunFolder | None = None) -> pd.DataFrame:
+def label_changes(
+    files: RunFolder, previous: RunFolder | None = None, *, of: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return a row a DFU whose label a publish changed: dfu_ck, label_before and what changed it, CHANGE_FACTS.
 
     Why is known where the run compared these labels: not of a first label, nor of one that was taken away. Of a run
@@ -68,22 +74,30 @@ def label_changes(files: RunFolder, previous: RunFolder | None = None) -> pd.Dat
     Args:
         files: The run whose labels were published.
         previous: The folder that keeps what was replaced; None: the run's own.
+        of: Keys of the DFUs that are asked for, of which alone rows are read; None: all.
 
     Raises:
         DataError: Neither is kept.
     """
-    why = None if previous else files.find_table(RunFile.LABEL_CHANGES)
-    if why is not None:
+    why = None
+    if previous is None and files.find(RunFile.LABEL_CHANGES):
+        why = _rows(files, RunFile.LABEL_CHANGES, of)
         why["value"] = why["feature"].map(feature_in_words, na_action="ignore")
+        why["change"] = changes_in_words(why["word"].tolist(), why["old_label"].tolist())
         if files.find(RunFile.PREVIOUS_LABELS) is None:
             return why.rename(columns={"old_label": "label_before"})[["dfu_ck", *CHANGE_FACTS]]
-    changed = (previous or files).table(RunFile.PREVIOUS_LABELS)
+    changed = _rows(previous or files, RunFile.PREVIOUS_LABELS, of)
     changed = changed.rename(columns={"cluster_assignment": "label_before"})
     if why is None:
         return changed.reindex(columns=["dfu_ck", *CHANGE_FACTS])
     known = _at(why.drop(columns="dfu_ck"), places_of(changed["dfu_ck"], why["dfu_ck"]))
     known = known.where(known["old_label"].astype(object) == changed["label_before"].astype(object))
-    return changed.join(known.reindex(columns=list(CHANGE_FACTS[1:])))
+    changed = changed.join(known.reindex(columns=list(CHANGE_FACTS[1:])))
+    overridden = files.find_table(RunFile.OVERRIDES)
+    if overridden is not None:
+        by_hand = changed["dfu_ck"].isin(overridden["dfu_ck"])
+        changed.loc[by_hand, list(CHANGE_FACTS[1:])] = (SET_BY_HAND, *[None] * len(CHANGE_FACTS[2:]))
+    return changed
 
 
 def own_words(files: RunFolder, clustered: pd.DataFrame) -> dict[str, Objects]:
@@ -130,6 +144,11 @@ def _borderline(clustered: pd.DataFrame, mean_demand: Floats, bounds: tuple[floa
         volume |= np.abs(mean_demand - bound) <= BORDERLINE_SHARE * bound
     names = np.array(["", "pattern", "volume", "pattern and volume"], dtype=object)
     return names[pattern.astype(np.int64) + 2 * volume]
+
+
+def _rows(files: RunFolder, file: RunFile, of: Sequence[str] | None) -> pd.DataFrame:
+    """Return the rows of some DFUs, or all, of a table of a run."""
+    return files.table(file) if of is None else read_rows_of(files.require(file), "dfu_ck", of)
 
 
 def _at(table: pd.DataFrame, place: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pd.DataFrame:

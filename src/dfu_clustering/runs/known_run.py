@@ -13,13 +13,16 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, parse_summary, read_summary
 from dfu_clustering.labels.vocabulary import LIFECYCLE_LABELS
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import (
     BUILD_FEATURES,
     LABEL_MONTH,
     LABEL_SEGMENTS,
     NOTE_PUBLISHED,
+    PREVIEW_PUBLISH,
     PUBLISH_LABELS,
+    REQUIRE_APPROVAL,
     TRAIN_MODEL,
     FinishedStep,
     Manifest,
@@ -29,7 +32,7 @@ from dfu_clustering.runs.run import RunName
 
 logger = logging.getLogger(__name__)
 
-RunKind = Literal["published", "dry_run", "unfinished", "backfilled_month"]
+RunKind = Literal["published", "dry_run", "waiting", "refused", "unfinished", "backfilled_month"]
 _NEEDED: Final = (RunFile.LABELS, RunFile.METADATA)  # without them a run cannot be compared
 
 S = TypeVar("S", bound=Summary)
@@ -41,8 +44,12 @@ class KnownRun(Summary):
     run: Annotated[str, Field(description="name of its folder, or backfill and month")]
     kind: Annotated[
         RunKind,
-        Field(description="unfinished: it is under way, waits for an approval, or ended before it could publish"),
+        Field(
+            description="waiting: a person was asked whether to publish and has not answered; refused: the answer was "
+            "no; unfinished: it is under way, or ended before it could publish"
+        ),
     ]
+    approval: Annotated[str | None, Field(description="who approved or refused the publish, and why")] = None
     stands: Annotated[bool, Field(description="whether its labels are the ones that are published now")] = False
     as_of_month: Annotated[str | None, Field(description="newest month that counted")]
     began_at: Annotated[AwareDatetime | None, Field(description="by the warehouse's clock")] = None
@@ -121,10 +128,11 @@ def run_in_folder(folder: Path) -> KnownRun | None:
     if name is None or steps is None:
         return None
     features, labels = steps.get(BUILD_FEATURES, _Features()), steps.get(LABEL_SEGMENTS, _Labels())
-    clustered = sum(one.size for one in labels.segments)
+    clustered, answer = sum(one.size for one in labels.segments), steps.find(REQUIRE_APPROVAL, Answer)
     return KnownRun(
         run=folder.name,
-        kind="dry_run" if steps.get(PUBLISH_LABELS, _Publish()).dry_run else "unfinished",
+        kind=_kind(steps, answer),
+        approval=answer.in_words if answer else None,
         as_of_month=name.as_of_month,
         began_at=steps.get(NOTE_PUBLISHED, _Noted()).began,
         recorded_at=steps.recorded_at,
@@ -190,12 +198,16 @@ class _Finished:
 
     def get(self, step: Step[Any], nothing: S) -> S:
         """Return the part that is wanted of what a step left; ``nothing`` where it has not finished."""
+        return self.find(step, type(nothing)) or nothing
+
+    def find(self, step: Step[Any], kind: type[S]) -> S | None:
+        """Return the part that is wanted of what a step left; None where it has not finished."""
         entry = self.steps.get(step.name)
         try:
-            return parse_summary(type(nothing), entry.summary, self.path) if entry else nothing
+            return parse_summary(kind, entry.summary, self.path) if entry else None
         except DataError as error:  # of another version: the rest of the run is known all the same
             logger.warning("what %s left in %s is not known: %s", step.name, self.path, error.found)
-            return nothing
+            return None
 
     @property
     def recorded_at(self) -> datetime:
@@ -215,6 +227,15 @@ def _finished(folder: Path) -> _Finished | None:
     except DataError as error:
         logger.warning("a run without a manifest that can be read is not listed: %s", error)
         return None
+
+
+def _kind(steps: _Finished, answer: Answer | None) -> RunKind:
+    """Return what became of a run, as far as its own manifest knows."""
+    if PUBLISH_LABELS.name in steps.steps:
+        return "dry_run" if steps.get(PUBLISH_LABELS, _Publish()).dry_run else "unfinished"
+    if answer is not None:
+        return "unfinished" if answer.publish else "refused"
+    return "waiting" if PREVIEW_PUBLISH.name in steps.steps else "unfinished"
 
 
 def _has(files: RunFolder) -> bool:

@@ -9,6 +9,7 @@ from dfu_clustering.files.summary import Summary
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.month_training import MonthSummary
 from dfu_clustering.runs.summaries import (
     FeatureSummary,
@@ -62,6 +63,8 @@ FIND_PUBLISHED: Final = Step("find_published", PublishedChoice)
 TRAIN_MODEL: Final = Step("train_model", TrainingSummary)
 LABEL_MONTH: Final = Step("label_month", MonthSummary)
 LABEL_SEGMENTS: Final = Step("label_segments", LabelSummary)
+PREVIEW_PUBLISH: Final = Step("preview_publish", PublishSummary)
+REQUIRE_APPROVAL: Final = Step("require_approval", Answer)
 PUBLISH_LABELS: Final = Step("update_assignments", PublishSummary)
 RECORD_PUBLICATION: Final = Step("record_publication", Publication)
 BUILD_REPORT: Final = Step("build_report", ReportSummary)

@@ -14,6 +14,7 @@ from dfu_clustering.labels.rules import Bounds
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import SuiteSummary
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.segments.continuity import Continuity
 from dfu_clustering.segments.measures import Figures
 
@@ -316,6 +317,7 @@ class RunSummary(Summary):
     code_version: str
     seed: int
     report: ReportSummary | None = None
+    approval: Answer | None = None
     mlflow_run_id: str | None
     run_folder: str
 

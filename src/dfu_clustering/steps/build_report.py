@@ -21,7 +21,14 @@ from dfu_clustering.runs.dfu_facts import own_words
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.forecast_value import newest_verdict
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.manifest import BUILD_REPORT, FIND_PUBLISHED, PUBLISH_LABELS, once
+from dfu_clustering.runs.manifest import (
+    BUILD_REPORT,
+    FIND_PUBLISHED,
+    PREVIEW_PUBLISH,
+    PUBLISH_LABELS,
+    REQUIRE_APPROVAL,
+    once,
+)
 from dfu_clustering.runs.run import Run, var_folder
 from dfu_clustering.runs.summaries import ReportSummary, TrainingMetadata
 
@@ -83,6 +90,8 @@ def _artifacts(
     keys = members["dfu_ck"].iloc[selection.needed].tolist()
     run = files if isinstance(files, Run) else None
     choice = run.find_result(FIND_PUBLISHED) if run else None
+    done = run.find_result(PUBLISH_LABELS) if run else None
+    asked = run.find_result(PREVIEW_PUBLISH) if run and done is None else None
     return RunArtifacts(
         profiles=files.profiles(),
         metadata=metadata,
@@ -90,7 +99,9 @@ def _artifacts(
         map_points=points,
         demand=_demand(files, metadata, keys),
         gates=files.gate_reports(),
-        published=run.find_result(PUBLISH_LABELS) if run else None,
+        published=done or asked,
+        asked=asked is not None,
+        answer=run.find_result(REQUIRE_APPROVAL) if run else None,
         stability=files.stability(),
         not_continued=choice.problem if choice else None,
         label_changes=files.find_table(RunFile.LABEL_CHANGES),

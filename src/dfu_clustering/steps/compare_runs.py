@@ -3,36 +3,26 @@
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from dfu_clustering.comparison.comparison import IncomparableError, RunSide, compare
 from dfu_clustering.comparison.model import ComparedRun, Comparison
-from dfu_clustering.comparison.recorded import (
-    RecordedFigures,
-    RecordedNaming,
-    RecordedTraining,
-    recorded_settings,
-    recorded_thresholds,
-)
+from dfu_clustering.comparison.recorded import RecordedFigures, recorded_settings, recorded_thresholds
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.errors import DataError
-from dfu_clustering.files.summary import Summary, read_summary
 from dfu_clustering.history.known_runs import KnownRuns
 from dfu_clustering.labels.rules import own_values, volume_bounds
 from dfu_clustering.labels.truth import Claim, claims_are_true
 from dfu_clustering.labels.vocabulary import LABELS, LIFECYCLE_LABELS
-from dfu_clustering.outputs.label_comparison import published_side
+from dfu_clustering.outputs.label_comparison import published_side, read_recorded
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.known_run import KnownRun
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.segments.fitted_model import FittedModel
 
 logger = logging.getLogger(__name__)
-
-S = TypeVar("S", bound=Summary)
 
 
 @dataclass(frozen=True)
@@ -57,7 +47,7 @@ def compare_runs(before: RunToCompare, after: RunToCompare, config: RunSettings)
 
     Args:
         before: The run that counts as the earlier.
-        after: The other; words are judged by its thresholds.
+        after: The other.
         config: For what it did not record.
 
     Raises:
@@ -65,12 +55,10 @@ def compare_runs(before: RunToCompare, after: RunToCompare, config: RunSettings)
         DataError: A file is unreadable.
     """
     _require_labels(before, after)
-    old, new = _Read(before), _Read(after)
-    thresholds = recorded_thresholds(new.settings, config)
+    old, new = _Read(before, config), _Read(after, config)
     return compare(
-        old.run_side(config),
-        new.run_side(config),
-        thresholds,
+        old.run_side(),
+        new.run_side(),
         moves=_moves(before, after),
         clusters_differ=_clusters_differ(old.fitted, new.fitted),
     )
@@ -79,17 +67,17 @@ def compare_runs(before: RunToCompare, after: RunToCompare, config: RunSettings)
 class _Read:
     """What was read of one run."""
 
-    def __init__(self, run: RunToCompare) -> None:
+    def __init__(self, run: RunToCompare, config: RunSettings) -> None:
         self.files, self.known = run.files, run.known
-        self.training = self._recorded(RunFile.METADATA, RecordedTraining())
-        self.naming = self._recorded(RunFile.PROFILES, RecordedNaming())
+        self.training, self.naming = read_recorded(self.files)
         self.settings = recorded_settings(self.training, self.naming)
         self.fitted = self._fitted()
-        self.side = published_side(PublishedFiles(self.files), self.fitted)
+        thresholds = recorded_thresholds(self.settings, config)
+        self.side = published_side(PublishedFiles(self.files), self.fitted, thresholds)
 
-    def run_side(self, config: RunSettings) -> RunSide:
+    def run_side(self) -> RunSide:
         """Return it as one of two sides."""
-        return RunSide(self._known(config), self.side, self.settings)
+        return RunSide(self._known(), self.side, self.settings)
 
     def _fitted(self) -> FittedModel | None:
         try:
@@ -98,11 +86,11 @@ class _Read:
             logger.warning("the clusters of %s are not known: %s", self.files.name, error)
             return None
 
-    def _known(self, config: RunSettings) -> ComparedRun:
+    def _known(self) -> ComparedRun:
         known, training = self.known, self.training
         labels = self.side.labels["cluster_label"]
         names = set(labels.unique())
-        figures = self.naming.figures if self.naming.figures.true_share is not None else self._measured(config)
+        figures = self.naming.figures if self.naming.figures.true_share is not None else self._measured()
         fitted_k = len(self.fitted.kmeans_centroids) if self.fitted else None
         return ComparedRun(
             run=self.files.name,
@@ -119,9 +107,9 @@ class _Read:
             code_version=training.code_version,
         )
 
-    def _measured(self, config: RunSettings) -> RecordedFigures:
+    def _measured(self) -> RecordedFigures:
         """Return how true labels are whose run did not record it, such as a month of a backfill."""
-        thresholds = recorded_thresholds(self.settings, config)
+        thresholds = self.side.thresholds
         labels = self.side.labels.set_index("dfu_ck")["cluster_label"].reindex(self.side.own_values.index)
         if labels.empty or not set(labels.unique()) <= LABELS.keys():
             return RecordedFigures()
@@ -135,11 +123,6 @@ class _Read:
             for margin in (0.0, thresholds.label_margin)
         )
         return RecordedFigures(true_share=strict, within_margin_share=nearly)
-
-    def _recorded(self, file: RunFile, nothing: S) -> S:
-        with suppress(DataError):  # labels alone can be compared, too
-            return read_summary(type(nothing), self.files.require(file))
-        return nothing
 
 
 def _require_labels(*runs: RunToCompare) -> None:

@@ -22,6 +22,7 @@ from dfu_clustering.runs.manifest import (
     READ_SALES_STATE,
     RECORD_PUBLICATION,
     RECORD_RUN,
+    REQUIRE_APPROVAL,
     TRAIN_MODEL,
     once,
 )
@@ -107,6 +108,7 @@ def _summary(run: Run, config: RunSettings) -> RunSummary:
         code_version=code_version(),
         seed=config.seed,
         report=report,
+        approval=run.find_result(REQUIRE_APPROVAL),
         mlflow_run_id=None,
         run_folder=str(run.folder),
     )
