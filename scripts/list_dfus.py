@@ -5,10 +5,10 @@ from pathlib import Path
 
 from dfu_clustering.files.spreadsheet import list_name
 from dfu_clustering.history.known_runs import NAMES_OF_A_RUN, KnownRuns
-from dfu_clustering.outputs.dfu_list import dfu_list, fitting, write_list
+from dfu_clustering.outputs.dfu_list import dfu_list, fitting, in_order, write_list
 from dfu_clustering.runs.run import var_folder
 from dfu_clustering.standalone.program import run_program
-from scripts.program import parser
+from scripts.program import column_and_value, parser
 
 
 def main() -> None:
@@ -25,11 +25,14 @@ def main() -> None:
     arguments.add_argument(
         "--filter",
         dest="filters",
-        type=_filter,
+        type=column_and_value,
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
         help="only DFUs whose column contains the value; COLUMN==VALUE: has exactly it; may be repeated",
+    )
+    arguments.add_argument(
+        "--sort", metavar="COLUMN", help="order by this column; -COLUMN: downwards, as --sort=-margin"
     )
     arguments.add_argument("--output", type=Path, metavar="FILE", help="the list; None: named by label and month")
     options = arguments.parse_args()
@@ -37,16 +40,11 @@ def main() -> None:
     table = dfu_list(files, changed=options.changed)
     by_label = [("label", f"={options.label}")] if options.label else []
     listed = fitting(table, [*by_label, *options.filters])
+    if options.sort:
+        listed = in_order(listed, options.sort)
     output = options.output or Path(list_name(_kind(options), table["as_of_month"].iloc[0] if len(table) else None))
     write_list(listed, output)
     print(f"{output}: {len(listed)} of {len(table)} DFUs")
-
-
-def _filter(text: str) -> tuple[str, str]:
-    column, separator, value = text.partition("=")
-    if not (column and separator):
-        raise argparse.ArgumentTypeError(f"a column and a value, not {text!r}")
-    return column, value
 
 
 def _kind(options: argparse.Namespace) -> str:

@@ -25,7 +25,7 @@ from dfu_clustering.steps.override_labels import (
     publish_overrides,
 )
 from scripts.label_counts import show_label_counts
-from scripts.program import parser, warehouse_engine
+from scripts.program import column_and_value, parser, warehouse_engine
 from scripts.published_event import say_published
 
 _KEYS_SHOWN = 5
@@ -104,7 +104,7 @@ def _arguments() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--filter",
         metavar="COLUMN=VALUE",
-        type=_pair,
+        type=column_and_value,
         action="append",
         default=[],
         help="or the DFUs whose column has exactly this value now, such as loc=DC10; may be given often",
@@ -118,13 +118,6 @@ def _arguments() -> argparse.ArgumentParser:
         "--config", type=str, default=config_path(), metavar="FILE", help="YAML with MLflow's names and the time limits"
     )
     return arguments
-
-
-def _pair(text: str) -> tuple[str, str]:
-    column, equals, value = text.partition("=")
-    if not equals or not column:
-        raise argparse.ArgumentTypeError(f"a filter must be written as COLUMN=VALUE, not {text!r}")
-    return column, value
 
 
 if __name__ == "__main__":

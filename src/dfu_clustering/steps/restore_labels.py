@@ -1,6 +1,7 @@
 """Taking back: the labels of an earlier run go to dim_dfu again, and that run is the champion again."""
 
 import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -13,6 +14,7 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.history.known_runs import KnownRuns, UnknownRunError
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.overrides.overlay import Overlay
 from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
@@ -176,21 +178,25 @@ def restore_labels(
 
     def work() -> PublishSummary:
         overlay = overlay_of(earlier, holding())
-        record = _record(restore, line_of_overlay(overlay, before), tracking)
-        record.overlay, record.overrides_of_now = overlay, holding
         return update_assignments(
             overlay,
             engine,
             dry_run=dry_run,
             unknown="report",
             least_known_share=LEAST_KNOWN_SHARE,
-            record=record,
+            record=_record(restore, line_of_overlay(overlay, before), tracking, overlay, holding),
         )
 
     return work() if dry_run else restore.once(RESTORE_LABELS, lambda: with_overrides_of_now(work))
 
 
-def _record(restore: Run, before: Publication, tracking: TrackingConfig) -> LedgerRecord:
+def _record(
+    restore: Run,
+    before: Publication,
+    tracking: TrackingConfig,
+    overlay: Overlay | None = None,
+    overrides_of_now: Callable[[], Sequence[Override]] = tuple,
+) -> LedgerRecord:
     line = before.model_copy(update={"load_id": None, "restored": True, "labels_at": None})
     return LedgerRecord(
         Ledger(restore.runs.parent),
@@ -198,6 +204,8 @@ def _record(restore: Run, before: Publication, tracking: TrackingConfig) -> Ledg
         line,
         lambda newest: require_nothing_new(restore, newest),
         lambda previous: record_early(restore, previous, tracking),
+        overlay,
+        overrides_of_now,
     )
 
 
