@@ -113,4 +113,4 @@ def _build_of_judged_sales(config: ClusteringConfig, run: Run, policy: GatePolic
 
 
 if __name__ == "__main__":
-    run_by_hand(cluster_dfus)
+    run_by_hand(cluster_dfus, check=approval.require_server_to_ask_on)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from prefect import flow
-from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.config.loading import load_config
@@ -95,7 +95,8 @@ def by_hand(name, arguments, monkeypatch):
     """Run ``python -m flows.<name>`` in this process, without a Prefect server to start."""
     monkeypatch.delitem(sys.modules, f"flows.{name}", raising=False)
     monkeypatch.setattr(sys, "argv", [name, *arguments])
-    with pytest.raises(SystemExit) as ended, temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
+    no_server = {PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False, PREFECT_API_URL: None}
+    with pytest.raises(SystemExit) as ended, temporary_settings(no_server):
         runpy.run_module(f"flows.{name}", run_name="__main__")
     return ended.value.code
 
@@ -113,6 +114,7 @@ WANTED = ("label=high_volume", "until_month=2027-01", *WHO)
         ("try_settings", ["time_window_months=6"], "must not be shorter than min_months_history (12)"),
         ("cluster_dfus", ["steady=1"], "did you mean labeling='{cv_thresholds: {steady: …}}'?"),
         ("cluster_dfus", [], "set DATABASE_URL=postgresql://"),
+        ("cluster_dfus", ["require_approval=true"], "set PREFECT_API_URL to http://127.0.0.1:4200/api"),
         ("restore_assignments", ["run=previous"], "`previous` must stand for a run that was published"),
         ("restore_assignments", [], "A restore must name either a run or a time"),
         ("end_override", ["override=0123", *WHO], "none of id '0123'; all have ended"),
