@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.warehouse_names import ROLES, Role, WarehouseNames
 from dfu_clustering.errors import DataError, WarehouseError
+from dfu_clustering.loads.sales_loads import SalesOverview, facts_by_day
 from dfu_clustering.months import parse_month
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
@@ -28,7 +30,7 @@ from dfu_clustering.steps.publish_labels import preview_publish
 from dfu_clustering.warehouse.catalog import FoundTable, find_table
 from dfu_clustering.warehouse.connect import names_of, private_connection
 from dfu_clustering.warehouse.identity import database_identity
-from dfu_clustering.warehouse.snapshot import sales_span
+from dfu_clustering.warehouse.snapshot import Snapshot, sales_span, stay_in_snapshot
 from expectations.engine.checks import Batch, Moment
 from expectations.engine.results import one_a_name
 from expectations.engine.validation import Judgement, Validator, left_out
@@ -69,9 +71,18 @@ def as_of(engine: Engine, wanted: str | None) -> str | None:
 
 
 def judge_sources(
-    config: ClusteringConfig, engine: Engine, run: Run, policy: GatePolicy, *, chosen: bool, docs: bool = True
+    config: ClusteringConfig,
+    engine: Engine,
+    run: Run,
+    policy: GatePolicy,
+    *,
+    chosen: bool,
+    docs: bool = True,
+    sales: SalesOverview | None = None,
 ) -> list[GateReport]:
     """Judge the three source tables as of the run's month, where they are: no table is read into this process.
+
+    All is judged in one snapshot.
 
     Args:
         config: History, window, limits.
@@ -80,15 +91,20 @@ def judge_sources(
         policy: Suites to skip, and what failures mean.
         chosen: Whether the month was asked for; else it is the newest, which must not be a stale one.
         docs: Whether to render the Data Docs.
+        sales: What is known of them already, and the snapshot to judge; None: a new one.
+
+    Raises:
+        SnapshotGoneError: That snapshot is not open any more.
     """
     wanted: list[Suite] = [suite for suite in _SOURCES if suite not in policy.skip_suites]
     if not wanted:
         return []
     names = names_of(engine)
     with private_connection(engine) as connection:
-        validator = Validator(run, connection)
         moment, warehouse = _moment(connection, names, run, chosen=chosen)
-        found = _found_tables(connection, names)
+        stay_in_snapshot(connection, sales.snapshot if sales else None)
+        validator = Validator(run, connection)
+        found = {role: find_table(connection, names, role) for role in ROLES}
         columns = {suite: validator.judge(_of_the_columns(suite, found, names), {}) for suite in wanted}
         readable = all(judgement.complete for judgement in columns.values())
         if readable:
@@ -97,6 +113,9 @@ def judge_sources(
                 role = _SOURCES[suite].ROLE
                 columns[suite] += validator.judge([texts_batch(connection, names, role, found[role].name)], {})
             readable = all(judgement.complete for judgement in columns.values())
+        if readable and "fact_sales_monthly" in wanted:
+            days = sales.days if sales else None
+            moment = replace(moment, sales_days=days or facts_by_day(Snapshot(engine, connection)))
         reports = []
         for suite in wanted:
             started = time.perf_counter()
@@ -163,12 +182,6 @@ def judge_labels(
 def _stability(run: Run) -> StabilitySummary | None:
     labels = run.find_result(LABEL_SEGMENTS)
     return labels.stability if labels else None
-
-
-def _found_tables(connection: Connection, names: WarehouseNames) -> dict[Role, FoundTable]:
-    found = {role: find_table(connection, names, role) for role in ROLES}
-    connection.rollback()
-    return found
 
 
 def _of_the_columns(suite: Suite, found: Mapping[Role, FoundTable], names: WarehouseNames) -> list[Batch]:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport, describe, require_passed
@@ -21,16 +22,30 @@ logger = logging.getLogger("dfu_clustering.expectations")
 
 
 def require_good_sources(
-    config: ClusteringConfig, engine: Engine, policy: GatePolicy, *, as_of_month: str, chosen: bool
+    config: ClusteringConfig,
+    engine: Engine,
+    policy: GatePolicy,
+    *,
+    as_of_month: str,
+    chosen: bool,
+    sales: SalesOverview | None = None,
 ) -> None:
     """Check that the three source tables are fit to be clustered; warnings are logged.
+
+    Args:
+        config: History, window, limits.
+        engine: The warehouse.
+        policy: What failures mean.
+        as_of_month: Newest month that counts.
+        chosen: Whether it was asked for.
+        sales: What is known of them already, and the snapshot to judge; None: a new one.
 
     Raises:
         DataQualityError: A critical expectation fails, and no reason was given to continue.
     """
     with TemporaryDirectory() as folder:
         run = _run_without_others(folder, as_of_month)
-        _require_passed(judge_sources(config, engine, run, policy, chosen=chosen, docs=False))
+        _require_passed(judge_sources(config, engine, run, policy, chosen=chosen, docs=False, sales=sales))
 
 
 def require_good_labels(

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from prefect import flow, runtime
 from pydantic import Field
 
-from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.loads.events import LoadId
-from dfu_clustering.loads.sales_loads import SalesChangedError
+from dfu_clustering.loads.publication import Publication
+from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.quality.gate_reports import GatePolicy, Suite
 from dfu_clustering.runs.manifest import PUBLISH_LABELS
@@ -72,16 +72,24 @@ def cluster_dfus(
     standing = loads.find_standing(config, runs=runs)
     if only_new_load:
         as_of_month = loads.announced_month(as_of_month, standing)
-    state = loads.read_state(config, as_of_month=as_of_month)
-    if only_new_load and not dry_run:
-        done = loads.published_before(config, state, standing, run_id=run_id, load_id=load_id)
-        if done:
-            return loads.nothing_to_do(load_id, done)  # type: ignore[return-value]
-    run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month, state=state)
-    rename_run(run.as_of_month)
-    loads.keep_state(run, state, standing)
+
+    def begin(sales: SalesOverview) -> Run | Publication:
+        """Judge the sales and build features of them, in one snapshot; nothing where they are published already."""
+        if only_new_load and not dry_run:
+            done = loads.published_before(config, sales.state, standing, run_id=run_id, load_id=load_id)
+            if done:
+                return done
+        run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month, state=sales.state)
+        rename_run(run.as_of_month)
+        loads.keep_state(run, sales.state, standing)
+        quality.validate_sources(config, run, policy, sales, chosen=as_of_month is not None)
+        clustering.build_features(config, run, sales)
+        return run
+
+    run = loads.in_one_snapshot(config, as_of_month, begin)
+    if isinstance(run, Publication):
+        return loads.nothing_to_do(load_id, run)  # type: ignore[return-value]
     dry_run = dry_run or (older_month_problem(run) is not None and not publish_older_month)
-    _build_of_judged_sales(config, run, policy, chosen=as_of_month is not None)
     quality.validate_features(run, policy)
     published_run = (
         clustering.find_published(config, run, standing, policy, dry_run=dry_run).run if continue_published else None
@@ -96,20 +104,6 @@ def cluster_dfus(
     return publish_and_report(  # type: ignore[return-value]  # a state becomes the run's own
         config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
     )
-
-
-def _build_of_judged_sales(config: ClusteringConfig, run: Run, policy: GatePolicy, *, chosen: bool) -> None:
-    """Judge the sales and read them; where they were changed in between, judge them again."""
-    for may_try_again in (True, True, False):
-        quality.validate_sources(config, run, policy, chosen=chosen)
-        try:
-            clustering.build_features(config, run)
-        except SalesChangedError:
-            if not may_try_again:
-                raise
-            loads.look_again(config, run)
-        else:
-            return
 
 
 if __name__ == "__main__":

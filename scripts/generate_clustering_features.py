@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dfu_clustering.loads.sales_loads import read_sales_state
+from dfu_clustering.loads.sales_loads import overview_of
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.standalone.program import (
     add_history_settings,
@@ -12,6 +12,7 @@ from dfu_clustering.standalone.program import (
     run_program,
 )
 from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.warehouse.snapshot import snapshot
 from scripts.program import add_gate_options, gate_policy, parser, warehouse_engine
 
 
@@ -24,15 +25,17 @@ def main() -> None:
     add_gate_options(arguments, "the three tables")
     options = arguments.parse_args()
     config = history_config(options)
-    engine, policy, judged = warehouse_engine(config), gate_policy(options), None
-    if not options.skip_validation:
-        from expectations.standalone import require_good_sources  # late: to load Great Expectations takes seconds
-
-        judged = read_sales_state(engine, options.as_of)
-        month = judged.as_of_month
-        require_good_sources(config, engine, policy, as_of_month=month, chosen=options.as_of is not None)
+    engine, policy = warehouse_engine(config), gate_policy(options)
     files = RunFolder(options.output.parent).placing(RunFile.MATRIX, options.output)
-    summary = build_features(files, config, engine, as_of_month=options.as_of, judged=judged)
+    with snapshot(engine) as source:
+        sales = None
+        if not options.skip_validation:
+            from expectations.standalone import require_good_sources  # late: to load Great Expectations takes seconds
+
+            sales = overview_of(source, options.as_of)
+            month, chosen = sales.state.as_of_month, options.as_of is not None
+            require_good_sources(config, engine, policy, as_of_month=month, chosen=chosen, sales=sales)
+        summary = build_features(files, config, engine, as_of_month=options.as_of, sales=sales)
     print(features_in_words(options.output, summary))
 
 

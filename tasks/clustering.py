@@ -1,4 +1,8 @@
-"""The steps of a clustering run as tasks, in the order in which they run; each is done once a run."""
+"""The steps of a clustering run as tasks, in the order in which they run; each is done once a run.
+
+A step that clusters or draws is imported when its turn comes: scikit-learn and matplotlib take seconds to load, and a
+run whose load is already published, or that a gate stops, does without.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,10 +10,9 @@ from pathlib import Path
 from prefect import task
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.loads.sales_loads import SalesState
+from dfu_clustering.loads.sales_loads import SalesOverview, SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GatePolicy
-from dfu_clustering.runs.manifest import READ_SALES_STATE
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.standing import Standing
@@ -22,16 +25,13 @@ from dfu_clustering.runs.summaries import (
     TrainingSummary,
 )
 from dfu_clustering.steps import build_features as features
-from dfu_clustering.steps import build_report as report
 from dfu_clustering.steps import find_published as published
-from dfu_clustering.steps import label_segments as labels
 from dfu_clustering.steps import publish_labels as publishing
 from dfu_clustering.steps import record_run as record
-from dfu_clustering.steps import train_model as training
 from dfu_clustering.steps.remove_old_runs import RemovalSummary, remove_old_runs
 from tasks.parts import build_features_in_parts
 from tasks.support.connection import warehouse_engine
-from tasks.support.retries import RETRY
+from tasks.support.retries import RETRY, RETRY_IN_SNAPSHOT
 
 _HOUR_S = 3600
 
@@ -39,21 +39,21 @@ _HOUR_S = 3600
 @task(name="open-run", timeout_seconds=_HOUR_S, **RETRY)
 def open_run(config: ClusteringConfig, *, runs: Path, run_id: str, as_of_month: str | None, state: SalesState) -> Run:
     """Open the folder of the run; the as-of month is the sales state's, looked for once more where that is unknown."""
-    from expectations.gate import as_of  # late: Great Expectations, as in tasks/quality
+    month: str | None = state.as_of_month
+    if not state.rows:
+        from expectations.gate import as_of  # late: Great Expectations, as in tasks/quality
 
-    month = state.as_of_month if state.rows else as_of(warehouse_engine(config.warehouse), as_of_month)
+        month = as_of(warehouse_engine(config.warehouse), as_of_month)
     return Run.open(runs, as_of_month=month, config_digest=config.digest(), run_id=run_id)
 
 
-@task(name="build-features", timeout_seconds=2 * _HOUR_S, **RETRY)
-def build_features(config: ClusteringConfig, run: Run) -> FeatureSummary:
-    """Read sales and dimensions, write the feature matrix; sales that the gate has not judged are refused."""
-    seen = run.find_result(READ_SALES_STATE)
-    judged = seen if seen and seen.rows else None
+@task(name="build-features", timeout_seconds=2 * _HOUR_S, **RETRY_IN_SNAPSHOT)
+def build_features(config: ClusteringConfig, run: Run, sales: SalesOverview) -> FeatureSummary:
+    """Read sales and dimensions in the snapshot that the gate has judged, write the feature matrix."""
     if config.scale.partitions > 1:
-        return build_features_in_parts(run, config, judged)
+        return build_features_in_parts(run, config, sales)
     engine = warehouse_engine(config.warehouse)
-    return features.build_features(run, config, engine, as_of_month=run.known_month, judged=judged)
+    return features.build_features(run, config, engine, as_of_month=run.known_month, sales=sales)
 
 
 @task(name="find-published", timeout_seconds=_HOUR_S, **RETRY)
@@ -69,12 +69,16 @@ def find_published(
 @task(name="train-model", timeout_seconds=2 * _HOUR_S, **RETRY)
 def train_model(config: ClusteringConfig, run: Run, published_run: str | None = None) -> TrainingSummary:
     """Choose K and fit the clusters, or continue the published ones."""
+    from dfu_clustering.steps import train_model as training
+
     return training.train_model(run, config, _files(config, run, published_run))
 
 
 @task(name="label-segments", timeout_seconds=_HOUR_S, **RETRY)
 def label_segments(config: ClusteringConfig, run: Run, published_run: str | None = None) -> LabelSummary:
     """Give every cluster its business label; a published one is kept while its meaning holds."""
+    from dfu_clustering.steps import label_segments as labels
+
     return labels.label_segments(run, config, _files(config, run, published_run))
 
 
@@ -96,6 +100,8 @@ def update_assignments(
 @task(name="build-report", timeout_seconds=_HOUR_S, **RETRY)
 def build_report(config: ClusteringConfig, run: Run) -> ReportSummary:
     """Write the page that people read."""
+    from dfu_clustering.steps import build_report as report
+
     return report.build_report(run, config)
 
 

@@ -1,6 +1,11 @@
 """Loads and publishes: between the sales table, the ledger and the Prefect server."""
 
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID, uuid5
 
 from prefect import runtime, task
@@ -9,35 +14,63 @@ from prefect.events import emit_event
 from prefect.states import Completed
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.loads.events import CLUSTERS_PUBLISHED, clusters_resource
 from dfu_clustering.loads.publication import Publication, find_publication, month_to_publish
-from dfu_clustering.loads.sales_loads import SalesState, read_sales_state
+from dfu_clustering.loads.sales_loads import SalesOverview, SalesState, shared_sales
 from dfu_clustering.publishing.outcome import PublishSummary
-from dfu_clustering.runs.manifest import READ_SALES_STATE
+from dfu_clustering.runs.manifest import BUILD_FEATURES, READ_SALES_STATE
 from dfu_clustering.runs.overtaken import note_published
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.standing import Standing
 from dfu_clustering.steps import find_published as published_runs
 from dfu_clustering.steps import record_publication as recording
+from dfu_clustering.warehouse.snapshot import SnapshotGoneError
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY
 from tasks.support.waiting import end_waiting_runs
 
+logger = logging.getLogger("dfu_clustering.loads")  # whose lines a flow run shows
+
+T = TypeVar("T")
+
 _TIMEOUT_S = 600
+_MOST_LOST_SNAPSHOTS = 2  # by a run
 
 
-@task(name="read-sales-state", timeout_seconds=_TIMEOUT_S, **RETRY)
-def read_state(config: ClusteringConfig, *, as_of_month: str | None) -> SalesState:
-    """Return what the sales table shows up to the month, by default the newest.
+@dataclass(frozen=True)
+class HeldSales:
+    """The sales in a snapshot that is open until close() is called.
 
-    A table from which that cannot be read is no error here: the source gate says what is wrong with it.
+    Attributes:
+        seen: What they show.
     """
-    engine = warehouse_engine(config.warehouse)
-    try:
-        return read_sales_state(engine, as_of_month)
-    except (DataError, WarehouseError):
-        return SalesState.unknown(as_of_month)
+
+    seen: SalesOverview
+    close: Callable[[], None]
+
+
+@task(name="read-sales-state", timeout_seconds=_TIMEOUT_S, persist_result=False, **RETRY)
+def hold_sales(config: ClusteringConfig, *, as_of_month: str | None) -> HeldSales:
+    """Open a snapshot and return what its sales show up to the month, by default the newest."""
+    stack = ExitStack()
+    seen = stack.enter_context(shared_sales(warehouse_engine(config.warehouse), as_of_month))
+    return HeldSales(seen, stack.close)
+
+
+def in_one_snapshot(config: ClusteringConfig, as_of_month: str | None, work: Callable[[SalesOverview], T]) -> T:
+    """Do work on the sales in one snapshot; where that is lost, begin it again in another."""
+    lost = 0
+    while True:
+        held = hold_sales(config, as_of_month=as_of_month)
+        try:
+            return work(held.seen)
+        except SnapshotGoneError as gone:
+            lost += 1
+            if lost > _MOST_LOST_SNAPSHOTS:
+                raise
+            logger.warning("%s: the sales are judged and read again in another", gone)
+        finally:
+            held.close()
 
 
 @task(name="find-standing", timeout_seconds=_TIMEOUT_S, **RETRY)
@@ -58,15 +91,11 @@ def published_before(
     return find_publication(standing.answers, state, load_id=load_id, config_digest=config.digest(), run_id=run_id)
 
 
-def keep_state(run: Run, state: SalesState, standing: Standing) -> SalesState:
-    """Keep what was there when the run began, sales and labels: a resumed run did not read what came since."""
+def keep_state(run: Run, state: SalesState, standing: Standing) -> None:
+    """Keep which labels stood when the run began, and of which sales its features are, or will be."""
     note_published(run, standing)
-    return run.once(READ_SALES_STATE, lambda: state)
-
-
-def look_again(config: ClusteringConfig, run: Run) -> None:
-    """Keep what the sales table shows now: sales that were changed after the gate are checked again."""
-    run.renew(READ_SALES_STATE, read_state(config, as_of_month=run.known_month))
+    if not run.has_finished(BUILD_FEATURES) and run.find_result(READ_SALES_STATE) != state:
+        run.renew(READ_SALES_STATE, state)
 
 
 @task(name="record-publication", timeout_seconds=_TIMEOUT_S, **RETRY)

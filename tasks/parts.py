@@ -4,27 +4,25 @@ import shutil
 from typing import Any
 
 from prefect import task, unmapped
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.tasks import Task
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.loads.sales_loads import SalesState, require_unchanged
+from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import FeatureSummary
-from dfu_clustering.steps.build_features import build_features, join_parts
-from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
+from dfu_clustering.steps.build_features import build_features, join_parts, require_all
+from dfu_clustering.warehouse.snapshot import Part
 from tasks.support.connection import warehouse_engine
-from tasks.support.retries import RETRY, may_succeed
+from tasks.support.retries import RETRY_IN_SNAPSHOT
 
 _TIMEOUT_S = 2 * 3600
 
 
 @once(BUILD_FEATURES)
-def build_features_in_parts(run: Run, config: ClusteringConfig, judged: SalesState | None = None) -> FeatureSummary:
-    """Let every part be built in one snapshot of the warehouse, and join what they wrote.
+def build_features_in_parts(run: Run, config: ClusteringConfig, sales: SalesOverview) -> FeatureSummary:
+    """Let every part be built in the shared snapshot of the warehouse, and join what they wrote.
 
     Workers read the warehouse themselves, by their own DATABASE_URL or the configured block, and write into the run's
     folder, which must lie where all of them see it.
@@ -32,38 +30,25 @@ def build_features_in_parts(run: Run, config: ClusteringConfig, judged: SalesSta
     # a part without a DFU that can be clustered writes no matrix: one of an earlier try would be taken for its own
     shutil.rmtree(run.parts, ignore_errors=True)
     parts = [Part(number, config.scale.partitions) for number in range(config.scale.partitions)]
-    with snapshot(warehouse_engine(config.warehouse)) as shared, _task_runner(config.scale.dask_address) as runner:
-        if judged is not None:
-            require_unchanged(shared, judged)
-        arguments = {
-            "config": unmapped(config),
-            "run": unmapped(run),
-            "part": parts,
-            "same_as": unmapped(shared.export()),
-            "as_of_month": unmapped(run.known_month),
-        }
-        runner.map(build_part, arguments).result()
+    with _task_runner(config.scale.dask_address) as runner:
+        arguments = {"config": unmapped(config), "run": unmapped(run), "part": parts, "sales": unmapped(sales)}
+        built = runner.map(build_part, arguments).result()
+    require_all(sales, sum(part.sales_rows for part in built))
     summary = join_parts(run, config, parts=[run.part(part.number) for part in parts])
     shutil.rmtree(run.parts)
     return summary
-
-
-def _may_succeed_in_this_snapshot(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Tell whether another try of a part is worth it; all parts are tried again where their snapshot is gone."""
-    return may_succeed(task, task_run, state) and not isinstance(state.data, SnapshotGoneError)
 
 
 @task(
     name="build-features-part",
     timeout_seconds=_TIMEOUT_S,
     task_run_name="build-features-part-{part.number}",
-    **(RETRY | {"retry_condition_fn": _may_succeed_in_this_snapshot}),
+    **RETRY_IN_SNAPSHOT,
 )
-def build_part(config: ClusteringConfig, run: Run, part: Part, same_as: str, as_of_month: str | None) -> FeatureSummary:
+def build_part(config: ClusteringConfig, run: Run, part: Part, sales: SalesOverview) -> FeatureSummary:
     """Read the sales of one part of the DFUs and write their features."""
     engine = warehouse_engine(config.warehouse)
-    files = run.part(part.number)
-    return build_features(files, config, engine, as_of_month=as_of_month, part=part, same_as=same_as)
+    return build_features(run.part(part.number), config, engine, as_of_month=run.known_month, part=part, sales=sales)
 
 
 def _task_runner(dask_address: str | None) -> Any:  # noqa: ANN401  (Prefect's types know no task that is only sync)

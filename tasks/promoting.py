@@ -7,11 +7,10 @@ from prefect import task
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import LabelSummary
-from dfu_clustering.steps import label_segments as labels
 from dfu_clustering.steps import promote_run as promoting
-from dfu_clustering.steps import train_model as training
 from dfu_clustering.steps import try_settings as trying
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY
@@ -38,6 +37,19 @@ def find_base(*, runs: Path, wanted: str | None) -> Run:
 @task(name="label-with-other-settings", timeout_seconds=_HOUR_S, **RETRY)
 def label_with_other_settings(config: ClusteringConfig, run: Run, base: Run) -> LabelSummary:
     """Continue the clusters of the base, and label its DFUs by the words of these settings."""
+    from dfu_clustering.steps import label_segments as labels  # late, as in tasks/clustering
+    from dfu_clustering.steps import train_model as training
+
     published = trying.begin_try(run, base, warehouse_engine(config.warehouse), config.tracking)
-    training.train_model(run, config, published, look_for_drift=False)
-    return labels.label_segments(run, config, published)
+    # a planner waits for the answer, which is the report; pictures are drawn of what is promoted
+    training.train_model(run, config, published, look_for_drift=False, pictures=False)
+    return labels.label_segments(run, config, published, pictures=False)
+
+
+@task(name="draw-pictures", timeout_seconds=_HOUR_S, **RETRY)
+def draw_pictures(run: Run) -> None:
+    """Draw the pictures of a run that was only tried."""
+    from dfu_clustering.outputs.pictures import draw_run
+
+    if run.find(RunFile.SIZES_PICTURE) is None:
+        draw_run(run)

@@ -6,23 +6,30 @@ Great Expectations takes seconds to load: a run whose load is already published 
 from prefect import task
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport
 from dfu_clustering.runs.manifest import BUILD_FEATURES, PUBLISH_LABELS, TRAIN_MODEL
 from dfu_clustering.runs.run import Run
 from tasks.support.connection import warehouse_engine
 from tasks.support.findings import let_through
-from tasks.support.retries import RETRY
+from tasks.support.retries import RETRY, RETRY_IN_SNAPSHOT
 
 _HOUR_S = 3600
 
 
-@task(name="validate-sources", timeout_seconds=_HOUR_S, **RETRY)
-def validate_sources(config: ClusteringConfig, run: Run, policy: GatePolicy, *, chosen: bool) -> None:
+@task(name="validate-sources", timeout_seconds=_HOUR_S, **RETRY_IN_SNAPSHOT)
+def validate_sources(
+    config: ClusteringConfig, run: Run, policy: GatePolicy, sales: SalesOverview, *, chosen: bool
+) -> None:
     """Judge the sales, DFU and item tables before anything is computed."""
     from expectations import gate
 
     engine = warehouse_engine(config.warehouse)
-    let_through(run, BUILD_FEATURES, lambda: gate.judge_sources(config, engine, run, policy, chosen=chosen))
+
+    def judge() -> list[GateReport]:
+        return gate.judge_sources(config, engine, run, policy, chosen=chosen, sales=sales)
+
+    let_through(run, BUILD_FEATURES, judge)
 
 
 @task(name="validate-features", timeout_seconds=_HOUR_S, **RETRY)

@@ -26,11 +26,13 @@ class Moment:
         as_of: The run's month.
         chosen: Whether it was asked for; else it is the newest, which must not be a stale one.
         dfus_before: Rows of dim_dfu when labels were last published; None: not known.
+        sales_days: Facts of the sales of every day, as JSON; None: not known, or there are none.
     """
 
     as_of: Month
     chosen: bool
     dfus_before: int | None
+    sales_days: str | None = None
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Validator:
     Args:
         run: Gets the Data Docs, ``data_docs/``, and what they are made of, so that later gates can add to them.
         connection: Where batches with a SELECT are judged. Great Expectations works on this very connection, so it sees
-            the temporary tables on it, and knows neither address nor password.
+            the temporary tables and the snapshot on it, and knows neither address nor password.
     """
 
     def __init__(self, run: Run, connection: Connection | None = None) -> None:
@@ -181,9 +181,7 @@ class Validator:
         if isinstance(finding.keys, str) and self._connection is not None:
             with self._connection.cursor() as cursor:
                 cursor.execute(finding.keys, dict(parameters))
-                keys = [key for (key,) in cursor.fetchmany(KEYS_KEPT)]
-            self._connection.rollback()
-            return keys
+                return [key for (key,) in cursor.fetchmany(KEYS_KEPT)]
         return finding.keys if isinstance(finding.keys, list) else finding.listed_keys(batch.key)
 
 

@@ -36,7 +36,7 @@ def columns(names: WarehouseNames) -> dict[str, str]:
 
 
 def profile(connection: Connection, config: ClusteringConfig, moment: Moment) -> dict[str, Any]:
-    """Create the temporary tables that batches() judges: one pass over all sales, one over the recent ones.
+    """Create the temporary tables that batches() judges, in a pass over the recent sales.
 
     Returns:
         Parameters of the expectations; see sales_bounds().
@@ -45,6 +45,7 @@ def profile(connection: Connection, config: ClusteringConfig, moment: Moment) ->
     values = {
         "as_of": f"{as_of}-01",
         "last_day": last_day(as_of),
+        "days": moment.sales_days,
         "fewest_rows": FEWEST_ROWS,
         "fewest_dfus": _FEWEST_DFUS,
     }

@@ -1,11 +1,12 @@
--- The one pass over all sales: one row a month up to the as-of month; month NULL: rows without a startdate.
+-- One row a month up to the as-of month, of the days that the state of the sales has counted; month NULL: rows without a
+-- startdate.
 CREATE TEMPORARY TABLE pg_temp.sales_months AS
 SELECT
     date_trunc('month', startdate)::date AS month,
     sum(rows)::bigint AS rows,
     coalesce(sum(rows) FILTER (WHERE extract(day FROM startdate) <> 1), 0)::bigint AS off_first_rows,
     (sum(keyless_rows))::bigint AS keyless_rows,
-    sum(other_type_rows)::bigint AS other_type_rows,
+    coalesce(sum(rows) FILTER (WHERE other), 0)::bigint AS other_type_rows,
     -- days by which a month's first load came before the month itself, at most 0 where it came after
     extract(epoch FROM max(startdate - first_load::timestamp)) / 86400 AS loaded_early_days,
     min(first_load)::timestamp AS first_load,
@@ -18,24 +19,10 @@ SELECT
     sum(zero_rows)::float8 / sum(rows)::float8 AS zero_share
 FROM (
     SELECT *, largest_qty::float8 IN ('NaN', 'Infinity') OR smallest_qty::float8 = '-Infinity' AS not_finite
-    FROM (
-        SELECT
-            startdate,
-            count(*) AS rows,
-            count(*) FILTER (WHERE coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '')
-                AS keyless_rows,
-            count(*) FILTER (WHERE other) AS other_type_rows,
-            min(load_ts) AS first_load,
-            max(load_ts) AS last_load,
-            sum(qty) AS qty,
-            max(qty) AS largest_qty,
-            min(qty) AS smallest_qty,
-            count(*) - count(qty) AS null_rows,
-            count(*) FILTER (WHERE qty < 0) AS negative_rows,
-            count(*) FILTER (WHERE qty = 0) AS zero_rows
-        FROM pg_temp.judged_sales
-        WHERE startdate <= %(last_day)s OR startdate IS NULL
-        GROUP BY startdate
-    ) AS days
+    FROM json_to_recordset(%(days)s::json) AS days (
+        startdate date, other boolean, rows bigint, keyless_rows bigint, first_load timestamptz, last_load timestamptz,
+        qty numeric, largest_qty numeric, smallest_qty numeric, null_rows bigint, negative_rows bigint, zero_rows bigint
+    )
+    WHERE startdate <= %(last_day)s OR startdate IS NULL
 ) AS judged_days
 GROUP BY 1

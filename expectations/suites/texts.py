@@ -38,12 +38,11 @@ def _unreadable(connection: Connection, names: WarehouseNames, role: Role) -> li
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_encoding")
         if cursor.fetchone() != ("SQL_ASCII",):  # the server sees to it
-            connection.rollback()
             return []
         content = io.BytesIO()
         cursor.execute("SET LOCAL client_encoding = 'SQL_ASCII'")  # as UTF-8 the server refuses to hand them out
         cursor.copy_expert(_distinct_texts(_VIEWS[role], _texts(names, role)), content)
-    connection.rollback()
+        cursor.execute("SET LOCAL client_encoding = 'UTF8'")
     content.seek(0)
     return list(unreadable_texts(content))
 

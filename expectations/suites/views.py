@@ -30,4 +30,3 @@ def create_views(connection: Connection, names: WarehouseNames, found: Mapping[R
     with connection.cursor() as cursor, schema_errors(names):
         for name, query in views.items():
             cursor.execute(f"CREATE TEMPORARY VIEW pg_temp.{name} AS {query}")
-    connection.commit()

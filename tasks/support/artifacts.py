@@ -3,19 +3,21 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from dfu_clustering.forecast_value.presentation import verdict_rows
-from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport, Value
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import LabelSummary, RunSummary, StabilitySummary
-from dfu_clustering.steps.backfill import BackfillSummary
 from tasks.support.markdown import code, text
 from tasks.support.pictures import picture_markdown
+
+if TYPE_CHECKING:  # a flow loads its own steps alone
+    from dfu_clustering.forecast_value.verdict import Verdict
+    from dfu_clustering.steps.backfill import BackfillSummary
 
 REPORT_URL_VARIABLE = "DFU_REPORT_URL"
 _MOVES_SHOWN = 30
@@ -72,7 +74,7 @@ def overrides_lines(published: PublishSummary) -> list[str]:
     ]
 
 
-def show_backfill(summary: BackfillSummary) -> None:
+def show_backfill(summary: "BackfillSummary") -> None:
     """Attach the months of a backfill, and what it left out, continues, extends or replaces."""
     rows = [
         {
@@ -88,16 +90,18 @@ def show_backfill(summary: BackfillSummary) -> None:
     _attach_table("backfill-history", rows, description + notes)
 
 
-def show_verdict(verdict: Verdict) -> None:
+def show_verdict(verdict: "Verdict") -> None:
     """Attach what segments are worth to a forecaster: the sentence, and a row for each way to train."""
     create_markdown_artifact(
         key="forecast-value-summary", markdown=verdict_markdown(verdict), description="What to train on"
     )
+    from dfu_clustering.forecast_value.presentation import verdict_rows
+
     what = f"What segments are worth as of {text(verdict.as_of_month)}, beside controls"
     _attach_table("forecast-value", verdict_rows(verdict), what)
 
 
-def verdict_markdown(verdict: Verdict) -> str:
+def verdict_markdown(verdict: "Verdict") -> str:
     """Return a verdict in a few lines of Markdown."""
     extent = (
         f"{verdict.n_dfus:,} of {verdict.of_dfus:,} DFUs, {len(verdict.origins)} origins from "

@@ -1,14 +1,18 @@
 """What a restore and an override show in the Prefect UI: what was done, or with dry_run would be, in Markdown."""
 
+from typing import TYPE_CHECKING
+
 from prefect.artifacts import create_markdown_artifact
 
-from dfu_clustering.steps.override_labels import OverrideSummary
-from dfu_clustering.steps.restore_labels import RestoreSummary
 from tasks.support.artifacts import overrides_lines, wrote
 from tasks.support.markdown import code, text
 
+if TYPE_CHECKING:  # a flow loads its own steps alone
+    from dfu_clustering.steps.override_labels import OverrideSummary
+    from dfu_clustering.steps.restore_labels import RestoreSummary
 
-def show_restore(summary: RestoreSummary, dfu_table: str) -> None:
+
+def show_restore(summary: "RestoreSummary", dfu_table: str) -> None:
     """Attach what was restored, and which labels that changed."""
     create_markdown_artifact(
         key="restore-assignments-summary",
@@ -17,7 +21,7 @@ def show_restore(summary: RestoreSummary, dfu_table: str) -> None:
     )
 
 
-def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
+def restore_markdown(summary: "RestoreSummary", dfu_table: str) -> str:
     """Return the report of a restore; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     published = summary.published
     did = wrote(published)
@@ -41,7 +45,7 @@ def restore_markdown(summary: RestoreSummary, dfu_table: str) -> str:
     return "\n".join(lines)
 
 
-def show_override(summary: OverrideSummary, dfu_table: str) -> None:
+def show_override(summary: "OverrideSummary", dfu_table: str) -> None:
     """Attach what an override changed."""
     create_markdown_artifact(
         key="override-labels-summary",
@@ -50,7 +54,7 @@ def show_override(summary: OverrideSummary, dfu_table: str) -> None:
     )
 
 
-def override_markdown(summary: OverrideSummary, dfu_table: str) -> str:
+def override_markdown(summary: "OverrideSummary", dfu_table: str) -> str:
     """Return the report of an override; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     one, published = summary.override, summary.published
     by = one.ended or one
@@ -69,7 +73,7 @@ def override_markdown(summary: OverrideSummary, dfu_table: str) -> str:
     return "\n".join(lines)
 
 
-def _override_title(summary: OverrideSummary) -> str:
+def _override_title(summary: "OverrideSummary") -> str:
     one, dry = summary.override, summary.dry_run
     of = f"Override {'' if dry and not one.ended else code(one.id) + ' '}of {len(one.dfu_cks):,} DFUs"
     if summary.already_ended:

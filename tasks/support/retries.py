@@ -9,6 +9,7 @@ from prefect.tasks import Task, exponential_backoff
 from dfu_clustering.publishing.outcome import ConcurrentChangeError
 from dfu_clustering.tracking.store import TrackingUnavailableError
 from dfu_clustering.warehouse.connect import is_transient
+from dfu_clustering.warehouse.snapshot import SnapshotGoneError
 
 
 def may_succeed(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -18,6 +19,11 @@ def may_succeed(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> b
     return isinstance(error, passing) or (isinstance(error, BaseException) and is_transient(error))
 
 
+def may_succeed_in_snapshot(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Tell the same of a task that reads in a shared snapshot: where that is gone, all that read in it begin again."""
+    return may_succeed(task, task_run, state) and not isinstance(state.data, SnapshotGoneError)
+
+
 RETRY: dict[str, Any] = {
     "retries": 4,
     "retry_delay_seconds": exponential_backoff(backoff_factor=5),
@@ -25,3 +31,4 @@ RETRY: dict[str, Any] = {
     "retry_condition_fn": may_succeed,
     "cache_policy": NO_CACHE,
 }
+RETRY_IN_SNAPSHOT = RETRY | {"retry_condition_fn": may_succeed_in_snapshot}

@@ -128,9 +128,10 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     assert (listed["dfus"], listed["published"], listed["agreeing"], listed["ended_by"]) == (1, True, 0, None)
     assert desk.ask("clusters/changes")["updated"] == len(before)  # of the publish of the run
 
+    assert desk.run(name).find(RunFile.SIZES_PICTURE) is None  # of what is only tried
     promoted = promote_run(name, override_reason="looked at both")
-    assert desk.newest.run == name
-    assert not desk.newest.same_labels
+    assert desk.run(name).find(RunFile.SIZES_PICTURE) is not None
+    assert (desk.newest.run, desk.newest.same_labels) == (name, False)
     assert promoted.published.dry_run is desk.run(name).result(PUBLISH_LABELS).dry_run is False
     assert promoted.published.overrides is not None
     assert promoted.published.overrides.dfus == 1
@@ -151,12 +152,16 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
 
     run_flow(as_of_month=first.as_of_month, **any_change())  # a rerun keeps it, too
     assert desk.labels()[min(changed)] == "inactive"
+    its_end_brings_the_machine_s_label_back(desk, min(changed))
+
+
+def its_end_brings_the_machine_s_label_back(desk, key):
     ended = end_override(desk.newest.overrides[0], "Bob", "the customer is gone")
     assert ended.override.ended is not None
     assert ended.override.ended.owner == "Bob"
-    assert desk.labels()[min(changed)] == desk.machine_labels(desk.newest.run)[min(changed)]
+    assert desk.labels()[key] == desk.machine_labels(desk.newest.run)[key]
     assert desk.newest.overrides == ()
-    assert desk.ask(min(changed))["override"] is None
+    assert desk.ask(key)["override"] is None
     assert desk.ask("overrides")["overrides"][0]["ended_by"] == "Bob"
 
 
@@ -176,6 +181,8 @@ def test_override_survives_the_next_month_and_ends_with_its_last(desk):
     past = load(before).set_index("dfu_ck").loc[[kept, ended]]
     assert past["label"].tolist() == ["inactive"] * 2
     assert past["machine_label"].tolist() != ["inactive"] * 2
+    (override,) = desk.newest.overrides
+    end_override(override, "Ada", "the other tests have none")
 
 
 def says_of_each_dfu_what_changed(desk, before, changed):

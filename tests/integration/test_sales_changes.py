@@ -1,19 +1,19 @@
 """Sales that somebody corrects between the gate and the extraction: no labels are made of what nobody has judged."""
 
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.loads.sales_loads import SalesChangedError, read_sales_state
-from dfu_clustering.runs.folder import RunFile
+from dfu_clustering.loads.sales_loads import read_sales_state
+from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_features import build_features
 from dfu_clustering.warehouse.connect import connect_engine
 from expectations import gate
-from tasks.parts import build_features_in_parts
 from tests.integration.gate_runs import QUICK, any_change, copied_panel, execute, fetch, run_flow
+from tests.integration.prefect_server import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("no_data_docs", "blank_pictures")]
 
@@ -35,7 +35,7 @@ def swap(url):
 
 
 @pytest.fixture
-def sales(clean_panel, monkeypatch):
+def sales_url(clean_panel, monkeypatch):
     """The URL of a clean panel, for steps that need no Prefect server."""
     with copied_panel(clean_panel, f"sales_{next(NUMBERS)}") as url:
         monkeypatch.setenv("DATABASE_URL", url)
@@ -43,73 +43,129 @@ def sales(clean_panel, monkeypatch):
 
 
 @pytest.fixture
-def run(tmp_path):
-    return Run.open(tmp_path / "runs", as_of_month="2026-10", config_digest="d", run_id="x")
+def after_the_gate(monkeypatch):
+    """Lets something happen each time when the gate has judged the sales; the list of these times."""
+    judge = gate.judge_sources
+    times: list[int] = []
+
+    def let(happen):
+        def judge_and_let(*arguments, **options):
+            reports = judge(*arguments, **options)
+            times.append(len(times) + 1)
+            happen(times[-1])
+            return reports
+
+        monkeypatch.setattr(gate, "judge_sources", judge_and_let)
+        return times
+
+    return let
 
 
-def test_correction_of_the_same_number_and_sum_is_refused_with_its_month(sales, run):
-    engine = connect_engine(sales)
-    judged = read_sales_state(engine, "2026-10")
-    swap(sales)
-    with pytest.raises(SalesChangedError, match=r"was changed after the gate had judged it: 1 months \(2026-03\)"):
-        build_features(run, CONFIG, engine, as_of_month="2026-10", judged=judged)
-    assert run.find(RunFile.MATRIX) is None
-    corrected = read_sales_state(engine, "2026-10")
-    assert (corrected.rows, corrected.total_qty, corrected.newest_modified_ts) == (
-        judged.rows,
-        judged.total_qty,
-        judged.newest_modified_ts,
+def end_the_shared_snapshot(url):
+    """End the session that holds it, as a restart of the server does."""
+    (ended,) = fetch(
+        url,
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%export_snapshot%'",
     )
-    build_features(run, CONFIG, engine, as_of_month="2026-10", judged=corrected)
+    assert ended == (1,)
+
+
+def matrix_of(url, folder):
+    """The feature matrix of the sales that are there now."""
+    engine = connect_engine(url)
+    files = RunFolder(folder)
+    build_features(files, CONFIG, engine, as_of_month="2026-10")
     engine.dispose()
+    return files.path(RunFile.MATRIX).read_bytes()
 
 
-def test_parts_are_built_of_judged_sales_only(sales, run):
-    engine = connect_engine(sales)
-    judged = read_sales_state(engine, "2026-10")
+def state_of(url):
+    engine = connect_engine(url)
+    state = read_sales_state(engine)
     engine.dispose()
-    swap(sales)
-    with pytest.raises(SalesChangedError):
-        build_features_in_parts(run, load_config(scale={"partitions": 2}), judged)
+    return state
 
 
-def test_flow_judges_corrected_sales_again_and_names_their_state(panel, tmp_path, monkeypatch):
-    judge = gate.judge_sources
-    times: list[int] = []
+def matrix_of_run(ran):
+    return RunFolder(Path(ran.state.result().run_folder)).path(RunFile.MATRIX).read_bytes()
 
-    def judge_and_correct(*arguments, **options):
-        reports = judge(*arguments, **options)
-        times.append(len(times))
-        if len(times) == 1:
-            swap(panel)
-        return reports
 
-    monkeypatch.setattr(gate, "judge_sources", judge_and_correct)
+def test_correction_of_the_same_number_and_sum_changes_the_state_of_its_month_alone(sales_url):
+    before = state_of(sales_url)
+    swap(sales_url)
+    after = state_of(sales_url)
+    assert (after.rows, after.total_qty, after.newest_modified_ts) == (
+        before.rows,
+        before.total_qty,
+        before.newest_modified_ts,
+    )
+    assert after.fingerprint != before.fingerprint
+    assert {month for month in before.months if after.months[month] != before.months[month]} == {"2026-03"}
+
+
+def test_load_that_commits_after_the_gate_is_in_no_label_and_is_a_new_load(panel, tmp_path, after_the_gate):
+    before, matrix = state_of(panel), matrix_of(panel, tmp_path / "before")
+    times = after_the_gate(lambda _: swap(panel))
     ran = run_flow(**any_change())
-    assert ran.state.is_completed()
-    assert len(times) == 2
+    assert times == [1]
+    assert matrix_of_run(ran) == matrix
     (line,) = Ledger(tmp_path / "runs").publications()
-    engine = connect_engine(panel)
-    assert line.fingerprint == read_sales_state(engine).fingerprint
-    engine.dispose()
+    assert line.fingerprint == before.fingerprint != state_of(panel).fingerprint
+    ran = run_flow(only_new_load=True, load_id="corrected", **any_change())
+    assert times == [1, 2]
+    assert matrix_of_run(ran) != matrix
 
 
-def test_flow_stops_where_sales_change_again_and_again(panel, tmp_path, monkeypatch):
-    judge = gate.judge_sources
-    times: list[int] = []
+def test_gate_and_extraction_are_done_again_where_their_snapshot_was_lost(panel, tmp_path, after_the_gate):
+    def lose_it(time):
+        if time == 1:
+            swap(panel)
+            end_the_shared_snapshot(panel)
 
-    def judge_and_correct(*arguments, **options):
-        reports = judge(*arguments, **options)
-        times.append(len(times))
-        swap(panel)
-        return reports
+    times = after_the_gate(lose_it)
+    ran = run_flow(**any_change())
+    assert times == [1, 2]
+    assert matrix_of_run(ran) == matrix_of(panel, tmp_path / "after")
+    (line,) = Ledger(tmp_path / "runs").publications()
+    assert line.fingerprint == state_of(panel).fingerprint
 
-    monkeypatch.setattr(gate, "judge_sources", judge_and_correct)
+
+def test_flow_that_loses_its_snapshot_again_and_again_stops(panel, tmp_path, after_the_gate):
+    times = after_the_gate(lambda _: end_the_shared_snapshot(panel))
     ran = run_flow(**any_change())
     assert ran.state.is_failed()
-    assert "Run again when its load is over" in ran.state.message
-    assert len(times) == 3
+    assert "is gone" in ran.state.message
+    assert times == [1, 2, 3]
     assert Ledger(tmp_path / "runs").publications() == []
+
+
+def test_table_that_is_emptied_and_loaded_again_after_the_gate_is_judged_again(panel, tmp_path, after_the_gate):
+    # TRUNCATE is beyond snapshots: in one that is older the table is empty
+    loaded = (
+        "CREATE TEMPORARY TABLE kept AS SELECT * FROM fact_sales_monthly",
+        "TRUNCATE fact_sales_monthly",
+        "INSERT INTO fact_sales_monthly OVERRIDING SYSTEM VALUE SELECT * FROM kept",
+        SWAP,
+    )
+    times = after_the_gate(lambda time: execute(panel, *loaded) if time == 1 else None)
+    ran = run_flow(**any_change())
+    assert times == [1, 2]
+    assert matrix_of_run(ran) == matrix_of(panel, tmp_path / "after")
+    (line,) = Ledger(tmp_path / "runs").publications()
+    assert line.fingerprint == state_of(panel).fingerprint
+
+
+def test_a_run_reads_the_sales_three_times(panel):
+    def passes():
+        query = "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'fact_sales_monthly'"
+        return fetch(panel, query)[0][0]
+
+    before = passes()
+    assert run_flow(**any_change()).state.is_completed()
+    # what every day holds, the DFUs that sold recently, the rows themselves
+    wait_until(lambda: passes() - before >= 3, 20, lambda: f"{passes() - before} passes")
+    assert passes() - before == 3
 
 
 @pytest.mark.slow

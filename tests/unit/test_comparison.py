@@ -1,5 +1,7 @@
 """Two runs beside one another: what changed, in words and numbers."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -124,6 +126,12 @@ def test_runs_that_kept_no_values_are_compared_and_say_so():
     found = compare(bare, side("r2", AFTER, 1))
     assert found.changed == 3
     assert any("No values of DFUs were kept of r1" in note for note in found.notes)
+
+
+def test_labels_set_by_hand_are_a_note_because_the_machine_s_are_compared():
+    after = dataclasses.replace(side("r2", AFTER, 1), overridden=2)
+    (note,) = compare(side("r1", BEFORE, 0), after).notes
+    assert note == "Compared are the machine's labels; 2 DFUs in r2 had one set by hand on top."
 
 
 def test_other_settings_that_no_run_records_one_by_one_are_a_note():

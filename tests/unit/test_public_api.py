@@ -17,6 +17,7 @@ NAMES = [
     "time_series_features",
 ]
 HEAVY = {"matplotlib", "mlflow", "numpy", "pandas", "prefect", "psycopg2", "pydantic", "scipy", "sklearn", "sqlalchemy"}
+HEAVY |= {"great_expectations"}  # each takes a second or more of the CPU, or leads to one that does
 
 
 def test_these_names_are_public():
@@ -67,3 +68,9 @@ def test_the_service_and_programs_that_cluster_nothing_load_nothing_that_cluster
     programs = ("generate_clustering_features", "update_cluster_assignments", "restore_assignments")
     modules = ", ".join(["api.app", *(f"scripts.{program}" for program in programs)])
     assert loaded_after(f"import {modules}") & {"matplotlib", "mlflow", "sklearn"} == set()
+
+
+def test_a_run_loads_what_clusters_draws_judges_or_records_when_its_turn_comes():
+    names = "cluster_dfus promote_run try_settings restore_assignments override_labels end_override watch_sales_load"
+    flows = ", ".join(f"flows.{name}" for name in names.split())
+    assert loaded_after(f"import {flows}") & {"great_expectations", "matplotlib", "mlflow", "sklearn"} == set()

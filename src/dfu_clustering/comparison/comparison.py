@@ -31,11 +31,13 @@ class RunSide:
         run: What is known of it.
         side: Its labels, and what they were judged on.
         settings: As it recorded them; a month of a backfill recorded those of its labels alone.
+        overridden: DFUs that had a label set by hand on top when it was published.
     """
 
     run: ComparedRun
     side: Side
     settings: Mapping[str, Any]
+    overridden: int = 0
 
 
 def compare(
@@ -145,6 +147,9 @@ def _notes(
     bare = [one.run.run for one in (before, after) if one.side.own_values.empty]
     if bare:
         notes.append(f"No values of DFUs were kept of {', '.join(bare)}: why labels changed is known in part only.")
+    by_hand = [f"{one.overridden:,} DFUs in {one.run.run}" for one in (before, after) if one.overridden]
+    if by_hand:
+        notes.append(f"Compared are the machine's labels; {' and '.join(by_hand)} had one set by hand on top.")
     digests = {before.run.config_digest, after.run.config_digest}
     if not settings_known and len(digests) == 2 and None not in digests:
         notes.append(

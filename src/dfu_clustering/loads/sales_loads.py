@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 from sqlalchemy import Engine
 
-from dfu_clustering.errors import DfuClusteringError
+from dfu_clustering.errors import DataError, WarehouseError
 from dfu_clustering.files.summary import Summary
 from dfu_clustering.months import last_day, parse_month
 from dfu_clustering.warehouse.snapshot import SalesSpan, Snapshot, snapshot
@@ -15,16 +18,11 @@ from dfu_clustering.warehouse.statements import literal, statement
 
 _FINGERPRINT_DIGITS = 12
 _CONTENT_DIGITS = 8
-_MONTHS_SHOWN = 5
 # a chain of seeds costs a third of what a hash of the joined texts does
 _ROW_HASH = (
     "hashtextextended(coalesce(qty::text, ''),"
     " hashtextextended(loc, hashtextextended(dmdgroup, hashtextextended(dmdunit, 0))))"
 )
-
-
-class SalesChangedError(DfuClusteringError):
-    """Sales were changed after the gate had judged them; they are to be judged again."""
 
 
 class SalesState(Summary):
@@ -71,10 +69,22 @@ class SalesState(Summary):
         """Tell whether a fingerprint, also one of an earlier version, is that of this state."""
         return bool(fingerprint) and self.fingerprint.startswith(fingerprint)
 
-    def changed_months(self, other: "SalesState") -> list[str]:
-        """Return the months whose rows are others in another state, the oldest first."""
-        both = self.months.keys() | other.months.keys()
-        return sorted(month for month in both if self.months.get(month) != other.months.get(month))
+
+@dataclass(frozen=True)
+class SalesOverview:
+    """What one pass over the sales shows, for those who read them in the same snapshot.
+
+    Attributes:
+        state: Of the months up to the as-of month.
+        snapshot: Name of the snapshot, as long as it is open.
+        span: Of all sales; None: not known.
+        days: Facts of every day by which the gate judges the rows, as JSON; None: not known.
+    """
+
+    state: SalesState
+    snapshot: str
+    span: SalesSpan | None = None
+    days: str | None = None
 
 
 def read_sales_state(engine: Engine, as_of_month: str | None = None) -> SalesState:
@@ -85,22 +95,34 @@ def read_sales_state(engine: Engine, as_of_month: str | None = None) -> SalesSta
         DataError: There are no sales, or none for that month.
     """
     with snapshot(engine) as source:
-        return sales_state(source, as_of_month)[0]
+        return overview_of(source, as_of_month).state
 
 
-def sales_state(source: Snapshot, as_of_month: str | None) -> tuple[SalesState, SalesSpan]:
-    """Return the same within a snapshot, and the span of all sales.
+@contextmanager
+def shared_sales(engine: Engine, as_of_month: str | None = None) -> Iterator[SalesOverview]:
+    """Hold a snapshot open in which others can read, and lend what its sales show.
+
+    A table from which that cannot be read is no error here: its state is unknown, and the gate says what is wrong.
+    """
+    with snapshot(engine) as source:
+        try:
+            overview = overview_of(source, as_of_month)
+        except (DataError, WarehouseError):
+            overview = SalesOverview(SalesState.unknown(as_of_month), source.export())
+        yield overview
+
+
+def overview_of(source: Snapshot, as_of_month: str | None) -> SalesOverview:
+    """Return the state of the sales in a snapshot, its name for others, and what else the pass over them shows.
 
     Raises:
+        WarehouseError: A table or column is missing.
         DataError: There are no sales, or none for that month.
     """
     wanted = parse_month(as_of_month) if as_of_month else None
-    names = source.names
     last = literal(last_day(wanted).isoformat()) if wanted else "NULL"
-    query = statement(__package__, "sales_state", names, last_day=last, row_hash=_ROW_HASH)
-    row: Any = source.row(query)  # of nulls where the table is empty
-    oldest, newest, all_rows, rows, load_ts, modified_ts, total_qty, months = row
-    span = SalesSpan.of(names.tables.sales, oldest, newest, all_rows)
+    oldest, newest, all_rows, undated_rows, rows, load_ts, modified_ts, total_qty, months, days = _counted(source, last)
+    span = SalesSpan.of(source.names.tables.sales, oldest, newest, all_rows, undated_rows)
     state = SalesState(
         as_of_month=str(span.as_of(wanted)),
         rows=rows,
@@ -109,25 +131,18 @@ def sales_state(source: Snapshot, as_of_month: str | None) -> tuple[SalesState, 
         total_qty=total_qty,
         months=dict(sorted((months or {}).items())),
     )
-    return state, span
+    return SalesOverview(state, source.export(), span, days)
 
 
-def require_unchanged(source: Snapshot, judged: SalesState) -> SalesSpan:
-    """Check that a snapshot holds the sales that the gate has judged; return the span of all sales.
+def facts_by_day(source: Snapshot) -> str | None:
+    """Return SalesOverview.days alone, also of sales that have no month; None where there are none."""
+    *_, days = _counted(source, "NULL")
+    return days  # type: ignore[no-any-return]  # a column of the statement
 
-    Raises:
-        SalesChangedError: It holds others.
-        DataError: There are no sales any more, or none for that month.
-    """
-    state, span = sales_state(source, judged.as_of_month)
-    if not state.has(judged.fingerprint):
-        changed = state.changed_months(judged)
-        shown = ", ".join(changed[-_MONTHS_SHOWN:]) + (" …" if len(changed) > _MONTHS_SHOWN else "")
-        raise SalesChangedError(
-            f"{source.names.tables.sales} was changed after the gate had judged it: {len(changed)} months ({shown}), "
-            f"{state.rows} rows instead of {judged.rows}. Run again when its load is over."
-        )
-    return span
+
+def _counted(source: Snapshot, last_day: str) -> tuple[Any, ...]:
+    query = statement(__package__, "sales_state", source.names, last_day=last_day, row_hash=_ROW_HASH)
+    return source.row(query) or ()  # it has one row, of nulls where the table is empty
 
 
 def _digits(text: str, number: int) -> str:

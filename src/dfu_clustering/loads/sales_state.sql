@@ -1,17 +1,25 @@
--- What a load changes, of the months up to the last day or the newest month, and the span of all months: in one pass.
+-- The one pass over all sales: what a load changes, of the months up to the last day or the newest month; the span of all
+-- months; and the facts of every day by which the gate judges the rows, as JSON, other sales among them.
 -- Times are UTC text; the sums of numerics and of hashes are exact in any order of the rows. The hash of a row begins with
 -- its keys, each the seed of the next, and ends with its quantity.
 WITH days AS MATERIALIZED (
     SELECT
-        startdate,
+        startdate::date AS startdate,
+        other,
         count(*) AS rows,
-        max(load_ts) AS load_ts,
+        count(*) FILTER (WHERE coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '') AS keyless_rows,
+        min(load_ts) AS first_load,
+        max(load_ts) AS last_load,
         max(modified_ts) AS modified_ts,
         sum(qty) AS qty,
+        max(qty) AS largest_qty,
+        min(qty) AS smallest_qty,
+        count(*) - count(qty) AS null_rows,
+        count(*) FILTER (WHERE qty < 0) AS negative_rows,
+        count(*) FILTER (WHERE qty = 0) AS zero_rows,
         sum({row_hash}) AS content
-    FROM {timed_sales} AS s
-    WHERE startdate IS NOT NULL
-    GROUP BY startdate
+    FROM {judged_sales} AS s
+    GROUP BY 1, 2
 ),
 
 all_days AS (
@@ -19,20 +27,23 @@ all_days AS (
         min(startdate) AS oldest,
         max(startdate) AS newest,
         sum(rows)::bigint AS rows,
+        coalesce(sum(rows) FILTER (WHERE startdate IS NULL), 0)::bigint AS undated_rows,
         coalesce({last_day}::date, (date_trunc('month', max(startdate)) + interval '1 month - 1 day')::date) AS last_day
     FROM days
+    WHERE NOT other
 ),
 
 months AS (
     SELECT
         to_char(d.startdate, 'YYYY-MM') AS month,
         sum(d.rows) AS rows,
-        max(d.load_ts) AS load_ts,
+        max(d.last_load) AS load_ts,
         max(d.modified_ts) AS modified_ts,
         sum(d.qty) AS qty,
         sum(d.content) AS content
     FROM days AS d
     INNER JOIN all_days AS a ON d.startdate <= a.last_day
+    WHERE NOT d.other
     GROUP BY 1
 )
 
@@ -40,6 +51,7 @@ SELECT
     a.oldest,
     a.newest,
     a.rows AS all_rows,
+    a.undated_rows,
     coalesce(sum(m.rows), 0)::bigint AS rows,
     to_char(max(m.load_ts) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS newest_load_ts,
     to_char(max(m.modified_ts) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS newest_modified_ts,
@@ -47,7 +59,8 @@ SELECT
     json_object_agg(
         m.month,
         md5(concat_ws('|', m.rows, m.qty, m.content, m.load_ts AT TIME ZONE 'UTC', m.modified_ts AT TIME ZONE 'UTC'))
-    ) FILTER (WHERE m.month IS NOT NULL) AS months
+    ) FILTER (WHERE m.month IS NOT NULL) AS months,
+    (SELECT json_agg(d)::text FROM days AS d) AS days
 FROM all_days AS a
 LEFT JOIN months AS m ON true
-GROUP BY a.oldest, a.newest, a.rows
+GROUP BY a.oldest, a.newest, a.rows, a.undated_rows

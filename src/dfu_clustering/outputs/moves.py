@@ -4,6 +4,7 @@ import logging
 
 import pandas as pd
 
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.preprocessing.pipeline import matrix_columns
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.segments.movement import distance_moved
@@ -27,11 +28,9 @@ def measure_moves(matrix: pd.DataFrame, segmentation: Segmentation, published: P
     if old is None:
         logger.warning("how far DFUs have moved is not known: the feature matrix of %s is missing", published.run)
         return None
-    keys = matrix.loc[matrix["dfu_ck"].isin(old["dfu_ck"]).to_numpy(), "dfu_ck"]
-    moved = distance_moved(
-        fitted.preprocessing,
-        fitted.kmeans_centroids,
-        old.set_index("dfu_ck").loc[keys].reset_index(),
-        matrix.loc[keys.index, columns].reset_index(drop=True),
-    )
-    return pd.DataFrame({"dfu_ck": keys.to_numpy(), "move": moved})
+    place = places_of(matrix["dfu_ck"], old["dfu_ck"])
+    known = place >= 0
+    now = matrix.loc[known, columns].reset_index(drop=True)
+    then = old.iloc[place[known]].reset_index(drop=True)
+    moved = distance_moved(fitted.preprocessing, fitted.kmeans_centroids, then, now)
+    return pd.DataFrame({"dfu_ck": now["dfu_ck"].to_numpy(), "move": moved})

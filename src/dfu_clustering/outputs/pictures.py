@@ -17,6 +17,18 @@ from dfu_clustering.runs.folder import RunFile, RunFolder
 _DPI = 130
 
 
+def draw_run(files: RunFolder) -> None:
+    """Draw all pictures of a run that has drawn none, from its files alone.
+
+    Raises:
+        DataError: A file is missing or unreadable.
+    """
+    metadata = files.metadata()
+    draw_k_selection(files, metadata.k_selection, min_cluster_size_pct=metadata.config.min_cluster_size_pct)
+    names = {segment.cluster_id: segment.label for segment in metadata.segments}
+    draw_segments(files, names, peak_threshold=metadata.config.labeling.peak_threshold)
+
+
 def draw_k_selection(files: RunFolder, selection: KSelection, *, min_cluster_size_pct: float) -> None:
     """Draw the curves and nominations behind the number of clusters."""
     _save(plot_k_selection(selection, min_cluster_size_pct=min_cluster_size_pct), files, RunFile.K_PICTURE)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dfu_clustering.arrays import Floats
 from dfu_clustering.clusters.sampling import stratified_sample
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.segments.exemplars import Rows, exemplars
 
 DFUS_OF_A_KIND = 5  # typical ones of each segment, and borderline ones
@@ -52,7 +53,7 @@ def select_dfus(members: pd.DataFrame, on_map: pd.Series | None) -> Selection:
     margin = members["margin"].to_numpy(np.float64)
     chosen = [exemplars(rows, distance=distance, margin=margin, dfu_ck=key, n=DFUS_OF_A_KIND) for rows in by_cluster]
     typical, borderline = [one.typical for one in chosen], [one.borderline for one in chosen]
-    mapped = np.flatnonzero(members["dfu_ck"].isin(on_map)) if on_map is not None else np.empty(0, np.int64)
+    mapped = np.flatnonzero(places_of(members["dfu_ck"], on_map) >= 0) if on_map is not None else np.empty(0, np.int64)
     return Selection(
         typical=typical,
         borderline=borderline,

@@ -5,17 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 from dfu_clustering.errors import DataError
+from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.tables import parquet_columns, require_columns
 from dfu_clustering.labels.rules import JUDGED_FEATURES
 from dfu_clustering.months import parse_month
 from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.segments.fitted_model import FROM_SCRATCH, FittedModel, parse_model
-from dfu_clustering.segments.published_model import PublishedModel
+from dfu_clustering.segments.continuity import FROM_SCRATCH
+
+if TYPE_CHECKING:
+    from dfu_clustering.segments.fitted_model import FittedModel
+    from dfu_clustering.segments.published_model import PublishedModel
 
 LEAST_SHARED: Final = 0.5  # of the published DFUs; below it the published run was of another assortment or database
 _LABEL_COLUMNS: Final = ("dfu_ck", "cluster_id", "cluster_label")
@@ -45,12 +49,15 @@ class PublishedFiles:
         return self.files.name
 
     @cached_property
-    def model(self) -> PublishedModel:
+    def model(self) -> "PublishedModel":
         """Its clusters, read once.
 
         Raises:
             DataError: A file is missing or unreadable, or they do not belong together.
         """
+        # late: what only names a run loads no scikit-learn
+        from dfu_clustering.segments.published_model import PublishedModel
+
         fitted, labels = self.fitted(), self.labels()
         rule = "The labels of a published run must hold each DFU once"
         if not len(labels) or labels["dfu_ck"].duplicated().any() or labels["cluster_label"].isna().any():
@@ -63,12 +70,14 @@ class PublishedFiles:
         texts = labels.set_index("dfu_ck")["cluster_label"]
         return PublishedModel(fitted, self.run, texts, self.files.training_to_continue().k_selection)
 
-    def fitted(self) -> FittedModel:
+    def fitted(self) -> "FittedModel":
         """Return the stored model; it is data, and reading it executes nothing.
 
         Raises:
             DataError: It is missing, damaged, of another version, or none of ours.
         """
+        from dfu_clustering.segments.fitted_model import parse_model
+
         self._refuse_pickle()
         path = self.files.require(RunFile.MODEL)
         content = path.read_bytes()
@@ -122,7 +131,7 @@ class PublishedFiles:
 
     def shared_share(self, known: "pd.Series[str]") -> float:
         """Return the share (0-1) of its DFUs that are among others."""
-        return float(self.model.labels.index.isin(known).mean())
+        return float((places_of(self.model.labels.index.to_series(), known) >= 0).mean())
 
     def require_shared(self, known: "pd.Series[str]") -> None:
         """Check that it is of the same assortment and warehouse as the DFUs that continue it.

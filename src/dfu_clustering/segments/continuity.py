@@ -1,6 +1,12 @@
 """What a run records of how its segments continue the published ones."""
 
+from typing import Final
+
 from dfu_clustering.files.summary import Summary
+
+FROM_SCRATCH: Final = (  # what to do where a published model cannot be read
+    "make labels from scratch: give the flow an override_reason, or leave out --published of the programs"
+)
 
 
 class Continuity(Summary):

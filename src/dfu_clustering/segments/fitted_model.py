@@ -20,15 +20,13 @@ from dfu_clustering.errors import DataError
 from dfu_clustering.labels.vocabulary import PATTERN_NAMES, Label, is_known
 from dfu_clustering.preprocessing.learner import learn, learned
 from dfu_clustering.preprocessing.pipeline import build_preprocessing, column_names, matrix_columns
+from dfu_clustering.segments.continuity import FROM_SCRATCH
 from dfu_clustering.segments.drift import DriftReference
 from dfu_clustering.segments.meaning import Meaning
 from dfu_clustering.segments.membership import Clusters
 
 SCHEMA_VERSION: Final = 2
 _FORMER_SCHEMES: Final = {1: "whose labels are words of whole clusters, not of each DFU"}
-FROM_SCRATCH: Final = (  # what to do where a published model cannot be read
-    "make labels from scratch: give the flow an override_reason, or leave out --published of the programs"
-)
 _FORMAT: Final = "dfu-clustering model"
 
 

@@ -21,14 +21,14 @@ from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
-from dfu_clustering.loads.sales_loads import SalesState, require_unchanged
+from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary
 from dfu_clustering.steps.sales_source import CutSales, SalesRead, read_source
 from dfu_clustering.warehouse.connect import names_of
-from dfu_clustering.warehouse.snapshot import WHOLE, Part, snapshot
+from dfu_clustering.warehouse.snapshot import WHOLE, Part, SnapshotGoneError, snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,7 @@ def build_features(
     *,
     as_of_month: str | None = None,
     part: Part = WHOLE,
-    same_as: str | None = None,
-    judged: SalesState | None = None,
+    sales: SalesOverview | None = None,
 ) -> FeatureSummary:
     """Read the warehouse as of a month and write the feature matrix and the files beside it.
 
@@ -58,21 +57,35 @@ def build_features(
         engine: The warehouse; only read.
         as_of_month: ``2026-10``; default: the newest month with sales.
         part: DFUs to read; a part without any that can be clustered writes neither matrix nor panel.
-        same_as: Name of the open snapshot in which all parts are read.
-        judged: The sales that the gate has judged; None: whatever is there.
+        sales: The open snapshot to read in, as the gate and all parts do, and what is known of it; None: a new one.
 
     Raises:
-        SalesChangedError: The sales are others than those.
+        SnapshotGoneError: That snapshot is not open any more, or a table was emptied.
         ConfigError: An attribute is called like a feature.
         WarehouseError: A table or column is missing.
         DataError: There are no sales, no demand in the window, or as_of_month is outside the sales.
     """
     names = names_of(engine)
     require_own_names(names)
-    with snapshot(engine, part=part, same_as=same_as) as source:
-        span = require_unchanged(source, judged) if judged else None
-        read = read_source(source, names, as_of_month=as_of_month, part=part, span=span)
+    with snapshot(engine, part=part, same_as=sales.snapshot if sales else None) as source:
+        read = read_source(source, names, as_of_month=as_of_month, part=part, span=sales.span if sales else None)
+    if sales and part == WHOLE:
+        require_all(sales, read.panel.facts.rows)
     return write_features(files, config, read, names, may_be_empty=part != WHOLE)
+
+
+def require_all(sales: SalesOverview, rows: int) -> None:
+    """Check that as many rows were read as there are in the snapshot that the gate has judged.
+
+    TRUNCATE and some kinds of ALTER TABLE are beyond snapshots: in older ones, too, the table is empty then.
+
+    Raises:
+        SnapshotGoneError: There were others.
+    """
+    if sales.state.rows not in (0, rows):  # 0: not known
+        raise SnapshotGoneError(
+            f"the sales were emptied or rewritten while they were read: {rows:,} rows instead of {sales.state.rows:,}"
+        )
 
 
 def write_features(

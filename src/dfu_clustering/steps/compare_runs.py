@@ -77,7 +77,8 @@ class _Read:
 
     def run_side(self) -> RunSide:
         """Return it as one of two sides."""
-        return RunSide(self._known(), self.side, self.settings)
+        overridden = self.files.find_table(RunFile.OVERRIDES)
+        return RunSide(self._known(), self.side, self.settings, 0 if overridden is None else len(overridden))
 
     def _fitted(self) -> FittedModel | None:
         try:

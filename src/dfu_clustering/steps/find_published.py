@@ -21,7 +21,7 @@ from dfu_clustering.runs.published_files import LEAST_SHARED, PublishedFiles
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.standing import Standing, find_standing
 from dfu_clustering.runs.summaries import PublishedChoice
-from dfu_clustering.segments.fitted_model import FROM_SCRATCH
+from dfu_clustering.segments.continuity import FROM_SCRATCH
 from dfu_clustering.steps.publish_labels import preview_publish
 from dfu_clustering.tracking.store import TrackingUnavailableError
 

@@ -4,7 +4,7 @@ No row becomes a Python object: PostgreSQL writes CSV into a pipe while Arrow pa
 """
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as csv
+from psycopg2 import InterfaceError, OperationalError
 from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -43,7 +44,7 @@ _ITEM_KEYS = ("item_ck", "item_no")
 
 
 class SnapshotGoneError(ConnectionError):
-    """The connection that shared a snapshot was lost, and the snapshot with it; only a new one helps."""
+    """A shared snapshot was lost with its connection, or a table in it was emptied; only a new one helps."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ class Snapshot:
     def export(self) -> str:
         """Return the name under which others can open the same snapshot, as long as this one is open."""
         with self._connection.cursor() as cursor:
+            # it waits while others work in the snapshot
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute("SELECT pg_export_snapshot()")
             return str((cursor.fetchone() or ("",))[0])
 
@@ -137,11 +140,20 @@ class Snapshot:
         return SalesSpan.of(self.names.tables.sales, *found)
 
     def row(self, query: str) -> tuple[Any, ...] | None:
-        """Return the first row of a query; None where it has none."""
-        errors = schema_errors(self.names)
-        with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor, errors:
-            cursor.execute(query)
-            return cursor.fetchone()
+        """Return the first row of a query; None where it has none.
+
+        It leaves no lock behind, and the snapshot open, also where the query is refused. Otherwise who wants a table
+        for himself would wait for this session, and those that this session waits for would wait for him.
+        """
+        with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor:
+            cursor.execute("SAVEPOINT before")
+            try:
+                with schema_errors(self.names):
+                    cursor.execute(query)
+                    return cursor.fetchone()
+            finally:
+                if not self._connection.closed:
+                    cursor.execute("ROLLBACK TO before; RELEASE before")
 
     def sales(self, as_of_month: Month) -> Generator[pa.RecordBatch, None, None]:
         """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
@@ -216,8 +228,28 @@ def snapshot(engine: Engine, *, part: Part = WHOLE, same_as: str | None = None) 
                 cursor.execute("SET LOCAL synchronize_seqscans = off")
             yield Snapshot(engine, connection, part)
         finally:
-            connection.rollback()
-            connection.set_session(isolation_level="DEFAULT", readonly=False)
+            with suppress(OperationalError, InterfaceError):  # lost: nothing is left to end
+                connection.rollback()
+                connection.set_session(isolation_level="DEFAULT", readonly=False)
+
+
+def stay_in_snapshot(connection: Connection, same_as: str | None = None) -> None:
+    """Begin the only transaction that a private connection has from now on, which may make temporary tables.
+
+    Neither commit nor rollback on the connection ends it, so that all who work there see one snapshot.
+
+    Args:
+        connection: In no transaction.
+        same_as: Name of a snapshot that is still open; None: a new one.
+
+    Raises:
+        SnapshotGoneError: That snapshot is not open any more.
+    """
+    connection.autocommit = True  # to psycopg2 there is no transaction then that it could end
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        if same_as is not None:
+            _open_same(cursor, same_as)
 
 
 def _open_same(cursor: Cursor, same_as: str) -> None:

@@ -127,7 +127,7 @@ def _read(key: str, column: str) -> str:
 def _placeholders(names: WarehouseNames, missing: Collection[Attribute]) -> dict[str, Any]:
     return {
         "sales": f"({rows(names, 'sales')} WHERE {sales_condition(names)})",
-        "timed_sales": f"({rows(names, 'sales', times=True)} WHERE {sales_condition(names)})",
+        "judged_sales": f"({judged_sales(names)})",
         "dfus": f"({rows(names, 'dfu', missing)})",
         "items": f"({rows(names, 'item', missing)})",
         **{f"{role}_table": table(names, role) for role in ROLES},
@@ -138,15 +138,13 @@ def _placeholders(names: WarehouseNames, missing: Collection[Attribute]) -> dict
 def create_profiles(
     connection: Connection, package: str, names: WarehouseNames, profiles: Iterable[str], values: Mapping[str, Any]
 ) -> None:
-    """Run profile_<name>.sql of a package one after another in one snapshot; each leaves a temporary table.
+    """Run profile_<name>.sql of a package one after another; each leaves a temporary table.
 
     They read temporary views and tables only, so that values can be parameters.
     """
     with connection.cursor() as cursor, schema_errors(names):
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         for name in profiles:
             cursor.execute((files(package) / f"profile_{name}.sql").read_text(encoding="utf-8"), values)
-    connection.commit()
 
 
 def fetch_rows(connection: Connection, names: WarehouseNames, query: str) -> list[dict[str, Any]]:
