@@ -5,7 +5,7 @@ import logging
 from importlib.resources import files
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
@@ -16,12 +16,14 @@ from api.middleware import AccessMiddleware, HostMiddleware
 from api.problem_details import ProblemRoute, documented, foreseen, problem, response
 from api.response_cache import NOT_MODIFIED
 from api.router import Service, router
+from api.run_routes import Service as RunService
+from api.run_routes import named
 from api.run_routes import router as run_router
 from api.run_service import RunAnswers
 from api.schemas import Health, Readiness
 from api.service import Segments
 from api.settings import ApiSettings
-from dfu_clustering.runs.run import RUN_NAME, code_version
+from dfu_clustering.runs.run import code_version
 
 # answers on the demo's made-up sales, by the name of their model
 EXAMPLES: Final[dict[str, dict[str, Any]]] = json.loads((files("api") / "examples.json").read_text(encoding="utf-8"))
@@ -47,17 +49,11 @@ def report(request: Request, segments: Service) -> Response:
 def report_of(
     request: Request,
     segments: Service,
-    run: Annotated[
-        str,
-        Path(
-            pattern=f"^{RUN_NAME}$",
-            description="name of a run's folder, as Prefect and the ledger show it",
-            examples=["2026-10-0123456789-0123456789ab"],
-        ),
-    ],
+    runs: RunService,
+    run: Annotated[str, named("the run", "published")],
 ) -> Response:
     """The report of one run, published or a dry run."""
-    return segments.report_of(run).response(request)
+    return segments.report_of(runs.files(run)).response(request)
 
 
 @pages.get("/healthz", responses=documented(), tags=["health"])

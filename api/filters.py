@@ -17,6 +17,7 @@ from sqlalchemy.types import TypeEngine
 
 from api.problem_details import InvalidParameterError
 from api.tables import COLUMNS, NAMES
+from dfu_clustering.errors import did_you_mean
 
 Value = str | int | Decimal | None
 
@@ -128,7 +129,9 @@ def _filter(name: str, value: object) -> Filter:
 
 def _known(name: str, *, parameter: str) -> str:
     if name not in COLUMNS:
-        raise _refusal(f"{NAMES.tables.dfu} has no column {name[:60]!r}.", parameter)
+        asked = name[:60]
+        near = did_you_mean(asked, COLUMNS)
+        raise _refusal(f"{NAMES.tables.dfu} has no column {asked!r}{near}. It has {', '.join(COLUMNS)}.", parameter)
     return name
 
 

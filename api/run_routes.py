@@ -13,6 +13,7 @@ from api.response_cache import NOT_MODIFIED
 from api.run_service import RunAnswers
 from api.schemas import RunComparison, Runs
 from api.settings import ApiSettings
+from dfu_clustering.history.known_runs import NAMES_OF_A_RUN
 from dfu_clustering.runs.known_run import RunKind
 
 _LONGEST_NAME: Final = 200
@@ -38,16 +39,13 @@ async def run_answers_of(request: Request) -> RunAnswers:
     return answers
 
 
-def _name(which: str) -> Any:  # noqa: ANN401
-    described = (
-        f"{which}: name of a run's folder, the id at its end, a backfill and month; `published`: what stands; "
-        "`previous`: what was published before that; a month: what was published as of it, else its backfill"
-    )
-    return Path(max_length=_LONGEST_NAME, description=described, examples=["previous"])
+def named(which: str, example: str = "previous") -> Any:  # noqa: ANN401
+    """Return the parameter of a path that names a run."""
+    return Path(max_length=_LONGEST_NAME, description=f"{which}: {NAMES_OF_A_RUN}", examples=[example])
 
 
-Before = Annotated[str, _name("the earlier run")]
-After = Annotated[str, _name("the later run")]
+Before = Annotated[str, named("the earlier run")]
+After = Annotated[str, named("the later run")]
 Service = Annotated[RunAnswers, Depends(run_answers_of)]
 
 router = APIRouter(prefix="/domains/dfu/runs", tags=["runs"], route_class=ProblemRoute)

@@ -10,9 +10,10 @@ from api.schemas import RunComparison, Runs
 from api.settings import ApiSettings
 from dfu_clustering.comparison.model import Comparison
 from dfu_clustering.config.loading import load_config
-from dfu_clustering.history.known_runs import KnownRuns, UnknownRunError
-from dfu_clustering.runs.folder import RunFile
-from dfu_clustering.runs.known_run import RunKind
+from dfu_clustering.history.known_runs import NAMES_OF_A_RUN, KnownRuns, UnknownRunError
+from dfu_clustering.runs.folder import RunFile, RunFolder
+from dfu_clustering.runs.known_run import KnownRun, RunKind
+from dfu_clustering.runs.run import RunName
 
 if TYPE_CHECKING:
     from dfu_clustering.steps.compare_runs import RunToCompare
@@ -51,15 +52,26 @@ class RunAnswers:
 
         return self._answers.get((form, _mark(old), _mark(new)), make)
 
+    def files(self, name: str) -> RunFolder:
+        """Return the files of a run; the whole name of a folder needs no list of all runs.
+
+        Raises:
+            NotFoundError: There is none of this name.
+        """
+        return RunFolder(self._known.runs / name) if RunName.parse(name) else self._known.files(self._find(name))
+
     def _found(self, name: str) -> "RunToCompare":
-        try:
-            known = self._known.find(name)
-        except UnknownRunError as error:
-            newest = ", ".join(map(str, error.keys))
-            raise NotFoundError(f"There is no run {name!r}; the newest are: {newest or 'none'}.") from error
+        known = self._find(name)
         from dfu_clustering.steps.compare_runs import RunToCompare  # late: a service starts without what compares
 
         return RunToCompare(self._known.files(known), known)
+
+    def _find(self, name: str) -> KnownRun:
+        try:
+            return self._known.find(name)
+        except UnknownRunError as error:
+            shown = f" {', '.join(map(str, error.keys))}" if error.keys else ""
+            raise NotFoundError(f"Found {error.found}{shown}. Give the {NAMES_OF_A_RUN}.") from error
 
 
 def _compared(before: "RunToCompare", after: "RunToCompare") -> Comparison:

@@ -36,10 +36,9 @@ from api.tables import NAMES, DfuRow
 from dfu_clustering.errors import DataError
 from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.overrides.register import Overrides
-from dfu_clustering.runs.folder import PICTURES, RunFile
+from dfu_clustering.runs.folder import PICTURES, RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.lookup import newest_publication
-from dfu_clustering.runs.run import Run
 
 _LABEL_MONTHS: Final = 24
 _READY_WITHIN_S: Final = 3.0  # health checks wait 5 s (deploy/compose.yaml)
@@ -84,7 +83,7 @@ class Segments:
         self._views = Views(settings, self._database)
         self._runs = settings.runs
         self._reports = Answers()
-        self._lists_at = f"{settings.root_path}/domains/dfu/"
+        self._address = f"{settings.root_path}/domains/dfu/"
         self.lists = DfuLists(self._database, self._views)
 
     def close(self) -> None:
@@ -149,15 +148,11 @@ class Segments:
         """Return the newest report; while the newest publish has none yet, that of an earlier one, without lists."""
         view = self._views.current()
         run = view.newest_with_report()
-        return self._report(run.report, with_lists_of_it=run is view.newest)
+        return self._report(run.report, lists=run is view.newest)
 
-    def report_of(self, run: str) -> Answer:
-        """Return the report of a run, published or not; whether the database answers plays no part.
-
-        Args:
-            run: Name of its folder, which must be one of a run: no part of a path is.
-        """
-        return self._report(Run.named(self._runs, run).path(RunFile.REPORT), with_lists_of_it=self._is_published(run))
+    def report_of(self, run: RunFolder) -> Answer:
+        """Return the report of a run, published or not; whether the database answers plays no part."""
+        return self._report(run.path(RunFile.REPORT), lists=self._is_published(run.name))
 
     def _is_published(self, run: str) -> bool:
         """Tell whether a run is the newest that was published: the lists are of no other."""
@@ -167,18 +162,18 @@ class Segments:
             return False  # the report can be read all the same
         return newest is not None and newest.run == run
 
-    def _report(self, path: Path, *, with_lists_of_it: bool) -> Answer:
+    def _report(self, path: Path, *, lists: bool) -> Answer:
         try:
             found = path.stat()
         except FileNotFoundError as error:
             raise NotFoundError(f"The run {path.parent.name} has no report, or it was deleted.") from error
-        key = (path.parent.name, found.st_mtime_ns, found.st_size, with_lists_of_it)  # a report can be made again
+        key = (path.parent.name, found.st_mtime_ns, found.st_size, lists)  # a report can be made again
 
         def read() -> Answer:
-            from dfu_clustering.report.page import with_lists  # late: what draws takes a second to import
+            from dfu_clustering.report.page import with_links  # late: what draws takes a second to import
 
-            page = path.read_bytes()
-            return Answer(with_lists(page, self._lists_at) if with_lists_of_it else page, "text/html", PAGE_HEADERS)
+            page = with_links(path.read_bytes(), self._address, lists=lists)
+            return Answer(page, "text/html", PAGE_HEADERS)
 
         return self._reports.get(key, read)
 

@@ -1,6 +1,7 @@
 """A person's answer before labels are published: the run pauses in the Prefect UI, and continues or ends with it."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from prefect import runtime
@@ -10,11 +11,12 @@ from prefect.events import emit_event
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
+from prefect.settings import get_current_settings
 from prefect.states import Completed
 from pydantic import Field
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.errors import DfuClusteringError
+from dfu_clustering.errors import ConfigError, DfuClusteringError
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.answer import Answer
@@ -87,6 +89,20 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
     )
     logger.info("approval publish=%s answered_by=%s reason=%s", answer.publish, answer.answered_by, answer.reason)
     return answer
+
+
+def require_server_to_ask_on(_: ClusteringConfig, given: Mapping[str, Any]) -> None:
+    """Check that people can answer: a server that starts and ends with the run is at no address that they know.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    if given["require_approval"] and not given["dry_run"] and not get_current_settings().api.url:
+        raise ConfigError(
+            "A run that asks for an approval must have a Prefect server that people can open",
+            found="no PREFECT_API_URL",
+            remedy="start one with make prefect-ui, and set PREFECT_API_URL to http://127.0.0.1:4200/api",
+        )
 
 
 def overtaken(error: OvertakenError) -> State[None]:

@@ -1,46 +1,88 @@
-"""A flow started from a shell: ``python -m flows.cluster_dfus as_of_month=2017-06 dry_run=true``."""
+"""A flow started from a shell: ``python -m flows.cluster_dfus as_of_month=2017-06 dry_run=true``.
+
+What is wrong and can be known without a server is said before one starts, which takes a minute.
+"""
 
 import argparse
 import difflib
 import inspect
+import logging
+import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import yaml
 from prefect import Flow
-from prefect.exceptions import ParameterTypeError
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
-from dfu_clustering.config.loading import merged
-from dfu_clustering.errors import InputError
-from dfu_clustering.files.refusals import as_bad_input
+from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.loading import load_config, merged
+from dfu_clustering.config.problems import nearest_setting, problem_in_words
+from dfu_clustering.errors import ConfigError, InputError
+from dfu_clustering.standalone.program import errors_end_a_program
+from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, connect_engine
+
+Check = Callable[[ClusteringConfig, Mapping[str, Any]], None]
+
+_AS_GIVEN: Final = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
-def run_by_hand(flow: Flow[..., Any], arguments: Sequence[str] | None = None) -> None:
+def run_by_hand(flow: Flow[..., Any], arguments: Sequence[str] | None = None, *, check: Check | None = None) -> None:
     """Run a flow with the parameters of the command line; bad ones and bad input end with exit code 2.
 
     Args:
         flow: The flow.
         arguments: NAME=VALUE each, values in YAML; None: those of the program.
+        check: Looks at configuration and parameters, and raises where the files of the runs say that it cannot work.
     """
     parser = _parser(flow)
     given = parser.parse_args(arguments).parameters
+    with errors_end_a_program():
+        parameters = _parameters(flow, given, parser)
+        all_of_them = _valid(flow, parameters)
+        settings = {name: all_of_them[name] for name in parameters if name in ClusteringConfig.model_fields}
+        config = load_config(**settings)
+        if check is not None:
+            check(config, all_of_them)
+        if config.warehouse.connection_block is None:
+            connect_engine(os.environ.get(DATABASE_URL_VARIABLE), config.warehouse)  # connects when it is used
+        with bad_input_said_once():
+            flow(**parameters)
+
+
+@contextmanager
+def bad_input_said_once() -> Iterator[None]:
+    """Keep from the terminal what Prefect says of an InputError, task by task and with its traceback.
+
+    The log of the run on the server keeps all of it.
+    """
+    handlers = {handler for name in ("prefect", None) for handler in logging.getLogger(name).handlers}
+    for handler in handlers:
+        handler.addFilter(_is_news)
     try:
-        flow(**_parameters(flow, given, parser))
-    except (InputError, ParameterTypeError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(2) from error
-    except OSError as error:
-        if (bad_input := as_bad_input(error)) is None:
-            raise
-        sys.stderr.write(f"error: {bad_input}\n")
-        raise SystemExit(2) from error
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_is_news)
+
+
+def is_started_by_hand() -> bool:
+    """Tell whether this process is ``python -m flows.…``."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and spec.name.startswith("flows.")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    of_input = any(f"{kind.__name__}:" in record.getMessage() for kind in InputError.__subclasses__())
+    return not (isinstance(error, InputError) or (of_input and record.name.startswith("prefect.")))
 
 
 def _parser(flow: Flow[..., Any]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"python -m flows.{flow.fn.__name__}",
+        prog=_program(flow),
         description=inspect.cleandoc(flow.fn.__doc__ or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,25 +92,73 @@ def _parser(flow: Flow[..., Any]) -> argparse.ArgumentParser:
     return parser
 
 
+def _program(flow: Flow[..., Any]) -> str:
+    return f"python -m flows.{flow.fn.__name__}"
+
+
 def _parameters(flow: Flow[..., Any], given: Sequence[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
-    defaults = inspect.signature(flow.fn).parameters
-    known = list(defaults)
+    known = inspect.signature(flow.fn, eval_str=True).parameters
     parameters = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f" (did you mean {near[0]}=…?)" if near else ""
+            meant = _meant(name, list(known))
             parser.error(f"{text!r} must be NAME=VALUE with a parameter of the flow{meant}; --help lists them")
         try:
-            parameters[name] = _filled_up(yaml.safe_load(value), defaults[name].default)
+            parameters[name] = _read(value, known[name])
         except yaml.YAMLError as error:
             parser.error(f"{name} must be written in YAML, not {value!r}: {error}")
     return parameters
 
 
-def _filled_up(value: Any, default: Any) -> Any:  # noqa: ANN401  (whatever the flow takes)
-    """Return a section of settings with the keys that were left out: ``labeling='{zero_demand_threshold: 0.1}'``."""
-    if isinstance(default, BaseModel) and isinstance(value, dict):
-        return merged(default.model_dump(), value)
-    return value
+def _meant(name: str, known: Sequence[str]) -> str:
+    section, *inner = (nearest_setting(name) or "").split(".")
+    near = difflib.get_close_matches(name, [*known, *inner[-1:]], n=1)
+    if inner and section in known and near == inner[-1:]:
+        return f" (did you mean {section}='{{{': {'.join(inner)}: …{'}' * len(inner)}'?)"
+    return f" (did you mean {near[0]}=…?)" if near else ""
+
+
+def _read(text: str, parameter: inspect.Parameter) -> Any:  # noqa: ANN401  (whatever the flow takes)
+    """Return a value; one of a section of settings with the keys that were left out.
+
+    What YAML takes for a number, a date or a truth value is a text where a text is wanted: ids, names, reasons.
+    """
+    value = yaml.safe_load(text)
+    if isinstance(parameter.default, BaseModel) and isinstance(value, dict):
+        return merged(parameter.default.model_dump(), value)
+    wanted = TypeAdapter(parameter.annotation, config=_config_for(parameter.annotation))
+    return value if _fits(wanted, value) or not (value is None or _fits(wanted, text)) else text
+
+
+def _config_for(annotation: Any) -> ConfigDict | None:  # noqa: ANN401
+    return None if isinstance(annotation, type) and issubclass(annotation, BaseModel) else _AS_GIVEN
+
+
+def _fits(wanted: TypeAdapter[Any], value: object) -> bool:
+    try:
+        wanted.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _valid(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all parameters, as the flow takes them.
+
+    Raises:
+        ConfigError: One is missing, or is none of the values that it may have; all of them are named.
+    """
+    fields: dict[str, Any] = {
+        name: (one.annotation, ... if one.default is inspect.Parameter.empty else one.default)
+        for name, one in inspect.signature(flow.fn, eval_str=True).parameters.items()
+    }
+    try:
+        found = create_model("Parameters", __config__=_AS_GIVEN, **fields).model_validate(parameters)
+    except ValidationError as error:
+        raise ConfigError(
+            "Every parameter of the flow must be given as it takes it",
+            found="; ".join(problem_in_words(detail) for detail in error.errors()),
+            remedy=f"correct it; {_program(flow)} --help lists all",
+        ) from error
+    return {name: getattr(found, name) for name in fields}

@@ -107,4 +107,4 @@ def cluster_dfus(
 
 
 if __name__ == "__main__":
-    run_by_hand(cluster_dfus)
+    run_by_hand(cluster_dfus, check=approval.require_server_to_ask_on)

@@ -48,8 +48,8 @@ def main() -> None:
         terminal.print(f"{database.database}: {database.n_dfus:,} DFUs, {database.n_sales_rows:,} sales rows, {state}")
         terminal.print("Starting Prefect (about 20 seconds) …")
         # imported late: Prefect reads its settings at import, and bad input should not wait for it
+        from flows.cli import bad_input_said_once
         from flows.cluster_dfus import cluster_dfus
-        from flows.demo_refusal import bad_input_said_once
 
         with bad_input_said_once():
             summary = cluster_dfus(as_of_month=options.as_of or _whole_month(sold))

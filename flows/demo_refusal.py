@@ -2,13 +2,11 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.demo.absent_names import absent_names
-from dfu_clustering.errors import InputError
 from dfu_clustering.months import Month
 from dfu_clustering.quality.gate_reports import DataQualityError, GatePolicy
 from dfu_clustering.warehouse.snapshot import sales_span
@@ -39,25 +37,3 @@ def _passes(config: ClusteringConfig, engine: Engine, month: Month) -> bool:
     finally:
         logger.setLevel(level)
     return True
-
-
-@contextmanager
-def bad_input_said_once() -> Iterator[None]:
-    """Keep from the terminal what Prefect says of an InputError, task by task and with its traceback.
-
-    The log of the run on the server keeps all of it.
-    """
-    handlers = {handler for name in ("prefect", None) for handler in logging.getLogger(name).handlers}
-    for handler in handlers:
-        handler.addFilter(_is_news)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.removeFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    error = record.exc_info[1] if record.exc_info else None
-    of_input = any(f"{kind.__name__}:" in record.getMessage() for kind in InputError.__subclasses__())
-    return not (isinstance(error, InputError) or (of_input and record.name.startswith("prefect.")))

@@ -1,22 +1,25 @@
 """The flow end-override: an override ends before its last month, and the machine's labels are back."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from prefect import flow, runtime
 from pydantic import Field
 
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.overrides.override import Name, Reason
 from dfu_clustering.runs.run import var_folder
-from dfu_clustering.steps.override_labels import OverrideSummary, open_override
+from dfu_clustering.steps.override_labels import OverrideSummary, find_override, open_override
 from flows.cli import run_by_hand
 from tasks import overriding
-from tasks.support.artifacts import show_override
+from tasks.support.desk_artifacts import show_override
 from tasks.support.heartbeat import WATCHED
+from tasks.support.run_names import dry_run_mark
 
 
 def _run_name() -> str:
-    return f"end override {runtime.flow_run.parameters.get('override')}"
+    return f"end override {runtime.flow_run.parameters.get('override')}{dry_run_mark()}"
 
 
 @flow(
@@ -43,10 +46,15 @@ def end_override(
     config, runs = load_config(), var_folder() / "runs"
     ended = overriding.end_override(config, override, runs=runs, owner=owner, reason=reason, dry_run=dry_run)
     folder = open_override(runs, f"{override}-end")
-    summary = overriding.publish_overrides(config, folder, ended, publish=publish, dry_run=dry_run)
+    done = overriding.publish_overrides(config, folder, ended.override, publish=publish, dry_run=dry_run)
+    summary = done.model_copy(update={"already_ended": ended.already})
     show_override(summary, config.warehouse.tables.dfu)
     return summary
 
 
+def _check(_: ClusteringConfig, given: Mapping[str, Any]) -> None:
+    find_override(var_folder() / "runs", given["override"])
+
+
 if __name__ == "__main__":
-    run_by_hand(end_override)
+    run_by_hand(end_override, check=_check)

@@ -1,25 +1,29 @@
 """The flow override-labels: a person sets the label of some DFUs, for a time and for a reason."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from prefect import flow, runtime
 from pydantic import Field
 
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.months import AsOfMonth
 from dfu_clustering.overrides.override import Name, Reason
+from dfu_clustering.overrides.wanted import Wanted
 from dfu_clustering.runs.run import short_run_id, var_folder
-from dfu_clustering.steps.override_labels import OverrideSummary, Wanted, open_override
+from dfu_clustering.steps.override_labels import OverrideSummary, open_override, require_wanted
 from flows.cli import run_by_hand
 from tasks import overriding
-from tasks.support.artifacts import show_override
+from tasks.support.desk_artifacts import show_override
 from tasks.support.heartbeat import WATCHED
+from tasks.support.run_names import dry_run_mark
 
 Key = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 def _run_name() -> str:
-    return f"override to {runtime.flow_run.parameters.get('label')}"
+    return f"override to {runtime.flow_run.parameters.get('label')}{dry_run_mark()}"
 
 
 @flow(
@@ -58,5 +62,10 @@ def override_labels(
     return summary
 
 
+def _check(config: ClusteringConfig, given: Mapping[str, Any]) -> None:
+    wanted = {name: given[name] for name in ("label", "until_month", "owner", "reason", "dfu_cks")}
+    require_wanted(var_folder() / "runs", config.warehouse, Wanted(**wanted, values=given["filters"]))
+
+
 if __name__ == "__main__":
-    run_by_hand(override_labels)
+    run_by_hand(override_labels, check=_check)

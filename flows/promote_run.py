@@ -1,15 +1,17 @@
 """The flow promote-run: the labels of a dry run, once somebody has looked at them, are published as they are."""
 
 import logging
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from prefect import flow, runtime
 from pydantic import Field
 
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.run import var_folder
 from dfu_clustering.runs.summaries import RunSummary
-from dfu_clustering.steps.promote_run import config_of, settings_to_keep
+from dfu_clustering.steps.promote_run import config_of, find_run_to_promote, require_sources_passed, settings_to_keep
 from flows.cli import run_by_hand
 from flows.cluster_dfus import Reason
 from flows.publishing import publish_and_report
@@ -40,7 +42,7 @@ def promote_run(
     than the run are never replaced. The next load is clustered with the configuration file's settings again.
 
     Args:
-        run: The run: the name of its folder, the id at its end, or the id of its flow run.
+        run: The run: the name of its folder, the id at its end or a beginning of that, or the id of its flow run.
         publish_older_month: Replace labels of a later month by those of this run. Off: it is not promoted.
         accept_warnings: Continue where expectations fail only with a warning. Off: a warning stops it, too.
         override_reason: Why to continue although a critical expectation failed.
@@ -60,5 +62,10 @@ def promote_run(
     )
 
 
+def _check(_: ClusteringConfig, given: Mapping[str, Any]) -> None:
+    policy = GatePolicy(accept_warnings=given["accept_warnings"], override_reason=given["override_reason"])
+    require_sources_passed(find_run_to_promote(var_folder() / "runs", given["run"]), policy)
+
+
 if __name__ == "__main__":
-    run_by_hand(promote_run)
+    run_by_hand(promote_run, check=_check)

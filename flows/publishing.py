@@ -41,7 +41,6 @@ def publish_and_report(
 def _say_what_next(run: Run, summary: RunSummary) -> None:
     """Log the name of the run and what came of it, and after a dry run what can be done with it."""
     published = summary.published
-    counts = f"updated={published.updated} cleared={published.cleared} unchanged={published.unchanged}"
-    logger.info("run=%s dry_run=%s %s report=%s", run.name, published.dry_run, counts, run.path(RunFile.REPORT))
+    logger.info("run=%s %s; report=%s", run.name, published, run.path(RunFile.REPORT))
     if published.dry_run:
         logger.info("compare: scripts/compare_runs.py published %s; publish it as it is: promote-run", run.name)

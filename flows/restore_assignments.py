@@ -1,23 +1,34 @@
 """The flow restore-assignments: publish the labels of an earlier run again."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow, runtime
 from pydantic import Field
 
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.runs.run import short_run_id, var_folder
-from dfu_clustering.steps.restore_labels import Alias, RestoreSummary, open_restore, summarize_restore
+from dfu_clustering.steps.restore_labels import (
+    Alias,
+    RestoreSummary,
+    find_run_to_restore,
+    open_restore,
+    summarize_restore,
+)
+from dfu_clustering.tracking.store import TrackingUnavailableError
 from flows.cli import run_by_hand
 from tasks import restoring
-from tasks.support.artifacts import show_restore
+from tasks.support.desk_artifacts import show_restore
 from tasks.support.heartbeat import WATCHED
+from tasks.support.run_names import dry_run_mark
 
 
 def _run_name() -> str:
     wanted = runtime.flow_run.parameters
-    return f"restore {wanted.get('run') or 'what was published before ' + str(wanted.get('before'))}"
+    return f"restore {wanted.get('run') or 'what was published before ' + str(wanted.get('before'))}{dry_run_mark()}"
 
 
 @flow(
@@ -33,7 +44,8 @@ def restore_assignments(
     """Publish the labels of an earlier run again, all of them or none; that run is the champion from then on.
 
     Args:
-        run: The run whose labels are restored: the name of its folder, the id at its end, or the id of its flow run.
+        run: The run whose labels are restored: its folder's name, the id at its end or a beginning of that, the id of
+            its flow run, previous (what was published before what stands), or a month.
         before: Or a time: the labels that were published then are restored. UTC unless it has a time zone.
         dry_run: Show which labels would change, but write nothing.
     """
@@ -52,5 +64,10 @@ def restore_assignments(
     return summary
 
 
+def _check(config: ClusteringConfig, given: Mapping[str, Any]) -> None:
+    with suppress(TrackingUnavailableError):  # which the task tries again
+        find_run_to_restore(var_folder() / "runs", config.tracking, run=given["run"], before=given["before"])
+
+
 if __name__ == "__main__":
-    run_by_hand(restore_assignments)
+    run_by_hand(restore_assignments, check=_check)

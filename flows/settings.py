@@ -2,13 +2,17 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, get_type_hints
 
 from dfu_clustering.config.clustering import RunSettings
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.standalone.program import errors_end_a_program
+from flows.cli import is_started_by_hand
 
-_DEFAULTS: Final = load_config()
+with errors_end_a_program() if is_started_by_hand() else nullcontext():  # a worker says itself what went wrong
+    _DEFAULTS: Final = load_config()
 _KINDS: Final = get_type_hints(RunSettings, include_extras=True)
 
 

@@ -6,10 +6,13 @@ from typing import Annotated, Any
 from prefect import flow, runtime
 from pydantic import Field
 
+from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
+from dfu_clustering.history.known_runs import NAMES_OF_A_RUN
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.run import Run, short_run_id, var_folder
 from dfu_clustering.runs.summaries import RunSummary
+from dfu_clustering.steps.promote_run import find_run
 from dfu_clustering.steps.try_settings import require_same_features
 from flows.cli import run_by_hand
 from flows.publishing import publish_and_report
@@ -18,8 +21,7 @@ from tasks import promoting, quality
 from tasks.support.heartbeat import WATCHED
 
 _DESCRIPTIONS = {
-    "run": "The run whose features are labelled: the name of its folder, the id at its end, or the id of its flow run. "
-    "Default: the one whose labels are published.",
+    "run": f"The run whose features are labelled: {NAMES_OF_A_RUN}. Default: the one whose labels are published.",
 }
 
 
@@ -57,5 +59,10 @@ def try_settings(
     )
 
 
+def _check(config: ClusteringConfig, given: Mapping[str, Any]) -> None:
+    if given["run"] is not None:
+        require_same_features(config, find_run(var_folder() / "runs", given["run"]))
+
+
 if __name__ == "__main__":
-    run_by_hand(try_settings)
+    run_by_hand(try_settings, check=_check)

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from dfu_clustering.config.loading import config_path, load_config
+from dfu_clustering.history.known_runs import NAMES_OF_A_RUN, KnownRuns
 from dfu_clustering.runs.folder import RunFile, RunFolder
-from dfu_clustering.runs.run import Run, RunName
+from dfu_clustering.runs.run import Run, RunName, var_folder
 from dfu_clustering.standalone.program import run_program
 from dfu_clustering.steps.build_report import write_report
 from scripts.program import parser
@@ -16,7 +17,7 @@ def main() -> None:
     """Parse the arguments and write the page."""
     arguments = parser(__doc__ or "")
     arguments.add_argument(
-        "--run", type=Path, metavar="FOLDER", help="a run folder of the flow; the other flags are not needed then"
+        "--run", metavar="RUN", help=f"{NAMES_OF_A_RUN}; or its folder; the other flags are not needed then"
     )
     arguments.add_argument(
         "--input-dir", type=Path, default=_FOLDER, metavar="FOLDER", help="what training and labelling wrote"
@@ -40,10 +41,10 @@ def main() -> None:
     print(f"  open it in a browser: {output.as_uri()}")
 
 
-def _run(folder: Path) -> Run:
-    folder = folder.resolve()
-    name = RunName.parse(folder.name)
-    return Run(folder, as_of_month=name.as_of_month if name else "")
+def _run(wanted: str) -> Run:
+    files, _ = KnownRuns(var_folder() / "runs").open(wanted)
+    name = RunName.parse(files.name)
+    return Run(files.folder, as_of_month=name.as_of_month if name else "")
 
 
 if __name__ == "__main__":

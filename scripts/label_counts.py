@@ -11,8 +11,7 @@ def show_label_counts(summary: PublishSummary, dfu_table: str) -> None:
     print(f"{'label':<{width}}  {'before':>9}  {'after':>9}")
     for label in labels:
         print(f"{label or '(no label)':<{width}}  {before.get(label, 0):>9}  {after.get(label, 0):>9}")
-    done = "would be " if summary.dry_run else ""
-    print(f"{done}updated {summary.updated}, {done}cleared {summary.cleared}, unchanged {summary.unchanged}")
+    print(summary)
     print(f"DFUs of the file not found in {dfu_table}: {summary.not_found}")
     print(f"DFUs left without a label: {summary.unlabelled}")
     if summary.overrides and summary.overrides.overrides:

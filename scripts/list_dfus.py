@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 
 from dfu_clustering.files.spreadsheet import list_name
-from dfu_clustering.outputs.dfu_list import dfu_list, fitting, write_list
-from dfu_clustering.runs.folder import RunFolder
+from dfu_clustering.history.known_runs import NAMES_OF_A_RUN, KnownRuns
+from dfu_clustering.outputs.dfu_list import dfu_list, fitting, in_order, write_list
 from dfu_clustering.runs.run import var_folder
 from dfu_clustering.standalone.program import run_program
-from scripts.program import parser
+from scripts.program import column_and_value, parser
 
 
 def main() -> None:
@@ -16,41 +16,35 @@ def main() -> None:
     arguments = parser(__doc__ or "")
     arguments.add_argument(
         "--run",
-        type=_folder,
-        metavar="FOLDER",
-        default=Path("data/clustering"),
-        help="folder of a run or of its files, or its name among the runs of DFU_CLUSTERING_VAR",
+        metavar="RUN",
+        default="data/clustering",
+        help=f"{NAMES_OF_A_RUN}; or the path of a folder of files",
     )
     arguments.add_argument("--label", help="only the DFUs with this label; None: all")
     arguments.add_argument("--changed", action="store_true", help="only DFUs whose label the run changed, with why")
     arguments.add_argument(
         "--filter",
         dest="filters",
-        type=_filter,
+        type=column_and_value,
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
         help="only DFUs whose column contains the value; COLUMN==VALUE: has exactly it; may be repeated",
     )
+    arguments.add_argument(
+        "--sort", metavar="COLUMN", help="order by this column; -COLUMN: downwards, as --sort=-margin"
+    )
     arguments.add_argument("--output", type=Path, metavar="FILE", help="the list; None: named by label and month")
     options = arguments.parse_args()
-    table = dfu_list(RunFolder(options.run), changed=options.changed)
+    files, _ = KnownRuns(var_folder() / "runs").open(options.run)
+    table = dfu_list(files, changed=options.changed)
     by_label = [("label", f"={options.label}")] if options.label else []
     listed = fitting(table, [*by_label, *options.filters])
+    if options.sort:
+        listed = in_order(listed, options.sort)
     output = options.output or Path(list_name(_kind(options), table["as_of_month"].iloc[0] if len(table) else None))
     write_list(listed, output)
     print(f"{output}: {len(listed)} of {len(table)} DFUs")
-
-
-def _folder(text: str) -> Path:
-    return Path(text) if Path(text).is_dir() else var_folder() / "runs" / text
-
-
-def _filter(text: str) -> tuple[str, str]:
-    column, separator, value = text.partition("=")
-    if not (column and separator):
-        raise argparse.ArgumentTypeError(f"a column and a value, not {text!r}")
-    return column, value
 
 
 def _kind(options: argparse.Namespace) -> str:

@@ -14,19 +14,21 @@ from dfu_clustering.config.loading import config_path, load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
+from dfu_clustering.overrides.wanted import Wanted
 from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.standalone.program import run_program
 from dfu_clustering.steps.override_labels import (
     OverrideSummary,
-    Wanted,
     end_override,
     enter_override,
     open_override,
     publish_overrides,
 )
 from scripts.label_counts import show_label_counts
-from scripts.program import parser, warehouse_engine
+from scripts.program import column_and_value, parser, warehouse_engine
 from scripts.published_event import say_published
+
+_KEYS_SHOWN = 5
 
 
 def main() -> None:
@@ -37,10 +39,7 @@ def main() -> None:
         _show_list(Overrides(runs).all())
         return
     summary = _override(options, config, runs)
-    one = summary.override
-    state = "ended" if one.ended else f"until {one.until_month}"
-    done = "would be " if options.dry_run else ""
-    print(f"override {one.id} of {len(one.dfu_cks):,} DFUs to {one.label}: {done}{state}")
+    print(summary)
     if summary.waits:
         print(f"not published at once: {summary.waits}")
     if summary.published:
@@ -53,9 +52,11 @@ def main() -> None:
 def _override(options: argparse.Namespace, config: ClusteringConfig, runs: Path) -> OverrideSummary:
     who = {"owner": options.owner or "", "reason": options.reason or ""}
     engine, dry_run = warehouse_engine(config), options.dry_run
+    already_ended = False
     if options.end:
         folder = open_override(runs, f"{options.end}-end")
-        override = end_override(runs, engine, options.end, dry_run=dry_run, **who)
+        ended = end_override(runs, engine, options.end, dry_run=dry_run, **who)
+        override, already_ended = ended.override, ended.already
     else:
         folder = open_override(runs, short_run_id(uuid4()))
         wanted = Wanted(
@@ -67,7 +68,8 @@ def _override(options: argparse.Namespace, config: ClusteringConfig, runs: Path)
         )
         override = enter_override(folder, engine, wanted, dry_run=dry_run)
     publish = not options.no_publish
-    return publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)
+    done = publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)
+    return done.model_copy(update={"already_ended": already_ended})
 
 
 def _keys_in(file: Path | None) -> list[str]:
@@ -83,8 +85,10 @@ def _keys_in(file: Path | None) -> list[str]:
 
 def _show_list(overrides: list[Override]) -> None:
     for one in overrides:
-        until = f"ended by {one.ended.owner}" if one.ended else f"until {one.until_month}"
-        print(f"{one.id}  {until}  {len(one.dfu_cks):,} DFUs to {one.label}  {one.owner}: {one.reason}")
+        first, more = one.dfu_cks[:_KEYS_SHOWN], len(one.dfu_cks) - _KEYS_SHOWN
+        print(f"{one.id}  {one.ended or f'until {one.until_month}'}")
+        print(f"  {len(one.dfu_cks):,} DFUs to {one.label} by {one.owner}: {one.reason}")
+        print(f"  {', '.join(first)}{f', and {more:,} more' if more > 0 else ''}")
     if not overrides:
         print("there are no overrides")
 
@@ -100,7 +104,7 @@ def _arguments() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--filter",
         metavar="COLUMN=VALUE",
-        type=_pair,
+        type=column_and_value,
         action="append",
         default=[],
         help="or the DFUs whose column has exactly this value now, such as loc=DC10; may be given often",
@@ -114,13 +118,6 @@ def _arguments() -> argparse.ArgumentParser:
         "--config", type=str, default=config_path(), metavar="FILE", help="YAML with MLflow's names and the time limits"
     )
     return arguments
-
-
-def _pair(text: str) -> tuple[str, str]:
-    column, equals, value = text.partition("=")
-    if not equals or not column:
-        raise argparse.ArgumentTypeError(f"a filter must be written as COLUMN=VALUE, not {text!r}")
-    return column, value
 
 
 if __name__ == "__main__":

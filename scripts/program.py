@@ -22,6 +22,14 @@ def parser(description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=description, epilog=ENVIRONMENT, formatter_class=HelpFormatter)
 
 
+def column_and_value(text: str) -> tuple[str, str]:
+    """Return the parts of a filter, COLUMN=VALUE, for argparse."""
+    column, equals, value = text.partition("=")
+    if not (equals and column):
+        raise argparse.ArgumentTypeError(f"a filter must be written as COLUMN=VALUE, not {text!r}")
+    return column, value
+
+
 def add_gate_options(arguments: argparse.ArgumentParser, judged: str) -> None:
     """Add the flags with which people pass a gate."""
     arguments.add_argument("--skip-validation", action="store_true", help=f"do not check {judged} first")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from dfu_clustering.config.loading import config_path, load_config
+from dfu_clustering.history.known_runs import NAMES_OF_A_RUN
 from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.standalone.program import run_program
 from dfu_clustering.steps.restore_labels import (
@@ -57,8 +58,8 @@ def _arguments() -> argparse.ArgumentParser:
     wanted = arguments.add_mutually_exclusive_group(required=True)
     wanted.add_argument(
         "--run",
-        metavar="ID",
-        help="name of the run's folder, the id at the end of that name, or the id of its flow run",
+        metavar="RUN",
+        help=NAMES_OF_A_RUN,
     )
     wanted.add_argument(
         "--before",

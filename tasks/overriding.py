@@ -7,6 +7,7 @@ from prefect import task
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.overrides.override import Override
+from dfu_clustering.overrides.wanted import Wanted
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps import override_labels as overriding
 from tasks.loads import say_published
@@ -20,7 +21,7 @@ _TIMEOUT_S = 600
 
 
 @task(name="enter-override", timeout_seconds=_TIMEOUT_S, **RETRY)
-def enter_override(config: ClusteringConfig, folder: Run, wanted: overriding.Wanted, *, dry_run: bool) -> Override:
+def enter_override(config: ClusteringConfig, folder: Run, wanted: Wanted, *, dry_run: bool) -> Override:
     """Check what a person wants, and enter it."""
     return overriding.enter_override(folder, warehouse_engine(config.warehouse), wanted, dry_run=dry_run)
 
@@ -28,10 +29,13 @@ def enter_override(config: ClusteringConfig, folder: Run, wanted: overriding.Wan
 @task(name="end-override", timeout_seconds=_TIMEOUT_S, **RETRY)
 def end_override(
     config: ClusteringConfig, override_id: str, *, runs: Path, owner: str, reason: str, dry_run: bool
-) -> Override:
+) -> overriding.Ended:
     """End an override before its last month."""
     engine = warehouse_engine(config.warehouse)
-    return overriding.end_override(runs, engine, override_id, owner=owner, reason=reason, dry_run=dry_run)
+    ended = overriding.end_override(runs, engine, override_id, owner=owner, reason=reason, dry_run=dry_run)
+    if ended.already:
+        logger.info("override=%s was already %s", override_id, ended.override.ended)
+    return ended
 
 
 @task(name="publish-overrides", timeout_seconds=_HOUR_S, **RETRY)
@@ -42,8 +46,9 @@ def publish_overrides(
     engine = warehouse_engine(config.warehouse)
     summary = overriding.publish_overrides(folder, engine, config.tracking, override, publish=publish, dry_run=dry_run)
     if summary.published:
-        done, one = summary.published, summary.override
-        logger.info("override=%s dry_run=%s updated=%d cleared=%d", one.id, done.dry_run, done.updated, done.cleared)
+        logger.info("override=%s %s", override.id, summary.published)
+    if summary.waits:
+        logger.info("override=%s not published at once: %s", override.id, summary.waits)
     if summary.publication and summary.published:
         say_published(summary.publication, summary.published)
     return summary

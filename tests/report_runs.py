@@ -105,6 +105,8 @@ def _write_features(run: Run, keys: np.ndarray, demand: np.ndarray) -> None:
     panel = pd.DataFrame(demand, columns=months)
     panel.insert(0, "dfu_ck", pd.Series(keys, dtype="str"))
     write_table(panel, run.path(RunFile.PANEL))
+    parts = {"dmdunit": [key[:6] for key in keys], "dmdgroup": "CLUB", "loc": [key.rpartition("_")[2] for key in keys]}
+    write_table(pd.DataFrame({"dfu_ck": pd.Series(keys, dtype="str"), **parts}), run.path(RunFile.DFUS))
     excluded = {"insufficient_history": 3, "no_demand_in_window": 0, "never_sold": 4, "not_in_dim_dfu": 1}
     summary = FeatureSummary(
         as_of_month="2026-10", first_month=months[0], min_months_history=12, time_window_months=window,

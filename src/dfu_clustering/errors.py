@@ -1,6 +1,7 @@
 """One family of errors: each says which rule was broken, by what, how often, and what to do next."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 _KEYS_SHOWN = 5
 
@@ -41,6 +42,12 @@ class WarehouseError(InputError):
 
 class DataError(InputError):
     """Sales, features or labels from which no trustworthy result can be made."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like a wrong one, as an addition to a message; nothing where none is."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _count_and_first(keys: Sequence[object]) -> str:

@@ -1,7 +1,7 @@
 """Calendar months: parsing, printing, and the last day of one."""
 
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from pydantic import Field
 from dfu_clustering.errors import DataError
 
 Month = np.datetime64  # of unit "M"
-AsOfMonth = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+MONTH_PATTERN: Final = r"^\d{4}-(0[1-9]|1[0-2])$"
+AsOfMonth = Annotated[str, Field(pattern=MONTH_PATTERN)]
 
 
 def parse_month(text: str) -> Month:

@@ -18,8 +18,6 @@ from tasks.support.pictures import picture_markdown
 if TYPE_CHECKING:  # a flow loads its own steps alone
     from dfu_clustering.forecast_value.verdict import Verdict
     from dfu_clustering.steps.backfill import BackfillSummary
-    from dfu_clustering.steps.override_labels import OverrideSummary
-    from dfu_clustering.steps.restore_labels import RestoreSummary
 
 REPORT_URL_VARIABLE = "DFU_REPORT_URL"
 _MOVES_SHOWN = 30
@@ -58,64 +56,9 @@ def report_address(summary: RunSummary) -> str | None:
     return address.replace("{run}", folder.name).replace("{mlflow_run_id}", summary.mlflow_run_id or "")
 
 
-def show_restore(summary: "RestoreSummary", dfu_table: str) -> None:
-    """Attach what was restored, and which labels that changed."""
-    create_markdown_artifact(
-        key="restore-assignments-summary",
-        markdown=restore_markdown(summary, dfu_table),
-        description="What was restored",
-    )
-
-
-def restore_markdown(summary: "RestoreSummary", dfu_table: str) -> str:
-    """Return the report of a restore; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
-    published = summary.published
-    wrote = "would write (dry run)" if published.dry_run else "wrote"
-    moves = [t for t in published.transitions if t.old_label != t.new_label]
-    lines = [
-        f"# Labels of run {text(summary.run)} restored",
-        f"As of {text(summary.as_of_month)}; published before: {text(summary.replaced_run or 'unknown')}.",
-        (
-            f"{text(dfu_table)}: {wrote} {published.updated:,} labels, {published.cleared:,} cleared, "
-            f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs are no longer in it. "
-            f"MLflow's alias champion: {text(summary.alias)}."
-        ),
-        "",
-        "| before | restored | DFUs |",
-        "| --- | --- | ---: |",
-        *(f"| {text(t.old_label or 'no label')} | {text(t.new_label or 'no label')} | {t.dfus:,} |" for t in moves),
-        "",
-        *overrides_lines(published),
-        f"- Previous labels: {code(summary.folder)}",
-    ]
-    return "\n".join(lines)
-
-
-def show_override(summary: "OverrideSummary", dfu_table: str) -> None:
-    """Attach what an override changed."""
-    create_markdown_artifact(
-        key="override-labels-summary",
-        markdown=override_markdown(summary, dfu_table),
-        description="Whose label was set by hand",
-    )
-
-
-def override_markdown(summary: "OverrideSummary", dfu_table: str) -> str:
-    """Return the report of an override; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
-    one, published = summary.override, summary.published
-    by = one.ended or one
-    lines = [
-        f"# Override {code(one.id)} of {len(one.dfu_cks):,} DFUs {'ended' if one.ended else 'to ' + text(one.label)}",
-        f"By {text(by.owner)}: {text(by.reason)}. Last month: {text(one.until_month)}.",
-        "",
-        *([f"- Not published at once: {text(summary.waits)}"] if summary.waits else []),
-    ]
-    if published is not None:
-        wrote = "would write (dry run)" if published.dry_run else "wrote"
-        changes = f"{published.updated:,} labels, {published.cleared:,} cleared"
-        lines.append(f"- {text(dfu_table)}: {wrote} {changes}; {published.unchanged:,} unchanged")
-        lines += overrides_lines(published)
-    return "\n".join(lines)
+def wrote(published: PublishSummary) -> str:
+    """Return what was done to the DFU table, or would be."""
+    return "would write (dry run)" if published.dry_run else "wrote"
 
 
 def overrides_lines(published: PublishSummary) -> list[str]:
@@ -210,7 +153,7 @@ def gate_table(report: GateReport) -> list[dict[str, Value]]:
 def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
     """Return the run in a few lines of Markdown; ``dfu_table`` is what the warehouse calls the table of the DFUs."""
     published = summary.published
-    wrote = "would write (dry run)" if published.dry_run else "wrote"
+    did = wrote(published)
     chosen = summary.k_selection
     kept = summary.stability is not None and not summary.stability.refit
     nominated = f"elbow {chosen.elbow}, silhouette {chosen.silhouette}, gap {chosen.gap}"
@@ -228,7 +171,7 @@ def summary_markdown(summary: RunSummary, dfu_table: str) -> str:
             f"{summary.figures.kmeans_variance_explained_share:.0%}."
         ),
         (
-            f"{text(dfu_table)}: {wrote} {published.updated:,} new labels, {published.cleared:,} cleared, "
+            f"{text(dfu_table)}: {did} {published.updated:,} new labels, {published.cleared:,} cleared, "
             f"{published.unchanged:,} unchanged; {published.not_found:,} DFUs have left it during the "
             f"run, {published.appeared or 0:,} are new."
         ),

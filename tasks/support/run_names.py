@@ -19,5 +19,10 @@ def rename_run(as_of_month: str) -> None:
             client.update_flow_run(runtime.flow_run.id, name=name)
 
 
+def dry_run_mark() -> str:
+    """Return what the name of a flow run ends with where it was asked to write nothing."""
+    return ", dry run" if runtime.flow_run.parameters.get("dry_run") else ""
+
+
 def _name(month: str) -> str:
-    return f"as of {month} ({short_run_id(runtime.flow_run.id)})"
+    return f"as of {month} ({short_run_id(runtime.flow_run.id)}){dry_run_mark()}"

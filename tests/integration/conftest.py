@@ -17,6 +17,7 @@ from tests.integration.api_site import ApiSite
 from tests.integration.deployed_site import DeployedSite
 from tests.integration.gate_runs import DataQualityEvents, copied_panel, load_clean_panel
 from tests.integration.prefect_server import PrefectServer
+from tests.integration.programs.running import run_program
 from tests.integration.published_api import Published
 from tests.integration.published_site import PublishedSite, load_small_panel, published_site
 
@@ -168,3 +169,16 @@ def site(tmp_path_factory: pytest.TempPathFactory, postgres_server: EmbeddedServ
     finally:
         site.stop()
         drop_database(postgres_server.url(), "site")
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch, capsys):
+    """Runs a program in an empty folder; returns its exit code, output and error text."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name, *arguments):
+        code = run_program(name, *arguments)
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run

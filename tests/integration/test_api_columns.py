@@ -189,4 +189,6 @@ def test_description_of_the_addresses_calls_the_table_by_no_name_but_its_own(exe
     described = site.get("/openapi.json").body.decode()
     assert [name for name in ("dim_dfu", "dim_item", "fact_sales_monthly") if name in described] == []
     assert "One row of sku." in described
-    assert site.page(sort="nope").json["detail"] == "sort: sku has no column 'nope'."
+    detail = site.page(sort="nope").json["detail"]
+    assert detail.startswith("sort: sku has no column 'nope'. It has dfu_sk, dfu_ck, dmdunit, dmdgroup, loc, ")
+    assert "'brnd' (did you mean brand?). It has" in site.page(sort="-brnd").json["detail"]

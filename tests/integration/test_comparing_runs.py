@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from api.app import create_app
 from api.settings import ApiSettings
 from dfu_clustering import generate_panel
+from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json
 from dfu_clustering.history.backfills import SALES_FOLDER, Backfill, BackfillIndex, backfill_folder, write_index
 from dfu_clustering.history.known_runs import KnownRuns, UnknownRunError
@@ -29,6 +30,7 @@ from dfu_clustering.runs.run import Run, RunName
 from dfu_clustering.sales.long_form import LongForm, monthly_sales
 from dfu_clustering.standalone.command import main
 from dfu_clustering.standalone.segmenting import features_of_months, read_months
+from dfu_clustering.steps import promote_run, restore_labels
 from dfu_clustering.steps.backfill import backfill_month
 from dfu_clustering.steps.label_segments import label_segments
 from dfu_clustering.steps.train_model import train_model
@@ -168,12 +170,78 @@ def test_a_run_whose_manifest_is_damaged_is_left_out_and_the_others_are_listed(t
     assert [one.run for one in KnownRuns(tmp_path / "runs").list()] == [NEW]
 
 
-def test_a_run_is_found_by_folder_id_month_and_by_what_stands(runs):
-    assert [runs.find(name).run for name in (NEW, "000000000002", "published", "2026-10")] == [NEW] * 4
+FLOW_RUN = "7bafb2ec-6c48-4229-be78-000000000002"
+BEGINNINGS = ("2026-10-0123456789-0abc11112222", "2026-10-0123456789-0abc33334444")
+
+
+@pytest.mark.parametrize("name", [NEW, "000000000002", FLOW_RUN, "published", "2026-10"])
+def test_every_door_takes_every_name_of_a_run(runs, var, name):
+    assert runs.find(name).run == NEW
+    files, known = runs.open(name)
+    assert (files.folder, known.run) == (var / "runs" / NEW, NEW)
+    assert promote_run.find_run(var / "runs", name).name == NEW
+    earlier, line = restore_labels.find_run_to_restore(var / "runs", CONFIG.tracking, run=name, before=None)
+    assert earlier.name == line.run == NEW
+
+
+def test_names_that_the_ledger_and_the_backfills_give(runs):
     assert runs.find("previous").run == OLD
     assert runs.find("2026-08").run == "backfill abc 2026-08" == runs.find("backfill abc 2026-08").run
     with pytest.raises(UnknownRunError, match=r"no run 'other' among 4; the newest are \(4: "):
         runs.find("other")
+
+
+def test_a_beginning_of_an_id_is_enough_where_it_is_of_one_run(tmp_path, var):
+    for name in BEGINNINGS:
+        shutil.copytree(var / "runs" / NEW, tmp_path / "runs" / name)
+    runs = KnownRuns(tmp_path / "runs")
+    assert [runs.find(name).run for name in ("0abc1", "0abc3333")] == list(BEGINNINGS)
+    with pytest.raises(UnknownRunError, match=r"2 runs whose id begins with '0abc' \(2: "):
+        runs.find("0abc")
+    with pytest.raises(UnknownRunError, match="no run '0ab' among 2"):
+        runs.find("0ab")
+
+
+def test_previous_says_that_there_is_only_one(tmp_path, var):
+    runs = KnownRuns(tmp_path / "runs")
+    with pytest.raises(UnknownRunError, match=r"`published` must stand for a run.*nothing published yet"):
+        runs.find("published")
+    Ledger(tmp_path / "runs").append(publication(NEW, MONTHS[1], 1))
+    with pytest.raises(UnknownRunError, match=f"Found: only one, {NEW}: there is none before it"):
+        runs.find("previous")
+    with pytest.raises(UnknownRunError, match="there is none before it"):
+        restore_labels.find_run_to_restore(tmp_path / "runs", CONFIG.tracking, run="previous", before=None)
+
+
+def test_reports_are_found_by_the_same_names_and_a_refusal_says_which_there_are(client, var):
+    report = var / "runs" / NEW / RunFile.REPORT
+    report.write_text("<html>the newest</html>")
+    try:
+        answers = [client.get(f"/reports/{name}") for name in (NEW, "published", "000000000002", FLOW_RUN, "2026-10")]
+        assert {(one.status_code, one.text) for one in answers} == {(200, answers[0].text)}
+        unknown = client.get("/reports/other")
+    finally:
+        report.unlink()
+    assert unknown.status_code == 404
+    detail = unknown.json()["detail"]
+    assert f"no run 'other' among 4; the newest are {runs_in(client)[0]}, " in detail
+    assert "Give the name of a run's folder, the id at its end or a beginning of that" in detail
+    assert not set("^[{") & set(detail)
+
+
+def runs_in(client):
+    return [one["run"] for one in client.get("/domains/dfu/runs").json()["runs"]]
+
+
+@pytest.mark.parametrize("name", ["2026-08", "gone"])
+def test_what_has_no_folder_is_promoted_by_no_name(tmp_path, var, name):
+    shutil.copytree(var, tmp_path / "var")
+    gone = "2026-06-0123456789-gone"
+    Ledger(tmp_path / "var/runs").append(publication(gone, "2026-06", 9))
+    with pytest.raises(
+        DataError, match=r"must have its folder among the runs.*(a month of a backfill|only the ledger)"
+    ):
+        promote_run.find_run(tmp_path / "var/runs", name)
 
 
 def test_after_a_restore_what_was_published_before_it_is_previous(tmp_path, var):

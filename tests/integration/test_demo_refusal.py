@@ -9,7 +9,8 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.quality.gate_reports import DataQualityError
 from dfu_clustering.warehouse.connect import connect_engine
-from flows.demo_refusal import bad_input_said_once, ways_out
+from flows.cli import bad_input_said_once
+from flows.demo_refusal import ways_out
 from tests.integration.corruptions import FACT, NEWEST
 from tests.integration.gate_runs import copied_panel, execute, fetch
 

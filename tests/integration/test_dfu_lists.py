@@ -1,29 +1,17 @@
 """The program that lists DFUs: files for spreadsheets with what a run's folder knows."""
 
 import csv
+import shutil
 
 import pandas as pd
 import pytest
 
+from api.lists import COLUMNS
 from dfu_clustering.files.tables import write_table
 from dfu_clustering.runs.folder import RunFile
-from tests.integration.programs.running import run_program
 from tests.report_runs import make_run
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("blank_pictures")]
-
-
-@pytest.fixture
-def program(tmp_path, monkeypatch, capsys):
-    """Runs a program in an empty folder; returns its exit code, output and error text."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(name, *arguments):
-        code = run_program(name, *arguments)
-        output = capsys.readouterr()
-        return code, output.out, output.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +78,38 @@ def test_a_list_says_beside_a_label_set_by_hand_what_the_machine_s_is(program, l
     assert code == 0, error
     (found,) = listed(tmp_path / "by-hand.csv")
     assert (found["dfu_ck"], found["label"], found["machine_label"]) == (key, "inactive", machine)
+
+
+def test_a_list_begins_with_item_group_and_location_as_the_api_s_and_is_filtered_and_ordered_by_its_columns(
+    program, listed_run, tmp_path
+):
+    asked = ("--filter", "loc==DC13", "--filter", "dmdgroup=club", "--sort=-mean_demand", "--output", "some.csv")
+    code, _, error = program("list_dfus", "--run", listed_run.folder, *asked)
+    assert code == 0, error
+    rows = listed(tmp_path / "some.csv")
+    common = COLUMNS[: COLUMNS.index("as_of_month") + 1]
+    assert tuple(rows[0])[: len(common)] == common
+    assert {(row["dmdgroup"], row["loc"]) for row in rows} == {("CLUB", "DC13")}
+    assert all(row["dmdunit"] == row["dfu_ck"][:6] for row in rows)
+    means = [float(row["mean_demand"]) for row in rows]
+    assert means == sorted(means, reverse=True)
+    assert len(set(means)) > 1
+    code, _, error = program("list_dfus", "--run", listed_run.folder, "--sort", "mean_demnd")
+    assert (code, "'mean_demnd' (did you mean mean_demand?)" in error) == (2, True)
+
+
+def test_a_list_of_an_earlier_version_has_no_columns_of_the_key(program, listed_run, tmp_path):
+    files = shutil.copytree(listed_run.folder, tmp_path / listed_run.name)
+    (files / RunFile.DFUS).unlink()
+    assert program("list_dfus", "--run", files, "--output", "some.csv")[0] == 0
+    assert tuple(listed(tmp_path / "some.csv")[0])[:3] == ("dfu_ck", "label", "machine_label")
+
+
+def test_a_list_has_the_dfus_to_which_only_a_person_gives_a_label(program, listed_run, tmp_path):
+    files = shutil.copytree(listed_run.folder, tmp_path / listed_run.name)
+    facts = {"override": "0123", "owner": "Ada", "reason": "a new customer", "until_month": "2027-03"}
+    row = {"dfu_ck": "0 not labelled", "machine_label": None, "label": "inactive", **facts}
+    write_table(pd.DataFrame([row]), files / RunFile.OVERRIDES)
+    assert program("list_dfus", "--run", files, "--output", "some.csv")[0] == 0
+    found = [row for row in listed(tmp_path / "some.csv") if row["dfu_ck"] == "0 not labelled"]
+    assert [(row["label"], row["machine_label"], row["mean_demand"]) for row in found] == [("inactive", "", "")]

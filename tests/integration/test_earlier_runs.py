@@ -70,10 +70,10 @@ def test_champion_is_the_newest_publish_of_the_ledger(site):
     assert champion.require(RunFile.LABELS) == site / "runs" / SEPTEMBER / "cluster_labels.csv"
 
 
-def test_run_of_a_time_and_run_of_an_id(site):
+def test_publish_of_a_time_and_publish_of_a_run(site):
     runs = EarlierRuns.in_folder(site, CONFIG)
     assert runs.publication_before(NOON + timedelta(minutes=30)).run == AUGUST
-    assert runs.publication("aaaaaaaaaaaa").run == AUGUST
+    assert runs.publication(AUGUST).run == AUGUST
 
 
 def test_files_come_from_mlflow_once_the_folder_is_gone(copied):

@@ -10,6 +10,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.overrides.override import Ending, Override
 from dfu_clustering.overrides.register import Overrides
+from dfu_clustering.overrides.wanted import Wanted
 from dfu_clustering.publishing import transaction
 from dfu_clustering.publishing.lock import publish_lock
 from dfu_clustering.runs.folder import RunFile
@@ -119,9 +120,7 @@ def test_override_that_is_ended_while_another_is_published_does_not_come_back(de
 def test_override_that_was_ended_before_its_run_was_resumed_is_not_published(desk):
     publish(desk)
     folder = override_labels.open_override(desk.runs, "one")
-    wanted = override_labels.Wanted(
-        label="high_volume", until_month="2099-12", owner="Ada", reason="a new customer", dfu_cks=("a",)
-    )
+    wanted = Wanted(label="high_volume", until_month="2099-12", owner="Ada", reason="a new customer", dfu_cks=("a",))
     entered = override_labels.enter_override(folder, desk.engine, wanted)
     desk.overrides.append(ended(entered))
     again = override_labels.enter_override(folder, desk.engine, wanted)

@@ -77,13 +77,19 @@ def in_parts(warehouse, folder: Path, n_parts: int, config: ClusteringConfig | N
 
 
 def content(files: RunFolder) -> list[bytes]:
-    names = (RunFile.MATRIX, RunFile.PANEL, RunFile.EXCLUDED, RunFile.FEATURES)
+    names = (RunFile.MATRIX, RunFile.PANEL, RunFile.EXCLUDED, RunFile.DFUS, RunFile.FEATURES)
     return [files.path(name).read_bytes() for name in names]
 
 
 @pytest.mark.parametrize("n_parts", [2, 5])
 def test_joined_parts_are_the_same_bytes_as_one_call(warehouse, at_once, tmp_path, n_parts):
     assert content(in_parts(warehouse, tmp_path / "parts", n_parts)) == content(at_once)
+
+
+def test_item_group_and_location_of_every_dfu_are_kept_by_key(warehouse, at_once):
+    with warehouse.begin() as connection:
+        known = [tuple(row) for row in connection.exec_driver_sql("SELECT dfu_ck, dmdunit, dmdgroup, loc FROM dim_dfu")]
+    assert list(at_once.table(RunFile.DFUS).itertuples(index=False, name=None)) == sorted(known)
 
 
 def test_parts_without_a_dfu_that_can_be_clustered_are_joined_too(warehouse, tmp_path):

@@ -1,5 +1,6 @@
 """Other settings are tried on what is published, promoted byte for byte, and overridden by people: by the flows."""
 
+import re
 import shutil
 import sys
 
@@ -15,13 +16,15 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import read_json, write_json
 from dfu_clustering.history import load
+from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.months import parse_month
 from dfu_clustering.overrides.register import Overrides
+from dfu_clustering.overrides.wanted import Wanted
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS
+from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS, READ_SALES_STATE
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.override_labels import Wanted, enter_override, open_override
+from dfu_clustering.steps.override_labels import enter_override, open_override
 from dfu_clustering.warehouse.connect import connect_engine
 from flows.end_override import end_override
 from flows.override_labels import override_labels
@@ -203,10 +206,11 @@ def promote_again_after_it_was_cut_off(desk, name):
 
 
 def test_run_that_was_not_labelled_or_is_unknown_cannot_be_promoted(desk):
-    with pytest.raises(DataError, match=r"A run must have its folder among the runs.*the newest are"):
+    with pytest.raises(DataError, match=r"A run must be named by one of these.*the newest are"):
         promote_run("nothing")
     run = Run.open(desk.runs, as_of_month="2026-01", config_digest="0123456789", run_id="0123456789ab")
     run.folder.mkdir()
+    run.once(READ_SALES_STATE, lambda: SalesState.unknown("2026-01"))
     with pytest.raises(DataError, match="must have labels"):
         promote_run(run.name)
     assert not run.has_finished(LABEL_SEGMENTS)
@@ -248,21 +252,35 @@ def test_program_enters_by_a_filter_lists_and_ends(desk, monkeypatch, capsys):
         program.main()
         return capsys.readouterr().out
 
-    (loc, dfus), *_ = fetch(desk.url, "SELECT loc, count(*) FROM dim_dfu GROUP BY 1 ORDER BY 2 LIMIT 1")
+    (loc, dfus), *_ = fetch(
+        desk.url, "SELECT loc, count(*) FROM dim_dfu GROUP BY 1 HAVING count(*) > 5 ORDER BY 2 LIMIT 1"
+    )
     label = max(desk.newest.labels)
     who = ("--owner", "Ada", "--reason", "a new customer")
     before = desk.labels()
     shown = run("--filter", f"loc={loc}", "--label", label, "--until", "2099-12", *who, "--dry-run")
-    assert f"of {dfus} DFUs to {label}: would be until 2099-12" in shown
+    assert f"dry run, nothing entered: an override of {dfus} DFUs to {label} would hold until 2099-12" in shown
+    assert "dry run, nothing published: would be updated" in shown
     assert desk.labels() == before
     shown = run("--filter", f"loc={loc}", "--label", label, "--until", "2099-12", *who)
     override = shown.split()[1]
     keys = {key for (key,) in fetch(desk.url, f"SELECT dfu_ck FROM dim_dfu WHERE loc = '{loc}'")}
     assert desk.labels() == before | dict.fromkeys(keys, label)
-    assert f"{override}  until 2099-12  {dfus} DFUs to {label}  Ada: a new customer" in run("--list")
+    first = ", ".join(sorted(keys)[:5])
+    listed = (
+        f"{override}  until 2099-12\n  {dfus} DFUs to {label} by Ada: a new customer\n  {first}, and {dfus - 5} more"
+    )
+    assert listed in run("--list")
     shown = run("--end", override, "--owner", "Bob", "--reason", "over")
-    assert f"override {override}" in shown
-    assert "ended" in shown
+    ended = Overrides(desk.runs).named([override])[0].ended
+    assert f"override {override} of {dfus} DFUs to {label}: {ended}\n" in shown
+    assert re.fullmatch(r"ended by Bob on \d{4}-\d\d-\d\d \d\d:\d\d UTC: over", str(ended))
     assert desk.labels() == before
+    lines = len(Ledger(desk.runs).publications())
+    shown = run("--end", override, "--owner", "Cy", "--reason", "once more")
+    assert f"override {override} of {dfus} DFUs to {label}: already {ended}\n" in shown
+    assert "not published at once: the labels that are published do not have it" in shown
+    assert len(Ledger(desk.runs).publications()) == lines
+    assert f"{override}  {ended}\n" in run("--list")
     table = pd.read_csv(desk.runs / ".overrides" / f"override-{override}" / RunFile.OVERRIDES)
-    assert len(table) == dfus
+    assert (table["override"] == override).sum() == dfus

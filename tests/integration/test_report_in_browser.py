@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
+from dfu_clustering.report.page import with_links
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS
 from dfu_clustering.runs.run import Run
@@ -250,3 +251,25 @@ def test_page_from_a_file_shows_the_command_that_makes_a_list(visit, run):
     assert page.locator(".list:visible").count() == 0
     command = page.locator("#segments > .command code").text_content()
     assert command == f"python scripts/list_dfus.py --run {run.name}"
+
+
+def test_changes_lead_to_the_comparison_where_an_api_serves_the_page_and_else_say_the_command(browser, visit, run):
+    page = visit().page
+    said = page.locator("#changes > .command code").first
+    assert said.text_content() == f"python scripts/compare_runs.py 'r1' {run.name} --page changes.html"
+    assert said.is_visible()
+    served = run.path(RunFile.REPORT).with_name("served.html")
+    served.write_bytes(with_links(run.path(RunFile.REPORT).read_bytes(), "/domains/dfu/", lists=False))
+    opened = Visit.of_report(browser, served)
+    link = opened.page.locator("a[data-compare]")
+    assert link.get_attribute("href") == f"/domains/dfu/runs/r1/compare/{run.name}/page"
+    assert link.is_visible()
+    assert opened.page.locator("#changes > .command").first.is_hidden()
+    assert opened.page.locator("a[data-list]:visible").count() == 0  # the lists are of another run
+    assert opened.complaints == []
+    opened.close()
+
+
+def test_menu_says_of_what_there_are_so_many(visit, run):
+    chosen = run.metadata().k
+    assert visit().page.locator("nav.toolbar a[href='#number']").text_content() == f"Why {chosen} clusters"

@@ -207,7 +207,7 @@ def test_id_that_only_resembles_that_of_a_run_finds_none(restore, site, postgres
     shutil.rmtree(site / "runs")
     rows = rows_of_dim_dfu(postgres_url)
     shown, _ = restore("--run", "aaaaaaaaaaa_", code=2)
-    assert "no publish of 'aaaaaaaaaaa_'" in shown
+    assert "no run 'aaaaaaaaaaa_'" in shown
     assert rows_of_dim_dfu(postgres_url) == rows
 
 
@@ -317,7 +317,7 @@ def test_labels_that_are_nowhere_leave_everything(restore, site, postgres_url):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--run", "nobody"), "A run must have published labels"),
+        (("--run", "nobody"), "A run must be named by one of these"),
         (("--before", "2020-01-01"), "Something must have been published before 2020-01-01"),
         (("--before", "yesterday"), "a time must be written as 2026-10-05T08:00"),
         ((), "one of the arguments --run --before is required"),

@@ -33,6 +33,7 @@ from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.loads.publication import find_publication, month_to_publish
 from dfu_clustering.loads.sales_loads import SalesState
+from dfu_clustering.overrides.wanted import Wanted
 from dfu_clustering.publishing import transaction
 from dfu_clustering.publishing.outcome import CommitUnknownError
 from dfu_clustering.runs.folder import RunFile
@@ -208,9 +209,7 @@ class Sequences(RuleBasedStateMachine):
         known = sorted({label for label in self.expected(newest).values() if label})
         override = Override(f"{next(self.numbers):012d}", keys, known[pick % len(known)], until)
         folder = override_labels.open_override(self.runs, override.id)
-        wanted = override_labels.Wanted(
-            label=override.label, until_month=until, owner="Ada", reason="a new customer", dfu_cks=keys
-        )
+        wanted = Wanted(label=override.label, until_month=until, owner="Ada", reason="a new customer", dfu_cks=keys)
         if until < newest.of.month:
             with pytest.raises(DataError, match="the month that is published, or in a later one"):
                 override_labels.enter_override(folder, self.engine, wanted)
@@ -230,7 +229,7 @@ class Sequences(RuleBasedStateMachine):
             self.runs, self.engine, override.id, owner="Bob", reason="the customer is gone", dry_run=False
         )
         override.ended = True
-        self.publish_override(override_labels.open_override(self.runs, f"{override.id}-end"), ended, kill)
+        self.publish_override(override_labels.open_override(self.runs, f"{override.id}-end"), ended.override, kill)
         self.seen.append("override ended")
 
     @precondition(lambda self: self.begun)
@@ -347,7 +346,7 @@ class Sequences(RuleBasedStateMachine):
     def publish_override(self, folder, override, kill):
         """Put it on top of what stands; after a kill it is tried again, which is seen to finish what was begun."""
         newest = self.lines[-1]
-        if override.ended or override.holds_in(newest.of.month):
+        if override.id in newest.overrides if override.ended else override.holds_in(newest.of.month):
             self.lines.append(Line(newest.of, self.holding(newest.of.month), newest.brought_by or newest))
         try:
             with killed(kill):

@@ -75,6 +75,8 @@ def test_override_by_none_leaves_the_files_value():
     [
         ({"k_rang": (3, 5)}, r"unknown key k_rang \(did you mean k_range\?\)"),
         ({"seasonality_threshold": 0.4}, r"\(did you mean labeling.seasonality_threshold\?\)"),
+        ({"labeling": {"volume_thresholds": {"hgh": 0.8}}}, r"did you mean labeling.volume_thresholds.high\?"),
+        ({"winsorize_quantiles": {"hgh": 0.8}}, r"did you mean winsorize_quantiles.high\?"),
         (
             {"labeling": {"zero_demand": 0.2}},
             r"unknown key labeling.zero_demand \(did you mean labeling.zero_demand_threshold",
@@ -88,7 +90,7 @@ def test_override_by_none_leaves_the_files_value():
         ({"silhouette_sample": 1_000_000}, r"silhouette_sample = 1000000: .*less than or equal to 100000"),
         ({"selection_sample": 2_000_000}, r"selection_sample = 2000000: .*less than or equal to 1000000"),
         ({"tracking": {"registered_model": "dfu' OR '1"}}, r"tracking.registered_model = .*match pattern"),
-        ({"tracking": {"experiment": ""}}, r"tracking.experiment = '': .*match pattern"),
+        ({"tracking": {"experiment": ""}}, r"tracking.experiment = '': it must not be blank"),
         ({"labeling": {"volume_thresholds": {"low": 0.9}}}, r"low must be below high, not 0.9 and 0.75"),
     ],
 )

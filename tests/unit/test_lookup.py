@@ -56,15 +56,17 @@ def test_champion_is_what_was_published_last():
     assert newest_publication([]) is None
 
 
-@pytest.mark.parametrize("wanted", ["2026-09-c0ffee0000-ea88c1d8c467", "ea88c1d8c467", FLOW_RUN])
-def test_run_is_found_by_folder_by_id_and_by_flow_run(wanted):
-    assert publication_of_run(LEDGER, wanted) == LEDGER[1]
-
-
-@pytest.mark.parametrize("wanted", ["", "467", "../runs", "2026-09", "bbbbbbbbbbbb"])
-def test_unknown_run_names_those_that_there_are(wanted):
+def test_newest_publish_of_a_run_is_the_one_that_counts():
+    restored = publication("2026-08", "aaaaaaaaaaaa", 48)
+    assert publication_of_run([*LEDGER, restored], restored.run) == restored
     with pytest.raises(DataError, match=r"the newest are \(2: '2026-09-c0ffee0000-ea88c1d8c467', '2026-08"):
-        require_publication_of_run(LEDGER, wanted)
+        require_publication_of_run(LEDGER, "2026-09-c0ffee0000-bbbbbbbbbbbb")
+
+
+def test_id_is_read_from_a_folder_and_from_a_flow_run_and_what_stands_has_none():
+    wanted = ("2026-09-c0ffee0000-ea88c1d8c467", "ea88c1d8c467", FLOW_RUN)
+    assert {wanted_run_id(text) for text in wanted} == {"ea88c1d8c467"}
+    assert [wanted_run_id(text) for text in ("", "../runs", "a/b", "published", "previous")] == [None] * 5
 
 
 @pytest.mark.parametrize(("hours", "month"), [(1, "2026-08"), (24, "2026-08"), (24.001, "2026-09"), (99, "2026-09")])
@@ -81,4 +83,3 @@ def test_name_of_a_run_tells_month_and_id():
     assert RunName.parse("2026-09-c0ffee0000-ea88c1d8c467") == RunName("2026-09", "c0ffee0000", "ea88c1d8c467")
     assert RunName.parse("published.jsonl") is None
     assert RunName.parse("2026-09-c0ffee0000-../x") is None
-    assert wanted_run_id("a/b") is None

@@ -55,7 +55,7 @@ class TestPlaces:
         assert placed.path(RunFile.FEATURES) == Path("out/mine.csv.meta.json")
         assert placed.path(RunFile.PANEL) == Path("out/mine.csv.panel.parquet")
         assert placed.path(RunFile.EXCLUDED) == Path("out/mine.csv.excluded.csv")
-        assert moved_by(placed) == {RunFile.MATRIX, RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED}
+        assert moved_by(placed) == {RunFile.MATRIX, RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED, RunFile.DFUS}
 
     def test_labels_elsewhere_take_along_what_belongs_to_them_and_not_the_model(self):
         placed = RunFolder(FOLDER).placing(RunFile.LABELS, Path("out/mine.csv"))

@@ -1,6 +1,5 @@
 """Reading the configuration: the project's defaults, then a YAML file, then flags or flow parameters."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.config.problems import problem_in_words
 from dfu_clustering.errors import ConfigError
 
 CONFIG_PATH_VARIABLE = "DFU_CLUSTERING_CONFIG"
@@ -50,7 +50,7 @@ def parse_config(settings: Mapping[str, Any], *, source: str = "the given settin
     try:
         return ClusteringConfig.model_validate(settings)
     except ValidationError as error:
-        problems = [_problem(detail) for detail in error.errors()]
+        problems = [problem_in_words(detail) for detail in error.errors()]
         raise ConfigError(
             "Every configuration key must be known and every value within its bounds",
             found="; ".join(problems),
@@ -87,21 +87,3 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         nested = isinstance(inner, Mapping) and isinstance(plain, Mapping)
         result[key] = merged(inner, plain) if nested else plain  # type: ignore[arg-type]
     return result
-
-
-def _problem(detail: Any) -> str:  # noqa: ANN401
-    location = ".".join(str(part) for part in detail["loc"] if part not in ("int", "literal['all']"))
-    if detail["type"] != "extra_forbidden":
-        return f"{location} = {detail['input']!r}: {detail['msg']}" if location else str(detail["msg"])
-    paths = _known_paths(ClusteringConfig)
-    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(paths), n=1)
-    return f"unknown key {location}" + (f" (did you mean {paths[near[0]]}?)" if near else "")
-
-
-def _known_paths(model: type[BaseModel], section: str = "") -> dict[str, str]:
-    """Return where each key stands in the tree, by its name: ``labeling.seasonality_threshold``."""
-    paths: dict[str, str] = {}
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            paths = _known_paths(field.annotation, f"{section}{name}.") | paths
-    return paths | {name: f"{section}{name}" for name in model.model_fields}

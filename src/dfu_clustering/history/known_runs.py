@@ -11,16 +11,20 @@ from dfu_clustering.history.backfills import backfilled_month, find_backfilled_m
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.known_run import KnownRun, month_in_folder, run_in_folder, run_without_files
 from dfu_clustering.runs.ledger import Ledger
-from dfu_clustering.runs.lookup import wanted_run_id
+from dfu_clustering.runs.lookup import BEFORE_IT, STANDING, wanted_run_id
 from dfu_clustering.runs.run import RunName
 
-STANDING: Final = "published"
-BEFORE_IT: Final = "previous"
+NAMES_OF_A_RUN: Final = (
+    f"name of a run's folder, the id at its end or a beginning of that which no other run has, the id of its flow run, "
+    f"`{STANDING}` (what stands), `{BEFORE_IT}` (what was published before that), or a month (what was published as of "
+    "it, else its backfill)"
+)
 _SHOWN = 5
+_LEAST_BEGINNING = 4  # of an id
 
 
 class UnknownRunError(DataError):
-    """A name that means no run."""
+    """A name that means no run, or several."""
 
 
 @dataclass(eq=False)
@@ -54,42 +58,69 @@ class KnownRuns:
         """Return the run that a person means.
 
         Args:
-            name: Of a folder, the id at its end, the id of a flow run, or of a month of a backfill; ``published``: what
-                stands; ``previous``: what was published before that; a month such as ``2026-09``: what was published
-                as of it, else its backfill.
+            name: As NAMES_OF_A_RUN says; a month of a backfill also by its whole name.
 
         Raises:
-            UnknownRunError: There is none.
+            UnknownRunError: There is none, or several have this beginning.
         """
-        known, run_id = self.list(), wanted_run_id(name)
-        named = self._published(name) or name
+        known, run_id, published = self.list(), wanted_run_id(name), self._published(name)
         ways: tuple[Callable[[KnownRun], bool], ...] = (
-            lambda one: one.run == named,
+            lambda one: one.run == (published or name),
             lambda one: run_id is not None and _id_of(one) == run_id,
             lambda one: one.kind == "backfilled_month" and one.as_of_month == name,
         )
         for is_meant in ways:
             if (found := next(filter(is_meant, known), None)) is not None:
                 return found
+        begun = [one for one in known if len(name) >= _LEAST_BEGINNING and (_id_of(one) or "").startswith(name)]
+        if len(begun) == 1:
+            return begun[0]
+        if begun:
+            found_instead, shown = f"{len(begun)} runs whose id begins with {name!r}", begun
+        else:
+            found_instead, shown = f"no run {name!r} among {len(known)}; the newest are", known[:_SHOWN]
         raise UnknownRunError(
-            "A run must be named by its folder, the id at the end of that, its month, published or previous",
-            found=f"no run {name!r}" + (f" among {len(known)}; the newest are" if known else "; there is none yet"),
-            keys=[one.run for one in known[:_SHOWN]],
-            remedy="name one of these",
+            f"A run must be named by one of these: {NAMES_OF_A_RUN}",
+            found=found_instead if known else f"no run {name!r}; there is none yet",
+            keys=[one.run for one in shown],
+            remedy="name one of these" if known else "run cluster-dfus first",
         )
 
     def files(self, run: KnownRun) -> RunFolder:
         """Return the files of a run."""
         return find_backfilled_month(self.runs.parent, run.run) or RunFolder(self.runs / run.run)
 
+    def open(self, name: str) -> tuple[RunFolder, KnownRun | None]:
+        """Return the files of the run that a person means, and what is known of it.
+
+        Args:
+            name: As for find(); or the path of a folder, or of a file of labels, of which nothing is known.
+
+        Raises:
+            UnknownRunError: There is none.
+            DataError: There is nothing at the path.
+        """
+        path = Path(name)
+        if len(path.parts) > 1 or path.is_file() or (path.is_dir() and not (self.runs / name).is_dir()):
+            return _at_path(path), None
+        known = self.find(name)
+        return self.files(known), known
+
     def _published(self, name: str) -> str | None:
-        """Return the run that ``published``, ``previous`` or a month means by the ledger."""
+        """Return the run that ``published``, ``previous`` or a month means by the ledger; None: it is no such name."""
         lines = Ledger(self.runs).publications()
-        if name == BEFORE_IT:
-            meant = [line.run for line in lines if line.run != lines[-1].run]
-        else:
-            meant = [line.run for line in lines if name in (STANDING, line.as_of_month)]
-        return meant[-1] if meant else None
+        if name not in (STANDING, BEFORE_IT):
+            return next((line.run for line in reversed(lines) if line.as_of_month == name), None)
+        standing = lines[-1].run if lines else None
+        others = [line.run for line in lines if line.run != standing]
+        meant = standing if name == STANDING else others[-1] if others else None
+        if meant is None:
+            raise UnknownRunError(
+                f"`{name}` must stand for a run that was published",
+                found=f"only one, {standing}: there is none before it" if standing else "nothing published yet",
+                remedy="name a run by its folder or its id",
+            )
+        return meant
 
     def _in_folders(self) -> Iterator[KnownRun]:
         folders = self.runs.iterdir() if self.runs.is_dir() else ()
@@ -123,3 +154,14 @@ class KnownRuns:
 def _id_of(run: KnownRun) -> str | None:
     name = RunName.parse(run.run)
     return name.run_id if name else None
+
+
+def _at_path(path: Path) -> RunFolder:
+    if not path.exists():
+        raise DataError(
+            "A path must lead to the folder of a run, or to a file of labels",
+            found=f"nothing at {path}",
+            remedy=f"correct it; or give the {NAMES_OF_A_RUN}",
+        )
+    whole = path.resolve()
+    return RunFolder(whole) if whole.is_dir() else RunFolder(whole.parent).placing(RunFile.LABELS, whole)

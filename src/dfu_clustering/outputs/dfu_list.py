@@ -7,11 +7,13 @@ from typing import Final
 import pandas as pd
 
 from dfu_clustering.arrays import Flags
-from dfu_clustering.errors import DataError
+from dfu_clustering.errors import DataError, did_you_mean
+from dfu_clustering.features.dfu_keys import KEY_COLUMNS
 from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.spreadsheet import SpreadsheetWriter
 from dfu_clustering.files.tables import atomic_path
+from dfu_clustering.overrides.overlay import put_over
 from dfu_clustering.runs.dfu_facts import CHANGE_FACTS, dfu_facts, label_changes
 from dfu_clustering.runs.folder import RunFile, RunFolder
 
@@ -35,6 +37,21 @@ def dfu_list(files: RunFolder, *, changed: bool = False) -> pd.DataFrame:
         facts = changes.join(of_changed.reset_index(drop=True))
         facts = facts[["dfu_ck", "label", *CHANGE_FACTS, *of_changed.columns.drop("label")]]
     facts["as_of_month"] = files.trained_segments().as_of_month
+    return _with_attributes(_with_keys(facts, files), files)
+
+
+def _with_keys(facts: pd.DataFrame, files: RunFolder) -> pd.DataFrame:
+    """Return the facts with item, customer group and location behind the key; runs of earlier versions kept none."""
+    dfus = files.find_table(RunFile.DFUS)
+    if dfus is None:
+        return facts
+    of_each = dfus.reindex(places_of(facts["dfu_ck"], dfus["dfu_ck"])).reset_index(drop=True)
+    for number, name in enumerate(KEY_COLUMNS, start=1):
+        facts.insert(number, name, of_each[name])
+    return facts
+
+
+def _with_attributes(facts: pd.DataFrame, files: RunFolder) -> pd.DataFrame:
     matrix = files.find_table(RunFile.MATRIX)
     if matrix is None:
         return facts
@@ -45,13 +62,26 @@ def dfu_list(files: RunFolder, *, changed: bool = False) -> pd.DataFrame:
 
 def _with_overrides(facts: pd.DataFrame, files: RunFolder) -> pd.DataFrame:
     """Return the facts with the labels that people have set, and the machine's label beside each."""
-    label, overridden = facts["label"].to_numpy(dtype=object, copy=True), files.find_table(RunFile.OVERRIDES)
-    if overridden is not None and len(overridden):
-        place = places_of(overridden["dfu_ck"], facts["dfu_ck"])
-        label[place[place >= 0]] = overridden["label"].to_numpy(dtype=object)[place >= 0]
-    both = facts.rename(columns={"label": "machine_label"})
-    both.insert(1, "label", label)
-    return both
+    both, overridden = facts.copy(), files.find_table(RunFile.OVERRIDES)
+    both.insert(2, "machine_label", facts["label"])
+    if overridden is None or overridden.empty:
+        return both
+    return put_over(both, overridden, "label").sort_values("dfu_ck", ignore_index=True)
+
+
+def in_order(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the rows by a column, those without a value last.
+
+    Args:
+        table: The rows.
+        column: Its name; with a minus sign before it downwards.
+
+    Raises:
+        DataError: It is unknown.
+    """
+    name = column.removeprefix("-")
+    _require_column(table, name, "An order")
+    return table.sort_values(name, ascending=name == column, kind="stable", na_position="last", ignore_index=True)
 
 
 def fitting(table: pd.DataFrame, filters: Sequence[tuple[str, str]]) -> pd.DataFrame:
@@ -66,15 +96,19 @@ def fitting(table: pd.DataFrame, filters: Sequence[tuple[str, str]]) -> pd.DataF
         DataError: A column is unknown, or a text stands for a number.
     """
     for column, value in filters:
-        if column not in table.columns:
-            raise DataError(
-                "A filter must name a column of the list",
-                found=repr(column),
-                keys=list(table.columns),
-                remedy="name one of them; other columns of the DFU table can be filtered in the API",
-            )
+        _require_column(table, column, "A filter")
         table = table[_fits(table[column], value)]
     return table
+
+
+def _require_column(table: pd.DataFrame, name: str, what: str) -> None:
+    if name not in table.columns:
+        raise DataError(
+            f"{what} must name a column of the list",
+            found=f"{name!r}{did_you_mean(name, table.columns)}; there are",
+            keys=list(table.columns),
+            remedy=f"name one of {', '.join(table.columns)}; other columns of the DFU table are in the API's lists",
+        )
 
 
 def write_list(table: pd.DataFrame, path: Path) -> None:

@@ -79,13 +79,32 @@ def overridden_dfus(labels: pd.DataFrame, overrides: Sequence[Override]) -> pd.D
     return overridden
 
 
+def put_over(table: pd.DataFrame, overridden: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a table in which the labels that people have set are in the place of others.
+
+    Args:
+        table: dfu_ck, a column of labels, and any others, each DFU once.
+        overridden: dfu_ck, label.
+        column: That of the labels.
+
+    Returns:
+        The table in its order, and then a row for each DFU that it does not have: key and label, no more.
+    """
+    place = places_of(overridden["dfu_ck"], table["dfu_ck"])
+    known, given = place >= 0, overridden["label"].to_numpy(dtype=object)
+    label = table[column].to_numpy(dtype=object, copy=True)
+    label[place[known]] = given[known]
+    replaced = table.assign(**{column: pd.Series(label, index=table.index, dtype=table[column].dtype)})
+    if known.all():
+        return replaced
+    others = pd.DataFrame({"dfu_ck": overridden["dfu_ck"][~known], column: given[~known]})
+    return pd.concat([replaced, others.astype({column: table[column].dtype})], ignore_index=True)
+
+
 def _replaced(labels: pd.DataFrame, overridden: pd.DataFrame) -> pd.DataFrame:
-    place = places_of(overridden["dfu_ck"], labels["dfu_ck"])
-    number = np.array([LABELS[label].segment_id for label in overridden["label"]])
-    text = overridden["label"].to_numpy(dtype=object)
-    known = place >= 0
-    cluster_id, cluster_label = labels["cluster_id"].to_numpy(copy=True), labels["cluster_label"].to_numpy(object)
-    cluster_id[place[known]], cluster_label[place[known]] = number[known], text[known]
-    published = labels.assign(cluster_id=cluster_id, cluster_label=pd.Series(cluster_label, labels.index, dtype="str"))
-    others = {"dfu_ck": overridden.loc[~known, "dfu_ck"], "cluster_id": number[~known], "cluster_label": text[~known]}
-    return pd.concat([published, pd.DataFrame(others).astype({"cluster_label": "str"})], ignore_index=True)
+    """Return labels with those of people in their place, and the number of each."""
+    published = put_over(labels, overridden, "cluster_label")
+    place = places_of(overridden["dfu_ck"], published["dfu_ck"])
+    numbers = published["cluster_id"].to_numpy(np.float64, copy=True)
+    numbers[place] = [LABELS[label].segment_id for label in overridden["label"]]
+    return published.assign(cluster_id=numbers.astype(np.int64))

@@ -1,6 +1,7 @@
 """An override: DFUs that get a label from a person, why, and until which month."""
 
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field
@@ -27,6 +28,10 @@ class Ending(Summary):
     owner: Name
     reason: Reason
     time: AwareDatetime
+
+    def __str__(self) -> str:
+        """Return who ended it, when and why, for people."""
+        return f"ended by {self.owner} on {self.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {self.reason}"
 
 
 class Override(Summary):

@@ -94,6 +94,11 @@ class PublishSummary(Summary):
         """Return the number of DFUs without a label afterwards."""
         return sum(t.dfus for t in self.transitions if t.new_label is None)
 
+    def __str__(self) -> str:
+        """Return what was done, or would be, for logs and terminals."""
+        begin, would = ("dry run, nothing published", "would be ") if self.dry_run else ("published", "")
+        return f"{begin}: {would}updated {self.updated}, {would}cleared {self.cleared}, unchanged {self.unchanged}"
+
     def changed_labels(self) -> list[str]:
         """Return the labels that DFUs came to or left: those whose members are not the same as before."""
         moved = [t for t in self.transitions if t.dfus and t.old_label != t.new_label]

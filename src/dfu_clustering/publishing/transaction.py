@@ -100,8 +100,7 @@ def publish_labels(engine: Engine, labels: pd.DataFrame, how: Publishing | None 
 
 
 def _log(report: PublishSummary, dfu_table: str) -> None:
-    counts = f"updated={report.updated} unchanged={report.unchanged} cleared={report.cleared}"
-    logger.info("published dry_run=%s %s not_found=%d", report.dry_run, counts, report.not_found)
+    logger.info("%s, not found %d", report, report.not_found)
     if report.not_found:
         keys = ", ".join(report.not_found_keys)
         logger.warning(

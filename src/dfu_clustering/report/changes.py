@@ -42,6 +42,7 @@ def changes(artifacts: RunArtifacts) -> Changes | None:
         gained=sum(flow.dfus for flow in flows if flow.old_label is None),
         lost=sum(flow.dfus for flow in flows if flow.new_label is None),
         flows=sorted(flows, key=lambda flow: (not _moves(flow), -flow.dfus)),
+        compared_with=artifacts.stability.published_run if artifacts.stability else None,
         not_continued=artifacts.not_continued,
         facts=_measures(artifacts.stability) if artifacts.stability else [],
         moved_dfus=[] if moved is None else _moved_dfus(moved),

@@ -120,6 +120,7 @@ class Changes(Part):
         gained: DFUs that had no label.
         lost: DFUs whose label is taken away.
         flows: DFUs by old and new label, those that move first; without those that have none before and after.
+        compared_with: The run whose labels these continue; None: there is none.
         not_continued: Why the labels do not continue the published ones; None: they do, or there are none.
         facts: What was measured against the published run.
         moved_dfus: Some of the DFUs that moved.
@@ -132,6 +133,7 @@ class Changes(Part):
     gained: int
     lost: int
     flows: list[Transition]
+    compared_with: str | None
     not_continued: str | None
     facts: list[Fact]
     moved_dfus: list[ChangedDfu]

@@ -26,7 +26,7 @@ _PARTS: Final = (
     "label_flow.js",
     "finder.js",
     "tables.js",
-    "lists.js",
+    "links.js",
     "main.js",
 )
 _ROOT: Final = '<html lang="en">'  # as the template begins
@@ -75,17 +75,19 @@ def render_page(
     )
 
 
-def with_lists(page: bytes, address: str) -> bytes:
-    """Return a page whose links to lists of DFUs lead to an API.
+def with_links(page: bytes, address: str, *, lists: bool) -> bytes:
+    """Return a page whose links lead to an API: to the comparison of its run, and to lists of DFUs.
 
-    A page cannot know by itself whether an API stands behind the address from which it came, and whether that API shows
-    its run: so it has the links only where the API says so, and else the command that makes the list.
+    A page cannot know by itself whether an API stands behind the address from which it came, and of which run its lists
+    are: so it has the links only where the API says so, and else the commands that do the same.
 
     Args:
         page: What render() returned.
         address: Of the API's addresses of DFUs, as a browser that shows the page must ask for them.
+        lists: Whether the API's lists are of the run of the page.
     """
-    return page.replace(_ROOT.encode(), f'{_ROOT[:-1]} data-lists="{escape(address)}">'.encode(), 1)
+    said = f' data-api="{escape(address)}"' + (' data-lists="yes"' if lists else "")
+    return page.replace(_ROOT.encode(), f"{_ROOT[:-1]}{said}>".encode(), 1)
 
 
 def script_json(text: str) -> Markup:

@@ -120,7 +120,7 @@ class EarlierRuns:
         return publication_before(Ledger(self.runs).publications(), time)
 
     def publication(self, run: str) -> Publication:
-        """Return the newest publish of a run, named by its folder, the id at the folder's end, or its flow run's id.
+        """Return the newest publish of a run.
 
         The ledger says it. Where it was lost, or is another machine's, the run's manifest in MLflow does.
 
@@ -129,10 +129,18 @@ class EarlierRuns:
             TrackingUnavailableError: The ledger knows none, and MLflow does not answer.
         """
         lines = Ledger(self.runs).publications()
-        found = publication_of_run(lines, run) or self._recorded_publication(run)
+        found = publication_of_run(lines, run) or self.recorded_publication(run)
         return found if found is not None else require_publication_of_run(lines, run)
 
-    def _recorded_publication(self, run: str) -> Publication | None:
+    def recorded_publication(self, run: str) -> Publication | None:
+        """Return the publish of a run that MLflow keeps; None where it knows none.
+
+        Args:
+            run: Its folder, the id at the folder's end, or its flow run's id.
+
+        Raises:
+            TrackingUnavailableError: MLflow does not answer.
+        """
         run_id = wanted_run_id(run)
         if run_id is None:
             return None

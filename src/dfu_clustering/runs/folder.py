@@ -37,6 +37,7 @@ class RunFile(StrEnum):
     FEATURES = "clustering_features.parquet.meta.json"  # FeatureSummary
     PANEL = "clustering_features.parquet.panel.parquet"  # monthly demand of the clustered DFUs
     EXCLUDED = "clustering_features.parquet.excluded.csv"  # dfu_ck, reason, mean_demand of those left out
+    DFUS = "clustering_features.parquet.dfus.parquet"  # dfu_ck, dmdunit, dmdgroup, loc of all DFUs
     # train_model
     ASSIGNMENTS = "cluster_assignments.csv"  # a row a clustered DFU: its segment, K-means's cluster, its own values
     CENTROIDS = "cluster_centroids.csv"  # a row a cluster: its profile, then its centroid in the clustered space
@@ -102,6 +103,7 @@ _COLUMNS: Final[Mapping[RunFile, tuple[str, ...]]] = {
     RunFile.MATRIX: ("dfu_ck",),
     RunFile.PANEL: ("dfu_ck",),
     RunFile.EXCLUDED: ("dfu_ck", "reason"),
+    RunFile.DFUS: ("dfu_ck", "dmdunit", "dmdgroup", "loc"),
     RunFile.ASSIGNMENTS: ("dfu_ck", "cluster_id", "distance"),
     RunFile.CENTROIDS: ("cluster_id", "size"),
     RunFile.MAP: ("dfu_ck", "cluster_id", "x", "y"),
@@ -118,7 +120,7 @@ _COLUMNS: Final[Mapping[RunFile, tuple[str, ...]]] = {
 _PARTS: Final = "parts"
 _GATES: Final = "data_quality"
 _BESIDE: Final[Mapping[RunFile, tuple[RunFile, ...]]] = {
-    RunFile.MATRIX: (RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED),
+    RunFile.MATRIX: (RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED, RunFile.DFUS),
     RunFile.CENTROIDS: (RunFile.MODEL, RunFile.MAP, RunFile.TYPICAL, RunFile.MOVES),
     RunFile.ASSIGNMENTS: (RunFile.LEFT_OUT, RunFile.FORECASTABILITY),
     RunFile.LABELS: (

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dfu_clustering.files.keys import places_of
-from dfu_clustering.overrides.overlay import overridden_dfus
+from dfu_clustering.overrides.overlay import overridden_dfus, put_over
 from dfu_clustering.overrides.override import Override
 
 HISTORY_COLUMNS = ("dfu_ck", "as_of_month", "label", "distance", "margin")
@@ -47,9 +47,6 @@ def with_overrides(history: pd.DataFrame, overrides: Sequence[Override]) -> pd.D
     if not overrides:
         return both
     overridden = overridden_dfus(history.rename(columns={"label": "cluster_label"}), overrides)
-    place = places_of(overridden["dfu_ck"], history["dfu_ck"])
-    label = both["label"].to_numpy(dtype=object)
-    label[place[place >= 0]] = overridden.loc[place >= 0, "label"]
-    both["label"] = pd.Series(label, index=both.index, dtype="str")
-    others = overridden.loc[place < 0, ["dfu_ck", "label"]].assign(as_of_month=history["as_of_month"].iloc[0])
-    return pd.concat([both, others], ignore_index=True).sort_values("dfu_ck", ignore_index=True)
+    both = put_over(both, overridden, "label")
+    both["as_of_month"] = both["as_of_month"].fillna(history["as_of_month"].iloc[0])
+    return both.sort_values("dfu_ck", ignore_index=True)

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.runs.run import RunName, short_run_id
 
+STANDING: Final = "published"  # what people call the run whose labels stand
+BEFORE_IT: Final = "previous"  # and the one that was published before it
 _RUN_ID = re.compile(r"[\w.]+")
 _KEYS_SHOWN = 5
 
@@ -17,8 +20,10 @@ def wanted_run_id(text: str) -> str | None:
     """Return the run id in what a person typed: a folder's name, the id at its end, or a flow run's UUID.
 
     Returns:
-        None where it is neither.
+        None where it is none of these.
     """
+    if text in (STANDING, BEFORE_IT):
+        return None
     try:
         return short_run_id(UUID(text))
     except ValueError:
@@ -53,12 +58,8 @@ def publications_to_continue(publications: Sequence[Publication], as_of_month: s
 
 
 def publication_of_run(publications: Sequence[Publication], run: str) -> Publication | None:
-    """Return the newest publish of a run, which is named by its folder, its id or its flow run's UUID."""
-    run_id = wanted_run_id(run)
-    for publication in reversed(publications):
-        if publication.run == run or (run_id is not None and publication.run.endswith(f"-{run_id}")):
-            return publication
-    return None
+    """Return the newest publish of a run; None where there is none."""
+    return next((publication for publication in reversed(publications) if publication.run == run), None)
 
 
 def publication_before(publications: Sequence[Publication], time: datetime) -> Publication:
@@ -91,5 +92,5 @@ def require_publication_of_run(publications: Sequence[Publication], run: str) ->
         "A run must have published labels",
         found=f"no publish of {run!r} in the ledger" + ("; the newest are" if newest else ""),
         keys=list(dict.fromkeys(newest))[:_KEYS_SHOWN],
-        remedy="name a run by its folder, by the id at the end of the folder's name, or by the id of its flow run",
+        remedy="name a run that has published",
     )

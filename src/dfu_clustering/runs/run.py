@@ -24,7 +24,7 @@ REVISION_VARIABLE = "DFU_CLUSTERING_REVISION"
 VAR_VARIABLE = "DFU_CLUSTERING_VAR"
 
 _NO_MONTH = "no-sales"
-RUN_NAME = r"([0-9]{4}-[0-9]{2}|no-sales)-([0-9A-Za-z]+)-([0-9A-Za-z_.-]+)"  # of a folder: as-of month, digest, id
+_RUN_NAME = r"([0-9]{4}-[0-9]{2}|no-sales)-([0-9A-Za-z]+)-([0-9A-Za-z_.-]+)"  # of a folder: as-of month, digest, id
 
 S = TypeVar("S", bound=Summary)
 
@@ -75,7 +75,7 @@ class RunName:
     @classmethod
     def parse(cls, name: str) -> "RunName | None":
         """Return what a name says; None where it is no run's."""
-        match = re.fullmatch(RUN_NAME, name)
+        match = re.fullmatch(_RUN_NAME, name)
         return cls(*match.groups()) if match else None
 
 

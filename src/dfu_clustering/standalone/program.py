@@ -3,9 +3,10 @@
 import argparse
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg2
 from sqlalchemy.exc import OperationalError
@@ -74,14 +75,21 @@ def run_program(main: Callable[[], None]) -> None:
     """Run a program's main function and exit: 0 done, 2 bad input, 1 any other error of the project."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("dfu_clustering").setLevel(logging.INFO)
-    try:
+    with errors_end_a_program():
         main()
+
+
+@contextmanager
+def errors_end_a_program() -> Iterator[None]:
+    """Let an error of the project end the program with its message alone: exit code 2 for bad input, else 1."""
+    try:
+        yield
     except InputError as error:
-        _fail(str(error), BAD_INPUT)
+        _fail(error, str(error), BAD_INPUT)
     except (DfuClusteringError, OperationalError, psycopg2.Error, OSError) as error:
         if isinstance(error, OSError) and (bad_input := as_bad_input(error)) is not None:
-            _fail(str(bad_input), BAD_INPUT)
-        _fail(f"{type(error).__name__}: {str(error).strip()}", FAILED)
+            _fail(error, str(bad_input), BAD_INPUT)
+        _fail(error, f"{type(error).__name__}: {str(error).strip()}", FAILED)
 
 
 def _window(text: str) -> int | str:
@@ -93,6 +101,6 @@ def _window(text: str) -> int | str:
         raise argparse.ArgumentTypeError(f'a number of months or "all", not {text!r}') from error
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(error: Exception, message: str, code: int) -> NoReturn:
     sys.stderr.write(f"error: {message}\n")
-    raise SystemExit(code)
+    raise SystemExit(code) from error

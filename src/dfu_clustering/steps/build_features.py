@@ -126,6 +126,8 @@ def write_features(
         if pictured:
             write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
     write_table(_left_out(exclusions), files.path(RunFile.EXCLUDED))
+    if isinstance(read, SalesRead):
+        write_table(read.keys(), files.path(RunFile.DFUS))
     write_summary(summary, files.path(RunFile.FEATURES))
     return summary
 
@@ -164,6 +166,7 @@ def join_parts(files: RunFolder, config: HistorySettings, *, parts: Sequence[Run
     write_table(matrix, files.path(RunFile.MATRIX), floats_repeat=False)
     if any(part.find(RunFile.PANEL) for part in parts):
         write_table(_in_key_order(parts, RunFile.PANEL), files.path(RunFile.PANEL))
+    write_table(_in_key_order(parts, RunFile.DFUS), files.path(RunFile.DFUS))
     excluded = pd.concat([part.table(RunFile.EXCLUDED).astype(_LEFT_OUT) for part in parts])
     unknown = excluded["reason"] == NOT_IN_DIM_DFU
     in_order = excluded.assign(unknown=unknown).sort_values(["dfu_ck", "unknown"])

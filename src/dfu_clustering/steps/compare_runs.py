@@ -3,7 +3,6 @@
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -40,17 +39,7 @@ def find_to_compare(runs: KnownRuns, name: str) -> RunToCompare:
     Raises:
         UnknownRunError: There is none.
     """
-    path = Path(name)
-    if len(path.parts) > 1 or path.is_file() or (path.is_dir() and not (runs.runs / name).is_dir()):
-        return _by_path(path)
-    known = runs.find(name)
-    return RunToCompare(runs.files(known), known)
-
-
-def _by_path(path: Path) -> RunToCompare:
-    if path.is_dir():
-        return RunToCompare(RunFolder(path.resolve()))
-    return RunToCompare(RunFolder(path.resolve().parent).placing(RunFile.LABELS, path.resolve()))
+    return RunToCompare(*runs.open(name))
 
 
 def compare_runs(before: RunToCompare, after: RunToCompare, config: RunSettings) -> Comparison:

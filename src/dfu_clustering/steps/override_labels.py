@@ -1,8 +1,7 @@
 """Overrides: a person's label for some DFUs is entered, ended, and put on top of the labels that are published."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -10,13 +9,15 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from dfu_clustering.config.operations import TrackingConfig
+from dfu_clustering.config.problems import problem_in_words
+from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary
-from dfu_clustering.labels.vocabulary import LABELS
 from dfu_clustering.loads.publication import Publication
 from dfu_clustering.months import parse_month
 from dfu_clustering.overrides.override import Ending, Override, newest_states
 from dfu_clustering.overrides.register import Overrides
+from dfu_clustering.overrides.wanted import Wanted, require_sound
 from dfu_clustering.publishing.lock import LockedTable, publish_lock
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.archive import EarlierRuns
@@ -28,7 +29,7 @@ from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.standing import Standing, standing_under_lock
 from dfu_clustering.steps.find_published import find_standing_runs
 from dfu_clustering.steps.publish_labels import line_of_overlay, overlay_of, preview_publish, update_assignments
-from dfu_clustering.warehouse.chosen_dfus import dfus_of_filter, dfus_of_keys
+from dfu_clustering.warehouse.chosen_dfus import dfus_of_filter, dfus_of_keys, require_filter_columns
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class OverrideSummary(Summary):
         published: What changed in dim_dfu; None: nothing was published with it.
         waits: Why it was not published at once; None: it was.
         publication: The ledger's line; None: nothing was published.
+        dry_run: Whether nothing was entered, ended or written.
+        already_ended: Whether it had been ended before: it is as it was.
     """
 
     override: Override
@@ -56,27 +59,32 @@ class OverrideSummary(Summary):
     published: PublishSummary | None
     waits: str | None = None
     publication: Publication | None = None
+    dry_run: bool = False
+    already_ended: bool = False
+
+    def __str__(self) -> str:
+        """Return what was entered or ended, or would be, for terminals."""
+        one = self.override
+        of = f"of {len(one.dfu_cks):,} DFUs to {one.label}"
+        if one.ended is not None:
+            how = "already " if self.already_ended else "dry run, nothing ended: would be " if self.dry_run else ""
+            return f"override {one.id} {of}: {how}{one.ended}"
+        if self.dry_run:
+            return f"dry run, nothing entered: an override {of} would hold until {one.until_month}"
+        return f"override {one.id} {of}: holds until {one.until_month}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What a person wants: DFUs by their keys or by a filter, and their label.
+@dataclass(frozen=True)
+class Ended:
+    """An override that has ended.
 
     Attributes:
-        label: One that is published.
-        until_month: The last as-of month in which it holds.
-        owner: Who.
-        reason: Why.
-        dfu_cks: Keys; none: the filter says which.
-        values: Column of the DFU table to exact value.
+        override: As it is now.
+        already: Whether it had been ended before.
     """
 
-    label: str
-    until_month: str
-    owner: str
-    reason: str
-    dfu_cks: Sequence[str] = ()
-    values: Mapping[str, str | None] = field(default_factory=dict)
+    override: Override
+    already: bool
 
 
 def open_override(runs: Path, override_id: str) -> Run:
@@ -114,32 +122,42 @@ def enter_override(folder: Run, engine: Engine, wanted: Wanted, *, dry_run: bool
     return work() if dry_run else folder.once(ENTER_OVERRIDE, work)
 
 
-def end_override(runs: Path, engine: Engine, override_id: str, *, owner: str, reason: str, dry_run: bool) -> Override:
+def find_override(runs: Path, override_id: str) -> Override:
+    """Return an override as it is now.
+
+    Raises:
+        DataError: There is none of this id.
+    """
+    known = Overrides(runs).all()
+    override = next((one for one in known if one.id == override_id), None)
+    if override is None:
+        held = [one.id for one in known if one.ended is None]
+        raise DataError(
+            "An override must be there to be ended",
+            found=f"none of id {override_id!r}; {'those that are not ended are' if held else 'all have ended'}",
+            keys=held,
+            remedy="give the id that its entry said, or that the list of overrides shows",
+        )
+    return override
+
+
+def end_override(runs: Path, engine: Engine, override_id: str, *, owner: str, reason: str, dry_run: bool) -> Ended:
     """End an override before its last month; the machine's labels are back from the next publish.
 
     Raises:
         DataError: There is no override of this id, or a text is missing. One that has ended stays as it is.
     """
-    overrides = Overrides(runs)
     with publish_lock(engine) as table:
         standing = standing_under_lock(Ledger(runs), table)
-        override = next((one for one in overrides.all() if one.id == override_id), None)
-        if override is None:
-            held = [one.id for one in overrides.all() if one.ended is None]
-            raise DataError(
-                "An override must be there to be ended",
-                found=f"none of id {override_id!r}; those that are not ended are",
-                keys=held,
-                remedy="give the id that its entry said, or that the list of overrides shows",
-            )
+        override = find_override(runs, override_id)
         if override.ended is not None:
-            return override
+            return Ended(override, already=True)
         month = standing.newest.as_of_month if standing.newest else None
         ending = _checked(Ending, month=month, owner=owner, reason=reason, time=standing.time)
         ended = override.model_copy(update={"ended": ending})
         if not dry_run:
-            overrides.append(ended)
-        return ended
+            Overrides(runs).append(ended)
+        return Ended(ended, already=False)
 
 
 def publish_overrides(
@@ -185,13 +203,13 @@ def _publish_overrides(
     newest, waits = standing.newest, _waits(standing, override)
     month = newest.as_of_month if newest else None
     if newest is None or waits:
-        return OverrideSummary(override=override, as_of_month=month, published=None, waits=waits)
+        return OverrideSummary(override=override, as_of_month=month, published=None, waits=waits, dry_run=dry_run)
     overrides = Overrides(runs)
     earlier = EarlierRuns.in_folder(runs.parent, tracking).named(newest.run)
     if dry_run:
         as_wanted = newest_states([*overrides.all(), override])
         published = preview_publish(earlier, engine, [one for one in as_wanted if one.holds_in(newest.as_of_month)])
-        return OverrideSummary(override=override, as_of_month=month, published=published)
+        return OverrideSummary(override=override, as_of_month=month, published=published, dry_run=True)
 
     def holding() -> list[Override]:
         return overrides.holding_in(newest.as_of_month)
@@ -211,22 +229,21 @@ def _publish_overrides(
     return OverrideSummary(override=override, as_of_month=month, published=published, publication=record.publication())
 
 
+def require_wanted(runs: Path, names: WarehouseNames, wanted: Wanted) -> None:
+    """Check what is known without the warehouse of what a person wants; to enter it checks all.
+
+    Raises:
+        DataError: The label is no word of labels or was never published, the last month is over, or DFUs are missing.
+    """
+    newest = {line.warehouse: line for line in Ledger(runs).publications()}.values()  # a folder may serve several
+    labels = {label for line in newest for label in line.labels}
+    require_sound(wanted, labels, min((line.as_of_month for line in newest), default=None))
+    require_filter_columns(names, wanted.values)
+
+
 def _override(override_id: str, wanted: Wanted, standing: Standing, table: LockedTable) -> Override:
     newest = standing.newest
-    _require_label(wanted.label, newest)
-    until_month = str(parse_month(wanted.until_month))
-    if newest is not None and until_month < newest.as_of_month:
-        raise DataError(
-            "An override must hold in the month that is published, or in a later one",
-            found=f"its last month {until_month}, and labels as of {newest.as_of_month}",
-            remedy="give the last as-of month in which it holds",
-        )
-    if bool(wanted.dfu_cks) == bool(wanted.values):
-        raise DataError(
-            "An override must name its DFUs either by their keys or by a filter",
-            found="both" if wanted.dfu_cks else "neither",
-            remedy="give dfu_cks, or columns of the DFU table with their values",
-        )
+    require_sound(wanted, newest.labels if newest else (), newest.as_of_month if newest else None)
     if wanted.dfu_cks:
         dfu_cks = dfus_of_keys(table.connection, table.names, wanted.dfu_cks)
     else:
@@ -238,28 +255,17 @@ def _override(override_id: str, wanted: Wanted, standing: Standing, table: Locke
         reason=wanted.reason,
         owner=wanted.owner,
         first_month=newest.as_of_month if newest else None,
-        until_month=until_month,
+        until_month=str(parse_month(wanted.until_month)),
         entered_at=standing.time,
         dfu_cks=dfu_cks,
     )
-
-
-def _require_label(label: str, newest: Publication | None) -> None:
-    known = [text for text in newest.labels if text in LABELS] if newest else list(LABELS)
-    if label not in known:
-        raise DataError(
-            "An override must give a label that is published" if newest else "An override must give a known label",
-            found=f"{label!r}; there are",
-            keys=sorted(known),
-            remedy="take one of the labels of the report, or of the DFU table",
-        )
 
 
 def _checked(kind: type[K], **values: object) -> K:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
+        problems = [problem_in_words(detail) for detail in error.errors()]
         raise DataError(
             "An override must say who wants it and why, on one line and of a length that people read",
             found="wrong or missing texts",
@@ -274,6 +280,8 @@ def _waits(standing: Standing, override: Override) -> str | None:
         return "nothing is published: it holds from the first publish"
     if standing.problem:
         return f"{standing.problem}: it holds from the next publish, which replaces these"
+    if override.ended is not None and override.id not in standing.newest.overrides:
+        return "the labels that are published do not have it"
     if override.ended is None and not override.holds_in(standing.newest.as_of_month):
         return f"its last month {override.until_month} is over"
     return None

@@ -2,7 +2,6 @@
 
 import logging
 from pathlib import Path
-from typing import Final
 
 from dfu_clustering.comparison.model import SettingDifference
 from dfu_clustering.comparison.settings import differing_settings
@@ -10,35 +9,31 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.tables import sha256
+from dfu_clustering.history.known_runs import KnownRuns
 from dfu_clustering.quality.gate_reports import BEFORE_LABELS, GatePolicy, GateReport, require_passed, worst_severity
 from dfu_clustering.runs.folder import RunFile
-from dfu_clustering.runs.lookup import wanted_run_id
 from dfu_clustering.runs.manifest import LABEL_SEGMENTS, PUBLISH_LABELS, RECORD_RUN
-from dfu_clustering.runs.run import Run, RunName
+from dfu_clustering.runs.run import Run
 
 logger = logging.getLogger(__name__)
 
-_SHOWN: Final = 5
-
 
 def find_run(runs: Path, wanted: str) -> Run:
-    """Return a run by the name of its folder, the id at its end, or the id of its flow run.
+    """Return the run that a person means, whose files are used.
 
     Raises:
-        DataError: There is no folder of it.
+        UnknownRunError: There is none.
+        DataError: It is a month of a backfill, or its files are gone.
     """
-    run_id = wanted_run_id(wanted)
-    names = [name for path in runs.glob("*-*") if path.is_dir() and (name := RunName.parse(path.name)) is not None]
-    found = [name for name in names if str(name) == wanted or name.run_id == run_id]
-    if not found:
-        newest = sorted(names, key=lambda name: (runs / str(name)).stat().st_mtime_ns, reverse=True)
+    known = KnownRuns(runs).find(wanted)
+    if known.kind == "backfilled_month" or known.recorded_at is None:
+        month = known.kind == "backfilled_month"
         raise DataError(
             "A run must have its folder among the runs",
-            found=f"none of {wanted!r} in {runs}" + ("; the newest are" if newest else ""),
-            keys=[str(name) for name in newest[:_SHOWN]],
-            remedy="name a run by its folder, by the id at the end of the folder's name, or by the id of its flow run",
+            found=f"{known.run}, {'a month of a backfill' if month else 'of which only the ledger knows'}",
+            remedy="name a run whose folder is there; the list of runs says which are comparable",
         )
-    return Run.named(runs, str(found[0]))
+    return Run.named(runs, known.run)
 
 
 def find_run_to_promote(runs: Path, wanted: str) -> Run:

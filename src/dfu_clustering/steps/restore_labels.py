@@ -1,6 +1,7 @@
 """Taking back: the labels of an earlier run go to dim_dfu again, and that run is the champion again."""
 
 import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -11,7 +12,9 @@ from sqlalchemy import Engine
 from dfu_clustering.config.operations import TrackingConfig
 from dfu_clustering.errors import DataError
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
+from dfu_clustering.history.known_runs import KnownRuns, UnknownRunError
 from dfu_clustering.loads.publication import Publication
+from dfu_clustering.overrides.overlay import Overlay
 from dfu_clustering.overrides.override import Override
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
@@ -73,6 +76,8 @@ def find_run_to_restore(
 ) -> tuple[EarlierRun, Publication]:
     """Return the run whose labels are wanted back, by name or by time, and its publish; a time without zone is in UTC.
 
+    The name is one by which people name runs (KnownRuns.find).
+
     What only MLflow may know is read here: once the labels are restored, the ledger is written without MLflow.
 
     Raises:
@@ -81,7 +86,7 @@ def find_run_to_restore(
     """
     earlier_runs = EarlierRuns.in_folder(runs.parent, tracking)
     if run is not None and before is None:
-        publication = earlier_runs.publication(run)
+        publication = _publication_of(earlier_runs, run)
     elif before is not None and run is None:
         publication = earlier_runs.publication_before(before if before.tzinfo else before.replace(tzinfo=UTC))
     else:
@@ -93,6 +98,17 @@ def find_run_to_restore(
     earlier = earlier_runs.named(publication.run)
     earlier.require(RunFile.LABELS)
     return earlier, publication
+
+
+def _publication_of(earlier_runs: EarlierRuns, wanted: str) -> Publication:
+    try:
+        run = KnownRuns(earlier_runs.runs).find(wanted).run
+    except UnknownRunError:
+        recorded = earlier_runs.recorded_publication(wanted)  # folder and ledger may be lost
+        if recorded is None:
+            raise
+        return recorded
+    return earlier_runs.publication(run)
 
 
 def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
@@ -162,21 +178,25 @@ def restore_labels(
 
     def work() -> PublishSummary:
         overlay = overlay_of(earlier, holding())
-        record = _record(restore, line_of_overlay(overlay, before), tracking)
-        record.overlay, record.overrides_of_now = overlay, holding
         return update_assignments(
             overlay,
             engine,
             dry_run=dry_run,
             unknown="report",
             least_known_share=LEAST_KNOWN_SHARE,
-            record=record,
+            record=_record(restore, line_of_overlay(overlay, before), tracking, overlay, holding),
         )
 
     return work() if dry_run else restore.once(RESTORE_LABELS, lambda: with_overrides_of_now(work))
 
 
-def _record(restore: Run, before: Publication, tracking: TrackingConfig) -> LedgerRecord:
+def _record(
+    restore: Run,
+    before: Publication,
+    tracking: TrackingConfig,
+    overlay: Overlay | None = None,
+    overrides_of_now: Callable[[], Sequence[Override]] = tuple,
+) -> LedgerRecord:
     line = before.model_copy(update={"load_id": None, "restored": True, "labels_at": None})
     return LedgerRecord(
         Ledger(restore.runs.parent),
@@ -184,6 +204,8 @@ def _record(restore: Run, before: Publication, tracking: TrackingConfig) -> Ledg
         line,
         lambda newest: require_nothing_new(restore, newest),
         lambda previous: record_early(restore, previous, tracking),
+        overlay,
+        overrides_of_now,
     )
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from dfu_clustering.config.warehouse_names import WarehouseNames
 from dfu_clustering.features.attributes import add_attributes
+from dfu_clustering.features.dfu_keys import KEY_COLUMNS
 from dfu_clustering.features.panel import Panel, PanelBuilder
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.progress import progress
@@ -58,6 +59,10 @@ class SalesRead:
             item_attributes=names.features_of("item"),
             dfu_attributes=names.features_of("dfu"),
         )
+
+    def keys(self) -> pa.Table:
+        """Return dfu_ck, dmdunit, dmdgroup, loc of all DFUs, by key."""
+        return self.dfus.select(["dfu_ck", *KEY_COLUMNS]).sort_by("dfu_ck").combine_chunks()
 
     def attributes(self, names: WarehouseNames) -> pd.DataFrame:
         """Return dfu_ck and the attributes of all DFUs of the panel."""
@@ -109,7 +114,7 @@ def read_source(
     if span.undated_rows:
         logger.warning("undated_rows=%d have no month from year 1 to 9998 and count for nothing", span.undated_rows)
     month = span.as_of(parse_month(as_of_month) if as_of_month else None)
-    keys = dfus.select(["dfu_ck", "dmdunit", "dmdgroup", "loc"])
+    keys = dfus.select(["dfu_ck", *KEY_COLUMNS])
     builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=month, names=names)
     with progress("reading sales rows", span.rows // part.of) as advance:
         for batch in source.sales(month):

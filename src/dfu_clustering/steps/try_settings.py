@@ -84,7 +84,8 @@ def begin_try(run: Run, base: Run, engine: Engine, tracking: TrackingConfig) -> 
 def _take_features(run: Run, base: Run) -> FeatureSummary:
     """Lay the files of the features into the run's folder too; a link where the disk has links, else a copy."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    for file in _SHARED:
+    of_earlier_version = base.find(RunFile.DFUS) is None
+    for file in _SHARED if of_earlier_version else (*_SHARED, RunFile.DFUS):
         path = run.path(file)
         path.unlink(missing_ok=True)
         try:

@@ -1,12 +1,11 @@
 """Which DFUs a person means: by their keys, or by what the DFU table says of them."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
 
 from dfu_clustering.config.warehouse_names import WarehouseNames
-from dfu_clustering.errors import DataError
+from dfu_clustering.errors import DataError, did_you_mean
 from dfu_clustering.warehouse.connect import schema_errors
 from dfu_clustering.warehouse.statements import literal, quoted, table
 
@@ -43,16 +42,8 @@ def dfus_of_filter(connection: Connection, names: WarehouseNames, values: Mappin
     Raises:
         DataError: A column is unknown, or no DFU has these values.
     """
+    require_filter_columns(names, values)
     columns = filter_columns(names)
-    unknown = [name for name in values if name not in columns]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], columns, n=1)
-        raise DataError(
-            "A filter must name columns of the DFU table that the API shows",
-            found="unknown columns" + (f"; did you mean {near[0]}" if near else ""),
-            keys=unknown,
-            remedy=f"use {', '.join(columns)}",
-        )
     storable = not any(value and "\0" in value for value in values.values())  # PostgreSQL holds no NUL
     conditions = [_condition(columns[name], value) for name, value in values.items()] if storable else []
     found = sorted(_dfus(connection, names, " AND ".join(conditions) or "false"))
@@ -63,6 +54,23 @@ def dfus_of_filter(connection: Connection, names: WarehouseNames, values: Mappin
             remedy="values are compared exactly, in upper and lower case too; look at a DFU's row in the API",
         )
     return tuple(found)
+
+
+def require_filter_columns(names: WarehouseNames, wanted: Iterable[str]) -> None:
+    """Check that DFUs may be chosen by some columns.
+
+    Raises:
+        DataError: One is unknown.
+    """
+    columns = filter_columns(names)
+    unknown = [name for name in wanted if name not in columns]
+    if unknown:
+        raise DataError(
+            "A filter must name columns of the DFU table that the API shows",
+            found=f"unknown columns{did_you_mean(unknown[0], columns)}",
+            keys=unknown,
+            remedy=f"use {', '.join(columns)}",
+        )
 
 
 def filter_columns(names: WarehouseNames) -> dict[str, str]:

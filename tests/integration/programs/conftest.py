@@ -27,19 +27,6 @@ def quick_settings(quick_config, monkeypatch):
     monkeypatch.setenv("DFU_CLUSTERING_CONFIG", quick_config)
 
 
-@pytest.fixture
-def program(tmp_path, monkeypatch, capsys):
-    """Runs a program in an empty folder; returns its exit code, output and error text."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(name, *arguments):
-        code = run_program(name, *arguments)
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
-
-
 @pytest.fixture(scope="session")
 def template(postgres_server):
     create_database(postgres_server.url(), "programs")

@@ -31,7 +31,7 @@ startKChoice();
 startFlows();
 startFinder();
 startTables();
-startLists();
+startLinks();
 startFilter();
 startPrinting();
 document.querySelector(".controls").hidden = false;

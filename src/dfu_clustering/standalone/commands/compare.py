@@ -6,17 +6,14 @@ from pathlib import Path
 from dfu_clustering.comparison.model import Comparison
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.files.tables import atomic_path
-from dfu_clustering.history.known_runs import KnownRuns
+from dfu_clustering.history.known_runs import NAMES_OF_A_RUN, KnownRuns
 from dfu_clustering.labels.number_texts import as_text
 from dfu_clustering.labels.reasons import feature_in_words
 from dfu_clustering.runs.run import var_folder
 from dfu_clustering.steps.compare_runs import compare_runs, find_to_compare
 
 _SHOWN = 30
-_NAMES = (
-    "name of a run's folder or the id at its end, a month, `published` (what stands), `previous` (what was published "
-    "before that); or the path of a folder, or of a file of labels"
-)
+_NAMES = f"{NAMES_OF_A_RUN}; or the path of a folder, or of a file of labels"
 
 
 def add_arguments(arguments: ArgumentParser) -> None:
