@@ -24,7 +24,7 @@ from dfu_clustering.runs.dfu_facts import CHANGE_FACTS, LABEL_FACTS, OWN_FACTS
 
 KEYS: Final = ("dfu_ck", "dmdunit", "dmdgroup", "loc")
 SHOWN: Final = tuple(one.name for one in NAMES.shown_columns())
-COLUMNS: Final = (*KEYS, "label", "machine_label", *OWN_FACTS, *LABEL_FACTS, "as_of_month", *SHOWN)
+COLUMNS: Final = (*KEYS, "label", "machine_label", "set_by", *OWN_FACTS, *LABEL_FACTS, "as_of_month", *SHOWN)
 CHANGE_COLUMNS: Final = (*KEYS, "label", *CHANGE_FACTS, *COLUMNS[len(KEYS) + 1 :])
 
 _FACTS: Final = (*OWN_FACTS, *LABEL_FACTS)
@@ -73,7 +73,7 @@ class DfuLists:
         changes, facts = _Known(run.label_changes), _Known(_facts(view))
 
         def write(batches: Iterator[Batch]) -> ListFile:
-            rows = (_changed(batch, changes, facts, view.as_of_month) for batch in batches)
+            rows = (_changed(batch, changes, facts, view) for batch in batches)
             return ListFile.of(list_name("label-changes", view.as_of_month), CHANGE_COLUMNS, rows)
 
         return self._made(conditions, order, write, changes.table["dfu_ck"].tolist())
@@ -82,7 +82,7 @@ class DfuLists:
         order, facts = parse_sort(sort), _Known(_facts(view))
 
         def write(batches: Iterator[Batch]) -> ListFile:
-            rows = (_rows(batch, facts, view.as_of_month) for batch in batches)
+            rows = (_rows(batch, facts, view) for batch in batches)
             return ListFile.of(list_name(kind, view.as_of_month), COLUMNS, rows)
 
         return self._made(conditions, order, write)
@@ -121,19 +121,25 @@ def _facts(view: View) -> pd.DataFrame:
     return _NO_FACTS if found is None else found
 
 
-def _rows(batch: Batch, facts: _Known, month: str | None) -> Iterator[tuple[Any, ...]]:
+def _rows(batch: Batch, facts: _Known, view: View) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a list: keys and label, what is known of the DFU, the month, and the columns that are shown."""
     known = _of_batch(batch, facts)
-    for row, of_dfu in zip(batch, known, strict=True):
-        yield (*row[:_N_FIRST], *of_dfu, month, *row[_N_FIRST:])
+    for row, (machine_label, *of_dfu) in zip(batch, known, strict=True):
+        yield (*row[:_N_FIRST], machine_label, _set_by(row, view), *of_dfu, view.as_of_month, *row[_N_FIRST:])
 
 
-def _changed(batch: Batch, changes: _Known, facts: _Known, month: str | None) -> Iterator[tuple[Any, ...]]:
+def _set_by(row: Row[Any], view: View) -> str | None:
+    """Return who has set the label of a row by hand; None: nobody."""
+    override = view.newest.override(row[0]) if view.newest else None
+    return override.owner if override and override.label == row[_N_FIRST - 1] else None
+
+
+def _changed(batch: Batch, changes: _Known, facts: _Known, view: View) -> Iterator[tuple[Any, ...]]:
     """Yield the rows whose label changed, with the label before and what changed it behind the label."""
     place = changes.places(batch)
     at = np.flatnonzero(place >= 0)
     before = changes.table[list(CHANGE_FACTS)].iloc[place[at]].itertuples(index=False, name=None)
-    for why, row in zip(before, _rows([batch[i] for i in at.tolist()], facts, month), strict=True):
+    for why, row in zip(before, _rows([batch[i] for i in at.tolist()], facts, view), strict=True):
         yield (*row[:_N_FIRST], *why, *row[_N_FIRST:])
 
 

@@ -77,7 +77,8 @@ def test_a_list_says_beside_a_label_set_by_hand_what_the_machine_s_is(program, l
     code, _, error = program("list_dfus", "--run", listed_run.name, "--label", "inactive", "--output", "by-hand.csv")
     assert code == 0, error
     (found,) = listed(tmp_path / "by-hand.csv")
-    assert (found["dfu_ck"], found["label"], found["machine_label"]) == (key, "inactive", machine)
+    shown = ("dfu_ck", "label", "machine_label", "set_by")
+    assert tuple(found[name] for name in shown) == (key, "inactive", machine, "Ada")
 
 
 def test_a_list_begins_with_item_group_and_location_as_the_api_s_and_is_filtered_and_ordered_by_its_columns(
@@ -102,7 +103,7 @@ def test_a_list_of_an_earlier_version_has_no_columns_of_the_key(program, listed_
     files = shutil.copytree(listed_run.folder, tmp_path / listed_run.name)
     (files / RunFile.DFUS).unlink()
     assert program("list_dfus", "--run", files, "--output", "some.csv")[0] == 0
-    assert tuple(listed(tmp_path / "some.csv")[0])[:3] == ("dfu_ck", "label", "machine_label")
+    assert tuple(listed(tmp_path / "some.csv")[0])[:4] == ("dfu_ck", "label", "machine_label", "set_by")
 
 
 def test_a_list_has_the_dfus_to_which_only_a_person_gives_a_label(program, listed_run, tmp_path):

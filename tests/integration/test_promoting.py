@@ -1,6 +1,7 @@
 """Other settings are tried on what is published, promoted byte for byte, and overridden by people: by the flows."""
 
 import re
+import csv
 import shutil
 import sys
 
@@ -84,7 +85,12 @@ class Desk:
         with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
             answer = client.get(f"/domains/dfu/{path}")
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return answer.json() if "json" in answer.headers["Content-Type"] else answer.content.decode("utf-8-sig")
+
+    def listed(self, dfu_ck):
+        """Return the row of a DFU in a list for Excel."""
+        (row,) = csv.DictReader(self.ask(f'page.csv?filters={{"dfu_ck":"={dfu_ck}"}}').splitlines())
+        return row
 
     def machine_labels(self, name):
         table = self.run(name).table(RunFile.LABELS)
@@ -124,6 +130,8 @@ def test_other_threshold_is_tried_then_promoted_byte_for_byte_with_an_override_o
     assert (shown["label"], shown["cluster_id"], shown["machine_label"]) == ("inactive", 9, before[min(changed)])
     assert (shown["override"]["owner"], shown["override"]["until_month"]) == ("Ada", "2099-12")
     assert shown["labels"][-1]["label"] == "inactive"
+    row = desk.listed(min(changed))
+    assert (row["label"], row["machine_label"], row["set_by"]) == ("inactive", before[min(changed)], "Ada")
     (listed,) = desk.ask("overrides")["overrides"]
     assert (listed["dfus"], listed["published"], listed["agreeing"], listed["ended_by"]) == (1, True, 0, None)
     assert desk.ask("clusters/changes")["updated"] == len(before)  # of the publish of the run

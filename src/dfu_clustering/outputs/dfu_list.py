@@ -61,12 +61,16 @@ def _with_attributes(facts: pd.DataFrame, files: RunFolder) -> pd.DataFrame:
 
 
 def _with_overrides(facts: pd.DataFrame, files: RunFolder) -> pd.DataFrame:
-    """Return the facts with the labels that people have set, and the machine's label beside each."""
+    """Return the facts with the labels that people have set, and beside each the machine's label and who set it."""
     both, overridden = facts.copy(), files.find_table(RunFile.OVERRIDES)
     both.insert(2, "machine_label", facts["label"])
+    both.insert(3, "set_by", None)
     if overridden is None or overridden.empty:
         return both
-    return put_over(both, overridden, "label").sort_values("dfu_ck", ignore_index=True)
+    both = put_over(both, overridden, "label").sort_values("dfu_ck", ignore_index=True)
+    place = places_of(both["dfu_ck"], overridden["dfu_ck"])
+    both["set_by"] = overridden["owner"].reindex(place).to_numpy(dtype=object)
+    return both
 
 
 def in_order(table: pd.DataFrame, column: str) -> pd.DataFrame:
