@@ -1,7 +1,7 @@
 """Other settings are tried on what is published, promoted byte for byte, and overridden by people: by the flows."""
 
-import re
 import csv
+import re
 import shutil
 import sys
 
