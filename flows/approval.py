@@ -17,13 +17,12 @@ from pydantic import Field
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import ConfigError, DfuClusteringError
-from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.manifest import BUILD_REPORT, LABEL_SEGMENTS, PREVIEW_PUBLISH, REQUIRE_APPROVAL
 from dfu_clustering.runs.overtaken import OvertakenError
 from dfu_clustering.runs.run import Run
-from dfu_clustering.steps.publish_labels import preview_publish
+from dfu_clustering.steps.publish_labels import preview_run
 from tasks import clustering
 from tasks.support.artifacts import approval_markdown
 from tasks.support.connection import warehouse_engine
@@ -61,11 +60,10 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
     """
 
     def wait() -> Answer:
-        overrides = Overrides(run.runs).holding_in(run.as_of_month)
-        changes = preview_publish(run, warehouse_engine(config.warehouse), overrides)
+        changes = preview_run(run, warehouse_engine(config.warehouse))
         asked = bool(changes.changed_labels())
         if asked:
-            run.renew(PREVIEW_PUBLISH, changes)
+            run.renew(PREVIEW_PUBLISH, changes, forgetting=(BUILD_REPORT,))
             _write_report(config, run)
         question = approval_markdown(run, run.result(LABEL_SEGMENTS), changes)
         _show(question)
@@ -76,6 +74,8 @@ def ask(config: ClusteringConfig, run: Run, *, patience_s: int = PATIENCE_S) -> 
         try:
             given = pause_flow_run(wait_for_input=form, timeout=patience_s, poll_interval=_POLL_S)
         except FlowPauseTimeout as error:
+            run.forget(PREVIEW_PUBLISH, BUILD_REPORT)  # it waits no more
+            _write_report(config, run)
             raise ApprovalTimeoutError(
                 f"no answer within {patience_s / 3600:g} hours, so nothing was published; a new run asks again"
             ) from error

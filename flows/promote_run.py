@@ -56,7 +56,7 @@ def promote_run(
             *(one.key, one.after, one.before),
         )
     quality.validate_assignments(config, found, policy, dry_run=False)
-    promoting.draw_pictures(found)
+    promoting.draw_pictures(found, return_state=True)  # without them the labels are published all the same
     return publish_and_report(  # type: ignore[return-value]  # a state becomes the run's own
         config, found, dry_run=False, load_id=None, publish_older_month=publish_older_month
     )

@@ -25,6 +25,7 @@ def publish_and_report(
             config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
         )
     except OvertakenError as error:
+        clustering.build_report(config, run, return_state=True)
         return approval.overtaken(error)
     if not published.dry_run:
         loads.end_repeats(load_id, loads.record_publication(run, published))

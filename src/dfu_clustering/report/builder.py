@@ -56,10 +56,10 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
 
 
 def _status(artifacts: RunArtifacts) -> Status:
+    if artifacts.asked:
+        return "not_published" if artifacts.approved else "waiting" if artifacts.answer is None else "refused"
     if artifacts.published is None:
         return "not_published"
-    if artifacts.asked:
-        return "waiting" if artifacts.answer is None else "refused"
     return "dry_run" if artifacts.published.dry_run else "published"
 
 

@@ -65,6 +65,11 @@ class RunArtifacts:
     earlier_labels: pd.DataFrame | None = None
 
     @property
+    def approved(self) -> bool:
+        """Tell whether a person has agreed to the publish."""
+        return self.answer is not None and self.answer.publish
+
+    @property
     def segments(self) -> list[SegmentSummary]:
         """Return the segments, the largest first: a segment's number on the page is its place here."""
         return self.profiles.segments

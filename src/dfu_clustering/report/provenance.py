@@ -77,7 +77,7 @@ def provenance(artifacts: RunArtifacts) -> list[Fact]:
         "Oldest month of sales": origin.first_month if origin else None,
         "Months that count": origin.window_months if origin else None,
         "Run": artifacts.run_name,
-        "Publish": artifacts.answer.in_words if artifacts.answer else None,
+        "Publish": artifacts.answer.said_of(published=not artifacts.asked) if artifacts.answer else None,
         "Configuration": metadata.config_digest,
         "Code": metadata.code_version,
         "Seed": metadata.seed,

@@ -21,6 +21,10 @@ class Answer(Summary):
         """Return who answered what, for people."""
         return f"{'approved' if self.publish else 'refused'} by {self.answered_by}" + self.because
 
+    def said_of(self, *, published: bool) -> str:
+        """Return the same of a run that is published, or is not: also a refused one can be promoted later."""
+        return self.in_words + ("; promoted later" if published and not self.publish else "")
+
     @property
     def because(self) -> str:
         """Return the reason as the end of a sentence; empty where none was given."""

@@ -92,7 +92,8 @@ def label_changes(
         return changed.reindex(columns=["dfu_ck", *CHANGE_FACTS])
     known = _at(why.drop(columns="dfu_ck"), places_of(changed["dfu_ck"], why["dfu_ck"]))
     known = known.where(known["old_label"].astype(object) == changed["label_before"].astype(object))
-    changed = changed.join(known.reindex(columns=list(CHANGE_FACTS[1:])))
+    known = known.reindex(columns=list(CHANGE_FACTS[1:])).astype({"change": object, "value": object})
+    changed = changed.join(known)
     overridden = files.find_table(RunFile.OVERRIDES)
     if overridden is not None:
         by_hand = changed["dfu_ck"].isin(overridden["dfu_ck"])

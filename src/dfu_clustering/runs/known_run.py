@@ -45,7 +45,8 @@ class KnownRun(Summary):
     kind: Annotated[
         RunKind,
         Field(
-            description="waiting: a person was asked whether to publish and has not answered; refused: the answer was "
+            description="waiting: a person was asked whether to publish and has not answered (also where the run was "
+            "cancelled since); refused: the answer was "
             "no; unfinished: it is under way, or ended before it could publish"
         ),
     ]
@@ -132,7 +133,7 @@ def run_in_folder(folder: Path) -> KnownRun | None:
     return KnownRun(
         run=folder.name,
         kind=_kind(steps, answer),
-        approval=answer.in_words if answer else None,
+        approval=answer.said_of(published=PUBLISH_LABELS.name in steps.steps) if answer else None,
         as_of_month=name.as_of_month,
         began_at=steps.get(NOTE_PUBLISHED, _Noted()).began,
         recorded_at=steps.recorded_at,

@@ -154,9 +154,15 @@ class Run(RunFolder):
         logger.info("step=%s duration_s=%.2f run=%s", step.name, duration_s, self.name)
         return summary
 
-    def renew(self, step: Step[S], summary: S) -> None:
-        """Put another summary in place of the one that a step has left."""
-        self._add_to_manifest(step, summary, self.durations_s().get(step.name, 0.0))
+    def renew(self, step: Step[S], summary: S, *, forgetting: Sequence[Step[Any]] = ()) -> None:
+        """Put another summary in place of the one that a step has left; forgetting as in once()."""
+        self._add_to_manifest(step, summary, self.durations_s().get(step.name, 0.0), forgetting)
+
+    def forget(self, *steps: Step[Any]) -> None:
+        """Let steps count as not done."""
+        names = {step.name for step in steps}
+        others = {name: entry for name, entry in self._manifest().items() if name not in names}
+        write_summary(Manifest(steps=others), self.path(RunFile.MANIFEST))
 
     def has_finished(self, step: Step[Any]) -> bool:
         """Tell whether a step is in the manifest."""

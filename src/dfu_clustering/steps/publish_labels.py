@@ -89,13 +89,8 @@ def publish_run(
     def holding() -> list[Override]:
         return Overrides(run.runs).holding_in(run.as_of_month)
 
-    def compare() -> PublishSummary:
-        overlay = overlay_of(run, holding())
-        write_table(overlay.overridden, run.path(RunFile.OVERRIDES))
-        return work(overlay)
-
     if dry_run:
-        return run.once(PUBLISH_LABELS, compare)
+        return run.once(PUBLISH_LABELS, lambda: work(_kept_overlay(run)))
     return run.once(
         PUBLISH_LABELS,
         lambda: with_overrides_of_now(lambda: work(overlay_of(run, holding()))),
@@ -161,6 +156,18 @@ def line_of_overlay(overlay: Overlay, line: Publication) -> Publication:
     sizes = overlay.labels["cluster_label"].value_counts()
     labels = {str(label): int(dfus) for label, dfus in sizes.items()}
     return line.model_copy(update={"labels": labels, "overrides": overlay.ids})
+
+
+def preview_run(run: Run, engine: Engine) -> PublishSummary:
+    """Return what publishing a run would change now; the report of the run finds which labels people have set."""
+    return update_assignments(_kept_overlay(run), engine, dry_run=True, unknown="report")
+
+
+def _kept_overlay(run: Run) -> Overlay:
+    """Return the labels of a run with the overrides of now on top; which these are is kept with the run."""
+    overlay = overlay_of(run, Overrides(run.runs).holding_in(run.as_of_month))
+    write_table(overlay.overridden, run.path(RunFile.OVERRIDES))
+    return overlay
 
 
 def preview_publish(run: RunFolder, engine: Engine, overrides: Sequence[Override]) -> PublishSummary:
