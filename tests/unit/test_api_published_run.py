@@ -99,6 +99,15 @@ def test_labels_that_a_publish_or_a_restore_replaced_are_those_kept_with_it(tmp_
     )
     assert (first["before"], first["after"], first["threshold"]) == (3.0, 5.0, 4.0)
     assert (second["dfu_ck"], pd.isna(second["label_before"]), pd.isna(second["change"])) == ("b", True, True)
+    by_hand = {"dfu_ck": ["b"], "machine_label": ["low_volume"], "label": ["inactive"]}
+    write_table(pd.DataFrame(by_hand), tmp_path / RUN / "overrides.csv")
+    assert [row["change"] for row in run.label_changes.to_dict("records")] == ["no longer low volume", "set by hand"]
+    only, other = run.change("b"), run.change("a")
+    assert only is not None
+    assert other is not None
+    assert (only.label_before, only.change, only.before) == (None, "set by hand", None)
+    assert (other.change, other.value, other.threshold) == ("no longer low volume", "mean demand", 4.0)
+    assert run.change("c") is None
     write_restore(tmp_path, "this", of=RUN, dfus=1, published_at=DONE)
     write_table(replaced.iloc[:1], tmp_path / ".restores" / "this" / "previous_labels.parquet")
     (row,) = restored.label_changes.to_dict("records")

@@ -27,6 +27,7 @@ from dfu_clustering.report.wording import (
     profile_words,
     reason_lines,
 )
+from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.summaries import Profiles, SegmentSummary, TrainingMetadata
 from dfu_clustering.segments.continuity import Continuity
 from tests.report_runs import FIGURES, stability_of
@@ -289,6 +290,24 @@ def test_changes_add_up_to_the_rows_of_dim_dfu_that_have_or_had_a_label():
     moves = [flow.old_label != flow.new_label for flow in found.flows]
     assert moves == sorted(moves, reverse=True)
     assert not found.first
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "asked", "publish", "status"),
+    [
+        (False, False, None, "published"),
+        (False, False, True, "published"),
+        (False, False, False, "published"),  # refused, and promoted later
+        (True, False, None, "dry_run"),
+        (True, True, None, "waiting"),
+        (True, True, False, "refused"),
+        (True, True, True, "not_published"),  # approved, and overtaken
+    ],
+)
+def test_status_of_a_run_is_what_became_of_its_labels(dry_run, asked, publish, status):
+    published = PublishSummary(transitions=(), not_found=0, not_found_keys=(), dry_run=dry_run)
+    answer = None if publish is None else Answer(publish=publish, answered_by="Ann", reason="")
+    assert artifacts_of(published=published, asked=asked, answer=answer).status == status
 
 
 def test_first_publish_is_told_as_such():

@@ -9,7 +9,7 @@ from dfu_clustering.report.charts import Band, Charts, SampledDfu
 from dfu_clustering.report.data_quality import data_quality
 from dfu_clustering.report.demand_bands import jsonable, quartile_band, rounded, since_first_sale
 from dfu_clustering.report.inputs import RunArtifacts
-from dfu_clustering.report.model import Changes, DataQuality, Headline, Report, Status
+from dfu_clustering.report.model import Changes, DataQuality, Headline, Report
 from dfu_clustering.report.one_dfu import own_words, why_borderline
 from dfu_clustering.report.overrides import overridden
 from dfu_clustering.report.provenance import k_choice, k_curves, parameters, provenance
@@ -35,7 +35,7 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
     return Report(
         as_of=month_in_words(as_of_month),
         as_of_month=as_of_month,
-        status=_status(artifacts),
+        status=artifacts.status,
         run_name=artifacts.run_name,
         folder=artifacts.run_name or "FOLDER",
         dfu_table=artifacts.dfu_table,
@@ -53,14 +53,6 @@ def assemble(artifacts: RunArtifacts, selection: Selection) -> Report:
         map_dfus=0 if artifacts.map_points is None else len(artifacts.map_points),
         charts=_charts(artifacts, selection, changed),
     )
-
-
-def _status(artifacts: RunArtifacts) -> Status:
-    if artifacts.asked:
-        return "not_published" if artifacts.approved else "waiting" if artifacts.answer is None else "refused"
-    if artifacts.published is None:
-        return "not_published"
-    return "dry_run" if artifacts.published.dry_run else "published"
 
 
 def _headline(artifacts: RunArtifacts, quality: DataQuality) -> Headline:

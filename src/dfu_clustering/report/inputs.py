@@ -8,6 +8,7 @@ import pandas as pd
 from dfu_clustering.forecast_value.verdict import Verdict
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport
+from dfu_clustering.report.model import Status
 from dfu_clustering.runs.answer import Answer
 from dfu_clustering.runs.summaries import (
     FeatureSummary,
@@ -65,9 +66,13 @@ class RunArtifacts:
     earlier_labels: pd.DataFrame | None = None
 
     @property
-    def approved(self) -> bool:
-        """Tell whether a person has agreed to the publish."""
-        return self.answer is not None and self.answer.publish
+    def status(self) -> Status:
+        """Return what became of the labels; a run that was approved, and then overtaken, has published nothing."""
+        if self.asked and (self.answer is None or not self.answer.publish):
+            return "waiting" if self.answer is None else "refused"
+        if self.published is None or self.asked:
+            return "not_published"
+        return "dry_run" if self.published.dry_run else "published"
 
     @property
     def segments(self) -> list[SegmentSummary]:
