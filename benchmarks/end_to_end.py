@@ -2,7 +2,8 @@
 
 Makes a warehouse (or takes the one that an earlier call left in ``--folder``), measures the floor, runs the flow as
 users do, in a process of its own with gates, MLflow and an ephemeral Prefect server, and runs it again with nothing
-changed. Prints one JSON line for each number of DFUs, and with several one line of their growth.
+changed: by hand, which computes all the same, and as a load does that is announced again. Prints one JSON line for each
+number of DFUs, and with several one line of their growth.
 
     python benchmarks/end_to_end.py [--dfus 1000000 ...] [--months 36] [--sparse] [--folder var/bench]
 
@@ -11,6 +12,7 @@ only these compare, because a run of several processes gets more of it than the 
 
 floor_s: binary COPY of the sales rows out + COPY of a label for each DFU in + their UPDATE. process_s: the run's
 process from start to end; prefect_start_s of it pass before the flow begins (imports, ephemeral server, an empty flow).
+sales_passes: sales rows that PostgreSQL has read / rows of the table.
 """
 
 import argparse
@@ -33,6 +35,7 @@ from benchmarks.made_up_warehouse import prepare_warehouse, size_arguments
 from dfu_clustering.demo.server import EmbeddedServer, start_server
 from dfu_clustering.runs.manifest import BUILD_FEATURES
 from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.summaries import RunSummary
 
 ROOT = Path(__file__).parents[1]
 _ROWS_OUT = (
@@ -49,8 +52,8 @@ _PREPARE = "import mlflow; mlflow.set_tracking_uri('sqlite:///{}'); mlflow.searc
 
 def main() -> None:
     """Parse the arguments, measure, print."""
-    if sys.argv[1:2] == ["--run"]:
-        _run_the_flow()
+    if sys.argv[1:2] in (["--run"], ["--announce"]):
+        _run_the_flow(only_new_load=sys.argv[1] == "--announce")
         return
     options = _arguments().parse_args()
     folder = options.folder.resolve()
@@ -73,7 +76,7 @@ def _figures(server: EmbeddedServer, url: str, folder: Path) -> dict[str, Any]:
     floor_s, floor_cpu_s = sum(floor.values()), _cpu_s(server) - before
     _tidy(url)
     var = folder / f"var-{int(time.time())}"
-    first, again = _flow(server, url, folder, var), _flow(server, url, folder, var)
+    first, again, announced = (_flow(server, url, folder, var, how) for how in ("--run", "--run", "--announce"))
     return {
         "sales_rows": first["sales_rows"],
         "floor_s": round(floor_s, 2),
@@ -85,6 +88,7 @@ def _figures(server: EmbeddedServer, url: str, folder: Path) -> dict[str, Any]:
         "floor": {name: round(seconds, 2) for name, seconds in floor.items()},
         "first_run": first,
         "unchanged_run": again,
+        "announced_again": announced,
         "cpus": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
     }
@@ -140,7 +144,7 @@ def _cpu_s(server: EmbeddedServer) -> float:
     return postgres + sum(os.times()[:4])
 
 
-def _flow(server: EmbeddedServer, url: str, folder: Path, var: Path) -> dict[str, Any]:
+def _flow(server: EmbeddedServer, url: str, folder: Path, var: Path, how: str) -> dict[str, Any]:
     """Run the flow in a process of its own; the stores of Prefect and MLflow are there already, as at users'."""
     (var / "mlflow").mkdir(parents=True, exist_ok=True)
     (folder / "prefect").mkdir(exist_ok=True)
@@ -156,18 +160,35 @@ def _flow(server: EmbeddedServer, url: str, folder: Path, var: Path) -> dict[str
     environment.pop("MLFLOW_TRACKING_URI", None)
     prepare = [sys.executable, "-c", _PREPARE.format(var / "mlflow" / "mlflow.db")]
     subprocess.run(prepare, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    started, before = time.perf_counter(), _cpu_s(server)
+    started, before, rows_read = time.perf_counter(), _cpu_s(server), _sales_rows_read(url)
     with (var / "flow.log").open("a") as log:
-        command = [sys.executable, str(Path(__file__)), "--run"]
+        command = [sys.executable, str(Path(__file__)), how]
         output = subprocess.run(
             command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=log
         ).stdout
     process_s, cpu_s = time.perf_counter() - started, _cpu_s(server) - before
+    passes = (_sales_rows_read(url) - rows_read) / _one(url, "SELECT count(*) FROM fact_sales_monthly")
     figures = json.loads(output.splitlines()[-1])
-    return {"process_s": round(process_s, 2), "cpu_s": round(cpu_s, 2), **figures}
+    return {
+        "process_s": round(process_s, 2),
+        "cpu_s": round(cpu_s, 2),
+        "sales_passes": round(passes, 2),
+        **figures,
+    }
 
 
-def _run_the_flow() -> None:
+def _sales_rows_read(url: str) -> int:
+    return _one(url, "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'fact_sales_monthly'")
+
+
+def _one(url: str, query: str) -> int:
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        (value,) = cursor.fetchone() or (0,)
+        return int(value)
+
+
+def _run_the_flow(*, only_new_load: bool) -> None:
     started = time.perf_counter()
     from prefect import flow
 
@@ -175,25 +196,31 @@ def _run_the_flow() -> None:
 
     flow(name="empty")(_nothing)()  # starts the ephemeral server
     prefect_start_s = time.perf_counter() - started
-    summary = cluster_dfus()
+    state: Any = cluster_dfus(only_new_load=only_new_load, return_state=True)
+    summary = state.result()
     flow_s = time.perf_counter() - started - prefect_start_s
-    run = Run(Path(summary.run_folder), as_of_month=summary.as_of_month)
-    gates = {f"gate_{report.suite}": report.duration_s for report in run.gate_reports()}
-    steps = {name: round(seconds, 2) for name, seconds in {**run.durations_s(), **gates}.items()}
-    figures = {
+    costs = {
         "prefect_start_s": round(prefect_start_s, 2),
         "flow_s": round(flow_s, 2),
         "own_cpu_s": round(time.process_time(), 2),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    print(json.dumps(costs | ({"ended": state.message} if summary is None else _of_the_run(summary, flow_s))))
+
+
+def _of_the_run(summary: RunSummary, flow_s: float) -> dict[str, Any]:
+    run = Run(Path(summary.run_folder), as_of_month=summary.as_of_month)
+    gates = {f"gate_{report.suite}": report.duration_s for report in run.gate_reports()}
+    steps = {name: round(seconds, 2) for name, seconds in {**run.durations_s(), **gates}.items()}
+    return {
         "between_steps_s": round(flow_s - sum(steps.values()), 2),
         "steps_s": dict(sorted(steps.items(), key=lambda step: -step[1])),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "server_memory_mb": round(sum(child.memory_info().rss for child in psutil.Process().children()) / 2**20),
         "clustered": summary.clustered,
         "k": summary.k,
         "updated": summary.published.updated,
         "sales_rows": run.result(BUILD_FEATURES).sales_rows,
     }
-    print(json.dumps(figures))
 
 
 def _nothing() -> None:
