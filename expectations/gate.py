@@ -124,8 +124,8 @@ def judge_sources(
             rest = validator.judge(batches, parameters) if readable else left_out(*batches)
             facts = {"warehouse": warehouse, **{name: parameters[name] for name in _FACTS if name in parameters}}
             reports.append(_report(run, suite, columns[suite] + rest, policy, facts, started))
-        if docs:
-            validator.write_docs()
+    if docs:  # which needs no database: loaders wait for the locks of the gate's transaction
+        validator.write_docs()
     return reports
 
 

@@ -1,5 +1,6 @@
 """Judge the tables in the warehouse, read the sales and write one row of features a DFU."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from dfu_clustering.loads.sales_loads import overview_of
@@ -27,12 +28,11 @@ def main() -> None:
     config = history_config(options)
     engine, policy = warehouse_engine(config), gate_policy(options)
     files = RunFolder(options.output.parent).placing(RunFile.MATRIX, options.output)
-    with snapshot(engine) as source:
-        sales = None
-        if not options.skip_validation:
+    with nullcontext() if options.skip_validation else snapshot(engine) as source:
+        sales = overview_of(source, options.as_of) if source else None
+        if sales:
             from expectations.standalone import require_good_sources  # late: to load Great Expectations takes seconds
 
-            sales = overview_of(source, options.as_of)
             month, chosen = sales.state.as_of_month, options.as_of is not None
             require_good_sources(config, engine, policy, as_of_month=month, chosen=chosen, sales=sales)
         summary = build_features(files, config, engine, as_of_month=options.as_of, sales=sales)

@@ -34,6 +34,7 @@ logger = logging.getLogger("dfu_clustering.loads")  # whose lines a flow run sho
 T = TypeVar("T")
 
 _TIMEOUT_S = 600
+_HOUR_S = 3600  # all sales are read
 _MOST_LOST_SNAPSHOTS = 2  # by a run
 
 
@@ -49,7 +50,7 @@ class HeldSales:
     close: Callable[[], None]
 
 
-@task(name="read-sales-state", timeout_seconds=_TIMEOUT_S, persist_result=False, **RETRY)
+@task(name="read-sales-state", timeout_seconds=_HOUR_S, persist_result=False, **RETRY)
 def hold_sales(config: ClusteringConfig, *, as_of_month: str | None) -> HeldSales:
     """Open a snapshot and return what its sales show up to the month, by default the newest."""
     stack = ExitStack()

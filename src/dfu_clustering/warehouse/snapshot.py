@@ -40,6 +40,8 @@ _GONE_SNAPSHOT = (
 _KEY_TYPES = {name: pa.dictionary(pa.int32(), pa.string()) for name in ("dmdunit", "dmdgroup", "loc")}
 _SALES_TYPES = {**_KEY_TYPES, "startdate": pa.date32(), "qty": pa.float64()}
 _DFU_KEYS = ("dfu_ck", *_KEY_TYPES)
+# while others work in the snapshot, or what was read of it is judged
+_MAY_IDLE = "SET LOCAL idle_in_transaction_session_timeout = 0"
 _ITEM_KEYS = ("item_ck", "item_no")
 
 
@@ -125,8 +127,7 @@ class Snapshot:
     def export(self) -> str:
         """Return the name under which others can open the same snapshot, as long as this one is open."""
         with self._connection.cursor() as cursor:
-            # it waits while others work in the snapshot
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            cursor.execute(_MAY_IDLE)
             cursor.execute("SELECT pg_export_snapshot()")
             return str((cursor.fetchone() or ("",))[0])
 
@@ -248,6 +249,7 @@ def stay_in_snapshot(connection: Connection, same_as: str | None = None) -> None
     connection.autocommit = True  # to psycopg2 there is no transaction then that it could end
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute(_MAY_IDLE)
         if same_as is not None:
             _open_same(cursor, same_as)
 
