@@ -27,6 +27,7 @@ from dfu_clustering.warehouse.connect import connect_engine, is_transient
 from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
 from tasks import clustering, loads
 from tasks.parts import build_features_in_parts
+from tasks.support.connection import warehouse_engine
 from tests.databases import copied_database
 from tests.integration.prefect_server import wait_until
 
@@ -124,13 +125,13 @@ def run_id_of(state) -> UUID:
     return state.state_details.flow_run_id
 
 
-def run_in_parts(prefect_server, warehouse, config: ClusteringConfig, folder: Path) -> tuple[RunFolder, set[str]]:
+def run_in_parts(prefect_server, config: ClusteringConfig, folder: Path) -> tuple[RunFolder, set[str]]:
     """Build the features in a flow; return the files and the names of the tasks that built the parts."""
     run = Run(folder, as_of_month=AS_OF)
 
     @flow
     def only_features() -> None:
-        with shared_sales(warehouse) as sales:
+        with shared_sales(warehouse_engine(config.warehouse)) as sales:  # a flow is pickled for workers, an engine not
             build_features_in_parts(run, config, sales)
 
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
@@ -143,7 +144,7 @@ def run_in_parts(prefect_server, warehouse, config: ClusteringConfig, folder: Pa
 
 
 def test_without_dask_the_parts_follow_one_another_in_the_process(prefect_server, warehouse, at_once, tmp_path):
-    files, names = run_in_parts(prefect_server, warehouse, load_config(scale={"partitions": 3}), tmp_path / "run")
+    files, names = run_in_parts(prefect_server, load_config(scale={"partitions": 3}), tmp_path / "run")
     assert content(files) == content(at_once)
     assert names == {f"build-features-part-{number}" for number in range(3)}
     assert not (tmp_path / "run" / "parts").exists()
@@ -158,7 +159,7 @@ def test_a_part_that_an_earlier_try_left_is_not_joined(prefect_server, warehouse
         connection.exec_driver_sql("DELETE FROM dim_dfu WHERE dfu_sk > 4")
     once = matrix_in(tmp_path, "of_four_dfus.parquet")
     build_features(once, load_config(), warehouse, as_of_month=AS_OF)
-    files, _ = run_in_parts(prefect_server, warehouse, load_config(scale={"partitions": 8}), run.folder)
+    files, _ = run_in_parts(prefect_server, load_config(scale={"partitions": 8}), run.folder)
     assert content(files) == content(once)
 
 
@@ -215,7 +216,7 @@ def test_two_worker_processes_of_a_dask_cluster_build_the_same_bytes(prefect_ser
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(**options, local_directory=str(tmp_path / "dask")) as cluster:
         scale = {"partitions": 4, "dask_address": cluster.scheduler_address}
-        files, names = run_in_parts(prefect_server, warehouse, load_config(scale=scale), tmp_path / "run")
+        files, names = run_in_parts(prefect_server, load_config(scale=scale), tmp_path / "run")
         with distributed.Client(cluster) as client:
             built = client.run(lambda dask_worker: dask_worker.state.executed_count)
     assert sum(built.values()) == 4
