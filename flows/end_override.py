@@ -13,7 +13,7 @@ from dfu_clustering.runs.run import var_folder
 from dfu_clustering.steps.override_labels import OverrideSummary, find_override, open_override
 from flows.cli import run_by_hand
 from tasks import overriding
-from tasks.support.desk_artifacts import show_override
+from tasks.support.restores_and_overrides import show_override
 from tasks.support.heartbeat import WATCHED
 from tasks.support.run_names import dry_run_mark
 

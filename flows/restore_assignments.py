@@ -21,7 +21,7 @@ from dfu_clustering.steps.restore_labels import (
 from dfu_clustering.tracking.store import TrackingUnavailableError
 from flows.cli import run_by_hand
 from tasks import restoring
-from tasks.support.desk_artifacts import show_restore
+from tasks.support.restores_and_overrides import show_restore
 from tasks.support.heartbeat import WATCHED
 from tasks.support.run_names import dry_run_mark
 
