@@ -131,7 +131,7 @@ def test_override_that_was_ended_before_its_run_was_resumed_is_not_published(des
 def test_restore_has_the_overrides_that_hold_when_it_has_the_lock(desk, while_waiting):
     publish(desk)
     earlier, before = restore_labels.find_run_to_restore(desk.runs, TRACKING, run=desk.run.name, before=None)
-    restore = restore_labels.open_restore(desk.runs, earlier, "1")
+    restore = restore_labels.open_restore(desk.runs, "1")
     restore_labels.note_replaced(restore, desk.engine, dry_run=False)
     while_waiting(override("one", "b", "low_volume"))
     restore_labels.restore_labels(restore, desk.engine, earlier, before, TRACKING)
@@ -143,7 +143,7 @@ def test_labels_that_are_restored_once_more_stay_although_a_run_has_seen_them_re
     earlier, before = restore_labels.find_run_to_restore(desk.runs, TRACKING, run=desk.run.name, before=None)
 
     def restore(number):
-        folder = restore_labels.open_restore(desk.runs, earlier, number)
+        folder = restore_labels.open_restore(desk.runs, number)
         restore_labels.note_replaced(folder, desk.engine, dry_run=False)
         restore_labels.restore_labels(folder, desk.engine, earlier, before, TRACKING)
         return Ledger(desk.runs).publications()[-1]

@@ -267,7 +267,7 @@ class Sequences(RuleBasedStateMachine):
         line = self.lines[pick % len(self.lines)].of
         earlier, before = restore_labels.find_run_to_restore(self.runs, TRACKING, run=line.run.name, before=None)
         number = next(self.numbers)
-        restore = restore_labels.open_restore(self.runs, earlier, str(number))
+        restore = restore_labels.open_restore(self.runs, str(number))
         restore_labels.note_replaced(restore, self.engine, dry_run=False)
         attempt = Attempt(line.run, line.month, line.labels, self.newest(), number, line.load_id, restored=True)
         attempt.of = SimpleNamespace(restore=restore, earlier=earlier, before=before)
