@@ -4,7 +4,6 @@ What is wrong and can be known without a server is said before one starts, which
 """
 
 import argparse
-import difflib
 import inspect
 import logging
 import os
@@ -15,12 +14,12 @@ from typing import Any, Final
 
 import yaml
 from prefect import Flow
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config, merged
 from dfu_clustering.config.problems import nearest_setting, problem_in_words
-from dfu_clustering.errors import ConfigError, InputError
+from dfu_clustering.errors import ConfigError, InputError, nearest, suggestion
 from dfu_clustering.standalone.program import errors_end_a_program
 from dfu_clustering.warehouse.connect import DATABASE_URL_VARIABLE, connect_engine
 
@@ -113,10 +112,11 @@ def _parameters(flow: Flow[..., Any], given: Sequence[str], parser: argparse.Arg
 
 def _meant(name: str, known: Sequence[str]) -> str:
     section, *inner = (nearest_setting(name) or "").split(".")
-    near = difflib.get_close_matches(name, [*known, *inner[-1:]], n=1)
-    if inner and section in known and near == inner[-1:]:
-        return f" (did you mean {section}='{{{': {'.join(inner)}: …{'}' * len(inner)}'?)"
-    return f" (did you mean {near[0]}=…?)" if near else ""
+    inside = inner[-1:] if section in known else []
+    near = nearest(name, [*known, *inside])
+    if near in inside:
+        return suggestion(f"{section}='{{{': {'.join(inner)}: …{'}' * len(inner)}'")
+    return suggestion(near and f"{near}=…")
 
 
 def _read(text: str, parameter: inspect.Parameter) -> Any:  # noqa: ANN401  (whatever the flow takes)
@@ -127,17 +127,13 @@ def _read(text: str, parameter: inspect.Parameter) -> Any:  # noqa: ANN401  (wha
     value = yaml.safe_load(text)
     if isinstance(parameter.default, BaseModel) and isinstance(value, dict):
         return merged(parameter.default.model_dump(), value)
-    wanted = TypeAdapter(parameter.annotation, config=_config_for(parameter.annotation))
+    wanted = create_model("Parameter", __config__=_AS_GIVEN, value=(parameter.annotation, ...))
     return value if _fits(wanted, value) or not (value is None or _fits(wanted, text)) else text
 
 
-def _config_for(annotation: Any) -> ConfigDict | None:  # noqa: ANN401
-    return None if isinstance(annotation, type) and issubclass(annotation, BaseModel) else _AS_GIVEN
-
-
-def _fits(wanted: TypeAdapter[Any], value: object) -> bool:
+def _fits(wanted: type[BaseModel], value: object) -> bool:
     try:
-        wanted.validate_python(value)
+        wanted.model_validate({"value": value})
     except ValidationError:
         return False
     return True

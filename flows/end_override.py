@@ -9,12 +9,12 @@ from pydantic import Field
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.overrides.override import Name, Reason
-from dfu_clustering.runs.run import var_folder
-from dfu_clustering.steps.override_labels import OverrideSummary, find_override, open_override
+from dfu_clustering.runs.run import short_run_id, var_folder
+from dfu_clustering.steps.override_labels import OverrideSummary, find_override, open_ending
 from flows.cli import run_by_hand
 from tasks import overriding
-from tasks.support.desk_artifacts import show_override
 from tasks.support.heartbeat import WATCHED
+from tasks.support.restores_and_overrides import show_override
 from tasks.support.run_names import dry_run_mark
 
 
@@ -43,9 +43,8 @@ def end_override(
         publish: Write the machine's labels to the warehouse at once. Off: with the next run.
         dry_run: Show which labels would change, but end and write nothing.
     """
-    config, runs = load_config(), var_folder() / "runs"
-    ended = overriding.end_override(config, override, runs=runs, owner=owner, reason=reason, dry_run=dry_run)
-    folder = open_override(runs, f"{override}-end")
+    config, folder = load_config(), open_ending(var_folder() / "runs", short_run_id(runtime.flow_run.id))
+    ended = overriding.end_override(config, folder, override, owner=owner, reason=reason, dry_run=dry_run)
     done = overriding.publish_overrides(config, folder, ended.override, publish=publish, dry_run=dry_run)
     summary = done.model_copy(update={"already_ended": ended.already})
     show_override(summary, config.warehouse.tables.dfu)

@@ -15,8 +15,8 @@ from dfu_clustering.runs.run import short_run_id, var_folder
 from dfu_clustering.steps.override_labels import OverrideSummary, open_override, require_wanted
 from flows.cli import run_by_hand
 from tasks import overriding
-from tasks.support.desk_artifacts import show_override
 from tasks.support.heartbeat import WATCHED
+from tasks.support.restores_and_overrides import show_override
 from tasks.support.run_names import dry_run_mark
 
 Key = Annotated[str, Field(min_length=1, max_length=1000)]

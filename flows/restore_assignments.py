@@ -21,8 +21,8 @@ from dfu_clustering.steps.restore_labels import (
 from dfu_clustering.tracking.store import TrackingUnavailableError
 from flows.cli import run_by_hand
 from tasks import restoring
-from tasks.support.desk_artifacts import show_restore
 from tasks.support.heartbeat import WATCHED
+from tasks.support.restores_and_overrides import show_restore
 from tasks.support.run_names import dry_run_mark
 
 
@@ -50,8 +50,8 @@ def restore_assignments(
         dry_run: Show which labels would change, but write nothing.
     """
     config, runs = load_config(), var_folder() / "runs"
-    earlier, publication = restoring.find_run(config, runs=runs, run=run, before=before)
-    restore = open_restore(runs, earlier, short_run_id(runtime.flow_run.id))
+    restore = open_restore(runs, short_run_id(runtime.flow_run.id))
+    earlier, publication = restoring.find_run(config, restore, runs=runs, run=run, before=before, dry_run=dry_run)
     replaced = restoring.note_replaced(config, restore, dry_run=dry_run)
     published = restoring.restore_labels(config, restore, earlier, publication, dry_run=dry_run)
     alias: Alias = "not moved (dry run)"

@@ -42,15 +42,15 @@ def try_settings(
 
     Compare it with any other run, then promote it or leave it. Settings of the clustered space fit clusters again.
     """
-    runs = var_folder() / "runs"
-    base = promoting.find_base(runs=runs, wanted=run)
+    runs, run_id = var_folder() / "runs", short_run_id(runtime.flow_run.id)
+    base = promoting.find_base(runs=runs, wanted=run, try_id=run_id)
     config = load_config(**settings)
     require_same_features(config, base)
     tried = Run.open(
         runs,
         as_of_month=base.known_month,
         config_digest=config.digest(),
-        run_id=short_run_id(runtime.flow_run.id),
+        run_id=run_id,
     )
     promoting.label_with_other_settings(config, tried, base)
     quality.validate_assignments(config, tried, GatePolicy(), dry_run=True)

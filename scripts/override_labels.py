@@ -21,6 +21,7 @@ from dfu_clustering.steps.override_labels import (
     OverrideSummary,
     end_override,
     enter_override,
+    open_ending,
     open_override,
     publish_overrides,
 )
@@ -54,8 +55,8 @@ def _override(options: argparse.Namespace, config: ClusteringConfig, runs: Path)
     engine, dry_run = warehouse_engine(config), options.dry_run
     already_ended = False
     if options.end:
-        folder = open_override(runs, f"{options.end}-end")
-        ended = end_override(runs, engine, options.end, dry_run=dry_run, **who)
+        folder = open_ending(runs, short_run_id(uuid4()))
+        ended = end_override(folder, engine, options.end, dry_run=dry_run, **who)
         override, already_ended = ended.override, ended.already
     else:
         folder = open_override(runs, short_run_id(uuid4()))

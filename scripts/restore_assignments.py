@@ -33,8 +33,8 @@ def main() -> None:
     config, runs = load_config(options.config), var_folder() / "runs"
     engine = warehouse_engine(config)
     earlier, before = find_run_to_restore(runs, config.tracking, run=options.run, before=options.before)
-    restore_id = uuid4()
-    restore = open_restore(runs, earlier, short_run_id(restore_id))
+    restore_id = uuid4()  # nobody resumes a restore by this program
+    restore = open_restore(runs, short_run_id(restore_id))
     replaced = note_replaced(restore, engine, dry_run=options.dry_run)
     published = restore_labels(restore, engine, earlier, before, config.tracking, dry_run=options.dry_run)
     done = "would replace" if options.dry_run else "replace"

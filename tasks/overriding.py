@@ -1,7 +1,6 @@
 """Overrides as tasks; one that was cut off is resumed after its last finished step."""
 
 import logging
-from pathlib import Path
 
 from prefect import task
 
@@ -28,11 +27,11 @@ def enter_override(config: ClusteringConfig, folder: Run, wanted: Wanted, *, dry
 
 @task(name="end-override", timeout_seconds=_TIMEOUT_S, **RETRY)
 def end_override(
-    config: ClusteringConfig, override_id: str, *, runs: Path, owner: str, reason: str, dry_run: bool
+    config: ClusteringConfig, folder: Run, override_id: str, *, owner: str, reason: str, dry_run: bool
 ) -> overriding.Ended:
     """End an override before its last month."""
     engine = warehouse_engine(config.warehouse)
-    ended = overriding.end_override(runs, engine, override_id, owner=owner, reason=reason, dry_run=dry_run)
+    ended = overriding.end_override(folder, engine, override_id, owner=owner, reason=reason, dry_run=dry_run)
     if ended.already:
         logger.info("override=%s was already %s", override_id, ended.override.ended)
     return ended

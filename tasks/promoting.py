@@ -28,10 +28,10 @@ def find_run_to_promote(policy: GatePolicy, *, runs: Path, wanted: str) -> Run:
 
 
 @task(name="find-base", timeout_seconds=_TIMEOUT_S, **RETRY)
-def find_base(*, runs: Path, wanted: str | None) -> Run:
+def find_base(*, runs: Path, wanted: str | None, try_id: str) -> Run:
     """Find the run on whose features other settings are tried."""
     config = load_config()
-    return trying.find_base(warehouse_engine(config.warehouse), runs, config.tracking, wanted)
+    return trying.find_base(warehouse_engine(config.warehouse), runs, config.tracking, wanted, try_id=try_id)
 
 
 @task(name="label-with-other-settings", timeout_seconds=_HOUR_S, **RETRY)

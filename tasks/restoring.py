@@ -22,10 +22,11 @@ _TIMEOUT_S = 600
 
 @task(name="find-run", timeout_seconds=_TIMEOUT_S, **RETRY)
 def find_run(
-    config: ClusteringConfig, *, runs: Path, run: str | None, before: datetime | None
+    config: ClusteringConfig, restore: Run, *, runs: Path, run: str | None, before: datetime | None, dry_run: bool
 ) -> tuple[EarlierRun, Publication]:
     """Find the run whose labels are wanted back, its publish and its labels, which may have to come from MLflow."""
-    return restoring.find_run_to_restore(runs, config.tracking, run=run, before=before)
+    kept_in = None if dry_run else restore
+    return restoring.find_run_to_restore(runs, config.tracking, run=run, before=before, restore=kept_in)
 
 
 @task(name="note-replaced", timeout_seconds=_TIMEOUT_S, **RETRY)

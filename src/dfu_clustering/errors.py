@@ -44,10 +44,19 @@ class DataError(InputError):
     """Sales, features or labels from which no trustworthy result can be made."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like a wrong one; None: none is near."""
+    return next(iter(difflib.get_close_matches(name, sorted(set(known)), n=1)), None)
+
+
+def suggestion(meant: str | None) -> str:
+    """Return what somebody may have meant, as an addition to a message; nothing where that is not known."""
+    return f" (did you mean {meant}?)" if meant else ""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the known name that is most like a wrong one, as an addition to a message; nothing where none is."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    return suggestion(nearest(name, known))
 
 
 def _count_and_first(keys: Sequence[object]) -> str:

@@ -191,6 +191,14 @@ def test_names_that_the_ledger_and_the_backfills_give(runs):
         runs.find("other")
 
 
+def test_a_whole_name_with_a_slip_finds_no_other_run_of_the_same_id(runs, var):
+    slip = NEW.replace("2026-10", "2026-09")
+    with pytest.raises(UnknownRunError, match=f"no run '{slip}' among 4"):
+        runs.find(slip)
+    with pytest.raises(UnknownRunError, match=f"no run '{slip}' among 4"):
+        restore_labels.find_run_to_restore(var / "runs", CONFIG.tracking, run=slip, before=None)
+
+
 def test_a_beginning_of_an_id_is_enough_where_it_is_of_one_run(tmp_path, var):
     for name in BEGINNINGS:
         shutil.copytree(var / "runs" / NEW, tmp_path / "runs" / name)

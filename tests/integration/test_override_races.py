@@ -1,6 +1,10 @@
-"""Overrides that are entered or ended while labels are made ready: what is published has those that hold then."""
+"""Overrides that are entered or ended while labels are made ready, or are cut off: what is published has those of now.
 
-from datetime import UTC, datetime
+A kill is an exception that nothing handles.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pandas as pd
@@ -17,6 +21,7 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import READ_SALES_STATE
 from dfu_clustering.runs.overtaken import note_published
+from dfu_clustering.runs.publish_record import LedgerRecord
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps import override_labels, publish_labels, restore_labels
 from dfu_clustering.steps.find_published import find_standing_runs
@@ -128,10 +133,89 @@ def test_override_that_was_ended_before_its_run_was_resumed_is_not_published(des
     assert labels(desk) == BEFORE
 
 
+class ProcessEndsError(Exception):
+    """The process is killed."""
+
+
+@pytest.fixture
+def killed_after(monkeypatch):
+    """Does something in a process that ends once a method has done its work."""
+
+    def killed(of, name, begin):
+        real = getattr(of, name)
+
+        def work(*arguments, **options):
+            real(*arguments, **options)
+            raise ProcessEndsError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(of, name, work)
+            with pytest.raises(ProcessEndsError):
+                begin()
+
+    return killed
+
+
+def end(desk, folder, override_id, *, owner="Bob", dry_run=False):
+    return override_labels.end_override(
+        folder, desk.engine, override_id, owner=owner, reason="the customer is gone", dry_run=dry_run
+    )
+
+
+@pytest.mark.parametrize("point", [(LedgerRecord, "committed"), (LedgerRecord, "prepare"), (Ledger, "append")])
+def test_end_of_an_override_that_is_killed_is_told_as_published_by_itself_when_it_is_resumed(desk, killed_after, point):
+    desk.overrides.append(override("one", "a"))
+    publish(desk)
+    folder = override_labels.open_ending(desk.runs, "1")
+    killed_after(Overrides, "append", lambda: end(desk, folder, "one"))
+    ended_one = end(desk, folder, "one")
+    assert (ended_one.already, ended_one.override.ended.owner) == (False, "Bob")
+    begin = partial(override_labels.publish_overrides, folder, desk.engine, TRACKING, ended_one.override)
+    killed_after(*point, begin)
+    again = end(desk, folder, "one")
+    assert again == ended_one
+    summary = override_labels.publish_overrides(folder, desk.engine, TRACKING, again.override)
+    assert labels(desk) == BEFORE
+    assert summary.published is not None
+    assert (summary.published.updated, summary.waits) == (1, None)
+    assert summary.publication == Ledger(desk.runs).publications()[-1]
+    assert len(Ledger(desk.runs).publications()) == 2
+
+
+def test_override_that_another_has_ended_had_ended_already(desk):
+    desk.overrides.append(override("one", "a"))
+    publish(desk)
+    first, second = (override_labels.open_ending(desk.runs, number) for number in "12")
+    assert not end(desk, second, "one", dry_run=True).already
+    ended_one = end(desk, first, "one")
+    override_labels.publish_overrides(first, desk.engine, TRACKING, ended_one.override)
+    late = end(desk, second, "one", owner="Cy")
+    assert (late.already, late.override.ended.owner) == (True, "Bob")
+    summary = override_labels.publish_overrides(second, desk.engine, TRACKING, late.override)
+    assert (summary.published, summary.waits) == (None, "the labels that are published do not have it")
+
+
+def test_override_that_is_killed_after_its_publish_is_told_as_published_although_its_month_is_over_now(
+    desk, killed_after
+):
+    publish(desk)
+    folder = override_labels.open_override(desk.runs, "one")
+    entered = override("one", "a").model_copy(update={"until_month": "2026-10"})
+    desk.overrides.append(entered)
+    begin = partial(override_labels.publish_overrides, folder, desk.engine, TRACKING, entered)
+    killed_after(LedgerRecord, "committed", begin)
+    line = Ledger(desk.runs).publications()[-1]
+    later = line.model_copy(update={"as_of_month": "2026-11", "published_at": line.published_at + timedelta(hours=1)})
+    Ledger(desk.runs).append(later)
+    summary = override_labels.publish_overrides(folder, desk.engine, TRACKING, entered)
+    assert summary.published is not None
+    assert (summary.publication, summary.published.updated, summary.waits) == (line, 1, None)
+
+
 def test_restore_has_the_overrides_that_hold_when_it_has_the_lock(desk, while_waiting):
     publish(desk)
     earlier, before = restore_labels.find_run_to_restore(desk.runs, TRACKING, run=desk.run.name, before=None)
-    restore = restore_labels.open_restore(desk.runs, earlier, "1")
+    restore = restore_labels.open_restore(desk.runs, "1")
     restore_labels.note_replaced(restore, desk.engine, dry_run=False)
     while_waiting(override("one", "b", "low_volume"))
     restore_labels.restore_labels(restore, desk.engine, earlier, before, TRACKING)
@@ -143,7 +227,7 @@ def test_labels_that_are_restored_once_more_stay_although_a_run_has_seen_them_re
     earlier, before = restore_labels.find_run_to_restore(desk.runs, TRACKING, run=desk.run.name, before=None)
 
     def restore(number):
-        folder = restore_labels.open_restore(desk.runs, earlier, number)
+        folder = restore_labels.open_restore(desk.runs, number)
         restore_labels.note_replaced(folder, desk.engine, dry_run=False)
         restore_labels.restore_labels(folder, desk.engine, earlier, before, TRACKING)
         return Ledger(desk.runs).publications()[-1]

@@ -24,9 +24,11 @@ from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import NOTE_PUBLISHED, RECORD_PUBLICATION
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.restore_labels import (
+    RESTORE_LABELS,
     find_run_to_restore,
     note_replaced,
     open_restore,
+    record_restore,
 )
 from dfu_clustering.steps.restore_labels import restore_labels as restore_labels_step
 from dfu_clustering.tracking.store import mlflow_store
@@ -203,11 +205,12 @@ def test_run_is_found_in_mlflow_once_ledger_and_folders_are_lost(restore, site, 
     assert str(line.labels_digest).partition(":")[0] == "2"
 
 
-def test_id_that_only_resembles_that_of_a_run_finds_none(restore, site, postgres_url):
+@pytest.mark.parametrize("wanted", ["aaaaaaaaaaa_", AUGUST.replace("2026-08", "2026-07")])
+def test_name_that_only_resembles_that_of_a_run_finds_none(restore, site, postgres_url, wanted):
     shutil.rmtree(site / "runs")
     rows = rows_of_dim_dfu(postgres_url)
-    shown, _ = restore("--run", "aaaaaaaaaaa_", code=2)
-    assert "no run 'aaaaaaaaaaa_'" in shown
+    shown, _ = restore("--run", wanted, code=2)
+    assert f"no run '{wanted}'" in shown
     assert rows_of_dim_dfu(postgres_url) == rows
 
 
@@ -253,7 +256,7 @@ def newest_run(noted):
 def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(site, postgres_url):
     runs, engine = site / "runs", connect_engine(postgres_url)
     earlier, publication = find_run_to_restore(runs, CONFIG, run=AUGUST, before=None)
-    cut_off = open_restore(runs, earlier, "0123456789ab")
+    cut_off = open_restore(runs, "0123456789ab")
     assert newest_run(note_replaced(cut_off, engine, dry_run=False)) == SEPTEMBER
     restore_labels_step(cut_off, engine, earlier, publication, CONFIG)
     cut_off.path(RunFile.MANIFEST).write_text(
@@ -261,12 +264,46 @@ def test_restore_that_goes_on_after_the_ledger_knows_it_names_what_it_replaced(s
             {"steps": {NOTE_PUBLISHED.name: read_json(cut_off.path(RunFile.MANIFEST))["steps"][NOTE_PUBLISHED.name]}}
         )
     )
-    resumed = open_restore(runs, earlier, "0123456789ab")
+    resumed = open_restore(runs, "0123456789ab")
     assert newest_run(note_replaced(resumed, engine, dry_run=False)) == SEPTEMBER
     # killed before its manifest said that it has published: it knows its own line, and reports what it did
     assert restore_labels_step(resumed, engine, earlier, publication, CONFIG).updated == 1
     assert [line.run for line in Ledger(runs).publications()] == [AUGUST, SEPTEMBER, AUGUST]
     engine.dispose()
+
+
+def test_restore_of_what_was_published_before_keeps_its_run_once_its_own_line_is_in_the_ledger(site, postgres_url):
+    runs, engine = site / "runs", connect_engine(postgres_url)
+    restore = open_restore(runs, "0123456789ab")
+    find = partial(find_run_to_restore, runs, CONFIG, run="previous", before=None)
+    earlier, publication = find(restore=restore)
+    note_replaced(restore, engine, dry_run=False)
+    restore_labels_step(restore, engine, earlier, publication, CONFIG)
+    assert [line.run for line in Ledger(runs).publications()] == [AUGUST, SEPTEMBER, AUGUST]
+    # killed here; the task that finds the run is done again
+    assert find()[0].name == SEPTEMBER
+    again, publication_again = find(restore=open_restore(runs, "0123456789ab"))
+    assert (again.name, publication_again) == (AUGUST, publication)
+    assert record_restore(restore, publication_again, CONFIG).run == AUGUST
+    assert published(postgres_url)["a"] == "low"
+    engine.dispose()
+
+
+def test_restore_of_what_was_published_before_that_is_killed_before_its_manifest_is_resumed(site, postgres_url):
+    runs, engine = site / "runs", connect_engine(postgres_url)
+    restore = open_restore(runs, "0123456789ab")
+    find = partial(find_run_to_restore, runs, CONFIG, run="previous", before=None, restore=restore)
+    note_replaced(restore, engine, dry_run=False)
+    restore_labels_step(restore, engine, *find(), CONFIG)
+    restore.forget(RESTORE_LABELS)
+    assert restore_labels_step(restore, engine, *find(), CONFIG).updated == 1
+    assert [line.run for line in Ledger(runs).publications()] == [AUGUST, SEPTEMBER, AUGUST]
+    engine.dispose()
+
+
+def test_dry_run_of_a_restore_keeps_nothing(restore, site):
+    restore("--run", "previous", "--dry-run")
+    assert not (site / "runs" / ".restores").exists()
 
 
 def test_server_that_refuses_to_hear_of_a_restore_does_not_cost_its_record(restore, site):

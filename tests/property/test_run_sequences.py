@@ -225,11 +225,13 @@ class Sequences(RuleBasedStateMachine):
     def end_override(self, pick, kill):
         held = [one for one in self.overrides if not one.ended]
         override = held[pick % len(held)]
+        folder = override_labels.open_ending(self.runs, f"{next(self.numbers):012d}")
         ended = override_labels.end_override(
-            self.runs, self.engine, override.id, owner="Bob", reason="the customer is gone", dry_run=False
+            folder, self.engine, override.id, owner="Bob", reason="the customer is gone", dry_run=False
         )
         override.ended = True
-        self.publish_override(override_labels.open_override(self.runs, f"{override.id}-end"), ended.override, kill)
+        assert not ended.already
+        self.publish_override(folder, ended.override, kill)
         self.seen.append("override ended")
 
     @precondition(lambda self: self.begun)
@@ -267,7 +269,7 @@ class Sequences(RuleBasedStateMachine):
         line = self.lines[pick % len(self.lines)].of
         earlier, before = restore_labels.find_run_to_restore(self.runs, TRACKING, run=line.run.name, before=None)
         number = next(self.numbers)
-        restore = restore_labels.open_restore(self.runs, earlier, str(number))
+        restore = restore_labels.open_restore(self.runs, str(number))
         restore_labels.note_replaced(restore, self.engine, dry_run=False)
         attempt = Attempt(line.run, line.month, line.labels, self.newest(), number, line.load_id, restored=True)
         attempt.of = SimpleNamespace(restore=restore, earlier=earlier, before=before)
@@ -353,7 +355,10 @@ class Sequences(RuleBasedStateMachine):
                 override_labels.publish_overrides(folder, self.engine, TRACKING, override)
         except (ProcessEnds, CommitUnknownError):
             self.seen.append(kill)
-            override_labels.publish_overrides(folder, self.engine, TRACKING, override)
+            summary = override_labels.publish_overrides(folder, self.engine, TRACKING, override)
+            # what was committed is told as published, and so announced
+            assert summary.publication == Ledger(self.runs).publications()[-1]
+            assert (summary.published is None, summary.waits) == (False, None)
 
     def state(self, month):
         # no two looks at the sales are the same: a load is known by its name alone

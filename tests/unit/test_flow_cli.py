@@ -4,10 +4,12 @@ import os
 import runpy
 import subprocess
 import sys
+from typing import Annotated
 
 import pytest
 from prefect import flow
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
+from pydantic import Field
 
 from dfu_clustering.config.clustering import LabelingConfig
 from dfu_clustering.config.loading import load_config
@@ -56,6 +58,8 @@ def test_what_is_not_understood_runs_nothing(argument, message, capsys):
         (["month=2026-1"], "month = '2026-1': a month must be written as YYYY-MM, such as 2026-10"),
         (["reason= "], "reason = ' ': it must not be blank"),
         ([], "run must be given"),
+        (["run=x", "labeling=5"], "labeling = 5: it has settings of its own, written as '{name: value}'"),
+        (["run=x", "noted=steady:0.1"], "noted = 'steady:0.1': it has settings of its own"),
         (["run=x", "labeling={zero_demand_treshold: 0.1}"], "(did you mean labeling.zero_demand_threshold?)"),
     ],
 )
@@ -77,6 +81,7 @@ def asking(
     dry_run: bool = False,
     k_range: tuple[int, int] = (3, 12),
     labeling: LabelingConfig = DEFAULTS.labeling,
+    noted: Annotated[LabelingConfig, Field(description="as the flows have their sections")] = DEFAULTS.labeling,
 ) -> None:
     """Do something to a run."""
 
@@ -110,6 +115,7 @@ WANTED = ("label=high_volume", "until_month=2027-01", *WHO)
     [
         ("promote_run", ["run=nothing"], "no run 'nothing'; there is none yet"),
         ("try_settings", ["run=0123"], "no run '0123'; there is none yet"),
+        ("try_settings", ["labeling=zero_demand_threshold:0.1"], "it has settings of its own"),
         ("try_settings", ["labeling={steady: 1}"], "(did you mean labeling.cv_thresholds.steady?)"),
         ("try_settings", ["time_window_months=6"], "must not be shorter than min_months_history (12)"),
         ("cluster_dfus", ["steady=1"], "did you mean labeling='{cv_thresholds: {steady: …}}'?"),

@@ -63,10 +63,10 @@ def test_newest_publish_of_a_run_is_the_one_that_counts():
         require_publication_of_run(LEDGER, "2026-09-c0ffee0000-bbbbbbbbbbbb")
 
 
-def test_id_is_read_from_a_folder_and_from_a_flow_run_and_what_stands_has_none():
-    wanted = ("2026-09-c0ffee0000-ea88c1d8c467", "ea88c1d8c467", FLOW_RUN)
-    assert {wanted_run_id(text) for text in wanted} == {"ea88c1d8c467"}
-    assert [wanted_run_id(text) for text in ("", "../runs", "a/b", "published", "previous")] == [None] * 5
+def test_id_is_read_from_a_flow_run_and_what_stands_and_a_folder_s_whole_name_have_none():
+    assert {wanted_run_id(text) for text in ("ea88c1d8c467", FLOW_RUN)} == {"ea88c1d8c467"}
+    others = ("", "../runs", "a/b", "published", "previous", "2026-09-c0ffee0000-ea88c1d8c467")
+    assert [wanted_run_id(text) for text in others] == [None] * 6
 
 
 @pytest.mark.parametrize(("hours", "month"), [(1, "2026-08"), (24, "2026-08"), (24.001, "2026-09"), (99, "2026-09")])

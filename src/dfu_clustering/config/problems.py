@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.errors import nearest, suggestion
 from dfu_clustering.months import MONTH_PATTERN
 
 _CHOICES = ("int", "constrained-int", "literal['all']")  # pydantic's names of what a value may be, not of a place
@@ -21,10 +22,11 @@ def problem_in_words(detail: Mapping[str, Any]) -> str:
     location = ".".join(str(part) for part in detail["loc"] if part not in _CHOICES)
     match detail["type"]:
         case "extra_forbidden":
-            near = nearest_setting(location)
-            return f"unknown key {location}" + (f" (did you mean {near}?)" if near else "")
+            return f"unknown key {location}{suggestion(nearest_setting(location))}"
         case "missing" | "missing_argument" | "missing_keyword_only_argument":
             return f"{location} must be given"
+        case "model_type":
+            return f"{location} = {detail['input']!r}: it has settings of its own, written as '{{name: value}}'"
         case "string_pattern_mismatch":
             return f"{location} = {detail['input']!r}: {_written(detail)}"
         case _:
@@ -37,10 +39,13 @@ def nearest_setting(location: str) -> str | None:
     A right name in a wrong place counts, and of settings of one name the one in the likeliest place.
     """
     paths = list(_paths(ClusteringConfig))
-    name = location.rpartition(".")[2]
-    near = difflib.get_close_matches(name, sorted({path.rpartition(".")[2] for path in paths}), n=1)
-    there = [path for path in paths if path.rpartition(".")[2] in near]
+    near = nearest(_name_in(location), map(_name_in, paths))
+    there = [path for path in paths if _name_in(path) == near]
     return max(there, key=lambda path: difflib.SequenceMatcher(a=location, b=path).ratio(), default=None)
+
+
+def _name_in(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def _written(detail: Mapping[str, Any]) -> str:

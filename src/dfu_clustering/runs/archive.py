@@ -141,12 +141,13 @@ class EarlierRuns:
         Raises:
             TrackingUnavailableError: MLflow does not answer.
         """
-        run_id = wanted_run_id(run)
+        run_id = _run_id(run) or wanted_run_id(run)
         if run_id is None:
             return None
+        wanted = run if RunName.parse(run) else run_id
         try:
             # the store's LIKE takes "_" for any character
-            names = [name for name in self.recorded.names(run_id) if _run_id(name) == run_id]
+            names = [name for name in self.recorded.names(run_id) if wanted in (name, _run_id(name))]
             return next((found for name in names if (found := self.named(name).publication) is not None), None)
         except TrackingUnavailableError as error:
             unknown = f"the ledger has no publish of {run!r}, and MLflow does not answer"

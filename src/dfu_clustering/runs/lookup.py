@@ -8,7 +8,7 @@ from uuid import UUID
 
 from dfu_clustering.errors import DataError
 from dfu_clustering.loads.publication import Publication
-from dfu_clustering.runs.run import RunName, short_run_id
+from dfu_clustering.runs.run import short_run_id
 
 STANDING: Final = "published"  # what people call the run whose labels stand
 BEFORE_IT: Final = "previous"  # and the one that was published before it
@@ -17,19 +17,16 @@ _KEYS_SHOWN = 5
 
 
 def wanted_run_id(text: str) -> str | None:
-    """Return the run id in what a person typed: a folder's name, the id at its end, or a flow run's UUID.
+    """Return the run id that a person typed: the id at the end of a folder's name, or a flow run's UUID.
 
     Returns:
-        None where it is none of these.
+        None where it is none of these. The name of a folder is none: with a wrong month it means no run.
     """
     if text in (STANDING, BEFORE_IT):
         return None
     try:
         return short_run_id(UUID(text))
     except ValueError:
-        name = RunName.parse(text)
-        if name is not None:
-            return name.run_id
         return text if _RUN_ID.fullmatch(text) else None
 
 

@@ -27,6 +27,32 @@ class OverridesChangedError(DfuClusteringError):
     """The overrides are no longer those that were laid over the labels; nothing was written."""
 
 
+@dataclass(frozen=True)
+class DonePublish:
+    """A publish that was committed.
+
+    Attributes:
+        published: What it changed.
+        publication: Its line.
+    """
+
+    published: PublishSummary
+    publication: Publication
+
+
+def find_done_publish(ledger: Ledger, folder: RunFolder) -> DonePublish | None:
+    """Return what a folder has published, as its attempt and the ledger know; None: nothing.
+
+    One that was cut off counts once it is settled.
+    """
+    attempt = _attempt_of(folder)
+    if attempt is None:
+        return None
+    of_attempt = (attempt.warehouse, attempt.time)
+    lines = (line for line in ledger.publications() if (line.warehouse, line.published_at) == of_attempt)
+    return next((DonePublish(attempt.report, line) for line in lines), None)
+
+
 @dataclass
 class LedgerRecord:
     """The record of one publish: of a run, of a restore, or of the program.
@@ -55,7 +81,7 @@ class LedgerRecord:
         standing = standing_under_lock(self.ledger, table)
         done = self._done()
         if done is not None:
-            return done.report
+            return done.published
         if standing.problem:
             logger.warning("publishing %s", standing.problem)
         self.require_allowed(standing.newest)
@@ -85,21 +111,12 @@ class LedgerRecord:
 
     def publication(self) -> Publication | None:
         """Return the line of this publish; None where the ledger has none."""
-        attempt = self._attempt()
-        lines = reversed(self.ledger.publications()) if attempt else ()
-        return next((line for line in lines if attempt and _is_of(line, self._line_of(attempt))), None)
+        done = self._done()
+        return done.publication if done else None
 
-    def _done(self) -> Attempt | None:
-        return self._attempt() if self.publication() else None
-
-    def _attempt(self) -> Attempt | None:
-        path = self.folder.find(RunFile.PUBLISH_ATTEMPT)
-        if path is None:
-            return None
-        content = read_json(path)
-        # one of an earlier version says no time, and has no line
-        of_earlier_version = isinstance(content, dict) and "transaction" in content and "time" not in content
-        return None if of_earlier_version else parse_summary(Attempt, content, path)
+    def _done(self) -> DonePublish | None:
+        done = find_done_publish(self.ledger, self.folder)
+        return done if done and done.publication.run == self.line.run else None
 
     def _line_of(self, attempt: Attempt) -> Publication:
         return self.line.model_copy(
@@ -112,5 +129,11 @@ class LedgerRecord:
         )
 
 
-def _is_of(line: Publication, publication: Publication) -> bool:
-    return (line.run, line.published_at) == (publication.run, publication.published_at)
+def _attempt_of(folder: RunFolder) -> Attempt | None:
+    path = folder.find(RunFile.PUBLISH_ATTEMPT)
+    if path is None:
+        return None
+    content = read_json(path)
+    # one of an earlier version says no time, and has no line
+    of_earlier_version = isinstance(content, dict) and "transaction" in content and "time" not in content
+    return None if of_earlier_version else parse_summary(Attempt, content, path)

@@ -24,7 +24,7 @@ from dfu_clustering.runs.archive import EarlierRuns
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.runs.manifest import Step
 from dfu_clustering.runs.overtaken import OvertakenError
-from dfu_clustering.runs.publish_record import LedgerRecord, OverridesChangedError
+from dfu_clustering.runs.publish_record import LedgerRecord, OverridesChangedError, find_done_publish
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.standing import Standing, standing_under_lock
 from dfu_clustering.steps.find_published import find_standing_runs
@@ -39,6 +39,7 @@ _TRIES: Final = 5
 K = TypeVar("K", bound=Summary)
 
 ENTER_OVERRIDE: Final = Step("enter_override", Override)
+END_OVERRIDE: Final = Step("end_override", Ending)
 
 
 class OverrideSummary(Summary):
@@ -80,7 +81,7 @@ class Ended:
 
     Attributes:
         override: As it is now.
-        already: Whether it had been ended before.
+        already: Whether somebody else had ended it.
     """
 
     override: Override
@@ -90,6 +91,11 @@ class Ended:
 def open_override(runs: Path, override_id: str) -> Run:
     """Return the folder of an override, where its steps and the labels before it are kept."""
     return Run(runs / OVERRIDES / f"override-{override_id}")
+
+
+def open_ending(runs: Path, ending_id: str) -> Run:
+    """Return the folder of an override's end, by the id of what ends it: who ends it once more has another."""
+    return Run(runs / OVERRIDES / f"end-{ending_id}")
 
 
 def enter_override(folder: Run, engine: Engine, wanted: Wanted, *, dry_run: bool = False) -> Override:
@@ -141,22 +147,34 @@ def find_override(runs: Path, override_id: str) -> Override:
     return override
 
 
-def end_override(runs: Path, engine: Engine, override_id: str, *, owner: str, reason: str, dry_run: bool) -> Ended:
+def end_override(folder: Run, engine: Engine, override_id: str, *, owner: str, reason: str, dry_run: bool) -> Ended:
     """End an override before its last month; the machine's labels are back from the next publish.
 
+    Args:
+        folder: Of its end. Keeps how it is ended before it is, so that an end that is resumed knows its own.
+        engine: The warehouse.
+        override_id: The override; one that has ended stays as it is.
+        owner: Who ends it.
+        reason: Why.
+        dry_run: Check everything and end nothing.
+
     Raises:
-        DataError: There is no override of this id, or a text is missing. One that has ended stays as it is.
+        DataError: There is no override of this id, or a text is missing.
     """
+    overrides = Overrides(folder.runs.parent)
     with publish_lock(engine) as table:
-        standing = standing_under_lock(Ledger(runs), table)
-        override = find_override(runs, override_id)
+        standing = standing_under_lock(Ledger(overrides.runs), table)
+        override = find_override(overrides.runs, override_id)
         if override.ended is not None:
-            return Ended(override, already=True)
-        month = standing.newest.as_of_month if standing.newest else None
-        ending = _checked(Ending, month=month, owner=owner, reason=reason, time=standing.time)
-        ended = override.model_copy(update={"ended": ending})
+            return Ended(override, already=override.ended != folder.find_result(END_OVERRIDE))
+
+        def work() -> Ending:
+            month = standing.newest.as_of_month if standing.newest else None
+            return _checked(Ending, month=month, owner=owner, reason=reason, time=standing.time)
+
+        ended = override.model_copy(update={"ended": work() if dry_run else folder.once(END_OVERRIDE, work)})
         if not dry_run:
-            Overrides(runs).append(ended)
+            overrides.append(ended)
         return Ended(ended, already=False)
 
 
@@ -174,7 +192,7 @@ def publish_overrides(
     The labels of the machine stay as they are, and the ledger's line says so: a run under way is not overtaken by it.
 
     Args:
-        folder: Of the override; gets the labels before.
+        folder: Of the override or its end; gets the labels before. Where it has published already, nothing is done.
         engine: The warehouse.
         tracking: Where MLflow keeps the labels of a run whose folder is gone.
         override: That was entered or ended.
@@ -200,6 +218,12 @@ def _publish_overrides(
 ) -> OverrideSummary:
     runs = folder.runs.parent
     standing = find_standing_runs(engine, runs, tracking)
+    done = find_done_publish(Ledger(runs), folder)
+    if done is not None:  # by a try that did not come to its end
+        own = done.publication
+        return OverrideSummary(
+            override=override, as_of_month=own.as_of_month, published=done.published, publication=own
+        )
     newest, waits = standing.newest, _waits(standing, override)
     month = newest.as_of_month if newest else None
     if newest is None or waits:

@@ -67,37 +67,51 @@ class RestoreSummary(Summary):
     published_at: AwareDatetime | None = None
 
 
+FIND_RUN: Final = Step("find_run", Publication)
 RESTORE_LABELS: Final = Step("restore_labels", PublishSummary)
 RECORD_RESTORE: Final = Step("record_restore", Publication)
 
 
 def find_run_to_restore(
-    runs: Path, tracking: TrackingConfig, *, run: str | None, before: datetime | None
+    runs: Path, tracking: TrackingConfig, *, run: str | None, before: datetime | None, restore: Run | None = None
 ) -> tuple[EarlierRun, Publication]:
     """Return the run whose labels are wanted back, by name or by time, and its publish; a time without zone is in UTC.
 
-    The name is one by which people name runs (KnownRuns.find).
-
     What only MLflow may know is read here: once the labels are restored, the ledger is written without MLflow.
+
+    Args:
+        runs: The folder of the runs.
+        tracking: Where MLflow keeps the labels of a run whose folder is gone.
+        run: A name by which people name runs (KnownRuns.find).
+        before: Or a time.
+        restore: Its folder, which keeps what is found. A restore that is resumed reads it there: once its own line is
+            in the ledger, ``previous`` is another run. None: nothing is kept.
 
     Raises:
         DataError: Not exactly one of run and before is given, nothing was published then, or the labels are nowhere.
         TrackingUnavailableError: Ledger or folder do not have what is wanted, and MLflow does not answer.
     """
     earlier_runs = EarlierRuns.in_folder(runs.parent, tracking)
-    if run is not None and before is None:
-        publication = _publication_of(earlier_runs, run)
-    elif before is not None and run is None:
-        publication = earlier_runs.publication_before(before if before.tzinfo else before.replace(tzinfo=UTC))
-    else:
-        raise DataError(
-            "A restore must name either a run or a time",
-            found="both" if run is not None else "neither",
-            remedy="give the run whose labels you want back, or the time before which they were published",
-        )
+
+    def find() -> Publication:
+        return _wanted_publication(earlier_runs, run, before)
+
+    publication = restore.once(FIND_RUN, find) if restore else find()
     earlier = earlier_runs.named(publication.run)
     earlier.require(RunFile.LABELS)
     return earlier, publication
+
+
+def _wanted_publication(earlier_runs: EarlierRuns, run: str | None, before: datetime | None) -> Publication:
+    if run is not None and before is None:
+        return _publication_of(earlier_runs, run)
+    if before is not None and run is None:
+        return earlier_runs.publication_before(before if before.tzinfo else before.replace(tzinfo=UTC))
+    raise DataError(
+        "A restore must name either a run or a time",
+        found="both" if run is not None else "neither",
+        remedy="give the run whose labels you want back, or the time before which they were published",
+    )
 
 
 def _publication_of(earlier_runs: EarlierRuns, wanted: str) -> Publication:
@@ -111,9 +125,9 @@ def _publication_of(earlier_runs: EarlierRuns, wanted: str) -> Publication:
     return earlier_runs.publication(run)
 
 
-def open_restore(runs: Path, earlier: EarlierRun, restore_id: str) -> Run:
+def open_restore(runs: Path, restore_id: str) -> Run:
     """Return the folder of a restore, where its steps and the previous labels are kept."""
-    return Run(runs / RESTORES / f"restore-{restore_id}", as_of_month=earlier.as_of_month)
+    return Run(runs / RESTORES / f"restore-{restore_id}")
 
 
 def find_restore(runs: Path, publication: Publication) -> RestoreSummary | None:

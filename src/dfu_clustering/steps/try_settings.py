@@ -22,7 +22,7 @@ from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import BUILD_FEATURES, FIND_PUBLISHED, READ_SALES_STATE, once
 from dfu_clustering.runs.overtaken import note_published
 from dfu_clustering.runs.published_files import PublishedFiles
-from dfu_clustering.runs.run import Run
+from dfu_clustering.runs.run import Run, RunName
 from dfu_clustering.runs.summaries import FeatureSummary, PublishedChoice
 from dfu_clustering.steps.find_published import find_standing_runs
 from dfu_clustering.steps.promote_run import find_run
@@ -30,14 +30,33 @@ from dfu_clustering.steps.promote_run import find_run
 _SHARED: Final = (RunFile.MATRIX, RunFile.FEATURES, RunFile.PANEL, RunFile.EXCLUDED)
 
 
-def find_base(engine: Engine, runs: Path, tracking: TrackingConfig, wanted: str | None) -> Run:
+def find_base(engine: Engine, runs: Path, tracking: TrackingConfig, wanted: str | None, *, try_id: str) -> Run:
     """Return the run whose features are labelled: one by its name, or the one whose labels are published.
+
+    Args:
+        engine: The warehouse.
+        runs: The folder of the runs.
+        tracking: Where MLflow keeps the files of a published run whose folder is gone.
+        wanted: A name by which people name runs (KnownRuns.find); None: what is published.
+        try_id: Run id of the try. One that is resumed keeps its base, whatever was published since.
 
     Raises:
         DataError: There is no such run, or nothing is published.
     """
+    begun = _base_of_begun(runs, try_id)
     if wanted is not None:
-        return find_run(runs, wanted)
+        return Run.named(runs, begun) if begun else find_run(runs, wanted)
+    return EarlierRuns.in_folder(runs.parent, tracking).named(begun or _standing_run(engine, runs, tracking))
+
+
+def _base_of_begun(runs: Path, try_id: str) -> str | None:
+    """Return the base that a try has noted; its folder is found by the id, for the base's month is in its name, too."""
+    folders = [folder for folder in runs.glob(f"*-{try_id}") if RunName.parse(folder.name)]
+    noted = (Run.named(runs, folder.name).find_result(FIND_PUBLISHED) for folder in folders)
+    return next((choice.run for choice in noted if choice), None)
+
+
+def _standing_run(engine: Engine, runs: Path, tracking: TrackingConfig) -> str:
     newest = find_standing_runs(engine, runs, tracking).newest
     if newest is None:
         raise DataError(
@@ -45,7 +64,7 @@ def find_base(engine: Engine, runs: Path, tracking: TrackingConfig, wanted: str 
             found="no name of one, and nothing is published",
             remedy="name a run, or run cluster-dfus first; with dry_run it publishes nothing",
         )
-    return EarlierRuns.in_folder(runs.parent, tracking).named(newest.run)
+    return newest.run
 
 
 def require_same_features(config: ClusteringConfig, base: Run) -> None:
@@ -71,12 +90,12 @@ def begin_try(run: Run, base: Run, engine: Engine, tracking: TrackingConfig) -> 
     Raises:
         DataError: A file of the base is missing.
     """
+    run.once(FIND_PUBLISHED, lambda: PublishedChoice(run=base.name))  # first: all that follows is of this base
     note_published(run, find_standing_runs(engine, run.runs, tracking))
     run.once(READ_SALES_STATE, lambda: base.find_result(READ_SALES_STATE) or SalesState.unknown(base.known_month))
     _take_features(run, base)
     for report in filter(None, map(base.gate_report, BEFORE_LABELS)):
         run.write_gate_report(report)
-    run.once(FIND_PUBLISHED, lambda: PublishedChoice(run=base.name))
     return PublishedFiles(base)
 
 
