@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from prefect.server.utilities.user_templates import render_user_template_sync
+from prefect.server.events.actions import RunDeployment
+from prefect.utilities.schema_tools.hydration import HydrationContext, hydrate
 from pydantic import TypeAdapter, ValidationError
 
 from dfu_clustering.loads.events import LoadId
@@ -21,7 +22,12 @@ DEPLOYMENTS = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_t
 
 
 def rendered(payload):
-    return render_user_template_sync(TEMPLATE, {"event": SimpleNamespace(payload=json.loads(payload))})
+    """Return the parameter as the server makes it of an event: it completes the template, and reads it as JSON."""
+    parameters = {"load_id": TEMPLATE}
+    RunDeployment._upgrade_v1_templates(parameters)
+    event = SimpleNamespace(payload=json.loads(payload))
+    context = HydrationContext(raise_on_error=True, render_jinja=True, jinja_context={"event": event})
+    return hydrate(parameters, context)["load_id"]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,8 @@ def rendered(payload):
         ('{"load_id": 4711}', "4711"),
         ('{"load_id": 0}', "0"),
         ('{"load_id": "None"}', "None"),
+        ('{"load_id": "007"}', "007"),
+        ('{"load_id": "a \\"b\\""}', 'a "b"'),
     ],
 )
 def test_name_or_number_of_a_load_is_its_name(payload, load_id):
