@@ -81,7 +81,7 @@ def test_page_that_cannot_be_made_is_a_failed_task_and_a_warning_but_not_a_faile
     def full_disk(*_, **__):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("tasks.clustering.report.build_report", full_disk)
+    monkeypatch.setattr("dfu_clustering.steps.build_report.build_report", full_disk)
     state = state_of_run(**QUICK)
     summary = state.result()
     assert state.is_completed()

@@ -107,7 +107,7 @@ def test_comparison_with_the_published_run_is_shown_where_there_is_one(run):
     page = page_of(run)
     assert "4.2%" in page
     assert "kept as published <small>fits &lt;well&gt;</small>" in page
-    assert "<td>rising</td><td>momentum</td>" in page
+    assert "<td>now rising</td><td>momentum</td>" in page
     assert "The DFUs that changed their label, and why" in page
     assert "000010_CLUB_DC10</th>" in page
     assert HOSTILE_KEYS[0] not in page

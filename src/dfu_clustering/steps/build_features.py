@@ -164,9 +164,9 @@ def join_parts(files: RunFolder, config: HistorySettings, *, parts: Sequence[Run
     matrix = _in_key_order(parts, RunFile.MATRIX)
     summary = summary.model_copy(update={"keys_digest": keys_digest(matrix.column("dfu_ck"))})
     write_table(matrix, files.path(RunFile.MATRIX), floats_repeat=False)
-    if any(part.find(RunFile.PANEL) for part in parts):
-        write_table(_in_key_order(parts, RunFile.PANEL), files.path(RunFile.PANEL))
-    write_table(_in_key_order(parts, RunFile.DFUS), files.path(RunFile.DFUS))
+    for file in (RunFile.PANEL, RunFile.DFUS):  # a month of a backfill keeps neither
+        if any(part.find(file) for part in parts):
+            write_table(_in_key_order(parts, file), files.path(file))
     excluded = pd.concat([part.table(RunFile.EXCLUDED).astype(_LEFT_OUT) for part in parts])
     unknown = excluded["reason"] == NOT_IN_DIM_DFU
     in_order = excluded.assign(unknown=unknown).sort_values(["dfu_ck", "unknown"])
