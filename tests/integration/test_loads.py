@@ -221,8 +221,8 @@ def test_publish_starts_the_training_downstream_with_labels_and_those_that_chang
         timeout=120,
     )
     # other settings change most labels: a person says why that is right
-    settings = {"as_of_month": "2026-06", "k_range": [3, 5], "override_reason": "Fewer segments from now on."}
-    settings |= {"publish_older_month": True}
+    reason = "Fewer segments from now on."
+    settings = {"as_of_month": "2026-06", "publish_older_month": True, "k_range": [3, 5], "override_reason": reason}
     by_hand = site.wait_for_run_end(site.start_run("cluster-dfus/manual", **settings))
     assert by_hand["state_type"] == "COMPLETED", by_hand["state"]
     publication = site.publications()[-1]

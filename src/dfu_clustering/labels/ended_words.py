@@ -21,7 +21,6 @@ from dfu_clustering.labels.traits import Trait
 from dfu_clustering.labels.vocabulary import PATTERN_NAMES, TIERS, Label, Tier
 
 _PEAK: Final = "peak_month"
-_MOVED: Final = "its threshold moved"  # past a value that did not need to change
 
 
 class EndedWord(NamedTuple):
@@ -140,12 +139,16 @@ def _ended_pattern(pattern: Pattern, then: Judged, now: Judged) -> Iterator[Caus
 
 def _ended(word: str, condition: Condition, then: Judged, now: Judged) -> Iterator[Cause]:
     known = ~np.isnan(then.own[condition.feature])  # of which a run may have kept none
+    limit, limit_then = (condition.limit(at.config, at.margin) for at in (now, then))
     is_so, was_so = now.fail(condition), then.fail(condition) & known
-    limit = condition.limit(now.config, now.margin)
-    if limit != condition.limit(then.config, then.margin):
-        by_threshold = is_so & then.by(now).fail(condition) & known
-        yield EndedWord(f"{word}: {_MOVED}", condition.feature, limit), by_threshold, was_so
+    if limit != limit_then:
+        yield _by_threshold(word, condition, limit, is_so & then.by(now).fail(condition) & known, was_so)
     yield EndedWord(word, condition.feature, limit), is_so, was_so
+
+
+def _by_threshold(word: str, condition: Condition, limit: float, is_so: Flags, was_so: Flags) -> Cause:
+    """Return that a threshold moved past values that did not need to change."""
+    return EndedWord(f"{word}: its threshold moved", condition.feature, limit), is_so, was_so
 
 
 def _ended_trait(trait: Trait, then: Judged, now: Judged) -> Iterator[Cause]:
@@ -184,11 +187,10 @@ def _took_over(before: str, after: str, then: Judged, now: Judged) -> Iterator[C
 
 
 def _met(word: str, condition: Condition, holds: Flags, then: Judged, now: Judged) -> Iterator[Cause]:
+    limit, limit_then = (condition.limit(at.config, -at.margin) for at in (now, then))
     was_so = then.clearly_meet(condition)
-    limit = condition.limit(now.config, -now.margin)
-    if limit != condition.limit(then.config, -then.margin):
-        by_threshold = holds & then.by(now).clearly_meet(condition)
-        yield EndedWord(f"{word}: {_MOVED}", condition.feature, limit), by_threshold, was_so
+    if limit != limit_then:
+        yield _by_threshold(word, condition, limit, holds & then.by(now).clearly_meet(condition), was_so)
     yield EndedWord(word, condition.feature, limit), holds, was_so
 
 

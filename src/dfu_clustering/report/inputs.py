@@ -10,13 +10,7 @@ from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GateReport
 from dfu_clustering.report.model import Status
 from dfu_clustering.runs.answer import Answer
-from dfu_clustering.runs.summaries import (
-    FeatureSummary,
-    Profiles,
-    SegmentSummary,
-    StabilitySummary,
-    TrainingMetadata,
-)
+from dfu_clustering.runs.summaries import FeatureSummary, Profiles, SegmentSummary, StabilitySummary, TrainingMetadata
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,7 @@ def label_changes(
     changed = changed.join(known)
     overridden = files.find_table(RunFile.OVERRIDES)
     if overridden is not None:
-        by_hand = changed["dfu_ck"].isin(overridden["dfu_ck"])
+        by_hand = places_of(changed["dfu_ck"], overridden["dfu_ck"]) >= 0
         changed.loc[by_hand, list(CHANGE_FACTS[1:])] = (SET_BY_HAND, *[None] * len(CHANGE_FACTS[2:]))
     return changed
 

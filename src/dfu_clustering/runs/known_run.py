@@ -46,8 +46,7 @@ class KnownRun(Summary):
         RunKind,
         Field(
             description="waiting: a person was asked whether to publish and has not answered (also where the run was "
-            "cancelled since); refused: the answer was "
-            "no; unfinished: it is under way, or ended before it could publish"
+            "cancelled since); refused: the answer was no; unfinished: it is under way, or ended before a publish"
         ),
     ]
     approval: Annotated[str | None, Field(description="who approved or refused the publish, and why")] = None

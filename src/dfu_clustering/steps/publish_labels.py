@@ -74,7 +74,7 @@ def publish_run(
             require_allowed,
             lambda previous: record_early(run, previous, tracking),
             overlay,
-            holding,
+            lambda: _holding(run),
         )
         return update_assignments(
             overlay,
@@ -86,14 +86,11 @@ def publish_run(
             record=record,
         )
 
-    def holding() -> list[Override]:
-        return Overrides(run.runs).holding_in(run.as_of_month)
-
     if dry_run:
         return run.once(PUBLISH_LABELS, lambda: work(_kept_overlay(run)))
     return run.once(
         PUBLISH_LABELS,
-        lambda: with_overrides_of_now(lambda: work(overlay_of(run, holding()))),
+        lambda: with_overrides_of_now(lambda: work(overlay_of(run, _holding(run)))),
         again_if=lambda done: done.dry_run,
         forgetting=(BUILD_REPORT, RECORD_RUN),
     )
@@ -165,9 +162,13 @@ def preview_run(run: Run, engine: Engine) -> PublishSummary:
 
 def _kept_overlay(run: Run) -> Overlay:
     """Return the labels of a run with the overrides of now on top; which these are is kept with the run."""
-    overlay = overlay_of(run, Overrides(run.runs).holding_in(run.as_of_month))
+    overlay = overlay_of(run, _holding(run))
     write_table(overlay.overridden, run.path(RunFile.OVERRIDES))
     return overlay
+
+
+def _holding(run: Run) -> list[Override]:
+    return Overrides(run.runs).holding_in(run.as_of_month)
 
 
 def preview_publish(run: RunFolder, engine: Engine, overrides: Sequence[Override]) -> PublishSummary:
