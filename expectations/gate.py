@@ -3,19 +3,14 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.config.warehouse_names import ROLES, Role, WarehouseNames
 from dfu_clustering.errors import DataError, WarehouseError
-from dfu_clustering.loads.sales_loads import SalesOverview, facts_by_day
+from dfu_clustering.loads.sales_loads import shared_sales
 from dfu_clustering.months import parse_month
 from dfu_clustering.overrides.register import Overrides
 from dfu_clustering.publishing.outcome import PublishSummary
@@ -23,34 +18,18 @@ from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport, Suite, Value, worst_severity
 from dfu_clustering.runs.folder import RunFile
 from dfu_clustering.runs.manifest import BUILD_FEATURES, LABEL_SEGMENTS
-from dfu_clustering.runs.past_gates import report_of_last_publish
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import StabilitySummary
 from dfu_clustering.steps.publish_labels import preview_publish
-from dfu_clustering.warehouse.catalog import FoundTable, find_table
-from dfu_clustering.warehouse.connect import names_of, private_connection
-from dfu_clustering.warehouse.identity import database_identity
-from dfu_clustering.warehouse.snapshot import Snapshot, sales_span, stay_in_snapshot
-from expectations.engine.checks import Batch, Moment
+from dfu_clustering.steps.sales_reading import SalesReading
+from dfu_clustering.warehouse.snapshot import sales_span
 from expectations.engine.results import one_a_name
-from expectations.engine.validation import Judgement, Validator, left_out
-from expectations.suites import assignments, dim_dfu, dim_item, fact_sales_monthly, features
-from expectations.suites.attributes import attribute_columns
-from expectations.suites.columns import columns_batches, target_batch
+from expectations.engine.validation import Judgement, Validator
+from expectations.source_gate import SOURCES, SourceGate
+from expectations.suites import assignments, features
 from expectations.suites.feature_profile import profile_features
-from expectations.suites.texts import texts_batch
-from expectations.suites.views import create_views
-from expectations.suites.words import in_words_of
 
 logger = logging.getLogger(__name__)
-
-_SOURCES: dict[Suite, ModuleType] = {
-    "fact_sales_monthly": fact_sales_monthly,
-    "dim_dfu": dim_dfu,
-    "dim_item": dim_item,
-}
-_NEVER = np.datetime64("9000-01", "M")  # later than any month, so that a profile holds all there is
-_FACTS = ("sales_rows", "dfus", "warehouse")
 
 
 def as_of(engine: Engine, wanted: str | None) -> str | None:
@@ -78,11 +57,11 @@ def judge_sources(
     *,
     chosen: bool,
     docs: bool = True,
-    sales: SalesOverview | None = None,
+    reading: SalesReading | None = None,
 ) -> list[GateReport]:
-    """Judge the three source tables as of the run's month, where they are: no table is read into this process.
+    """Judge the three source tables as of the run's month, all in one snapshot.
 
-    All is judged in one snapshot.
+    First the tables are judged where they are, then the sales are read and judged DFU by DFU.
 
     Args:
         config: History, window, limits.
@@ -91,40 +70,25 @@ def judge_sources(
         policy: Suites to skip, and what failures mean.
         chosen: Whether the month was asked for; else it is the newest, which must not be a stale one.
         docs: Whether to render the Data Docs.
-        sales: What is known of them already, and the snapshot to judge; None: a new one.
+        reading: Of the sales, and the snapshot to judge; None: a new one.
 
     Raises:
         SnapshotGoneError: That snapshot is not open any more.
     """
-    wanted: list[Suite] = [suite for suite in _SOURCES if suite not in policy.skip_suites]
+    wanted: list[Suite] = [suite for suite in SOURCES if suite not in policy.skip_suites]
     if not wanted:
         return []
-    names = names_of(engine)
-    with private_connection(engine) as connection:
-        moment, warehouse = _moment(connection, names, run, chosen=chosen)
-        stay_in_snapshot(connection, sales.snapshot if sales else None)
-        validator = Validator(run, connection)
-        found = {role: find_table(connection, names, role) for role in ROLES}
-        columns = {suite: validator.judge(_of_the_columns(suite, found, names), {}) for suite in wanted}
-        readable = all(judgement.complete for judgement in columns.values())
-        if readable:
-            create_views(connection, names, found)
-            for suite in wanted:
-                role = _SOURCES[suite].ROLE
-                columns[suite] += validator.judge([texts_batch(connection, names, role, found[role].name)], {})
-            readable = all(judgement.complete for judgement in columns.values())
-        if readable and "fact_sales_monthly" in wanted:
-            days = sales.days if sales else None
-            moment = replace(moment, sales_days=days or facts_by_day(Snapshot(engine, connection)))
-        reports = []
-        for suite in wanted:
-            started = time.perf_counter()
-            batches = in_words_of(names, _SOURCES[suite].batches(config, moment), _SOURCES[suite].ROLE)
-            parameters = _SOURCES[suite].profile(connection, config, moment) if readable else {}
-            rest = validator.judge(batches, parameters) if readable else left_out(*batches)
-            facts = {"warehouse": warehouse, **{name: parameters[name] for name in _FACTS if name in parameters}}
-            reports.append(_report(run, suite, columns[suite] + rest, policy, facts, started))
-    if docs:  # which needs no database: loaders wait for the locks of the gate's transaction
+    if reading is None:
+        with shared_sales(engine, run.known_month) as sales:
+            reading = SalesReading(sales, run.known_month, parts=config.scale.partitions)
+            return judge_sources(config, engine, run, policy, chosen=chosen, docs=docs, reading=reading)
+    gate = SourceGate(config, engine, run, reading, wanted, chosen=chosen)
+    validator = gate.judge()
+    reports = [
+        _report(run, suite, found.judgement, policy, found.facts, found.duration_s)
+        for suite, found in gate.tables.items()
+    ]
+    if docs:
         validator.write_docs()
     return reports
 
@@ -140,7 +104,7 @@ def judge_features(run: Run, policy: GatePolicy) -> list[GateReport]:
     validator = Validator(run)
     judgement = validator.judge(batches, _counted(run))
     validator.write_docs()
-    return [_report(run, features.SUITE, judgement, policy, {}, started)]
+    return [_report(run, features.SUITE, judgement, policy, {}, time.perf_counter() - started)]
 
 
 def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy: GatePolicy) -> list[GateReport]:
@@ -158,7 +122,7 @@ def judge_assignments(config: ClusteringConfig, engine: Engine, run: Run, policy
         publishing = preview_publish(run, engine, Overrides(run.runs).holding_in(run.as_of_month))
         judgement += validator.judge([assignments.publishing_batch(config, publishing, _stability(run))], {})
     validator.write_docs()
-    return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
+    return [_report(run, assignments.SUITE, judgement, policy, {}, time.perf_counter() - started)]
 
 
 def judge_labels(
@@ -176,28 +140,12 @@ def judge_labels(
     started = time.perf_counter()
     batches = assignments.label_batches(config, labels, labels["dfu_ck"])
     judgement = Validator(run).judge([*batches, assignments.publishing_batch(config, publishing, stability)], {})
-    return [_report(run, assignments.SUITE, judgement, policy, {}, started)]
+    return [_report(run, assignments.SUITE, judgement, policy, {}, time.perf_counter() - started)]
 
 
 def _stability(run: Run) -> StabilitySummary | None:
     labels = run.find_result(LABEL_SEGMENTS)
     return labels.stability if labels else None
-
-
-def _of_the_columns(suite: Suite, found: Mapping[Role, FoundTable], names: WarehouseNames) -> list[Batch]:
-    source = _SOURCES[suite]
-    table = found[source.ROLE]
-    keys = names.columns_of(source.ROLE).values() if source.ROLE != "dfu" else ()  # of DFUs the target tells it
-    columns = columns_batches(table.told_of_loose(keys), source.columns(names), attribute_columns(names, source.ROLE))
-    return [*columns, target_batch(table, names)] if source.ROLE == "dfu" else columns
-
-
-def _moment(connection: Connection, names: WarehouseNames, run: Run, *, chosen: bool) -> tuple[Moment, Value]:
-    warehouse = database_identity(connection, names)
-    before = report_of_last_publish(run, "dim_dfu", warehouse) if warehouse else None
-    dfus = before.facts.get("dfus") if before else None
-    as_of = parse_month(run.known_month) if run.known_month else _NEVER
-    return Moment(as_of, chosen=chosen, dfus_before=dfus if isinstance(dfus, int) else None), warehouse
 
 
 def _counted(run: Run) -> dict[str, Any]:
@@ -208,7 +156,7 @@ def _counted(run: Run) -> dict[str, Any]:
 
 
 def _report(
-    run: Run, suite: Suite, judgement: Judgement, policy: GatePolicy, facts: Mapping[str, Value], started: float
+    run: Run, suite: Suite, judgement: Judgement, policy: GatePolicy, facts: Mapping[str, Value], duration_s: float
 ) -> GateReport:
     outcome = policy.outcome(worst_severity(judgement.checks))
     report = GateReport(
@@ -219,7 +167,7 @@ def _report(
         checks=list(one_a_name(judgement.checks)),
         not_judged=list(judgement.not_judged),
         facts=dict(facts),
-        duration_s=round(time.perf_counter() - started, 3),
+        duration_s=round(duration_s, 3),
     )
     run.write_gate_report(report)
     failed = ",".join(check.name for check in report.failures) or "none"

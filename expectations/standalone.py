@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Engine
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.publishing.staging import LABEL_COLUMNS
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport, describe, require_passed
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.sales_reading import SalesReading
 from expectations.gate import judge_labels, judge_sources
 
 logger = logging.getLogger("dfu_clustering.expectations")
@@ -28,7 +28,7 @@ def require_good_sources(
     *,
     as_of_month: str,
     chosen: bool,
-    sales: SalesOverview | None = None,
+    reading: SalesReading | None = None,
 ) -> None:
     """Check that the three source tables are fit to be clustered; warnings are logged.
 
@@ -38,14 +38,14 @@ def require_good_sources(
         policy: What failures mean.
         as_of_month: Newest month that counts.
         chosen: Whether it was asked for.
-        sales: What is known of them already, and the snapshot to judge; None: a new one.
+        reading: Of the sales that are judged; None: one of its own.
 
     Raises:
         DataQualityError: A critical expectation fails, and no reason was given to continue.
     """
     with TemporaryDirectory() as folder:
         run = _run_without_others(folder, as_of_month)
-        _require_passed(judge_sources(config, engine, run, policy, chosen=chosen, docs=False, sales=sales))
+        _require_passed(judge_sources(config, engine, run, policy, chosen=chosen, docs=False, reading=reading))
 
 
 def require_good_labels(

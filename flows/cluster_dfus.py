@@ -17,6 +17,7 @@ from dfu_clustering.runs.manifest import PUBLISH_LABELS
 from dfu_clustering.runs.overtaken import older_month_problem
 from dfu_clustering.runs.run import Run, short_run_id, var_folder
 from dfu_clustering.runs.summaries import RunSummary
+from dfu_clustering.steps.sales_reading import SalesReading
 from flows import approval
 from flows.cli import run_by_hand
 from flows.publishing import publish_and_report
@@ -82,8 +83,9 @@ def cluster_dfus(
         run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month, state=sales.state)
         rename_run(run.as_of_month)
         loads.keep_state(run, sales.state, standing)
-        quality.validate_sources(config, run, policy, sales, chosen=as_of_month is not None)
-        clustering.build_features(config, run, sales)
+        reading = SalesReading(sales, run.known_month, parts=config.scale.partitions)
+        quality.validate_sources(config, run, policy, reading, chosen=as_of_month is not None)
+        clustering.build_features(config, run, reading)
         return run
 
     run = loads.in_one_snapshot(config, as_of_month, begin)

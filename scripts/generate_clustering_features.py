@@ -13,6 +13,7 @@ from dfu_clustering.standalone.program import (
     run_program,
 )
 from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.steps.sales_reading import SalesReading
 from dfu_clustering.warehouse.snapshot import snapshot
 from scripts.program import add_gate_options, gate_policy, parser, warehouse_engine
 
@@ -30,12 +31,13 @@ def main() -> None:
     files = RunFolder(options.output.parent).placing(RunFile.MATRIX, options.output)
     with nullcontext() if options.skip_validation else snapshot(engine) as source:
         sales = overview_of(source, options.as_of) if source else None
+        reading = SalesReading(sales, options.as_of)
         if sales:
             from expectations.standalone import require_good_sources  # late: to load Great Expectations takes seconds
 
             month, chosen = sales.state.as_of_month, options.as_of is not None
-            require_good_sources(config, engine, policy, as_of_month=month, chosen=chosen, sales=sales)
-        summary = build_features(files, config, engine, as_of_month=options.as_of, sales=sales)
+            require_good_sources(config, engine, policy, as_of_month=month, chosen=chosen, reading=reading)
+        summary = build_features(files, config, engine, reading=reading)
     print(features_in_words(options.output, summary))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from prefect import task
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.loads.sales_loads import SalesOverview, SalesState
+from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GatePolicy
 from dfu_clustering.runs.published_files import PublishedFiles
@@ -29,6 +29,7 @@ from dfu_clustering.steps import find_published as published
 from dfu_clustering.steps import publish_labels as publishing
 from dfu_clustering.steps import record_run as record
 from dfu_clustering.steps.remove_old_runs import RemovalSummary, remove_old_runs
+from dfu_clustering.steps.sales_reading import SalesReading
 from tasks.parts import build_features_in_parts
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY, RETRY_IN_SNAPSHOT
@@ -48,12 +49,11 @@ def open_run(config: ClusteringConfig, *, runs: Path, run_id: str, as_of_month: 
 
 
 @task(name="build-features", timeout_seconds=2 * _HOUR_S, **RETRY_IN_SNAPSHOT)
-def build_features(config: ClusteringConfig, run: Run, sales: SalesOverview) -> FeatureSummary:
-    """Read sales and dimensions in the snapshot that the gate has judged, write the feature matrix."""
+def build_features(config: ClusteringConfig, run: Run, reading: SalesReading) -> FeatureSummary:
+    """Write the feature matrix of the sales that the gate has judged."""
     if config.scale.partitions > 1:
-        return build_features_in_parts(run, config, sales)
-    engine = warehouse_engine(config.warehouse)
-    return features.build_features(run, config, engine, as_of_month=run.known_month, sales=sales)
+        return build_features_in_parts(run, config, reading)
+    return features.build_features(run, config, warehouse_engine(config.warehouse), reading=reading)
 
 
 @task(name="find-published", timeout_seconds=_HOUR_S, **RETRY)

@@ -8,11 +8,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.errors import ConfigError
-from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import FeatureSummary
-from dfu_clustering.steps.build_features import build_features, join_parts, require_all
+from dfu_clustering.steps.build_features import build_features, join_parts
+from dfu_clustering.steps.sales_reading import SalesReading, require_all
 from dfu_clustering.warehouse.snapshot import Part
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY_IN_SNAPSHOT
@@ -21,7 +21,7 @@ _TIMEOUT_S = 2 * 3600
 
 
 @once(BUILD_FEATURES)
-def build_features_in_parts(run: Run, config: ClusteringConfig, sales: SalesOverview) -> FeatureSummary:
+def build_features_in_parts(run: Run, config: ClusteringConfig, reading: SalesReading) -> FeatureSummary:
     """Let every part be built in the shared snapshot of the warehouse, and join what they wrote.
 
     Workers read the warehouse themselves, by their own DATABASE_URL or the configured block, and write into the run's
@@ -31,9 +31,9 @@ def build_features_in_parts(run: Run, config: ClusteringConfig, sales: SalesOver
     shutil.rmtree(run.parts, ignore_errors=True)
     parts = [Part(number, config.scale.partitions) for number in range(config.scale.partitions)]
     with _task_runner(config.scale.dask_address) as runner:
-        arguments = {"config": unmapped(config), "run": unmapped(run), "part": parts, "sales": unmapped(sales)}
+        arguments = {"config": unmapped(config), "run": unmapped(run), "part": parts, "reading": unmapped(reading)}
         built = runner.map(build_part, arguments).result()
-    require_all(sales, sum(part.sales_rows for part in built))
+    require_all(reading.sales, sum(part.sales_rows for part in built))
     summary = join_parts(run, config, parts=[run.part(part.number) for part in parts])
     shutil.rmtree(run.parts)
     return summary
@@ -45,10 +45,10 @@ def build_features_in_parts(run: Run, config: ClusteringConfig, sales: SalesOver
     task_run_name="build-features-part-{part.number}",
     **RETRY_IN_SNAPSHOT,
 )
-def build_part(config: ClusteringConfig, run: Run, part: Part, sales: SalesOverview) -> FeatureSummary:
+def build_part(config: ClusteringConfig, run: Run, part: Part, reading: SalesReading) -> FeatureSummary:
     """Read the sales of one part of the DFUs and write their features."""
     engine = warehouse_engine(config.warehouse)
-    return build_features(run.part(part.number), config, engine, as_of_month=run.known_month, part=part, sales=sales)
+    return build_features(run.part(part.number), config, engine, part=part, reading=reading)
 
 
 def _task_runner(dask_address: str | None) -> Any:  # noqa: ANN401  (Prefect's types know no task that is only sync)

@@ -6,10 +6,10 @@ Great Expectations takes seconds to load: a run whose load is already published 
 from prefect import task
 
 from dfu_clustering.config.clustering import ClusteringConfig
-from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.quality.gate_reports import GatePolicy, GateReport
 from dfu_clustering.runs.manifest import BUILD_FEATURES, PUBLISH_LABELS, TRAIN_MODEL
 from dfu_clustering.runs.run import Run
+from dfu_clustering.steps.sales_reading import SalesReading
 from tasks.support.connection import warehouse_engine
 from tasks.support.findings import let_through
 from tasks.support.retries import RETRY, RETRY_IN_SNAPSHOT
@@ -17,17 +17,17 @@ from tasks.support.retries import RETRY, RETRY_IN_SNAPSHOT
 _HOUR_S = 3600
 
 
-@task(name="validate-sources", timeout_seconds=_HOUR_S, **RETRY_IN_SNAPSHOT)
+@task(name="validate-sources", timeout_seconds=2 * _HOUR_S, **RETRY_IN_SNAPSHOT)
 def validate_sources(
-    config: ClusteringConfig, run: Run, policy: GatePolicy, sales: SalesOverview, *, chosen: bool
+    config: ClusteringConfig, run: Run, policy: GatePolicy, reading: SalesReading, *, chosen: bool
 ) -> None:
-    """Judge the sales, DFU and item tables before anything is computed."""
+    """Judge the sales, DFU and item tables before anything is computed of them."""
     from expectations import gate
 
     engine = warehouse_engine(config.warehouse)
 
     def judge() -> list[GateReport]:
-        return gate.judge_sources(config, engine, run, policy, chosen=chosen, sales=sales)
+        return gate.judge_sources(config, engine, run, policy, chosen=chosen, reading=reading)
 
     let_through(run, BUILD_FEATURES, judge)
 

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.expectation import Expectation
 
@@ -69,8 +70,9 @@ class Finding:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether there was no value to judge."""
-        return self.kind in _AGGREGATES and self.result.get("observed_value") is None
+        """Return whether there was no value to judge: none in a table, an undefined number in a frame."""
+        observed = self.result.get("observed_value")
+        return self.kind in _AGGREGATES and bool(observed is None or observed != observed)
 
     def check(self, sample_keys: Iterable[object]) -> Check:
         """Return the check."""
@@ -149,6 +151,8 @@ def _plain(value: object) -> Value:
         return value.isoformat()
     if isinstance(value, Decimal | float):
         return _number(float(value))
+    if isinstance(value, np.integer):  # of a frame
+        return int(value)
     return value if isinstance(value, int | str) or value is None else str(value)
 
 

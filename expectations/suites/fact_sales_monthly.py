@@ -1,9 +1,12 @@
 """What fact_sales_monthly must be like: its rows, its newest month against its own history, its DFUs."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import great_expectations.expectations as gxe
+import numpy as np
+import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
@@ -11,18 +14,20 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from dfu_clustering.months import last_day
 from dfu_clustering.quality.expected_levels import SalesMonths, stray_months
+from dfu_clustering.quality.recent_sales import Facts, RecentSales
 from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
 from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
-from expectations.suites.sales_bounds import FEWEST_ROWS, as_day, sales_bounds
+from expectations.suites.sales_bounds import as_day, sales_bounds
 from expectations.suites.sales_dates import OF_THE_DATES, UNTIL
 from expectations.suites.selling_dfus import groups_and_rows, levels
 
 TABLE = "fact_sales_monthly"
 ROLE: Role = "sales"
 
+_MONTHS = "sales_months"
+_OF_A_MONTH = ["rows", "volume", "null_share", "negative_share", "zero_share", "last_load"]
 _KIND_OF = {str: "text", int: "number", bool: "bool"}
-_FEWEST_DFUS = 100  # of a share that a few DFUs would move
-_PROFILES = ("sales_months", "recent_sales", "vanished_groups", "recent_facts")
+_CHANGES = ("typical_change", "typical_change_of_year")
 
 _SUM, _MEAN = gxe.ExpectColumnSumToBeBetween, gxe.ExpectColumnMeanToBeBetween
 
@@ -36,45 +41,76 @@ def columns(names: WarehouseNames) -> dict[str, str]:
 
 
 def profile(connection: Connection, config: ClusteringConfig, moment: Moment) -> dict[str, Any]:
-    """Create the temporary tables that batches() judges, in a pass over the recent sales.
+    """Create the temporary table that batches() judges, of what is known of every day.
 
     Returns:
-        Parameters of the expectations; see sales_bounds().
+        Parameters of the expectations; see parameters().
     """
-    as_of = moment.as_of
-    values = {
-        "as_of": f"{as_of}-01",
-        "last_day": last_day(as_of),
-        "days": moment.sales_days,
-        "fewest_rows": FEWEST_ROWS,
-        "fewest_dfus": _FEWEST_DFUS,
-    }
-    create_profiles(connection, __package__, config.warehouse, _PROFILES, values)
-    rows = fetch_rows(connection, config.warehouse, "SELECT * FROM pg_temp.sales_months")
+    values = {"last_day": last_day(moment.as_of), "days": moment.sales_days}
+    create_profiles(connection, __package__, config.warehouse, [_MONTHS], values)
+    return parameters(config, moment, months(connection, config.warehouse))
+
+
+def months(connection: Connection, names: WarehouseNames) -> list[dict[str, Any]]:
+    """Return what every month holds, once profile() has been called."""
+    return fetch_rows(connection, names, "SELECT * FROM pg_temp.sales_months")
+
+
+def parameters(
+    config: ClusteringConfig, moment: Moment, rows: list[dict[str, Any]], recent: Facts | None = None
+) -> dict[str, Any]:
+    """Return the parameters of the expectations.
+
+    Args:
+        config: History, window, limits.
+        moment: What is judged.
+        rows: What every month holds.
+        recent: Facts of the DFUs that sell; None: not known, or not known yet.
+    """
     stray = [as_day(month) for month in stray_months(rows, config.data_quality.longest_gap_months)]
-    months = SalesMonths.of([row for row in rows if row["month"] not in stray], as_of)
+    history = SalesMonths.of([row for row in rows if row["month"] not in stray], moment.as_of)
     facts = {
-        "last_day": values["last_day"],
+        "last_day": last_day(moment.as_of),
         "sales_rows": sum(int(row["rows"]) for row in rows),
         "stray_months": stray,
     }
-    if months is None or as_day(as_of) in stray:
+    if history is None or as_day(moment.as_of) in stray:
         return facts
-    changes = "SELECT typical_change, typical_change_of_year FROM pg_temp.recent_facts"
-    (typical,) = fetch_rows(connection, config.warehouse, changes)
-    return facts | sales_bounds(config, months, chosen=moment.chosen, typical_changes=tuple(typical.values()))
+    changes = [recent[name] for name in _CHANGES] if recent else []
+    return facts | sales_bounds(config, history, chosen=moment.chosen, typical_changes=changes)
 
 
-def batches(config: ClusteringConfig, moment: Moment) -> list[Batch]:
+def batches(config: ClusteringConfig, _moment: Moment) -> list[Batch]:
     """Return what is judged in the profile."""
-    months = "sales_months"
-    newest = f"SELECT * FROM pg_temp.{months} WHERE month = '{moment.as_of}-01'"  # noqa: S608  (a month, not a text)
     return [
-        Batch(f"{TABLE} is filled", months, [_FILLED], essential=True),
-        Batch(f"{TABLE} rows", months, [*_of_all_rows(config.warehouse), *_of_every_qty(config)]),
-        Batch(f"{TABLE} history", months, _OF_THE_HISTORY),
-        Batch(f"{TABLE} newest month", newest, _OF_THE_NEWEST_MONTH),
-        Batch(f"{TABLE} DFUs", "recent_facts", [*groups_and_rows(config), *levels(config)]),
+        Batch(f"{TABLE} is filled", _MONTHS, [_FILLED], essential=True),
+        Batch(f"{TABLE} rows", _MONTHS, [*_of_all_rows(config.warehouse), *_of_every_qty(config)]),
+        Batch(f"{TABLE} history", _MONTHS, _OF_THE_HISTORY),
+    ]
+
+
+def batches_of_what_sells(
+    config: ClusteringConfig,
+    moment: Moment,
+    rows: Iterable[dict[str, Any]] = (),
+    recent: RecentSales | None = None,
+    facts: Facts | None = None,
+) -> list[Batch]:
+    """Return what is judged once the sales are read: the newest month as a whole, and DFU by DFU.
+
+    Args:
+        config: Limits.
+        moment: What is judged.
+        rows: What every month holds.
+        recent: What the DFUs sell; None: declarations alone.
+        facts: Its facts.
+    """
+    newest = [row for row in rows if row["month"] == as_day(moment.as_of)]
+    of_newest = pd.DataFrame(newest, columns=_OF_A_MONTH)
+    of_dfus = pd.DataFrame([facts or {}]).astype(np.float64)
+    return [
+        Batch(f"{TABLE} newest month", of_newest, _OF_THE_NEWEST_MONTH),
+        Batch(f"{TABLE} DFUs", of_dfus, [*groups_and_rows(config, recent), *levels(config, recent)]),
     ]
 
 

@@ -1,6 +1,7 @@
 """The bounds that the sales table sets itself: its own history as parameters of its expectations."""
 
 import math
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -19,10 +20,9 @@ from dfu_clustering.quality.expected_levels import (
     odd_months,
     usual_share,
 )
+from dfu_clustering.quality.recent_sales import FEWEST_ROWS
 from dfu_clustering.rounding import significant
 from expectations.engine.checks import SEVERITIES
-
-FEWEST_ROWS = 20  # of a month, a group or a share: where there are fewer, chance decides
 
 # Beyond it the typical DFU moved with the volume. A promotion of a third of the DFUs shifts the median by the spread of
 # the others, up to 1.3 times; a load that is critical (0.6 or 1.67 times) shifts it by as much as itself.
@@ -32,7 +32,7 @@ Parameters = dict[str, Any]
 
 
 def sales_bounds(
-    config: ClusteringConfig, months: SalesMonths, *, chosen: bool, typical_changes: tuple[float | None, ...] = ()
+    config: ClusteringConfig, months: SalesMonths, *, chosen: bool, typical_changes: Iterable[float | None] = ()
 ) -> Parameters:
     """Return the bounds by name; None where the history is too short.
 
@@ -63,7 +63,7 @@ def sales_bounds(
     }
 
 
-def _is_uneven(typical_changes: tuple[float | None, ...]) -> bool:
+def _is_uneven(typical_changes: Iterable[float | None]) -> bool:
     """Tell whether the typical DFU stayed where it was; one that both changes move the same way did not."""
     known = [change for change in typical_changes if change is not None]
     return bool(known) and max(known) >= -_ALIKE and min(known) <= _ALIKE

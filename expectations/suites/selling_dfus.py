@@ -3,15 +3,17 @@
 from great_expectations.expectations.expectation import Expectation
 
 from dfu_clustering.config.clustering import ClusteringConfig
+from dfu_clustering.quality.recent_sales import RecentSales
 from expectations.engine.checks import bounded, graded
 
-# keys of what breaks an expectation
-_DFUS = "SELECT concat_ws('_', dmdunit, dmdgroup, loc) FROM pg_temp.recent_sales WHERE "
-_GROUPS = "SELECT kind || ' ' || name FROM pg_temp.vanished_groups ORDER BY share DESC, 1"
 
+def groups_and_rows(config: ClusteringConfig, recent: RecentSales | None) -> list[Expectation]:
+    """Return what is expected of their rows, and of the groups that they belong to.
 
-def groups_and_rows(config: ClusteringConfig) -> list[Expectation]:
-    """Return what is expected of their rows, and of the groups that they belong to."""
+    Args:
+        config: Limits.
+        recent: What they sell, which names those that break an expectation; None: declarations alone.
+    """
     limits = config.data_quality
     return [
         *graded(
@@ -20,7 +22,7 @@ def groups_and_rows(config: ClusteringConfig) -> list[Expectation]:
             "Almost all DFUs that sell are in dim_dfu.",
             "Too many sales have a DFU that is not in dim_dfu (share of recent rows, or of those of the as-of month).",
             "orphan_share",
-            keys=f"{_DFUS}dfu_ck IS NULL ORDER BY newest_rows DESC, 1",
+            keys=list(recent.unknown_dfus) if recent else None,
         ),
         *graded(
             "one_row_a_dfu_and_month",
@@ -28,7 +30,7 @@ def groups_and_rows(config: ClusteringConfig) -> list[Expectation]:
             "Few rows repeat a DFU and month, as corrections do.",
             "Too many rows repeat a DFU and month (share of recent rows).",
             "duplicate_share",
-            keys=f"{_DFUS}rows > months ORDER BY rows - months DESC, 1",
+            keys=recent.repeated_dfus() if recent else None,
         ),
         bounded(
             "newest_month_is_loaded_once",
@@ -37,7 +39,7 @@ def groups_and_rows(config: ClusteringConfig) -> list[Expectation]:
             "In the as-of month more rows repeat a DFU than usual, as if loaded twice (rise of the share).",
             "duplicate_share_rise",
             high=limits.share_rise,
-            keys=f"{_DFUS}newest_rows > 1 ORDER BY newest_rows DESC, 1",
+            keys=recent.newest_repeated_dfus() if recent else None,
         ),
         *graded(
             "no_group_fell_silent",
@@ -45,13 +47,13 @@ def groups_and_rows(config: ClusteringConfig) -> list[Expectation]:
             "Almost all locations, customer groups and regions that sell regularly sell in the as-of month.",
             "Locations, customer groups or regions have no sales in the as-of month (share of usual rows).",
             "vanished_share",
-            keys=_GROUPS,
+            keys=[f"{group.kind} {group.name}" for group in recent.silent_groups] if recent else None,
         ),
     ]
 
 
-def levels(config: ClusteringConfig) -> list[Expectation]:
-    """Return what is expected of the quantities that each of them sells."""
+def levels(config: ClusteringConfig, recent: RecentSales | None) -> list[Expectation]:
+    """Return what is expected of the quantities that each of them sells; see groups_and_rows()."""
     limits = config.data_quality
     return [
         bounded(
@@ -61,10 +63,7 @@ def levels(config: ClusteringConfig) -> list[Expectation]:
             "Too many DFUs sell five times more or less than recently and than a year ago (share of the DFUs).",
             "off_level_share",
             high=limits.off_level_share,
-            keys=(
-                f"{_DFUS}usual_months >= 4 AND newest_qty > 0 AND year_ago_qty > 0"
-                " AND abs(ln(newest_qty / usual_qty)) > ln(5) AND abs(ln(newest_qty / year_ago_qty)) > ln(5) ORDER BY 1"
-            ),
+            keys=recent.off_level_dfus() if recent else None,
         ),
         bounded(
             "no_dfu_is_absurd",
@@ -73,7 +72,7 @@ def levels(config: ClusteringConfig) -> list[Expectation]:
             "DFUs sell more than a hundred times what they usually sell (DFUs).",
             "absurd_dfus",
             high=0,
-            keys=f"{_DFUS}usual_months >= 4 AND newest_qty > 100 * usual_qty ORDER BY newest_qty / usual_qty DESC",
+            keys=recent.absurd_dfus() if recent else None,
         ),
         bounded(
             "newest_month_is_no_copy",

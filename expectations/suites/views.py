@@ -9,8 +9,6 @@ from dfu_clustering.warehouse.catalog import FoundTable
 from dfu_clustering.warehouse.connect import schema_errors
 from dfu_clustering.warehouse.statements import judged_sales, rows
 
-_REGION = "region"  # of DFUs, where it is an attribute: the gate looks for regions that fell silent
-
 
 def create_views(connection: Connection, names: WarehouseNames, found: Mapping[Role, FoundTable]) -> None:
     """Create judged_sales, judged_dfus and judged_items; an attribute that is not there is NULL in them.
@@ -19,12 +17,9 @@ def create_views(connection: Connection, names: WarehouseNames, found: Mapping[R
         WarehouseError: A table or column is missing.
     """
     missing = {role: table.missing(names.attributes_of(role)) for role, table in found.items()}
-    dfus = f"SELECT * FROM ({rows(names, 'dfu', missing['dfu'])}) AS d"  # noqa: S608  (quoted names)
-    if _REGION not in [one.name for one in names.attributes_of("dfu")]:
-        dfus = dfus.replace("SELECT *", f"SELECT *, NULL::text AS {_REGION}", 1)
     views = {
         "judged_sales": judged_sales(names),
-        "judged_dfus": dfus,
+        "judged_dfus": rows(names, "dfu", missing["dfu"]),
         "judged_items": rows(names, "item", missing["item"]),
     }
     with connection.cursor() as cursor, schema_errors(names):

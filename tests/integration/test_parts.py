@@ -23,6 +23,7 @@ from dfu_clustering.loads.sales_loads import shared_sales
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.run import Run
 from dfu_clustering.steps.build_features import build_features, join_parts
+from dfu_clustering.steps.sales_reading import SalesReading
 from dfu_clustering.warehouse.connect import connect_engine, is_transient
 from dfu_clustering.warehouse.snapshot import Part, SnapshotGoneError, snapshot
 from tasks import clustering, loads
@@ -71,7 +72,7 @@ def in_parts(warehouse, folder: Path, n_parts: int, config: ClusteringConfig | N
     config, parts = config or load_config(), [matrix_in(folder, f"{number}.parquet") for number in range(n_parts)]
     with shared_sales(warehouse) as sales:
         for number, files in enumerate(parts):
-            build_features(files, config, warehouse, as_of_month=AS_OF, part=Part(number, n_parts), sales=sales)
+            build_features(files, config, warehouse, part=Part(number, n_parts), reading=SalesReading(sales, AS_OF))
     joined = matrix_in(folder, "joined.parquet")
     join_parts(joined, config, parts=parts)
     return joined
@@ -115,7 +116,7 @@ def test_parts_see_one_snapshot_whatever_is_loaded_meanwhile(warehouse, at_once,
             connection.exec_driver_sql("DELETE FROM fact_sales_monthly WHERE startdate > '2026-01-01'")
         parts = [matrix_in(tmp_path, f"{number}.parquet") for number in range(2)]
         for number, files in enumerate(parts):
-            build_features(files, load_config(), warehouse, part=Part(number, 2), sales=sales)
+            build_features(files, load_config(), warehouse, part=Part(number, 2), reading=SalesReading(sales, AS_OF))
     joined = matrix_in(tmp_path, "joined.parquet")
     join_parts(joined, load_config(), parts=parts)
     assert content(joined) == content(at_once)
@@ -132,7 +133,7 @@ def run_in_parts(prefect_server, config: ClusteringConfig, folder: Path) -> tupl
     @flow
     def only_features() -> None:
         with shared_sales(warehouse_engine(config.warehouse)) as sales:  # a flow is pickled for workers, an engine not
-            build_features_in_parts(run, config, sales)
+            build_features_in_parts(run, config, SalesReading(sales, AS_OF, parts=config.scale.partitions))
 
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
         state = only_features(return_state=True)
@@ -194,7 +195,12 @@ def test_parts_are_built_in_a_new_snapshot_where_the_first_was_lost(prefect_serv
 
     @flow
     def only_features() -> None:
-        loads.in_one_snapshot(config, AS_OF, lambda sales: clustering.build_features(config, run, sales))
+        parts = config.scale.partitions
+
+        def build(sales):
+            return clustering.build_features(config, run, SalesReading(sales, AS_OF, parts=parts))
+
+        loads.in_one_snapshot(config, AS_OF, build)
 
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}), ThreadPoolExecutor(1) as pool:
         dropped = pool.submit(drop_the_connection_that_shares, warehouse_url)

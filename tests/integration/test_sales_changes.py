@@ -1,4 +1,4 @@
-"""Sales that somebody corrects between the gate and the extraction: no labels are made of what nobody has judged."""
+"""Sales that somebody corrects while they are judged and read: no labels are made of what nobody has judged."""
 
 from itertools import count
 from pathlib import Path
@@ -10,6 +10,7 @@ from dfu_clustering.loads.sales_loads import read_sales_state
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.ledger import Ledger
 from dfu_clustering.steps.build_features import build_features
+from dfu_clustering.steps.sales_reading import SalesReading
 from dfu_clustering.warehouse.connect import connect_engine
 from expectations import gate
 from tests.integration.gate_runs import QUICK, any_change, copied_panel, execute, fetch, run_flow
@@ -43,19 +44,18 @@ def sales_url(clean_panel, monkeypatch):
 
 
 @pytest.fixture
-def after_the_gate(monkeypatch):
-    """Lets something happen each time when the gate has judged the sales; the list of these times."""
-    judge = gate.judge_sources
+def before_the_reading(monkeypatch):
+    """Lets something happen between the gate of the tables and the reading of the sales; the list of these times."""
+    read = SalesReading._read
     times: list[int] = []
 
     def let(happen):
-        def judge_and_let(*arguments, **options):
-            reports = judge(*arguments, **options)
+        def let_and_read(*arguments, **options):
             times.append(len(times) + 1)
             happen(times[-1])
-            return reports
+            return read(*arguments, **options)
 
-        monkeypatch.setattr(gate, "judge_sources", judge_and_let)
+        monkeypatch.setattr(SalesReading, "_read", let_and_read)
         return times
 
     return let
@@ -104,9 +104,9 @@ def test_correction_of_the_same_number_and_sum_changes_the_state_of_its_month_al
     assert {month for month in before.months if after.months[month] != before.months[month]} == {"2026-03"}
 
 
-def test_load_that_commits_after_the_gate_is_in_no_label_and_is_a_new_load(panel, tmp_path, after_the_gate):
+def test_load_that_commits_during_the_gate_is_in_no_label_and_is_a_new_load(panel, tmp_path, before_the_reading):
     before, matrix = state_of(panel), matrix_of(panel, tmp_path / "before")
-    times = after_the_gate(lambda _: swap(panel))
+    times = before_the_reading(lambda _: swap(panel))
     ran = run_flow(**any_change())
     assert times == [1]
     assert matrix_of_run(ran) == matrix
@@ -117,13 +117,13 @@ def test_load_that_commits_after_the_gate_is_in_no_label_and_is_a_new_load(panel
     assert matrix_of_run(ran) != matrix
 
 
-def test_gate_and_extraction_are_done_again_where_their_snapshot_was_lost(panel, tmp_path, after_the_gate):
+def test_sales_are_judged_again_where_their_snapshot_was_lost(panel, tmp_path, before_the_reading):
     def lose_it(time):
         if time == 1:
             swap(panel)
             end_the_shared_snapshot(panel)
 
-    times = after_the_gate(lose_it)
+    times = before_the_reading(lose_it)
     ran = run_flow(**any_change())
     assert times == [1, 2]
     assert matrix_of_run(ran) == matrix_of(panel, tmp_path / "after")
@@ -131,8 +131,8 @@ def test_gate_and_extraction_are_done_again_where_their_snapshot_was_lost(panel,
     assert line.fingerprint == state_of(panel).fingerprint
 
 
-def test_flow_that_loses_its_snapshot_again_and_again_stops(panel, tmp_path, after_the_gate):
-    times = after_the_gate(lambda _: end_the_shared_snapshot(panel))
+def test_flow_that_loses_its_snapshot_again_and_again_stops(panel, tmp_path, before_the_reading):
+    times = before_the_reading(lambda _: end_the_shared_snapshot(panel))
     ran = run_flow(**any_change())
     assert ran.state.is_failed()
     assert "is gone" in ran.state.message
@@ -140,7 +140,7 @@ def test_flow_that_loses_its_snapshot_again_and_again_stops(panel, tmp_path, aft
     assert Ledger(tmp_path / "runs").publications() == []
 
 
-def test_table_that_is_emptied_and_loaded_again_after_the_gate_is_judged_again(panel, tmp_path, after_the_gate):
+def test_table_that_is_emptied_and_loaded_again_during_the_gate_is_judged_again(panel, tmp_path, before_the_reading):
     # TRUNCATE is beyond snapshots: in one that is older the table is empty
     loaded = (
         "CREATE TEMPORARY TABLE kept AS SELECT * FROM fact_sales_monthly",
@@ -148,7 +148,7 @@ def test_table_that_is_emptied_and_loaded_again_after_the_gate_is_judged_again(p
         "INSERT INTO fact_sales_monthly OVERRIDING SYSTEM VALUE SELECT * FROM kept",
         SWAP,
     )
-    times = after_the_gate(lambda time: execute(panel, *loaded) if time == 1 else None)
+    times = before_the_reading(lambda time: execute(panel, *loaded) if time == 1 else None)
     ran = run_flow(**any_change())
     assert times == [1, 2]
     assert matrix_of_run(ran) == matrix_of(panel, tmp_path / "after")
@@ -156,16 +156,33 @@ def test_table_that_is_emptied_and_loaded_again_after_the_gate_is_judged_again(p
     assert line.fingerprint == state_of(panel).fingerprint
 
 
-def test_a_run_reads_the_sales_three_times(panel):
+def test_snapshot_that_is_lost_once_the_sales_are_read_costs_nothing(panel, tmp_path, monkeypatch):
+    before, matrix = state_of(panel), matrix_of(panel, tmp_path / "before")
+    judge = gate.judge_sources
+
+    def judge_and_lose(*arguments, **options):
+        reports = judge(*arguments, **options)
+        swap(panel)
+        end_the_shared_snapshot(panel)
+        return reports
+
+    monkeypatch.setattr(gate, "judge_sources", judge_and_lose)
+    ran = run_flow(**any_change())
+    assert ran.state.is_completed(), ran.state.message
+    assert matrix_of_run(ran) == matrix
+    assert [line.fingerprint for line in Ledger(tmp_path / "runs").publications()] == [before.fingerprint]
+
+
+def test_a_run_reads_the_sales_twice(panel):
     def passes():
         query = "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'fact_sales_monthly'"
         return fetch(panel, query)[0][0]
 
     before = passes()
     assert run_flow(**any_change()).state.is_completed()
-    # what every day holds, the DFUs that sold recently, the rows themselves
-    wait_until(lambda: passes() - before >= 3, 20, lambda: f"{passes() - before} passes")
-    assert passes() - before == 3
+    # what every day holds, and the rows themselves
+    wait_until(lambda: passes() - before >= 2, 20, lambda: f"{passes() - before} passes")
+    assert passes() - before == 2
 
 
 @pytest.mark.slow

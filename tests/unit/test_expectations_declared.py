@@ -70,6 +70,7 @@ def all_batches():
     excluded = pd.DataFrame({"dfu_ck": [], "reason": []})
     for suite in (fact_sales_monthly, dim_dfu, dim_item):
         yield suite.TABLE, [*columns_of(suite), *suite.batches(CONFIG, MOMENT)]
+    yield fact_sales_monthly.TABLE, fact_sales_monthly.batches_of_what_sells(CONFIG, MOMENT)
     yield "features", features.batches(profiled(1), excluded, summary())
     labels = assignments.label_batches(CONFIG, LABELS_FILE, LABELS_FILE["dfu_ck"])
     yield "assignments", [*labels, assignments.publishing_batch(CONFIG, publishing())]

@@ -41,9 +41,10 @@ ROLES: tuple[Role, ...] = ("sales", "dfu", "item")
 TEMPORARY_TABLES: Final = frozenset(
     [
         *("new_labels", "label_changes", "judged_sales", "judged_dfus", "judged_items"),
-        *("sales_months", "recent_sales", "recent_facts", "vanished_groups", "dfu_facts"),
+        *("sales_months", "dfu_facts"),
     ]
 )
+REGION: Final = "region"  # of DFUs, where it is an attribute: a load may lack a region
 OwnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=_LONGEST_NAME)]
 
 
@@ -213,6 +214,10 @@ class WarehouseNames(Section):
     def features_of(self, table: Role) -> tuple[Attribute, ...]:
         """Return those of one table that are columns of the feature matrix."""
         return tuple(one for one in self.attributes_of(table) if one.feature)
+
+    def read_of(self, table: Role) -> tuple[Attribute, ...]:
+        """Return those that are read: the features, and the region, by which a load is judged."""
+        return tuple(one for one in self.attributes_of(table) if one.feature or one.name == REGION)
 
     def in_the_matrix(self) -> tuple[KnownAttribute, ...]:
         """Return those of all tables that are columns of the feature matrix, without what the warehouse calls them."""

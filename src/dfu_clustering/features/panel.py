@@ -21,6 +21,7 @@ from dfu_clustering.features.sales_facts import RowCounts, SalesFacts
 from dfu_clustering.months import Month, month_range
 
 MOST_MONTHS = 600  # of a grid: beyond it a date is wrong, and the grid would take gigabytes
+RECENT_MONTHS = 13  # of which a panel keeps the rows of each DFU: a year and the month a year ago
 # Sums are rounded so that they do not depend on the order of the rows: to the four decimals of numeric(18,4), and where
 # a column holds finer numbers, tonnes as double precision, to so many significant digits of the DFU's largest month so
 # far. Later months change no digit, so that the first months of a panel are the panel of these months.
@@ -39,6 +40,8 @@ class Panel:
         as_of_month: The newest month.
         facts: What the rows were like.
         dfu_table: What an error calls the table of the DFUs.
+        recent_rows: (n_recent, n_dfus) sales rows in each of the newest months, RECENT_MONTHS at most, the last being
+            as_of_month; None: not known.
     """
 
     dfu_ck: Objects
@@ -46,6 +49,7 @@ class Panel:
     as_of_month: Month
     facts: SalesFacts
     dfu_table: str = PROJECT_NAMES.tables.dfu
+    recent_rows: NDArray[np.uint16] | None = None
 
     @property
     def months(self) -> NDArray[np.datetime64]:
@@ -65,7 +69,8 @@ class Panel:
                 found=f"{month}, while it runs from {self.months[0]} to {self.as_of_month}",
                 remedy="choose one of these",
             )
-        return replace(self, demand=self.demand[:, :n_months], as_of_month=month, facts=self.facts.of_first(n_months))
+        facts = self.facts.of_first(n_months)
+        return replace(self, demand=self.demand[:, :n_months], as_of_month=month, facts=facts, recent_rows=None)
 
 
 class PanelBuilder:
@@ -121,7 +126,8 @@ class PanelBuilder:
         np.maximum(demand, 0.0, out=demand)
         months = np.datetime_as_string(month_range(self._as_of_month, len(demand)))
         facts = self._counts.facts(self._rows_of_cell, self._dfu_ck, months, clipped)
-        return Panel(self._dfu_ck, demand.T, self._as_of_month, facts, self._names.tables.dfu)
+        recent = self._rows_of_cell[-RECENT_MONTHS:].copy()  # the older months may go
+        return Panel(self._dfu_ck, demand.T, self._as_of_month, facts, self._names.tables.dfu, recent)
 
 
 def _rounded(demand: Floats) -> Floats:

@@ -20,14 +20,17 @@ class SalesFacts:
     """What the sales rows were like: rows read, and how many needed one of the stated rules.
 
     Attributes:
-        by_month: (n_months,) counts each: rows, null_qty_rows, negative_qty_rows, duplicate_rows, clipped_months.
+        by_month: (n_months,) counts each: rows, unknown_rows (of DFUs that dim_dfu does not know), null_qty_rows,
+            negative_qty_rows, duplicate_rows, clipped_months.
         duplicates: Place of the DFU, place of the month and name of the first DFUs with several rows in each month.
         unknown: Sold DFUs that dim_dfu does not know, by their three columns, with the place of their first month.
+        recent_unknown: The first of them, those that sold last before the others.
     """
 
     by_month: Mapping[str, Integers] = field(default_factory=dict)
     duplicates: tuple[tuple[int, int, str], ...] = ()
     unknown: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    recent_unknown: tuple[str, ...] = ()
 
     def of_first(self, n_months: int) -> "SalesFacts":
         """Return the facts of the rows of the first months alone."""
@@ -83,7 +86,7 @@ class RowCounts:
         self._by_month = {
             name: np.zeros(n_months, dtype=np.int64) for name in ("rows", "null_qty_rows", "negative_qty_rows", "known")
         }
-        self._unknown: dict[tuple[str, str, str], int] = {}
+        self._unknown: dict[tuple[str, str, str], tuple[int, int]] = {}  # first and last month
 
     def add(self, batch: pa.RecordBatch, month: Integers, known: Flags) -> None:
         """Count a batch.
@@ -116,21 +119,32 @@ class RowCounts:
         """
         filled = np.array([np.count_nonzero(of_month) for of_month in rows_of_cell], dtype=np.int64)
         counts = dict(self._by_month)
-        repeated = counts.pop("known") - filled
+        known = counts.pop("known")
+        repeated = known - filled
         duplicates = [
             (dfu, int(month), f"{dfu_ck[dfu]} {months[month]}")
             for month in np.flatnonzero(repeated)
             for dfu in np.flatnonzero(rows_of_cell[month] > 1)[:KEYS_KEPT].tolist()
         ]
+        counts["unknown_rows"] = counts["rows"] - known
         by_month = {**counts, "duplicate_rows": repeated, "clipped_months": clipped_months}
-        return SalesFacts(by_month, tuple(duplicates), dict(self._unknown))
+        last_first = sorted(self._unknown, key=lambda key: (-self._unknown[key][1], key))
+        return SalesFacts(
+            by_month,
+            tuple(duplicates),
+            {key: first for key, (first, _) in self._unknown.items()},
+            tuple("_".join(key) for key in last_first[:KEYS_KEPT]),
+        )
 
     def _count(self, name: str, month: Integers) -> None:
         self._by_month[name] += np.bincount(month, minlength=len(self._by_month[name]))
 
     def _note_unknown(self, batch: pa.RecordBatch, month: Integers) -> None:
         columns = {name: batch.column(name).cast(pa.string()).fill_null("") for name in KEY_COLUMNS}
-        first = pa.table({**columns, "month": month}).group_by(list(columns)).aggregate([("month", "min")])
-        keys = zip(*(first.column(name).to_pylist() for name in columns), strict=True)
-        for key, place in zip(keys, first.column("month_min").to_pylist(), strict=True):
-            self._unknown[key] = min(place, self._unknown.get(key, place))
+        months = pa.table({**columns, "month": month}).group_by(list(columns))
+        found = months.aggregate([("month", "min"), ("month", "max")])
+        keys = zip(*(found.column(name).to_pylist() for name in columns), strict=True)
+        spans = zip(found.column("month_min").to_pylist(), found.column("month_max").to_pylist(), strict=True)
+        for key, (first, last) in zip(keys, spans, strict=True):
+            before = self._unknown.get(key, (first, last))
+            self._unknown[key] = min(first, before[0]), max(last, before[1])

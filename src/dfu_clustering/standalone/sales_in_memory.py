@@ -45,10 +45,14 @@ class SalesInMemory:
         bounds = pc.min_max(self.sold.rows["startdate"]).as_py()
         return SalesSpan.of(_TABLE, bounds["min"], bounds["max"], len(self.sold.rows))
 
-    def sales(self, as_of_month: Month) -> Iterator[pa.RecordBatch]:
-        """Return all rows up to and including as_of_month."""
+    def sales(self, as_of_month: Month, since: Month | None = None) -> Iterator[pa.RecordBatch]:
+        """Return all rows from a month on to as_of_month."""
         upto = pa.scalar(np.datetime64(last_day(as_of_month)).astype(object), pa.date32())
-        yield from self.sold.rows.filter(pc.less_equal(self.sold.rows["startdate"], upto)).to_batches()
+        rows = self.sold.rows.filter(pc.less_equal(self.sold.rows["startdate"], upto))
+        if since is not None:
+            first = pa.scalar(since.astype("datetime64[D]").astype(object), pa.date32())
+            rows = rows.filter(pc.greater_equal(rows["startdate"], first))
+        yield from rows.to_batches()
 
 
 def in_memory(sold: MonthlySales, names: WarehouseNames) -> SalesInMemory:

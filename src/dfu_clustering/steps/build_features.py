@@ -21,14 +21,14 @@ from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.summary import write_summary
 from dfu_clustering.files.tables import write_table
-from dfu_clustering.loads.sales_loads import SalesOverview
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
 from dfu_clustering.runs.summaries import FeatureSummary
-from dfu_clustering.steps.sales_source import CutSales, SalesRead, read_source
+from dfu_clustering.steps.sales_reading import SalesReading
+from dfu_clustering.steps.sales_source import CutSales, SalesRead
 from dfu_clustering.warehouse.connect import names_of
-from dfu_clustering.warehouse.snapshot import WHOLE, Part, SnapshotGoneError, snapshot
+from dfu_clustering.warehouse.snapshot import WHOLE, Part
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def build_features(
     *,
     as_of_month: str | None = None,
     part: Part = WHOLE,
-    sales: SalesOverview | None = None,
+    reading: SalesReading | None = None,
 ) -> FeatureSummary:
     """Read the warehouse as of a month and write the feature matrix and the files beside it.
 
@@ -55,9 +55,9 @@ def build_features(
         files: Where the matrix, .csv or .parquet, and what belongs to it are written.
         config: History, window.
         engine: The warehouse; only read.
-        as_of_month: ``2026-10``; default: the newest month with sales.
+        as_of_month: ``2026-10``; default: the newest month with sales. Without meaning beside a reading.
         part: DFUs to read; a part without any that can be clustered writes neither matrix nor panel.
-        sales: The open snapshot to read in, as the gate and all parts do, and what is known of it; None: a new one.
+        reading: Of the sales, as the gate and all parts read them; None: one of its own.
 
     Raises:
         SnapshotGoneError: That snapshot is not open any more, or a table was emptied.
@@ -67,25 +67,8 @@ def build_features(
     """
     names = names_of(engine)
     require_own_names(names)
-    with snapshot(engine, part=part, same_as=sales.snapshot if sales else None) as source:
-        read = read_source(source, names, as_of_month=as_of_month, part=part, span=sales.span if sales else None)
-    if sales and part == WHOLE:
-        require_all(sales, read.panel.facts.rows)
+    read = (reading or SalesReading(None, as_of_month)).part(engine, part)
     return write_features(files, config, read, names, may_be_empty=part != WHOLE)
-
-
-def require_all(sales: SalesOverview, rows: int) -> None:
-    """Check that as many rows were read as there are in the snapshot that the gate has judged.
-
-    TRUNCATE and some kinds of ALTER TABLE are beyond snapshots: in older ones, too, the table is empty then.
-
-    Raises:
-        SnapshotGoneError: There were others.
-    """
-    if sales.state.rows not in (0, rows):  # 0: not known
-        raise SnapshotGoneError(
-            f"the sales were emptied or rewritten while they were read: {rows:,} rows instead of {sales.state.rows:,}"
-        )
 
 
 def write_features(

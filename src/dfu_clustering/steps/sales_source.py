@@ -3,21 +3,25 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import pandas as pd
 import pyarrow as pa
 
-from dfu_clustering.config.warehouse_names import WarehouseNames
+from dfu_clustering.config.warehouse_names import REGION, WarehouseNames
 from dfu_clustering.features.attributes import add_attributes
 from dfu_clustering.features.dfu_keys import KEY_COLUMNS
 from dfu_clustering.features.panel import Panel, PanelBuilder
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.progress import progress
 from dfu_clustering.months import Month, parse_month
+from dfu_clustering.quality.recent_sales import RecentSales
 from dfu_clustering.warehouse.snapshot import WHOLE, Part, SalesSpan
 
 logger = logging.getLogger(__name__)
+
+# of DFUs that stop selling together where a load is not all there
+_GROUPS: Final = {"location": "loc", "customer group": "dmdgroup", REGION: REGION}
 
 
 class SalesSource(Protocol):
@@ -32,8 +36,8 @@ class SalesSource(Protocol):
     def sales_span(self) -> SalesSpan:
         """Return the oldest and the newest month of the sales and their number of rows."""
 
-    def sales(self, as_of_month: Month) -> Iterable[pa.RecordBatch]:
-        """Return dmdunit, dmdgroup, loc, startdate and qty of all rows up to and including as_of_month."""
+    def sales(self, as_of_month: Month, since: Month | None = None) -> Iterable[pa.RecordBatch]:
+        """Return dmdunit, dmdgroup, loc, startdate and qty of all rows from a month on to as_of_month."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,22 @@ class SalesRead:
     def keys(self) -> pa.Table:
         """Return dfu_ck, dmdunit, dmdgroup, loc of all DFUs, by key."""
         return self.dfus.select(["dfu_ck", *KEY_COLUMNS]).sort_by("dfu_ck").combine_chunks()
+
+    def recent(self) -> RecentSales:
+        """Return what the DFUs sold in the newest months; groups that the DFU table does not know are left out."""
+        panel, dfus = self.panel, self.dfus.sort_by("dfu_ck").combine_chunks()
+        if panel.recent_rows is None:
+            raise ValueError("the rows of the newest months are not known of a panel that was cut or stored")
+        facts, months = panel.facts, slice(-len(panel.recent_rows), None)
+        return RecentSales(
+            panel.dfu_ck,
+            panel.demand.T[months],
+            panel.recent_rows,
+            facts.by_month["rows"][months],
+            facts.by_month["unknown_rows"][months],
+            facts.recent_unknown,
+            {kind: dfus.column(name).combine_chunks() for kind, name in _GROUPS.items() if name in dfus.column_names},
+        )
 
     def attributes(self, names: WarehouseNames) -> pd.DataFrame:
         """Return dfu_ck and the attributes of all DFUs of the panel."""
@@ -95,6 +115,7 @@ def read_source(
     as_of_month: str | None = None,
     part: Part = WHOLE,
     span: SalesSpan | None = None,
+    newest_months: int | None = None,
 ) -> SalesRead:
     """Read all that features are built from.
 
@@ -104,6 +125,7 @@ def read_source(
         as_of_month: ``2026-10``; default: the newest month with sales.
         part: The part of the DFUs that the source is confined to.
         span: Of its sales, where that is known already.
+        newest_months: How many months are read; None: all.
 
     Raises:
         WarehouseError: A table or column is missing.
@@ -115,9 +137,10 @@ def read_source(
         logger.warning("undated_rows=%d have no month from year 1 to 9998 and count for nothing", span.undated_rows)
     month = span.as_of(parse_month(as_of_month) if as_of_month else None)
     keys = dfus.select(["dfu_ck", *KEY_COLUMNS])
-    builder = PanelBuilder(keys, first_month=span.first_month, as_of_month=month, names=names)
+    since = None if newest_months is None else max(span.first_month, month - (newest_months - 1))
+    builder = PanelBuilder(keys, first_month=since or span.first_month, as_of_month=month, names=names)
     with progress("reading sales rows", span.rows // part.of) as advance:
-        for batch in source.sales(month):
+        for batch in source.sales(month, since):
             builder.add(batch)
             advance(batch.num_rows)
     return SalesRead(builder.build(), items, dfus)

@@ -156,16 +156,18 @@ class Snapshot:
                 if not self._connection.closed:
                     cursor.execute("ROLLBACK TO before; RELEASE before")
 
-    def sales(self, as_of_month: Month) -> Generator[pa.RecordBatch, None, None]:
-        """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows up to and including as_of_month."""
-        last = last_day(as_of_month).isoformat()
-        query = statement(__package__, "select_sales", self.names, last_day=last, condition=self._part.condition)
+    def sales(self, as_of_month: Month, since: Month | None = None) -> Generator[pa.RecordBatch, None, None]:
+        """Stream dmdunit, dmdgroup, loc, startdate, qty of all rows from a month on, by default all, to as_of_month."""
+        condition, last = self._part.condition, last_day(as_of_month).isoformat()
+        if since is not None:
+            condition = f"startdate >= '{since}-01' AND {condition}"
+        query = statement(__package__, "select_sales", self.names, last_day=last, condition=condition)
         yield from self._copy(query, _SALES_TYPES)
 
     def dfus(self) -> pa.Table:
         """Return keys and attributes of the DFUs; an attribute that is not there is NULL, with a warning."""
         missing = self._missing("dfu")
-        types = _types(_DFU_KEYS, self.names.features_of("dfu"))
+        types = _types(_DFU_KEYS, self.names.read_of("dfu"))
         values = {"columns": ", ".join(map(quoted, types)), "condition": self._part.condition}
         return self._table(statement(__package__, "select_dfus", self.names, missing=missing, **values), types)
 
