@@ -19,7 +19,7 @@ OF_THE_DATES = (
         "Sales have no month, or one that is not from year 1 to 9998.",
         column="month",
         keys=(
-            "SELECT concat_ws('_', dmdunit, dmdgroup, loc) || coalesce(' ' || written_date, '')"
+            "SELECT concat_ws('_', dmdunit, dmdgroup, loc) || coalesce(' ' || written_date::text, '')"
             " FROM pg_temp.judged_sales WHERE startdate IS NULL"
         ),
     ),

@@ -1,13 +1,16 @@
 -- The one pass over all sales: what a load changes, of the months up to the last day or the newest month; the span of all
 -- months; and the facts of every day by which the gate judges the rows, as JSON, other sales among them.
 -- Times are UTC text; the sums of numerics and of hashes are exact in any order of the rows. The hash of a row begins with
--- its keys, each the seed of the next, and ends with its quantity.
+-- its keys, each the seed of the next, and ends with its quantity. What can be said of a day is said of the day, not of
+-- each of its rows.
 WITH days AS MATERIALIZED (
     SELECT
-        startdate::date AS startdate,
+        CASE WHEN written_date::date BETWEEN {calendar} THEN written_date::date END AS startdate,
         other,
         count(*) AS rows,
-        count(*) FILTER (WHERE coalesce(dmdunit, '') = '' OR dmdgroup IS NULL OR coalesce(loc, '') = '') AS keyless_rows,
+        count(*) FILTER (
+            WHERE dmdunit = '' OR loc = '' OR dmdunit IS NULL OR dmdgroup IS NULL OR loc IS NULL
+        ) AS keyless_rows,
         min(load_ts) AS first_load,
         max(load_ts) AS last_load,
         max(modified_ts) AS modified_ts,
@@ -19,7 +22,7 @@ WITH days AS MATERIALIZED (
         count(*) FILTER (WHERE qty = 0) AS zero_rows,
         sum({row_hash}) AS content
     FROM {judged_sales} AS s
-    GROUP BY 1, 2
+    GROUP BY written_date::date, other
 ),
 
 all_days AS (

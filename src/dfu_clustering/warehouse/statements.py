@@ -24,7 +24,7 @@ _KEYS = ("dmdunit", "dmdgroup", "loc", "dfu_ck", "item_ck", "item_no")
 # only what asks for the state of the sales needs these
 _TIMES = ("load_ts", "modified_ts")
 # PostgreSQL knows days that Python does not: infinity, years before Christ and beyond 9999. Such a sale has no month
-_FIRST_DAY, _LAST_DAY = "0001-01-01", "9998-12-31"
+_CALENDAR = "date '0001-01-01' AND date '9998-12-31'"
 
 
 class _Columns:
@@ -102,7 +102,7 @@ def judged_sales(names: WarehouseNames) -> str:
     """
     condition = sales_condition(names)
     judged = "true" if names.other_sales == "refuse" else condition
-    written = f"{quoted(names.columns.sales.startdate)}::text AS written_date"
+    written = f"{quoted(names.columns.sales.startdate)} AS written_date"
     columns = f"{_columns(names, 'sales', times=True)}, {written}, {condition} IS NOT TRUE AS other"
     return f"SELECT {columns} FROM {table(names, 'sales')} WHERE {judged}"  # noqa: S608  (quoted)
 
@@ -120,7 +120,7 @@ def _read(key: str, column: str) -> str:
     if key in _KEYS:
         return f'{column}::text COLLATE "C"'
     if key == "startdate":
-        return f"CASE WHEN {column} BETWEEN date '{_FIRST_DAY}' AND date '{_LAST_DAY}' THEN {column} END"
+        return f"CASE WHEN {column} BETWEEN {_CALENDAR} THEN {column} END"
     return column
 
 
@@ -128,6 +128,7 @@ def _placeholders(names: WarehouseNames, missing: Collection[Attribute]) -> dict
     return {
         "sales": f"({rows(names, 'sales')} WHERE {sales_condition(names)})",
         "judged_sales": f"({judged_sales(names)})",
+        "calendar": _CALENDAR,
         "dfus": f"({rows(names, 'dfu', missing)})",
         "items": f"({rows(names, 'item', missing)})",
         **{f"{role}_table": table(names, role) for role in ROLES},
