@@ -98,13 +98,14 @@ def cluster_dfus(
     )
     clustering.train_model(config, run, published_run)
     clustering.label_segments(config, run, published_run)
+    pictures = clustering.draw_pictures.submit(run)  # beside what waits for the warehouse
     quality.validate_assignments(config, run, policy, dry_run=dry_run)
     if require_approval and not dry_run and not run.has_finished(PUBLISH_LABELS):
         answer = approval.ask(config, run)
         if not answer.publish:
             return approval.refused(config, run, answer)  # type: ignore[return-value]
     return publish_and_report(  # type: ignore[return-value]  # a state becomes the run's own
-        config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
+        config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month, pictures=pictures
     )
 
 

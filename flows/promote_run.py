@@ -15,7 +15,7 @@ from dfu_clustering.steps.promote_run import config_of, find_run_to_promote, req
 from flows.cli import run_by_hand
 from flows.cluster_dfus import Reason
 from flows.publishing import publish_and_report
-from tasks import promoting, quality
+from tasks import clustering, promoting, quality
 from tasks.support.heartbeat import WATCHED
 
 logger = logging.getLogger(__name__)
@@ -55,10 +55,10 @@ def promote_run(
             "promote_run %s is %s in this run, %s in the file, which the next load goes by",
             *(one.key, one.after, one.before),
         )
+    pictures = clustering.draw_pictures.submit(found)
     quality.validate_assignments(config, found, policy, dry_run=False)
-    promoting.draw_pictures(found, return_state=True)  # without them the labels are published all the same
     return publish_and_report(  # type: ignore[return-value]  # a state becomes the run's own
-        config, found, dry_run=False, load_id=None, publish_older_month=publish_older_month
+        config, found, dry_run=False, load_id=None, publish_older_month=publish_older_month, pictures=pictures
     )
 
 

@@ -2,7 +2,9 @@
 
 import logging
 
+from prefect import allow_failure
 from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
 
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.runs.folder import RunFile
@@ -17,9 +19,24 @@ logger = logging.getLogger("dfu_clustering.publishing")  # whose lines a flow ru
 
 
 def publish_and_report(
-    config: ClusteringConfig, run: Run, *, dry_run: bool, load_id: str | None, publish_older_month: bool
+    config: ClusteringConfig,
+    run: Run,
+    *,
+    dry_run: bool,
+    load_id: str | None,
+    publish_older_month: bool,
+    pictures: PrefectFuture[None] | None = None,
 ) -> RunSummary | State[None]:
-    """Return what a run did; or its state, where newer labels were published since it began."""
+    """Return what a run did; or its state, where newer labels were published since it began.
+
+    Args:
+        config: The settings.
+        run: Has labels.
+        dry_run: Only compare.
+        load_id: Of the load that is published.
+        publish_older_month: Replace labels of a later month.
+        pictures: Are being drawn; a run without them is published and recorded all the same.
+    """
     try:
         published = clustering.update_assignments(
             config, run, dry_run=dry_run, load_id=load_id, publish_older_month=publish_older_month
@@ -31,7 +48,7 @@ def publish_and_report(
         loads.end_repeats(load_id, loads.record_publication(run, published))
     # labels are already published: a page that cannot be made is a failed task and a warning, not a failed run
     clustering.build_report(config, run, return_state=True)
-    summary = clustering.record_run(config, run)
+    summary = clustering.record_run(config, run, wait_for=[allow_failure(pictures)] if pictures else None)
     _say_what_next(run, summary)
     show_run(summary, config.warehouse.tables.dfu)
     # tidying that fails is a failed task and a warning, as above

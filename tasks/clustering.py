@@ -13,6 +13,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.loads.sales_loads import SalesState
 from dfu_clustering.publishing.outcome import PublishSummary
 from dfu_clustering.quality.gate_reports import GatePolicy
+from dfu_clustering.runs.folder import PICTURES
 from dfu_clustering.runs.published_files import PublishedFiles
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.standing import Standing
@@ -71,7 +72,7 @@ def train_model(config: ClusteringConfig, run: Run, published_run: str | None = 
     """Choose K and fit the clusters, or continue the published ones."""
     from dfu_clustering.steps import train_model as training
 
-    return training.train_model(run, config, _files(config, run, published_run))
+    return training.train_model(run, config, _files(config, run, published_run), pictures=False)
 
 
 @task(name="label-segments", timeout_seconds=_HOUR_S, **RETRY)
@@ -79,7 +80,16 @@ def label_segments(config: ClusteringConfig, run: Run, published_run: str | None
     """Give every cluster its business label; a published one is kept while its meaning holds."""
     from dfu_clustering.steps import label_segments as labels
 
-    return labels.label_segments(run, config, _files(config, run, published_run))
+    return labels.label_segments(run, config, _files(config, run, published_run), pictures=False)
+
+
+@task(name="draw-pictures", timeout_seconds=_HOUR_S, **RETRY)
+def draw_pictures(run: Run) -> None:
+    """Draw the pictures of a run that has labels, also where that was cut off."""
+    if not all(map(run.find, PICTURES)):
+        from dfu_clustering.outputs.pictures import draw_run
+
+        draw_run(run)
 
 
 @task(name="update-assignments", timeout_seconds=_HOUR_S, **RETRY)

@@ -7,7 +7,6 @@ from prefect import task
 from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.quality.gate_reports import GatePolicy
-from dfu_clustering.runs.folder import PICTURES
 from dfu_clustering.runs.run import Run
 from dfu_clustering.runs.summaries import LabelSummary
 from dfu_clustering.steps import promote_run as promoting
@@ -44,12 +43,3 @@ def label_with_other_settings(config: ClusteringConfig, run: Run, base: Run) -> 
     # a planner waits for the answer, which is the report; pictures are drawn of what is promoted
     training.train_model(run, config, published, look_for_drift=False, pictures=False)
     return labels.label_segments(run, config, published, pictures=False)
-
-
-@task(name="draw-pictures", timeout_seconds=_HOUR_S, **RETRY)
-def draw_pictures(run: Run) -> None:
-    """Draw the pictures of a run that was only tried, also where that was cut off."""
-    from dfu_clustering.outputs.pictures import draw_run
-
-    if not all(map(run.find, PICTURES)):
-        draw_run(run)
