@@ -1,18 +1,22 @@
 """The whole flow beside what the database alone needs to hand the rows out and to take the labels back.
 
 Makes a warehouse (or takes the one that an earlier call left in ``--folder``), measures the floor, runs the flow as
-users do, in a process of its own with gates, MLflow and an ephemeral Prefect server, and runs it again with nothing
-changed: by hand, which computes all the same, and as a load does that is announced again. Prints one JSON line for each
-number of DFUs, and with several one line of their growth.
+users do, in a process of its own with gates, MLflow and an ephemeral Prefect server, and runs it again: with nothing
+changed, by hand, which computes all the same, and as a load does that is announced again; and with one month more.
+Prints one JSON line for each number of DFUs, and with several one line of their growth.
 
     python benchmarks/end_to_end.py [--dfus 1000000 ...] [--months 36] [--sparse] [--folder var/bench]
+        [--repeats 1] [--partitions 1]
+
+With repeats, floor and runs are measured so many times and the median of each is what the ratios are of.
 
 Seconds of the CPU, of the program and of PostgreSQL together, are counted beside those of the clock: on a busy machine
 only these compare, because a run of several processes gets more of it than the one connection of the floor.
 
 floor_s: binary COPY of the sales rows out + COPY of a label for each DFU in + their UPDATE. process_s: the run's
 process from start to end; prefect_start_s of it pass before the flow begins (imports, ephemeral server, an empty flow).
-sales_passes: sales rows that PostgreSQL has read / rows of the table.
+server_cpu_s: CPU seconds of that ephemeral server. sales_passes: sales rows that PostgreSQL has read / rows of the
+table.
 """
 
 import argparse
@@ -23,9 +27,10 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -47,13 +52,20 @@ _UPDATE = """
 UPDATE dim_dfu SET cluster_assignment = cluster_label, modified_ts = now()
 FROM floor_labels WHERE floor_labels.dfu_ck = dim_dfu.dfu_ck
 """
+_NEXT_MONTH = """
+INSERT INTO fact_sales_monthly (sales_ck, dmdunit, dmdgroup, loc, startdate, type, qty, load_ts)
+SELECT sales_ck || '_next', dmdunit, dmdgroup, loc, (startdate + interval '1 year')::date, type,
+    round(qty * (0.8 + 0.4 * (hashtextextended(sales_ck, 7) & 1023) / 1023.0)), load_ts + interval '1 year'
+FROM fact_sales_monthly
+WHERE startdate = (to_timestamp(%(newest)s)::date - interval '11 months')::date
+"""
 _PREPARE = "import mlflow; mlflow.set_tracking_uri('sqlite:///{}'); mlflow.search_experiments()"
 
 
 def main() -> None:
     """Parse the arguments, measure, print."""
     if sys.argv[1:2] in (["--run"], ["--announce"]):
-        _run_the_flow(only_new_load=sys.argv[1] == "--announce")
+        _run_the_flow(only_new_load=sys.argv[1] == "--announce", partitions=int(sys.argv[2]))
         return
     options = _arguments().parse_args()
     folder = options.folder.resolve()
@@ -62,7 +74,8 @@ def main() -> None:
         lines = []
         for dfus in options.dfus:
             url = prepare_warehouse(server, dfus=dfus, months=options.months, sparse=options.sparse)
-            lines.append({"benchmark": "end_to_end", "dfus": dfus, **_figures(server, url, folder)})
+            figures = _figures(server, url, folder, repeats=options.repeats, partitions=options.partitions)
+            lines.append({"benchmark": "end_to_end", "dfus": dfus, **figures})
             print(json.dumps(lines[-1]), flush=True)
         if len(lines) > 1:
             print(json.dumps({"benchmark": "growth", **_growth(lines[0], lines[-1])}))
@@ -70,25 +83,42 @@ def main() -> None:
         server.stop()
 
 
-def _figures(server: EmbeddedServer, url: str, folder: Path) -> dict[str, Any]:
-    before = _cpu_s(server)
-    floor = _floor(url)
-    floor_s, floor_cpu_s = sum(floor.values()), _cpu_s(server) - before
-    _tidy(url)
-    var = folder / f"var-{int(time.time())}"
-    first, again, announced = (_flow(server, url, folder, var, how) for how in ("--run", "--run", "--announce"))
+def _figures(server: EmbeddedServer, url: str, folder: Path, *, repeats: int, partitions: int) -> dict[str, Any]:
+    floors, floor_cpu_s = [], []
+    runs: dict[str, list[dict[str, Any]]] = {
+        "first_run": [],
+        "unchanged_run": [],
+        "announced_again": [],
+        "new_month": [],
+    }
+    for number in range(repeats):
+        before = _cpu_s(server)
+        floors.append(_floor(url))
+        floor_cpu_s.append(_cpu_s(server) - before)
+        _tidy(url)
+        var = folder / f"var-{int(time.time())}-{number}"
+        for name, how in (("first_run", "--run"), ("unchanged_run", "--run"), ("announced_again", "--announce")):
+            runs[name].append(_flow(server, url, folder, var, how, partitions))
+        with _one_month_more(url):
+            runs["new_month"].append(_flow(server, url, folder, var, "--announce", partitions))
+        _tidy(url, without_labels=True)
+    floor_s, cpu_s = median(sum(floor.values()) for floor in floors), median(floor_cpu_s)
+    of = {name: {key: median(run[key] for run in ran) for key in ("process_s", "cpu_s")} for name, ran in runs.items()}
     return {
-        "sales_rows": first["sales_rows"],
+        "sales_rows": runs["first_run"][0]["sales_rows"],
+        "repeats": repeats,
+        "partitions": partitions,
         "floor_s": round(floor_s, 2),
-        "process_s": first["process_s"],
-        "ratio": round(first["process_s"] / floor_s, 2),
-        "floor_cpu_s": round(floor_cpu_s, 2),
-        "cpu_ratio": round(first["cpu_s"] / floor_cpu_s, 2),
-        "peak_memory_mb": max(first["peak_memory_mb"], again["peak_memory_mb"]),
-        "floor": {name: round(seconds, 2) for name, seconds in floor.items()},
-        "first_run": first,
-        "unchanged_run": again,
-        "announced_again": announced,
+        "floor_cpu_s": round(cpu_s, 2),
+        "process_s": of["first_run"]["process_s"],
+        "ratio": round(of["first_run"]["process_s"] / floor_s, 2),
+        "cpu_ratio": round(of["first_run"]["cpu_s"] / cpu_s, 2),
+        **{f"{name}_process_s": of[name]["process_s"] for name in list(of)[1:]},
+        "new_month_ratio": round(of["new_month"]["process_s"] / of["first_run"]["process_s"], 2),
+        "new_month_cpu_ratio": round(of["new_month"]["cpu_s"] / of["first_run"]["cpu_s"], 2),
+        "peak_memory_mb": max(run["peak_memory_mb"] for ran in runs.values() for run in ran),
+        "floors": [{name: round(seconds, 2) for name, seconds in floor.items()} for floor in floors],
+        **runs,
         "cpus": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
     }
@@ -98,7 +128,7 @@ def _growth(small: dict[str, Any], large: dict[str, Any]) -> dict[str, Any]:
     return {
         "dfus": [small["dfus"], large["dfus"]],
         **{
-            f"{name}_times": round(large["first_run"][name] / small["first_run"][name], 2)
+            f"{name}_times": round(large["first_run"][0][name] / small["first_run"][0][name], 2)
             for name in ("process_s", "flow_s")
         },
     }
@@ -124,12 +154,30 @@ def _floor(url: str) -> dict[str, float]:
     return floor
 
 
-def _tidy(url: str) -> None:
+def _tidy(url: str, *, without_labels: bool = False) -> None:
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
+            if without_labels:
+                cursor.execute("UPDATE dim_dfu SET cluster_assignment = NULL WHERE cluster_assignment IS NOT NULL")
             cursor.execute("VACUUM FULL ANALYZE dim_dfu")
             cursor.execute("CHECKPOINT")
+
+
+@contextmanager
+def _one_month_more(url: str) -> Iterator[None]:
+    """Load another month for the time of the block: the quantities of a year before, up to a fifth more or less."""
+    newest = _one(url, "SELECT extract(epoch FROM max(startdate))::bigint FROM fact_sales_monthly")
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(_NEXT_MONTH, {"newest": newest})
+        cursor.execute("VACUUM ANALYZE fact_sales_monthly")
+        cursor.execute("CHECKPOINT")
+        try:
+            yield
+        finally:
+            cursor.execute("DELETE FROM fact_sales_monthly WHERE startdate > to_timestamp(%s)::date", (newest,))
+            cursor.execute("VACUUM ANALYZE fact_sales_monthly")
 
 
 def _cpu_s(server: EmbeddedServer) -> float:
@@ -144,7 +192,7 @@ def _cpu_s(server: EmbeddedServer) -> float:
     return postgres + sum(os.times()[:4])
 
 
-def _flow(server: EmbeddedServer, url: str, folder: Path, var: Path, how: str) -> dict[str, Any]:
+def _flow(server: EmbeddedServer, url: str, folder: Path, var: Path, how: str, partitions: int) -> dict[str, Any]:
     """Run the flow in a process of its own; the stores of Prefect and MLflow are there already, as at users'."""
     (var / "mlflow").mkdir(parents=True, exist_ok=True)
     (folder / "prefect").mkdir(exist_ok=True)
@@ -162,7 +210,7 @@ def _flow(server: EmbeddedServer, url: str, folder: Path, var: Path, how: str) -
     subprocess.run(prepare, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     started, before, rows_read = time.perf_counter(), _cpu_s(server), _sales_rows_read(url)
     with (var / "flow.log").open("a") as log:
-        command = [sys.executable, str(Path(__file__)), how]
+        command = [sys.executable, str(Path(__file__)), how, str(partitions)]
         output = subprocess.run(
             command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=log
         ).stdout
@@ -188,7 +236,7 @@ def _one(url: str, query: str) -> int:
         return int(value)
 
 
-def _run_the_flow(*, only_new_load: bool) -> None:
+def _run_the_flow(*, only_new_load: bool, partitions: int) -> None:
     started = time.perf_counter()
     from prefect import flow
 
@@ -196,13 +244,14 @@ def _run_the_flow(*, only_new_load: bool) -> None:
 
     flow(name="empty")(_nothing)()  # starts the ephemeral server
     prefect_start_s = time.perf_counter() - started
-    state: Any = cluster_dfus(only_new_load=only_new_load, return_state=True)
+    state: Any = cluster_dfus(only_new_load=only_new_load, scale={"partitions": partitions}, return_state=True)
     summary = state.result()
     flow_s = time.perf_counter() - started - prefect_start_s
     costs = {
         "prefect_start_s": round(prefect_start_s, 2),
         "flow_s": round(flow_s, 2),
         "own_cpu_s": round(time.process_time(), 2),
+        "server_cpu_s": round(sum(sum(child.cpu_times()[:2]) for child in psutil.Process().children()), 2),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     print(json.dumps(costs | ({"ended": state.message} if summary is None else _of_the_run(summary, flow_s))))
@@ -236,6 +285,8 @@ def _seconds(work: Callable[[], Any]) -> float:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dfus", type=int, nargs="+", default=[1_000_000], help="sizes, the smallest first")
+    parser.add_argument("--repeats", type=int, default=1, help="how often floor and runs are measured")
+    parser.add_argument("--partitions", type=int, default=1, help="parts in which the sales are read")
     parser.add_argument("--folder", type=Path, default=Path("var/bench"), help="keeps the warehouses for the next call")
     size_arguments(parser)
     return parser

@@ -83,7 +83,7 @@ def label_segments(config: ClusteringConfig, run: Run, published_run: str | None
     return labels.label_segments(run, config, _files(config, run, published_run), pictures=False)
 
 
-@task(name="draw-pictures", timeout_seconds=_HOUR_S, **RETRY)
+@task(name="draw-pictures", **RETRY)  # beside others, in a thread, where Prefect can keep no time
 def draw_pictures(run: Run) -> None:
     """Draw the pictures of a run that has labels, also where that was cut off."""
     if not all(map(run.find, PICTURES)):
