@@ -241,7 +241,9 @@ def _run_the_flow(*, only_new_load: bool, partitions: int) -> None:
     from prefect import flow
 
     from flows.cluster_dfus import cluster_dfus
+    from tasks.support.imports import load_meanwhile
 
+    load_meanwhile()  # as a flow does that is started by hand
     flow(name="empty")(_nothing)()  # starts the ephemeral server
     prefect_start_s = time.perf_counter() - started
     state: Any = cluster_dfus(only_new_load=only_new_load, scale={"partitions": partitions}, return_state=True)

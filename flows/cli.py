@@ -28,13 +28,20 @@ Check = Callable[[ClusteringConfig, Mapping[str, Any]], None]
 _AS_GIVEN: Final = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
-def run_by_hand(flow: Flow[..., Any], arguments: Sequence[str] | None = None, *, check: Check | None = None) -> None:
+def run_by_hand(
+    flow: Flow[..., Any],
+    arguments: Sequence[str] | None = None,
+    *,
+    check: Check | None = None,
+    meanwhile: Callable[[], None] | None = None,
+) -> None:
     """Run a flow with the parameters of the command line; bad ones and bad input end with exit code 2.
 
     Args:
         flow: The flow.
         arguments: NAME=VALUE each, values in YAML; None: those of the program.
         check: Looks at configuration and parameters, and raises where the files of the runs say that it cannot work.
+        meanwhile: Begins what can be done while a server starts.
     """
     parser = _parser(flow)
     given = parser.parse_args(arguments).parameters
@@ -47,6 +54,8 @@ def run_by_hand(flow: Flow[..., Any], arguments: Sequence[str] | None = None, *,
             check(config, all_of_them)
         if config.warehouse.connection_block is None:
             connect_engine(os.environ.get(DATABASE_URL_VARIABLE), config.warehouse)  # connects when it is used
+        if meanwhile is not None:
+            meanwhile()
         with bad_input_said_once():
             flow(**parameters)
 

@@ -24,6 +24,7 @@ from flows.publishing import publish_and_report
 from flows.settings import settings_as_parameters
 from tasks import clustering, loads, quality
 from tasks.support.heartbeat import WATCHED
+from tasks.support.imports import load_meanwhile
 from tasks.support.run_names import rename_run, run_name
 
 Reason = Annotated[str, Field(pattern=r"\S")]
@@ -66,6 +67,7 @@ def cluster_dfus(
     override_reason: Reason | None = None,
 ) -> RunSummary:
     """Group DFUs by how their demand behaves and write one business label a DFU to the DFU table."""
+    load_meanwhile()
     config = load_config(**settings)
     policy = GatePolicy(accept_warnings=accept_warnings, skip_suites=skip_suites, override_reason=override_reason)
     run_id = short_run_id(runtime.flow_run.id)
@@ -110,4 +112,4 @@ def cluster_dfus(
 
 
 if __name__ == "__main__":
-    run_by_hand(cluster_dfus, check=approval.require_server_to_ask_on)
+    run_by_hand(cluster_dfus, check=approval.require_server_to_ask_on, meanwhile=load_meanwhile)

@@ -23,7 +23,6 @@ _BEFORE: Final = (1, 2, 3, 4, 5, 6)  # months ago, beside which a quantity is us
 _USUAL_ROWS: Final = (1, 2, 3)
 _YEAR_AGO: Final = 12
 _JUDGED: Final = (0, *_BEFORE, _YEAR_AGO)
-_MOST_MONTHS: Final = _YEAR_AGO + 1
 _FEWEST_USUAL: Final = 4  # months with demand, of which the usual quantity is the mean
 _OFF_LEVEL: Final = float(np.log(5))
 _ABSURD_FACTOR: Final = 100

@@ -47,7 +47,7 @@ class SalesRead:
     Attributes:
         panel: Monthly demand of all DFUs.
         items: One row an item, with its attributes.
-        dfus: One row a DFU, with its attributes.
+        dfus: One row a DFU, with its attributes, by key.
     """
 
     panel: Panel
@@ -66,11 +66,11 @@ class SalesRead:
 
     def keys(self) -> pa.Table:
         """Return dfu_ck, dmdunit, dmdgroup, loc of all DFUs, by key."""
-        return self.dfus.select(["dfu_ck", *KEY_COLUMNS]).sort_by("dfu_ck").combine_chunks()
+        return self.dfus.select(["dfu_ck", *KEY_COLUMNS])
 
     def recent(self) -> RecentSales:
         """Return what the DFUs sold in the newest months; groups that the DFU table does not know are left out."""
-        panel, dfus = self.panel, self.dfus.sort_by("dfu_ck").combine_chunks()
+        panel = self.panel
         if panel.recent_rows is None:
             raise ValueError("the rows of the newest months are not known of a panel that was cut or stored")
         facts, months = panel.facts, slice(-len(panel.recent_rows), None)
@@ -81,7 +81,11 @@ class SalesRead:
             facts.by_month["rows"][months],
             facts.by_month["unknown_rows"][months],
             facts.recent_unknown,
-            {kind: dfus.column(name).combine_chunks() for kind, name in _GROUPS.items() if name in dfus.column_names},
+            {
+                kind: self.dfus.column(name).combine_chunks()
+                for kind, name in _GROUPS.items()
+                if name in self.dfus.column_names
+            },
         )
 
     def attributes(self, names: WarehouseNames) -> pd.DataFrame:
@@ -131,7 +135,7 @@ def read_source(
         WarehouseError: A table or column is missing.
         DataError: There are no sales, or as_of_month is outside of them.
     """
-    items, dfus = source.items(), source.dfus()
+    items, dfus = source.items(), source.dfus().sort_by("dfu_ck").combine_chunks()
     span = span or source.sales_span()
     if span.undated_rows:
         logger.warning("undated_rows=%d have no month from year 1 to 9998 and count for nothing", span.undated_rows)
