@@ -65,8 +65,9 @@ def read_table(
         if path.suffix == ".csv":
             table = _read_csv(path, text_columns, columns)
         else:
-            table = parquet.read_table(path, columns=None if columns is None else list(columns))
-        frame: pd.DataFrame = table.to_pandas()
+            table = parquet.read_table(path, columns=None if columns is None else list(columns), pre_buffer=False)
+        # column by column, each given back as it is taken over: the table is in memory once
+        frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame
 
 

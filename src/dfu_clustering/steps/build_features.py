@@ -104,10 +104,10 @@ def write_features(
     summary = _summary(config, panel, histories, exclusions)
     _report(panel, summary, names.tables.dfu)
     if summary.clustered:
+        if pictured:  # before there are features: then both are never in memory
+            write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
         features = read.with_attributes(time_series_features(histories), names)
         write_table(features, files.path(RunFile.MATRIX), floats_repeat=False)
-        if pictured:
-            write_table(_pictured_demand(panel, histories), files.path(RunFile.PANEL))
     write_table(_left_out(exclusions), files.path(RunFile.EXCLUDED))
     if isinstance(read, SalesRead):
         write_table(read.keys(), files.path(RunFile.DFUS))
@@ -244,9 +244,11 @@ def _report(panel: Panel, summary: FeatureSummary, dfu_table: str) -> None:
         )
 
 
-def _pictured_demand(panel: Panel, histories: Histories) -> pd.DataFrame:
-    keys = pd.Series(histories.dfu_ck, dtype="str")
-    rows = places_of(keys, pd.Series(panel.dfu_ck))
+def _pictured_demand(panel: Panel, histories: Histories) -> pa.Table:
     months = panel.months[-_PICTURED_MONTHS:]
-    demand = zip(months, panel.demand.T[-len(months) :], strict=True)
-    return pd.DataFrame({"dfu_ck": keys, **{str(month): of_month[rows] for month, of_month in demand}})
+    by_month = histories.demand.T[-len(months) :]
+    if len(by_month) < len(months):  # pictures show more months than are clustered
+        rows = places_of(pd.Series(histories.dfu_ck), pd.Series(panel.dfu_ck))
+        by_month = panel.demand.T[-len(months) :, rows]
+    keys = pa.array(histories.dfu_ck, pa.large_string())
+    return pa.table({"dfu_ck": keys, **dict(zip(map(str, months), by_month, strict=True))})
