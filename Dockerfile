@@ -33,6 +33,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     GX_ANALYTICS_ENABLED=false \
     GIT_PYTHON_REFRESH=quiet \
     MLFLOW_DISABLE_TELEMETRY=true \
+    ARROW_DEFAULT_MEMORY_POOL=jemalloc \
     DO_NOT_TRACK=true
 
 # LightGBM's, which the wheel does not bring

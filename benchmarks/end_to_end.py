@@ -57,7 +57,7 @@ INSERT INTO fact_sales_monthly (sales_ck, dmdunit, dmdgroup, loc, startdate, typ
 SELECT sales_ck || '_next', dmdunit, dmdgroup, loc, (startdate + interval '1 year')::date, type,
     round(qty * (0.8 + 0.4 * (hashtextextended(sales_ck, 7) & 1023) / 1023.0)), load_ts + interval '1 year'
 FROM fact_sales_monthly
-WHERE startdate = (to_timestamp(%(newest)s)::date - interval '11 months')::date
+WHERE startdate = (%(newest)s::date - interval '11 months')::date
 """
 _PREPARE = "import mlflow; mlflow.set_tracking_uri('sqlite:///{}'); mlflow.search_experiments()"
 
@@ -65,7 +65,7 @@ _PREPARE = "import mlflow; mlflow.set_tracking_uri('sqlite:///{}'); mlflow.searc
 def main() -> None:
     """Parse the arguments, measure, print."""
     if sys.argv[1:2] in (["--run"], ["--announce"]):
-        _run_the_flow(only_new_load=sys.argv[1] == "--announce", partitions=int(sys.argv[2]))
+        _run_the_flow(only_new_load=sys.argv[1] == "--announce")
         return
     options = _arguments().parse_args()
     folder = options.folder.resolve()
@@ -167,16 +167,19 @@ def _tidy(url: str, *, without_labels: bool = False) -> None:
 @contextmanager
 def _one_month_more(url: str) -> Iterator[None]:
     """Load another month for the time of the block: the quantities of a year before, up to a fifth more or less."""
-    newest = _one(url, "SELECT extract(epoch FROM max(startdate))::bigint FROM fact_sales_monthly")
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
+        cursor.execute("SELECT max(startdate) FROM fact_sales_monthly")
+        (newest,) = cursor.fetchone() or (None,)
         cursor.execute(_NEXT_MONTH, {"newest": newest})
+        if not cursor.rowcount:
+            raise SystemExit(f"no month could be added after {newest}: the warehouse has no month a year before it")
         cursor.execute("VACUUM ANALYZE fact_sales_monthly")
         cursor.execute("CHECKPOINT")
         try:
             yield
         finally:
-            cursor.execute("DELETE FROM fact_sales_monthly WHERE startdate > to_timestamp(%s)::date", (newest,))
+            cursor.execute("DELETE FROM fact_sales_monthly WHERE startdate > %s", (newest,))
             cursor.execute("VACUUM ANALYZE fact_sales_monthly")
 
 
@@ -196,21 +199,24 @@ def _flow(server: EmbeddedServer, url: str, folder: Path, var: Path, how: str, p
     """Run the flow in a process of its own; the stores of Prefect and MLflow are there already, as at users'."""
     (var / "mlflow").mkdir(parents=True, exist_ok=True)
     (folder / "prefect").mkdir(exist_ok=True)
+    (var / "config.yaml").write_text(f"clustering: {{scale: {{partitions: {partitions}}}}}\n")
     environment = {
         **os.environ,
         "DATABASE_URL": url,
         "DFU_CLUSTERING_VAR": str(var),
+        "DFU_CLUSTERING_CONFIG": str(var / "config.yaml"),
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "ARROW_DEFAULT_MEMORY_POOL": "jemalloc",  # as in the image and the Makefile
     }
     environment.pop("MLFLOW_TRACKING_URI", None)
     prepare = [sys.executable, "-c", _PREPARE.format(var / "mlflow" / "mlflow.db")]
     subprocess.run(prepare, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     started, before, rows_read = time.perf_counter(), _cpu_s(server), _sales_rows_read(url)
     with (var / "flow.log").open("a") as log:
-        command = [sys.executable, str(Path(__file__)), how, str(partitions)]
+        command = [sys.executable, str(Path(__file__)), how]
         output = subprocess.run(
             command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=log
         ).stdout
@@ -236,17 +242,18 @@ def _one(url: str, query: str) -> int:
         return int(value)
 
 
-def _run_the_flow(*, only_new_load: bool, partitions: int) -> None:
+def _run_the_flow(*, only_new_load: bool) -> None:
     started = time.perf_counter()
     from prefect import flow
 
     from flows.cluster_dfus import cluster_dfus
     from tasks.support.imports import load_meanwhile
 
-    load_meanwhile()  # as a flow does that is started by hand
+    if not only_new_load:  # as a flow does that is started by hand
+        load_meanwhile()
     flow(name="empty")(_nothing)()  # starts the ephemeral server
     prefect_start_s = time.perf_counter() - started
-    state: Any = cluster_dfus(only_new_load=only_new_load, scale={"partitions": partitions}, return_state=True)
+    state: Any = cluster_dfus(only_new_load=only_new_load, return_state=True)
     summary = state.result()
     flow_s = time.perf_counter() - started - prefect_start_s
     costs = {

@@ -74,6 +74,7 @@ def judge_sources(
 
     Raises:
         SnapshotGoneError: That snapshot is not open any more.
+        DataError, WarehouseError: The sales cannot be read, and no critical expectation says why.
     """
     wanted: list[Suite] = [suite for suite in SOURCES if suite not in policy.skip_suites]
     if not wanted:
@@ -90,6 +91,7 @@ def judge_sources(
     ]
     if docs:
         validator.write_docs()
+    gate.require_readable()
     return reports
 
 

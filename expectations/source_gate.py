@@ -59,8 +59,10 @@ class JudgedTable:
     def timed(self) -> Iterator[None]:
         """Add the seconds of the block."""
         started = time.perf_counter()
-        yield
-        self.duration_s += time.perf_counter() - started
+        try:
+            yield
+        finally:
+            self.duration_s += time.perf_counter() - started
 
 
 class SourceGate:
@@ -88,6 +90,7 @@ class SourceGate:
         self._config, self._engine, self._run, self._reading = config, engine, run, reading
         self._names = names_of(engine)
         self._chosen = chosen
+        self._unreadable: DataError | WarehouseError | None = None
         self.tables = {suite: JudgedTable() for suite in suites}
 
     def judge(self) -> Validator:
@@ -111,6 +114,16 @@ class SourceGate:
             with self.tables[SALES].timed():
                 self._judge_what_sells(validator, moment, months)
         return validator
+
+    def require_readable(self) -> None:
+        """Check that the sales could be read, unless something critical is known that explains why not.
+
+        Raises:
+            DataError, WarehouseError: They could not.
+        """
+        found = [check for table in self.tables.values() for check in table.judgement.checks]
+        if self._unreadable is not None and worst_severity(found) != "critical":
+            raise self._unreadable
 
     def _judge_columns(self, connection: Connection, validator: Validator) -> bool:
         """Judge columns and texts; return whether the rows can be read."""
@@ -158,13 +171,11 @@ class SourceGate:
         table.judgement += validator.judge([of_dfus], parameters) if recent else left_out(of_dfus)
 
     def _recent(self) -> RecentSales | None:
-        """Return what the DFUs sell; None where that cannot be read, and a table is known to be why."""
+        """Return what the DFUs sell; None where that cannot be read."""
         try:
             return self._reading.recent(self._engine)
-        except (DataError, WarehouseError):
-            found = [check for table in self.tables.values() for check in table.judgement.checks]
-            if worst_severity(found) != "critical":
-                raise
+        except (DataError, WarehouseError) as error:
+            self._unreadable = error
             return None
 
     def _moment(self, connection: Connection) -> tuple[Moment, Value]:

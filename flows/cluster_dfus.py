@@ -67,7 +67,6 @@ def cluster_dfus(
     override_reason: Reason | None = None,
 ) -> RunSummary:
     """Group DFUs by how their demand behaves and write one business label a DFU to the DFU table."""
-    load_meanwhile()
     config = load_config(**settings)
     policy = GatePolicy(accept_warnings=accept_warnings, skip_suites=skip_suites, override_reason=override_reason)
     run_id = short_run_id(runtime.flow_run.id)
@@ -82,6 +81,7 @@ def cluster_dfus(
             done = loads.published_before(config, sales.state, standing, run_id=run_id, load_id=load_id)
             if done:
                 return done
+        load_meanwhile()
         run = clustering.open_run(config, runs=runs, run_id=run_id, as_of_month=as_of_month, state=sales.state)
         rename_run(run.as_of_month)
         loads.keep_state(run, sales.state, standing)

@@ -55,8 +55,8 @@ def promote_run(
             "promote_run %s is %s in this run, %s in the file, which the next load goes by",
             *(one.key, one.after, one.before),
         )
-    pictures = clustering.draw_pictures.submit(found)
     quality.validate_assignments(config, found, policy, dry_run=False)
+    pictures = clustering.draw_pictures.submit(found)
     return publish_and_report(  # type: ignore[return-value]  # a state becomes the run's own
         config, found, dry_run=False, load_id=None, publish_older_month=publish_older_month, pictures=pictures
     )

@@ -2,7 +2,6 @@
 
 import logging
 
-from prefect import allow_failure
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
@@ -16,6 +15,8 @@ from tasks import clustering, loads
 from tasks.support.artifacts import show_run
 
 logger = logging.getLogger("dfu_clustering.publishing")  # whose lines a flow run shows
+
+_LONGEST_DRAWING_S = 600
 
 
 def publish_and_report(
@@ -48,7 +49,9 @@ def publish_and_report(
         loads.end_repeats(load_id, loads.record_publication(run, published))
     # labels are already published: a page that cannot be made is a failed task and a warning, not a failed run
     clustering.build_report(config, run, return_state=True)
-    summary = clustering.record_run(config, run, wait_for=[allow_failure(pictures)] if pictures else None)
+    if pictures:
+        pictures.wait(_LONGEST_DRAWING_S)
+    summary = clustering.record_run(config, run)
     _say_what_next(run, summary)
     show_run(summary, config.warehouse.tables.dfu)
     # tidying that fails is a failed task and a warning, as above

@@ -17,8 +17,6 @@ from dfu_clustering.warehouse.snapshot import Part
 from tasks.support.connection import warehouse_engine
 from tasks.support.retries import RETRY_IN_SNAPSHOT
 
-_TIMEOUT_S = 2 * 3600
-
 
 @once(BUILD_FEATURES)
 def build_features_in_parts(run: Run, config: ClusteringConfig, reading: SalesReading) -> FeatureSummary:
@@ -39,12 +37,8 @@ def build_features_in_parts(run: Run, config: ClusteringConfig, reading: SalesRe
     return summary
 
 
-@task(
-    name="build-features-part",
-    timeout_seconds=_TIMEOUT_S,
-    task_run_name="build-features-part-{part.number}",
-    **RETRY_IN_SNAPSHOT,
-)
+# in a thread, here and on workers, where Prefect can keep no time; the task around it has a limit
+@task(name="build-features-part", task_run_name="build-features-part-{part.number}", **RETRY_IN_SNAPSHOT)
 def build_part(config: ClusteringConfig, run: Run, part: Part, reading: SalesReading) -> FeatureSummary:
     """Read the sales of one part of the DFUs and write their features."""
     engine = warehouse_engine(config.warehouse)

@@ -22,13 +22,15 @@ def load_meanwhile() -> None:
     """Begin to load, once a process and in a thread of its own, what judges, clusters, draws and records.
 
     Who needs one of these before it is there waits for it, as for any import. One that cannot be loaded fails where it
-    is needed, with its error.
+    is needed, with its error. A process that ends meanwhile waits for the one that is being loaded, and loads no other.
     """
-    threading.Thread(target=_load, name="imports", daemon=True).start()
+    threading.Thread(target=_load, name="imports").start()  # no daemon: it would be stopped within compiled code
 
 
 def _load() -> None:
     for module in _LATER:
+        if not threading.main_thread().is_alive():
+            return
         try:
             importlib.import_module(module)
         except Exception as error:

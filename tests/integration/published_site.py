@@ -10,6 +10,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import make_url
 
+from dfu_clustering.config.warehouse_names import TEMPORARY_TABLES
 from dfu_clustering.demo.generated import generate_panel
 from dfu_clustering.demo.loading import load_panel
 from dfu_clustering.demo.server import EmbeddedServer, create_database
@@ -20,14 +21,7 @@ from tests.integration.gate_runs import execute, run_flow
 ROLES = (Path(__file__).parents[2] / "deploy" / "postgres" / "warehouse_roles.sql").read_text(encoding="utf-8")
 PANEL = generate_panel(400, 36, 11)
 # called like the project's own temporary tables, in every schema of a path that looks for temporary ones last
-PLANTED = tuple(
-    f"{schema}.{table}"
-    for schema in ("public", "planted")
-    for table in (
-        *("new_labels", "label_changes", "sales_months", "recent_sales", "vanished_groups", "recent_facts"),
-        *("dfu_facts", "judged_sales", "judged_dfus", "judged_items"),
-    )
-)
+PLANTED = tuple(f"{schema}.{table}" for schema in ("public", "planted") for table in sorted(TEMPORARY_TABLES))
 _TEMPLATE = "small_panel"
 
 

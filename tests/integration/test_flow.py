@@ -20,6 +20,7 @@ from prefect_sqlalchemy import SqlAlchemyConnector
 from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
 from dfu_clustering.config.loading import load_config
 from dfu_clustering.errors import ConfigError
+from dfu_clustering.runs.folder import PICTURES, RunFolder
 from dfu_clustering.steps.record_run import NO_REPORT
 from flows.cluster_dfus import cluster_dfus
 from tasks.support.connection import warehouse_engine
@@ -74,6 +75,20 @@ def test_run_publishes_and_shows_name_summary_segments_pictures_and_report(serve
     assert by_key["cluster-dfus-pictures"].count("](data:image/png;base64,") == 5
     assert len(by_key["cluster-dfus-pictures"]) < 1_000_000
     assert f"(https://dfu.example/{Path(summary.run_folder).name})" in by_key["cluster-dfus-report"]
+
+
+@pytest.mark.usefixtures("no_data_docs")
+def test_pictures_that_cannot_be_drawn_stop_neither_the_publish_nor_its_record(server, warehouse, monkeypatch):
+    def no_font(_):
+        raise OSError("no font")
+
+    monkeypatch.setattr("dfu_clustering.outputs.pictures.draw_run", no_font)
+    state = state_of_run(**QUICK)
+    summary = state.result()
+    assert state.is_completed()
+    assert count(warehouse, LABELLED) == summary.labelled
+    assert summary.mlflow_run_id
+    assert not any(RunFolder(Path(summary.run_folder)).find(picture) for picture in PICTURES)
 
 
 @pytest.mark.usefixtures("no_data_docs", "blank_pictures")

@@ -39,6 +39,8 @@ silent AS (
 )
 SELECT
     1 - sum(months) / sum(rows),
+    (1 - count(*) FILTER (WHERE newest_rows > 0) / sum(newest_rows))
+        - (1 - sum(months - least(newest_rows, 1)) / sum(rows - newest_rows)),
     (SELECT greatest(
         coalesce(sum(rows) FILTER (WHERE orphan), 0) / sum(rows),
         coalesce(sum(rows) FILTER (WHERE orphan AND ago = 0), 0) / sum(rows) FILTER (WHERE ago = 0)) FROM recent),
@@ -58,8 +60,8 @@ SELECT
 FROM known
 """
 NAMES = (
-    *("duplicate_share", "orphan_share", "off_level_share", "typical_change", "typical_change_of_year"),
-    *("absurd_dfus", "copied_share_rise", "vanished_share"),
+    *("duplicate_share", "duplicate_share_rise", "orphan_share", "off_level_share", "typical_change"),
+    *("typical_change_of_year", "absurd_dfus", "copied_share_rise", "vanished_share"),
 )
 NEWEST = "startdate = '2026-10-01'"
 AGAIN = (

@@ -12,7 +12,7 @@ N = 40  # DFUs alike, enough to judge shares of at least 20
 def recent(demand, rows=None, *, unknown_rows=0, groups=None):
     """Sales of DFUs given as (n_months, n_dfus); by default with one row a month with demand."""
     demand = np.asarray(demand, dtype=np.float64)
-    rows = (demand > 0).astype(np.uint16) if rows is None else np.asarray(rows, dtype=np.uint16)
+    rows = (demand > 0).astype(np.uint32) if rows is None else np.asarray(rows, dtype=np.uint32)
     known = rows.sum(axis=1).astype(np.int64)
     unknown = np.zeros(len(rows), dtype=np.int64)
     unknown[-1] = unknown_rows
@@ -40,7 +40,7 @@ def test_steady_sales_of_known_dfus_show_nothing():
 
 
 def test_repeated_rows_are_counted_in_the_eight_judged_months_alone():
-    rows = np.ones((13, N), dtype=np.uint16)
+    rows = np.ones((13, N), dtype=np.uint32)
     rows[:12, 0] = 9  # months 1 to 12 ago, of which seven are judged
     facts = recent(steady(), rows).facts()
     assert facts["duplicate_share"] == pytest.approx(1 - 8 * N / (8 * N + 7 * 8))
@@ -49,7 +49,7 @@ def test_repeated_rows_are_counted_in_the_eight_judged_months_alone():
 
 
 def test_month_that_is_loaded_twice_rises_above_the_others():
-    rows = np.ones((13, N), dtype=np.uint16)
+    rows = np.ones((13, N), dtype=np.uint32)
     rows[-1] = 2
     facts = recent(steady(), rows).facts()
     assert facts["duplicate_share_rise"] == 0.5

@@ -215,9 +215,9 @@ class WarehouseNames(Section):
         """Return those of one table that are columns of the feature matrix."""
         return tuple(one for one in self.attributes_of(table) if one.feature)
 
-    def read_of(self, table: Role) -> tuple[Attribute, ...]:
-        """Return those that are read: the features, and the region, by which a load is judged."""
-        return tuple(one for one in self.attributes_of(table) if one.feature or one.name == REGION)
+    def read_of(self, table: Role, *, features: bool = True) -> tuple[Attribute, ...]:
+        """Return those that are read: the features, where wanted, and the region, by which a load is judged."""
+        return tuple(one for one in self.attributes_of(table) if (features and one.feature) or one.name == REGION)
 
     def in_the_matrix(self) -> tuple[KnownAttribute, ...]:
         """Return those of all tables that are columns of the feature matrix, without what the warehouse calls them."""

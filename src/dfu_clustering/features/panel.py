@@ -49,7 +49,7 @@ class Panel:
     as_of_month: Month
     facts: SalesFacts
     dfu_table: str = PROJECT_NAMES.tables.dfu
-    recent_rows: NDArray[np.uint16] | None = None
+    recent_rows: NDArray[np.uint32] | None = None
 
     @property
     def months(self) -> NDArray[np.datetime64]:
@@ -101,7 +101,7 @@ class PanelBuilder:
         self._column_of_day = _column_of_day(first_month, as_of_month)
         shape = (int((as_of_month - first_month).astype(int)) + 1, len(self._dfu_ck))
         self._demand = np.zeros(shape)
-        self._rows_of_cell = np.zeros(shape, dtype=np.uint16)
+        self._rows_of_cell = np.zeros(shape, dtype=np.uint32)
         self._counts = RowCounts(shape[0])
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -117,7 +117,7 @@ class PanelBuilder:
             dfu, month, amount = dfu[known], month[known], amount[known]
         cell = month * self._demand.shape[1] + dfu
         np.add.at(self._demand.reshape(-1), cell, amount)
-        np.add.at(self._rows_of_cell.reshape(-1), cell, np.uint16(1))
+        np.add.at(self._rows_of_cell.reshape(-1), cell, np.uint32(1))
 
     def build(self) -> Panel:
         """Return the panel, finished for good; months netted below zero are clipped to zero and counted."""

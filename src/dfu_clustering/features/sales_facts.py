@@ -107,7 +107,7 @@ class RowCounts:
             self._note_unknown(batch.filter(pa.array(~known)), month[~known])
 
     def facts(
-        self, rows_of_cell: NDArray[np.uint16], dfu_ck: Objects, months: NDArray[np.str_], clipped_months: Integers
+        self, rows_of_cell: NDArray[np.uint32], dfu_ck: Objects, months: NDArray[np.str_], clipped_months: Integers
     ) -> SalesFacts:
         """Return the facts.
 

@@ -18,9 +18,12 @@ from dfu_clustering.warehouse.statements import literal, statement
 
 _FINGERPRINT_DIGITS = 12
 _CONTENT_DIGITS = 8
-# a chain of seeds costs a third of what a hash of the joined texts does
-_KEY_HASH = "hashtextextended(loc, hashtextextended(dmdgroup, hashtextextended(dmdunit, 0)))"
-_ROW_HASH = f"coalesce(hash_numeric_extended(qty::numeric, {_KEY_HASH}), {_KEY_HASH})"
+# a chain of seeds costs a third of what a hash of the joined texts does; PostgreSQL's hash of a numeric would cost less
+# than that of its text, but is the same for 10 and -10
+_ROW_HASH = (
+    "hashtextextended(coalesce(qty::text, ''),"
+    " hashtextextended(loc, hashtextextended(dmdgroup, hashtextextended(dmdunit, 0))))"
+)
 
 
 class SalesState(Summary):

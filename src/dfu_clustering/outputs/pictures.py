@@ -15,6 +15,8 @@ from dfu_clustering.outputs.segment_looks import LOOK, read_looks
 from dfu_clustering.runs.folder import RunFile, RunFolder
 
 _DPI = 130
+# of a key in a script that the font lacks; here, because filters are the whole process's and pictures one thread's
+warnings.filterwarnings("ignore", message="Glyph .* missing")
 
 
 def draw_run(files: RunFolder) -> None:
@@ -71,8 +73,7 @@ def segment_figures(
 
 
 def _save(figure: Figure, files: RunFolder, picture: RunFile) -> None:
-    with atomic_path(files.path(picture)) as draft, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a key in a script that the font lacks
+    with atomic_path(files.path(picture)) as draft:
         figure.set_dpi(_DPI)
         # savefig() draws twice, first for the layout alone; no software version: the same picture is the same file
         FigureCanvasAgg(figure).print_png(draft, metadata={"Software": None})  # type: ignore[no-untyped-call]

@@ -53,7 +53,7 @@ class RecentSales:
 
     dfu_ck: Objects
     demand: Floats
-    rows: NDArray[np.uint16]
+    rows: NDArray[np.uint32]
     all_rows: Integers
     unknown_rows: Integers
     unknown_dfus: tuple[str, ...]

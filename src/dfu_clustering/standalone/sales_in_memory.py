@@ -32,7 +32,7 @@ class SalesInMemory:
         types = dict.fromkeys(("item_ck", "item_no"), pa.string()) | attribute_types(self.names.features_of("item"))
         return pa.schema(list(types.items())).empty_table()
 
-    def dfus(self) -> pa.Table:
+    def dfus(self, *, features: bool = True) -> pa.Table:
         """Return the DFUs that sell, without attributes."""
         unknown = {
             name: pa.nulls(len(self.sold.dfus), kind)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -30,8 +31,8 @@ class SalesSource(Protocol):
     def items(self) -> pa.Table:
         """Return item_ck, item_no and the item's attributes."""
 
-    def dfus(self) -> pa.Table:
-        """Return dfu_ck, dmdunit, dmdgroup, loc and the DFU's attributes."""
+    def dfus(self, *, features: bool = True) -> pa.Table:
+        """Return dfu_ck, dmdunit, dmdgroup, loc and the DFU's attributes, with or without those that are features."""
 
     def sales_span(self) -> SalesSpan:
         """Return the oldest and the newest month of the sales and their number of rows."""
@@ -129,13 +130,13 @@ def read_source(
         as_of_month: ``2026-10``; default: the newest month with sales.
         part: The part of the DFUs that the source is confined to.
         span: Of its sales, where that is known already.
-        newest_months: How many months are read; None: all.
+        newest_months: How many months are read, without attributes of DFUs that are features; None: all of both.
 
     Raises:
         WarehouseError: A table or column is missing.
         DataError: There are no sales, or as_of_month is outside of them.
     """
-    items, dfus = source.items(), source.dfus().sort_by("dfu_ck").combine_chunks()
+    items, dfus = source.items(), source.dfus(features=newest_months is None).sort_by("dfu_ck").combine_chunks()
     span = span or source.sales_span()
     if span.undated_rows:
         logger.warning("undated_rows=%d have no month from year 1 to 9998 and count for nothing", span.undated_rows)
@@ -143,8 +144,9 @@ def read_source(
     keys = dfus.select(["dfu_ck", *KEY_COLUMNS])
     since = None if newest_months is None else max(span.first_month, month - (newest_months - 1))
     builder = PanelBuilder(keys, first_month=since or span.first_month, as_of_month=month, names=names)
-    with progress("reading sales rows", span.rows // part.of) as advance:
+    with progress("reading sales rows", span.rows // part.of) if since is None else nullcontext() as advance:
         for batch in source.sales(month, since):
             builder.add(batch)
-            advance(batch.num_rows)
+            if advance:  # of the newest months it is not known how many rows there are
+                advance(batch.num_rows)
     return SalesRead(builder.build(), items, dfus)

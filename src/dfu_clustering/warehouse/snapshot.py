@@ -164,10 +164,14 @@ class Snapshot:
         query = statement(__package__, "select_sales", self.names, last_day=last, condition=condition)
         yield from self._copy(query, _SALES_TYPES)
 
-    def dfus(self) -> pa.Table:
-        """Return keys and attributes of the DFUs; an attribute that is not there is NULL, with a warning."""
+    def dfus(self, *, features: bool = True) -> pa.Table:
+        """Return keys and attributes of the DFUs; an attribute that is not there is NULL, with a warning.
+
+        Args:
+            features: Whether the attributes that are features are among them, or only those by which a load is judged.
+        """
         missing = self._missing("dfu")
-        types = _types(_DFU_KEYS, self.names.read_of("dfu"))
+        types = _types(_DFU_KEYS, self.names.read_of("dfu", features=features))
         values = {"columns": ", ".join(map(quoted, types)), "condition": self._part.condition}
         return self._table(statement(__package__, "select_dfus", self.names, missing=missing, **values), types)
 
