@@ -20,7 +20,7 @@ from dfu_clustering.features.matrix import TIME_SERIES_FEATURES, time_series_fea
 from dfu_clustering.features.panel import Panel
 from dfu_clustering.files.keys import places_of
 from dfu_clustering.files.summary import write_summary
-from dfu_clustering.files.tables import write_table
+from dfu_clustering.files.tables import parquet_columns, write_table
 from dfu_clustering.runs.folder import RunFile, RunFolder
 from dfu_clustering.runs.manifest import BUILD_FEATURES, once
 from dfu_clustering.runs.run import code_version
@@ -213,9 +213,16 @@ def _joined_summary(config: HistorySettings, parts: Sequence[FeatureSummary]) ->
 
 
 def _in_key_order(parts: Sequence[RunFolder], file: RunFile) -> pa.Table:
+    """Return the rows of all parts by key; no more than the result and one column are in memory."""
     there = [path for part in parts if (path := part.find(file)) is not None]
-    table = pa.concat_tables([parquet.read_table(path) for path in there])
-    return table.take(pc.sort_indices(table, sort_keys=[("dfu_ck", "ascending")])).combine_chunks()
+
+    def column(name: str) -> pa.ChunkedArray:
+        return pa.chunked_array(
+            [chunk for path in there for chunk in parquet.read_table(path, columns=[name]).column(0).chunks]
+        )
+
+    order = pc.sort_indices(column("dfu_ck"))
+    return pa.table({name: column(name).take(order).combine_chunks() for name in parquet_columns(there[0])})
 
 
 def _left_out(exclusions: Exclusions) -> pd.DataFrame:
