@@ -13,7 +13,7 @@ BENCH := $(VENV)/.installed-bench
 export PREFECT_HOME ?= $(CURDIR)/var/prefect
 export DO_NOT_TRACK ?= true
 export MLFLOW_DISABLE_TELEMETRY ?= true
-# gives memory back sooner than Arrow's own choice: a fifth less at a million DFUs (docs/scale.md)
+# gives memory back sooner than Arrow's own choice (docs/scale.md)
 export ARROW_DEFAULT_MEMORY_POOL ?= jemalloc
 
 SALES ?=

@@ -159,13 +159,12 @@ class SourceGate:
         """Judge the newest month beside the others, and DFU by DFU."""
         table = self.tables[SALES]
         recent = self._recent() if table.judgement.complete else None
-        facts = recent.facts() if recent else None
-        batches = fact_sales_monthly.batches_of_what_sells(self._config, moment, months, recent, facts)
+        batches = fact_sales_monthly.batches_of_what_sells(self._config, moment, months, recent)
         batches = in_words_of(self._names, batches, fact_sales_monthly.ROLE)
         if not table.judgement.complete:
             table.judgement += left_out(*batches)
             return
-        parameters = fact_sales_monthly.parameters(self._config, moment, months, facts)
+        parameters = fact_sales_monthly.parameters(self._config, moment, months, recent)
         of_month, of_dfus = batches
         table.judgement += validator.judge([of_month], parameters)
         table.judgement += validator.judge([of_dfus], parameters) if recent else left_out(of_dfus)

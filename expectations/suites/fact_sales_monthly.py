@@ -14,7 +14,7 @@ from dfu_clustering.config.clustering import ClusteringConfig
 from dfu_clustering.config.warehouse_names import Role, WarehouseNames
 from dfu_clustering.months import last_day
 from dfu_clustering.quality.expected_levels import SalesMonths, stray_months
-from dfu_clustering.quality.recent_sales import Facts, RecentSales
+from dfu_clustering.quality.recent_sales import RecentSales
 from dfu_clustering.warehouse.statements import create_profiles, fetch_rows
 from expectations.engine.checks import SEVERITIES, Batch, Moment, bounded, declare, graded, parameter
 from expectations.suites.sales_bounds import as_day, sales_bounds
@@ -57,7 +57,7 @@ def months(connection: Connection, names: WarehouseNames) -> list[dict[str, Any]
 
 
 def parameters(
-    config: ClusteringConfig, moment: Moment, rows: list[dict[str, Any]], recent: Facts | None = None
+    config: ClusteringConfig, moment: Moment, rows: list[dict[str, Any]], recent: RecentSales | None = None
 ) -> dict[str, Any]:
     """Return the parameters of the expectations.
 
@@ -65,7 +65,7 @@ def parameters(
         config: History, window, limits.
         moment: What is judged.
         rows: What every month holds.
-        recent: Facts of the DFUs that sell; None: not known, or not known yet.
+        recent: What the DFUs sell; None: not known, or not known yet.
     """
     stray = [as_day(month) for month in stray_months(rows, config.data_quality.longest_gap_months)]
     history = SalesMonths.of([row for row in rows if row["month"] not in stray], moment.as_of)
@@ -76,7 +76,7 @@ def parameters(
     }
     if history is None or as_day(moment.as_of) in stray:
         return facts
-    changes = [recent[name] for name in _CHANGES] if recent else []
+    changes = [recent.facts[name] for name in _CHANGES] if recent else []
     return facts | sales_bounds(config, history, chosen=moment.chosen, typical_changes=changes)
 
 
@@ -94,7 +94,6 @@ def batches_of_what_sells(
     moment: Moment,
     rows: Iterable[dict[str, Any]] = (),
     recent: RecentSales | None = None,
-    facts: Facts | None = None,
 ) -> list[Batch]:
     """Return what is judged once the sales are read: the newest month as a whole, and DFU by DFU.
 
@@ -103,11 +102,10 @@ def batches_of_what_sells(
         moment: What is judged.
         rows: What every month holds.
         recent: What the DFUs sell; None: declarations alone.
-        facts: Its facts.
     """
     newest = [row for row in rows if row["month"] == as_day(moment.as_of)]
     of_newest = pd.DataFrame(newest, columns=_OF_A_MONTH)
-    of_dfus = pd.DataFrame([facts or {}]).astype(np.float64)
+    of_dfus = pd.DataFrame([recent.facts if recent else {}]).astype(np.float64)
     return [
         Batch(f"{TABLE} newest month", of_newest, _OF_THE_NEWEST_MONTH),
         Batch(f"{TABLE} DFUs", of_dfus, [*groups_and_rows(config, recent), *levels(config, recent)]),

@@ -1,4 +1,4 @@
-"""Large packages are loaded while a run waits: for a server that starts, for the database that counts the sales."""
+"""Large packages are loaded while a run waits: for a server that starts, for the database while tables are judged."""
 
 import importlib
 import logging

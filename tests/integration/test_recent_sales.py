@@ -87,7 +87,7 @@ def test_facts_of_what_is_read_are_those_that_sql_finds_in_the_tables(clean_pane
         engine = connect_engine(url)
         recent = SalesReading(None, "2026-10", parts=parts).recent(engine)
         engine.dispose()
-    facts = recent.facts()
+    facts = recent.facts
     assert {name: facts[name] for name in NAMES} == pytest.approx(
         {name: float(value) for name, value in zip(NAMES, by_sql, strict=True)}
     )

@@ -59,6 +59,7 @@ class RecentSales:
     unknown_dfus: tuple[str, ...]
     groups: Mapping[str, pa.Array]
 
+    @cached_property
     def facts(self) -> Facts:
         """Return the facts; None where there are too few DFUs to judge."""
         rows = self._rows_of(_JUDGED)
