@@ -143,7 +143,7 @@ class SourceGate:
 
     def _days(self, connection: Connection) -> str | None:
         known = self._reading.sales.days if self._reading.sales else None
-        return known or facts_by_day(Snapshot(self._engine, connection))
+        return known or facts_by_day(Snapshot(connection, self._names))
 
     def _judge_rows(
         self, connection: Connection, validator: Validator, suite: Suite, moment: Moment, *, readable: bool

@@ -14,7 +14,6 @@ from dfu_clustering.publishing.outcome import ConcurrentChangeError, SlowStateme
 from dfu_clustering.warehouse.connect import names_of, raw_connection, schema_errors
 from dfu_clustering.warehouse.identity import warehouse_identity
 from dfu_clustering.warehouse.statements import statement, table
-from dfu_clustering.warehouse.timeouts import answer_expected, patient_cursor
 
 _ADVISORY_LOCK = 0x0DF0_C1A5
 
@@ -74,11 +73,9 @@ def publish_lock(engine: Engine) -> Iterator[LockedTable]:
     """
     names = names_of(engine)
     with raw_connection(engine) as connection, _clear_words(connection, names):
-        connection.cursor_factory = patient_cursor(engine)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
-        with answer_expected(engine, connection):
-            connection.commit()
+        connection.commit()
         try:
             warehouse = warehouse_identity(connection, names)
             connection.set_session(isolation_level="REPEATABLE READ")
@@ -86,17 +83,15 @@ def publish_lock(engine: Engine) -> Iterator[LockedTable]:
         finally:
             # on a connection that is lost both are gone anyway, and its loss is what is to be heard
             with suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
-                _give_back(engine, connection)
+                _give_back(connection)
 
 
-def _give_back(engine: Engine, connection: Connection) -> None:
-    with answer_expected(engine, connection):
-        connection.rollback()
+def _give_back(connection: Connection) -> None:
+    connection.rollback()
     connection.set_session(isolation_level="DEFAULT")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", (_ADVISORY_LOCK,))
-    with answer_expected(engine, connection):
-        connection.commit()
+    connection.commit()
 
 
 @contextmanager

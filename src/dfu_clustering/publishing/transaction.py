@@ -26,7 +26,6 @@ from dfu_clustering.publishing.staging import begun_transaction, compare_labels,
 from dfu_clustering.publishing.written import write_labels
 from dfu_clustering.warehouse.catalog import require_target
 from dfu_clustering.warehouse.connect import names_of
-from dfu_clustering.warehouse.timeouts import answer_expected
 
 logger = logging.getLogger(__name__)
 
@@ -134,8 +133,7 @@ def _try_to_publish(engine: Engine, labels: pd.DataFrame, how: Publishing) -> Pu
         attempt = _write(table, report, changes)
         if record:
             record.prepare(attempt)
-        with answer_expected(engine, connection):
-            _commit(connection)
+        _commit(connection)
         if record:
             record.committed(attempt)
         return report

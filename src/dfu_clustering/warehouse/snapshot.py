@@ -4,7 +4,7 @@ No row becomes a Python object: PostgreSQL writes CSV into a pipe while Arrow pa
 """
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,20 +12,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as csv
-from psycopg2 import InterfaceError, OperationalError
 from psycopg2 import errors as pg_errors
 from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 names its classes in lower case)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from dfu_clustering.config.warehouse_names import Attribute, Role
+from dfu_clustering.config.warehouse_names import Attribute, WarehouseNames
 from dfu_clustering.errors import DataError
 from dfu_clustering.months import Month, last_day, parse_month
 from dfu_clustering.warehouse.catalog import missing_attributes
 from dfu_clustering.warehouse.connect import names_of, raw_connection, schema_errors
 from dfu_clustering.warehouse.copy_stream import CopyOut
 from dfu_clustering.warehouse.statements import quoted, statement
-from dfu_clustering.warehouse.timeouts import answer_expected
 from dfu_clustering.warehouse.unreadable_rows import readable_rows
 
 _BLOCK_BYTES = 16 << 20  # each block looks the keys that occur in it up once; larger ones are no faster
@@ -120,9 +118,9 @@ WHOLE = Part(0, 1)
 class Snapshot:
     """The warehouse as one transaction sees it, or a part of its DFUs; all reads agree with each other."""
 
-    def __init__(self, engine: Engine, connection: Connection, part: Part = WHOLE) -> None:
-        self._engine, self._connection, self._part = engine, connection, part
-        self.names = names_of(engine)
+    def __init__(self, connection: Connection, names: WarehouseNames, part: Part = WHOLE) -> None:
+        self._connection, self._part = connection, part
+        self.names = names
 
     def export(self) -> str:
         """Return the name under which others can open the same snapshot, as long as this one is open."""
@@ -146,7 +144,7 @@ class Snapshot:
         It leaves no lock behind, and the snapshot open, also where the query is refused. Otherwise who wants a table
         for himself would wait for this session, and those that this session waits for would wait for him.
         """
-        with answer_expected(self._engine, self._connection), self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor:
             cursor.execute("SAVEPOINT before")
             try:
                 with schema_errors(self.names):
@@ -170,21 +168,17 @@ class Snapshot:
         Args:
             features: Whether the attributes that are features are among them, or only those by which a load is judged.
         """
-        missing = self._missing("dfu")
+        missing = missing_attributes(self._connection, self.names, "dfu")
         types = _types(_DFU_KEYS, self.names.read_of("dfu", features=features))
         values = {"columns": ", ".join(map(quoted, types)), "condition": self._part.condition}
         return self._table(statement(__package__, "select_dfus", self.names, missing=missing, **values), types)
 
     def items(self) -> pa.Table:
         """Return key and attributes of the items; an attribute that is not there is NULL, with a warning."""
-        missing = self._missing("item")
+        missing = missing_attributes(self._connection, self.names, "item")
         types = _types(_ITEM_KEYS, self.names.features_of("item"))
         columns = ", ".join(map(quoted, types))
         return self._table(statement(__package__, "select_items", self.names, missing=missing, columns=columns), types)
-
-    def _missing(self, role: Role) -> tuple[Attribute, ...]:
-        with answer_expected(self._engine, self._connection):
-            return missing_attributes(self._connection, self.names, role)
 
     def _table(self, query: str, types: dict[str, pa.DataType]) -> pa.Table:
         return pa.Table.from_batches(self._copy(query, types), schema=pa.schema(list(types.items())))
@@ -192,7 +186,7 @@ class Snapshot:
     def _copy(self, query: str, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         copy = CopyOut(self._connection, f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)")
         errors = readable_rows(self._connection, self.names, query, types)
-        with schema_errors(self.names), errors, answer_expected(self._engine, self._connection), copy as stream:
+        with schema_errors(self.names), errors, copy as stream:
             stream.peek(1)  # waits for a lock where a time limit can interrupt it: Arrow's own reading cannot be
             yield from csv.open_csv(
                 stream,
@@ -215,7 +209,7 @@ def attribute_types(attributes: tuple[Attribute, ...]) -> dict[str, pa.DataType]
 
 @contextmanager
 def snapshot(engine: Engine, *, part: Part = WHOLE, same_as: str | None = None) -> Iterator[Snapshot]:
-    """Open one read-only, repeatable-read transaction and end it afterwards.
+    """Open one read-only, repeatable-read transaction, and close its connection afterwards.
 
     Args:
         engine: The warehouse.
@@ -233,11 +227,9 @@ def snapshot(engine: Engine, *, part: Part = WHOLE, same_as: str | None = None) 
                     _open_same(cursor, same_as)
                 # rows in physical order, so that a rerun reads what the first run read
                 cursor.execute("SET LOCAL synchronize_seqscans = off")
-            yield Snapshot(engine, connection, part)
+            yield Snapshot(connection, names_of(engine), part)
         finally:
-            with suppress(OperationalError, InterfaceError):  # lost: nothing is left to end
-                connection.rollback()
-                connection.set_session(isolation_level="DEFAULT", readonly=False)
+            connection.close()  # there is nothing to keep, and no answer to wait for where the network is dead
 
 
 def stay_in_snapshot(connection: Connection, same_as: str | None = None) -> None:

@@ -18,7 +18,6 @@ from dfu_clustering.config.operations import WarehouseConfig
 
 logger = logging.getLogger(__name__)
 
-_STATEMENT_TIMEOUT_S = "dfu_statement_timeout_s"
 _GRACE_S = 15  # in which the server's own word that a statement took too long should have come
 # a peer that is gone without a word is noticed by the kernel within a minute, also while it is only listened to
 _NETWORK = {
@@ -65,7 +64,11 @@ def limit_waiting(engine: Engine, limits: WarehouseConfig | None) -> Engine:
 
     if limits is None:
         return engine
-    engine.update_execution_options(**{_STATEMENT_TIMEOUT_S: limits.statement_timeout_s})
+    patient = _patient_connection(limits.statement_timeout_s)
+
+    @event.listens_for(engine, "do_connect")
+    def _patient_client(_dialect: object, _record: object, _args: object, parameters: dict[str, Any]) -> None:
+        parameters["connection_factory"] = patient
 
     @event.listens_for(engine, "connect")
     def _limited_session(connection: Connection, _record: object) -> None:
@@ -77,20 +80,40 @@ def limit_waiting(engine: Engine, limits: WarehouseConfig | None) -> Engine:
     return engine
 
 
-@contextmanager
-def answer_expected(engine: Engine, connection: Connection) -> Iterator[None]:
-    """Cut the connection where one statement is not answered for longer than the server itself would let it run.
+def _patient_connection(limit_s: float) -> type[Connection]:
+    """Return a kind of connection that is cut where a statement, or the end of a transaction, has no answer in time.
 
-    The server's limit does not help where the network to it is dead: its word does not arrive, and libpq waits for
-    ever. A block holds one statement: several would share its limit.
-
-    Raises:
-        psycopg2.OperationalError: The limit has passed; a retry may succeed.
+    The server's own limit does not help where the network to it is dead: its word does not arrive, and libpq waits for
+    ever. Who waits gets a psycopg2.OperationalError; a retry may succeed.
     """
-    limit_s = engine.get_execution_options().get(_STATEMENT_TIMEOUT_S)
-    if limit_s is None:
-        yield
-        return
+
+    class PatientCursor(Cursor):
+        def execute(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
+            with _answer_expected(self.connection, limit_s):
+                super().execute(*args, **named)
+
+        def copy_expert(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
+            with _answer_expected(self.connection, limit_s):
+                super().copy_expert(*args, **named)
+
+    class PatientConnection(Connection):
+        def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
+            super().__init__(*args, **named)
+            self.cursor_factory = PatientCursor
+
+        def commit(self) -> None:
+            with _answer_expected(self, limit_s):
+                super().commit()
+
+        def rollback(self) -> None:
+            with _answer_expected(self, limit_s):
+                super().rollback()
+
+    return PatientConnection
+
+
+@contextmanager
+def _answer_expected(connection: Connection, limit_s: float) -> Iterator[None]:
     timer = threading.Timer(limit_s + _GRACE_S, _cut, (connection,))
     timer.daemon = True
     timer.start()
@@ -98,24 +121,6 @@ def answer_expected(engine: Engine, connection: Connection) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def patient_cursor(engine: Engine) -> type[Cursor]:
-    """Return a kind of cursor, for a connection of the engine, each statement of which is answered in time or cut off.
-
-    It is set as the connection's ``cursor_factory``.
-    """
-
-    class PatientCursor(Cursor):
-        def execute(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
-            with answer_expected(engine, self.connection):
-                super().execute(*args, **named)
-
-        def copy_expert(self, *args: Any, **named: Any) -> None:  # noqa: ANN401
-            with answer_expected(engine, self.connection):
-                super().copy_expert(*args, **named)
-
-    return PatientCursor
 
 
 def _cut(connection: Connection) -> None:
