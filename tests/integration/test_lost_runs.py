@@ -11,6 +11,7 @@ from prefect.events import EventTrigger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deploy.register import LOST_RUN, lost_run_automation
+from deploy.server import put_automation
 from tests.integration.prefect_server import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -51,9 +52,10 @@ def automation(prefect_server):
     assert isinstance(wanted.trigger, EventTrigger)
     wanted.trigger.within = timedelta(seconds=LOST_AFTER_SECONDS)
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}), get_client(sync_client=True) as client:
-        number = client.create_automation(wanted)
-        yield client.read_automation(number)
-        client.delete_automation(number)
+        put_automation(client, wanted, dry_run=False)
+        (saved,) = client.read_automations_by_name(LOST_RUN)
+        yield saved
+        client.delete_automation(saved.id)
 
 
 def start(server, flow):
