@@ -50,9 +50,9 @@ class TestRunStoredInSchema2:
 
     def test_a_model_of_all_features_attributes_and_components_is_read_as_well(self):
         folder = RunFolder(STORED).placing(RunFile.MATRIX, STORED / "matrix_with_attributes.parquet")
-        matrix = read_matrix(folder, load_config())
+        model = load_model(STORED / "model_of_all_features.json")
         expected = read_json(STORED / "clusters_of_all_features.json")["kmeans_cluster"]
-        assert load_model(STORED / "model_of_all_features.json").predict(matrix).tolist() == expected
+        assert model.predict(read_matrix(folder, model.settings)).tolist() == expected
         assert len(set(expected)) > 1
 
     def test_it_is_continued_and_the_same_month_gives_the_same_labels(self):

@@ -128,6 +128,13 @@ class TestStandardErrors:
         dfu = {"residual_cv": 0.0, "seasonality_strength": 1.0, "history_months": 24, "season_months": 24}
         assert 0 <= standard_errors(pd.DataFrame([dfu])).iloc[0]["seasonality_strength"] < 0.01
 
+    def test_they_are_the_same_bits_in_whatever_blocks(self, monkeypatch):
+        matrix = matrix_of(noise(50, n_months=36)).set_index("dfu_ck")
+        at_once = standard_errors(matrix)
+        monkeypatch.setattr("dfu_clustering.preprocessing.shape._ROWS_AT_A_TIME", 7)
+        pd.testing.assert_frame_equal(standard_errors(matrix), at_once, check_exact=True)
+        assert standard_errors(matrix.iloc[:0]).shape == (0, len(NOISY_COLUMNS))
+
 
 class TestVarianceBetween:
     def test_it_is_found_again_under_uneven_errors(self):
@@ -150,6 +157,14 @@ class TestVarianceBetween:
     def test_chance_alone_leaves_nothing(self):
         values = np.array([0.1, -0.1, 0.05])
         assert variance_between(values, np.ones(3)) == 0.0
+
+    @pytest.mark.parametrize("noise_of_values", [0.1, 10.0])
+    def test_mirrored_values_have_that_of_the_values_and_their_opposites(self, noise_of_values):
+        values = np.array([0.3, 0.1, -0.4, np.nan, 0.2])
+        errors = noise_of_values * np.array([1.0, 0.5, 0.7, 0.2, np.nan])
+        both = variance_between(np.concatenate([values, -values]), np.tile(errors, 2))
+        assert variance_between(values, errors, mirrored=True) == pytest.approx(both, rel=1e-8)
+        assert (both > 0) is (noise_of_values < 1)
 
     @pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0], [np.nan, 3.0]])
     def test_fewer_than_two_different_values_have_none(self, values):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import FiniteFloat
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -56,6 +56,8 @@ _SEASON_MONTHS = 24  # from which seasonality_strength is measured
 _SEASON_FREEDOM = 11  # of twelve calendar-month means
 _LEAST_NOISE = 1e-6  # share of the detrended variance that a perfect season leaves
 _TOLERANCE = 1e-9  # of the variance between DFUs, relative
+_ERROR_SOURCES = ("residual_cv", "seasonality_strength", "season_months", "history_months")
+_ROWS_AT_A_TIME = 65_536  # bounds the memory of what lies between features and errors
 
 
 class ShapeColumns(Learner):
@@ -163,6 +165,15 @@ def standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One column each; NaN where the history is too short for the column, or residual_cv is NaN.
     """
+    sources = matrix[list(_ERROR_SOURCES)]
+    blocks = [
+        _standard_errors(sources.iloc[first : first + _ROWS_AT_A_TIME])
+        for first in range(0, len(sources), _ROWS_AT_A_TIME)
+    ]
+    return pd.concat(blocks) if blocks else _standard_errors(sources)
+
+
+def _standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
     noise, months = matrix["residual_cv"], matrix["history_months"].astype(np.float64)
     n = months.where(months >= 1)
     before = (n - 6).clip(upper=18)
@@ -193,14 +204,15 @@ def _strength_error(strength: "pd.Series[float]", n: "pd.Series[float]") -> "pd.
     noncentrality = (season - _SEASON_FREEDOM).clip(lower=0)
     variance = np.square(season) * 2 * residual + np.square(residual) * 2 * (_SEASON_FREEDOM + 2 * noncentrality)
     error = (n - 2) / residual * np.sqrt(variance) / np.square(total)
-    above, density = norm.cdf(strength / error), norm.pdf(strength / error)
+    normal = strength / error
+    above, density = ndtr(normal), np.exp(-np.square(normal) / 2) / np.sqrt(2 * np.pi)
     mean = strength * above + error * density
     clipped = (np.square(strength) + np.square(error)) * above + strength * error * density - np.square(mean)
     error_of_clipped: pd.Series[float] = np.sqrt(clipped.clip(lower=0))
     return error_of_clipped
 
 
-def variance_between(values: Floats, errors: Floats) -> float:
+def variance_between(values: Floats, errors: Floats, *, mirrored: bool = False) -> float:
     """Return the variance of the true values behind values that were measured with known standard errors.
 
     It is the t2 at which the sum of (x - m)^2 / (t2 + s^2), with m the mean weighted by 1 / (t2 + s^2), is its
@@ -209,20 +221,28 @@ def variance_between(values: Floats, errors: Floats) -> float:
     Args:
         values: (n,), NaN where unknown.
         errors: (n,) standard errors, 0 or more, NaN where unknown.
+        mirrored: Whether each value stands for its opposite, too, so that the mean is 0 whatever the weights.
 
     Returns:
-        t2 over the values for which both are known; 0 where fewer than two of them differ.
+        t2 over the values for which both are known; 0 where fewer than two of them, or of them and their opposites,
+        differ.
     """
     known = ~(np.isnan(values) | np.isnan(errors))
     x, squared_errors = values[known], np.square(errors[known])
-    spread = float(np.square(x - x.mean()).sum()) if len(x) else 0.0
-    if spread == 0.0:
+    each = 2 if mirrored else 1
+    n = each * len(x)
+
+    def spread(weights: Floats | None = None) -> float:
+        mean = 0.0 if mirrored else np.average(x, weights=weights)
+        squares = np.square(x - mean)
+        return each * float((squares if weights is None else weights * squares).sum())
+
+    largest = spread() / (n - 1) if n > 1 else 0.0
+    if largest == 0.0:
         return 0.0
-    largest = spread / (len(x) - 1)
 
     def excess(variance: float) -> float:
-        weights = 1 / (variance + squared_errors)
-        return float((weights * np.square(x - np.average(x, weights=weights))).sum()) - (len(x) - 1)
+        return spread(1 / (variance + squared_errors)) - (n - 1)
 
     least = _TOLERANCE * largest
     if excess(least) <= 0:
@@ -234,9 +254,8 @@ def variance_between(values: Floats, errors: Floats) -> float:
 
 def _variance_in_the_plane(columns: pd.DataFrame, errors: pd.DataFrame) -> float:
     """Return the variance of the true season along any direction: mirrored, so that its centre is the origin."""
-    sin, cos = (columns[name].to_numpy() for name in SEASON_PLANE)
-    error = errors[SEASON_PLANE[0]].to_numpy()  # the same in every direction
-    return variance_between(np.concatenate([sin, cos, -sin, -cos]), np.tile(error, 4))
+    values, error = (np.concatenate([of[name] for name in SEASON_PLANE]) for of in (columns, errors))
+    return variance_between(values, error, mirrored=True)
 
 
 def _certainty(variance: float, errors: Floats) -> Floats:

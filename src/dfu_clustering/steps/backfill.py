@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 
 from dfu_clustering.config.clustering import ClusteringConfig, RunSettings
-from dfu_clustering.features.attributes import clustered_attributes
-from dfu_clustering.features.matrix import TIME_SERIES_FEATURES
 from dfu_clustering.files.summary import Summary, read_summary, write_summary
 from dfu_clustering.files.tables import write_json, write_table
 from dfu_clustering.history.backfills import (
@@ -140,7 +138,7 @@ def _build_features(run: Run, config: ClusteringConfig, sales: Path) -> FeatureS
 @once(LABEL_MONTH)
 def _label(run: Run, config: RunSettings, before: PublishedFiles | None) -> MonthSummary:
     """Find the segments, or continue those of the month before, and write what later months and readers need."""
-    matrix = _matrix(run, config, before)
+    matrix = read_matrix(run, config, before)
     segmentation, continuity = _segmented(config, matrix, before, run.as_of_month)
     left_out = run.table(RunFile.EXCLUDED)
     others = lifecycle_labels(left_out if config.labeling.lifecycle else left_out.iloc[:0], segmentation.bounds)
@@ -182,16 +180,6 @@ def _segmented(
     if not continuity.refit and config.refit == "auto":
         continuity = continuity.model_copy(update={"reason": "a backfill looks for drift in January"})
     return segmentation, continuity
-
-
-def _matrix(run: Run, config: RunSettings, before: PublishedFiles | None) -> pd.DataFrame:
-    """Return the feature matrix; of a month that continues another, without attributes that have no weight."""
-    if before is None:
-        return read_matrix(run, config)
-    settings = (config, before.model.fitted.settings)
-    used = {one.name for of in settings for block in clustered_attributes(of).values() for one in block}
-    names = [feature.name for feature in TIME_SERIES_FEATURES]
-    return run.table(RunFile.MATRIX, ["dfu_ck", *names, *sorted(used)])
 
 
 def _labels(matrix: pd.DataFrame, segmentation: Segmentation, others: pd.DataFrame) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def train_model(
         DataError: The matrix is unreadable, lacks a column, repeats a DFU, or holds fewer DFUs than clusters; or the
             published run's files are missing, unreadable or of a later month.
     """
-    matrix = read_matrix(files, config)
+    matrix = read_matrix(files, config, published)
     origin = origin_of(files, matrix)
     config = _as_built(config, origin)
     left_out = files.find_table(RunFile.EXCLUDED) if origin else None
