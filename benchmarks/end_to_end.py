@@ -10,7 +10,7 @@ Prints one JSON line for each number of DFUs, and with several one line of their
         [--repeats 1] [--partitions 1] [--dask-address tcp://127.0.0.1:8786] [--first-run-only]
 
 With repeats, floor and runs are measured so many times and the median of each is what the ratios are of. Dask workers
-are started by whoever measures, as docs/scale.md says; their memory and CPU seconds are not among the figures.
+are started by hand, as docs/scale.md says; their memory and CPU seconds are not among the figures.
 
 Seconds of the CPU, of the program, the Prefect server and PostgreSQL together, are counted beside those of the clock:
 on a busy machine only these compare, because a run of several processes gets more of it than the one connection of the
