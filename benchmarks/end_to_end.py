@@ -39,8 +39,8 @@ import psycopg2
 
 from benchmarks.database_floor import floor_costs, one_month_more, tidy
 from benchmarks.made_up_warehouse import prepare_warehouse, size_arguments
-from benchmarks.prefect_server import PrefectServer, own_environment, prefect_server
 from dfu_clustering.demo.server import EmbeddedServer, start_server
+from tests.integration.prefect_server import PrefectServer
 
 ROOT = Path(__file__).parents[1]
 _PREPARE = "import mlflow; mlflow.set_tracking_uri('sqlite:///{}'); mlflow.search_experiments()"
@@ -68,7 +68,9 @@ class Site:
 
     def cpu_s(self) -> float:
         """Return seconds of the CPU of both servers, of this program and of those that it waited for, so far."""
-        return self._cpu_s_without_prefect() + self.prefect.cpu_s()
+        server = psutil.Process(self.prefect.pid)
+        prefect = sum(sum(process.cpu_times()[:2]) for process in (server, *server.children(recursive=True)))
+        return self._cpu_s_without_prefect() + prefect
 
     def _cpu_s_without_prefect(self) -> float:
         postmaster = psutil.Process(int((self.postgres.folder / "postmaster.pid").read_text().split()[0]))
@@ -89,8 +91,7 @@ class Site:
         (var / "mlflow").mkdir(parents=True, exist_ok=True)
         (var / "config.yaml").write_text(json.dumps({"clustering": {"scale": self.scale}}))
         environment = {
-            **self._environment("prefect"),
-            "PREFECT_API_URL": self.prefect.url,
+            **self._environment(),
             "DATABASE_URL": self.url,
             "DFU_CLUSTERING_VAR": str(var),
             "DFU_CLUSTERING_CONFIG": str(var / "config.yaml"),
@@ -105,17 +106,22 @@ class Site:
 
     def ephemeral_server(self) -> dict[str, float]:
         """Return what a process with an empty flow costs more where Prefect starts a server for it."""
-        environment = self._environment("prefect_ephemeral")
-        lasting = {**environment, "PREFECT_API_URL": self.prefect.url}
+        lasting, home = self._environment(), self.folder / "prefect_ephemeral"
+        home.mkdir(exist_ok=True)
+        own = {
+            **lasting,
+            "PREFECT_HOME": str(home),
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        }
+        del own["PREFECT_API_URL"]
         with Path(os.devnull).open("w") as log:
-            self._process("empty", environment, log)  # makes the database
-            own, others = (self._process("empty", which, log)[0] for which in (environment, lasting))
-        return {name: round(own[name] - others[name], 2) for name in own}
+            self._process("empty", own, log)  # makes the database
+            costs, others = (self._process("empty", which, log)[0] for which in (own, lasting))
+        return {name: round(costs[name] - others[name], 2) for name in costs}
 
-    def _environment(self, prefect_home: str) -> dict[str, str]:
-        environment = own_environment(self.folder / prefect_home)
-        environment.pop("MLFLOW_TRACKING_URI", None)
-        return {**environment, "ARROW_DEFAULT_MEMORY_POOL": "jemalloc"}  # as in the image and the Makefile
+    def _environment(self) -> dict[str, str]:
+        known = {name: value for name, value in self.prefect.environment.items() if name != "MLFLOW_TRACKING_URI"}
+        return {**known, "ARROW_DEFAULT_MEMORY_POOL": "jemalloc"}  # as in the image and the Makefile
 
     def _process(self, how: str, environment: dict[str, str], log: TextIO) -> tuple[dict[str, float], bytes]:
         """Return what a process cost, and what it has printed."""
@@ -131,19 +137,21 @@ def main() -> None:
     options = _arguments().parse_args()
     folder = options.folder.resolve()
     scale = {"partitions": options.partitions, "dask_address": options.dask_address}
-    postgres = start_server(folder / "postgres")
+    postgres, prefect = start_server(folder / "postgres"), PrefectServer(folder / "prefect")
+    prefect.folder.mkdir(exist_ok=True)
     try:
+        prefect.start()
         lines = []
         for dfus in options.dfus:
             url = prepare_warehouse(postgres, dfus=dfus, months=options.months, sparse=options.sparse)
-            with prefect_server(folder / "prefect") as prefect:
-                site = Site(postgres, prefect, url, folder, scale)
-                figures = _figures(site, repeats=options.repeats, first_run_only=options.first_run_only)
+            site = Site(postgres, prefect, url, folder, scale)
+            figures = _figures(site, repeats=options.repeats, first_run_only=options.first_run_only)
             lines.append({"benchmark": "end_to_end", "dfus": dfus, **figures})
             print(json.dumps(lines[-1]), flush=True)
         if len(lines) > 1:
             print(json.dumps({"benchmark": "growth", **_growth(lines[0], lines[-1])}))
     finally:
+        prefect.stop()
         postgres.stop()
 
 

@@ -54,6 +54,12 @@ class PrefectServer:
         self._process = None
 
     @property
+    def pid(self) -> int:
+        """The number of the process that start() began."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> Path:
         """What the server wrote."""
         return self.folder / "server.log"

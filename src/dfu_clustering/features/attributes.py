@@ -19,15 +19,11 @@ ITEM_ATTRIBUTES: tuple[Attribute, ...] = PROJECT_NAMES.features_of("item")
 DFU_ATTRIBUTES: tuple[Attribute, ...] = PROJECT_NAMES.features_of("dfu")
 
 
-def attributes_of(settings: SpaceSettings) -> tuple[KnownAttribute, ...]:
-    """Return the attributes that are columns of the feature matrix."""
-    listed = settings.listed_attributes()
-    return PROJECT_NAMES.in_the_matrix() if listed is None else listed
-
-
 def clustered_attributes(settings: SpaceSettings) -> dict[str, tuple[KnownAttribute, ...]]:
     """Return by table the attributes that have a weight in the clustered space, in the order of the list."""
-    listed, weights = attributes_of(settings), settings.attributes.model_dump()
+    listed, weights = settings.listed_attributes(), settings.attributes.model_dump()
+    if listed is None:
+        listed = PROJECT_NAMES.in_the_matrix()
     return {
         table: tuple(one for one in listed if one.table == table) for table in ("item", "dfu") if weights[table] > 0
     }

@@ -168,9 +168,9 @@ def standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
     sources = matrix[list(_ERROR_SOURCES)]
     blocks = [
         _standard_errors(sources.iloc[first : first + _ROWS_AT_A_TIME])
-        for first in range(0, len(sources), _ROWS_AT_A_TIME)
+        for first in range(0, max(len(sources), 1), _ROWS_AT_A_TIME)
     ]
-    return pd.concat(blocks) if blocks else _standard_errors(sources)
+    return pd.concat(blocks)
 
 
 def _standard_errors(matrix: pd.DataFrame) -> pd.DataFrame:
